@@ -1,0 +1,22 @@
+import { hash, randomBytes } from 'node:crypto';
+
+/** Event ids, idempotency keys: 1 to 256 printable ASCII characters. */
+export const EVENT_ID_PATTERN = /^[\x20-\x7e]{1,256}$/;
+
+export const TENANT_PATTERN = /^[A-Za-z0-9._-]{1,64}$/;
+export const DEFAULT_TENANT = 'default';
+
+/** The same event for the same endpoint always has the same delivery id, so a repeated fan-out is recognisable. */
+export function deliveryIdOf(tenant: string, eventId: string, endpointId: string): string {
+  return `dlv_${hash('sha256', `${tenant}\n${eventId}\n${endpointId}`, 'base64url').slice(0, 22)}`;
+}
+
+/** Deterministic event id of `"id_from": "content"`: the same fact published twice is one event. */
+export function contentEventId(event: { type: string; resourceId: string; occurredAt: string }): string {
+  return hash('sha256', `${event.type}:${event.resourceId}:${event.occurredAt}`, 'hex');
+}
+
+/** `prefix_` and 128 random bits, base64url. */
+export function newId(prefix: string): string {
+  return `${prefix}_${randomBytes(16).toString('base64url')}`;
+}

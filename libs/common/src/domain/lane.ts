@@ -1,0 +1,23 @@
+/** What the deliveries of an endpoint keep their order by (design.md, section 4). */
+export const ORDERINGS = ['resource', 'endpoint', 'none'] as const;
+export type Ordering = (typeof ORDERINGS)[number];
+
+/**
+ * The lane a delivery belongs to; also its record's key. Without a resource there is nothing to keep in order, so an
+ * endpoint ordered by resource gives such a delivery a lane of its own.
+ */
+export function laneOf(delivery: {
+  ordering: Ordering;
+  endpointId: string;
+  resourceId: string | undefined;
+  deliveryId: string;
+}): string {
+  if (delivery.ordering === 'endpoint') return delivery.endpointId;
+  if (delivery.ordering === 'none' || delivery.resourceId === undefined) return delivery.deliveryId;
+  return `${delivery.endpointId}:${delivery.resourceId}`;
+}
+
+/** A lane is ordered when other deliveries may share it. */
+export function isOrderedLane(lane: string, deliveryId: string): boolean {
+  return lane !== deliveryId;
+}

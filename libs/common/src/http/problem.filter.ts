@@ -1,0 +1,48 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { PROBLEMS, type ProblemCode, ProblemError, problemBody } from './problem.js';
+
+/** Turns whatever a request ends in, Nest's and Fastify's own errors included, into `application/problem+json`. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger = new Logger(ProblemFilter.name);
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const problem = toProblem(error);
+    if (problem.code === 'INTERNAL') this.logger.error({ err: error }, 'request.failed');
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    if (problem.extra.retryAfterS !== undefined) reply.header('retry-after', String(problem.extra.retryAfterS));
+    if (problem.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer');
+    reply.status(PROBLEMS[problem.code].status).type('application/problem+json').send(problemBody(problem));
+  }
+}
+
+const BY_STATUS: Readonly<Record<number, ProblemCode>> = {
+  400: 'BODY_INVALID',
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  405: 'METHOD_NOT_ALLOWED',
+  409: 'CONFLICT',
+  413: 'BODY_TOO_LARGE',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+  429: 'TOO_MANY_REQUESTS',
+};
+
+/** An unknown error tells the caller nothing; the log has the rest. */
+export function toProblem(error: unknown): ProblemError {
+  if (error instanceof ProblemError) return error;
+  const status = error instanceof HttpException ? error.getStatus() : fastifyStatus(error);
+  const code = status === undefined ? undefined : BY_STATUS[status];
+  if (code === undefined || !(error instanceof Error)) {
+    return new ProblemError('INTERNAL', 'an unexpected error occurred', { cause: error });
+  }
+  return new ProblemError(code, error.message, { cause: error });
+}
+
+/** Fastify's own errors carry a status and a code such as FST_ERR_CTP_BODY_TOO_LARGE. */
+function fastifyStatus(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('code' in error) || !('statusCode' in error)) return undefined;
+  const known = typeof error.code === 'string' && error.code.startsWith('FST_');
+  return known && typeof error.statusCode === 'number' ? error.statusCode : undefined;
+}

@@ -1,0 +1,48 @@
+import type { InRecord, OutRecord } from './record.js';
+
+/** One partition this process owns, from its assignment until `lost` is aborted. */
+export interface OwnedLog {
+  readonly topic: string;
+  readonly partition: number;
+  /** How many partitions the topic has. */
+  readonly partitions: number;
+  /** Aborted when the partition is lost: nothing of it may be begun or finished any more. */
+  readonly lost: AbortSignal;
+  /** The record at this offset, and all it caused, is safe elsewhere. Idempotent; ignored after loss. */
+  finish(offset: number): void;
+  /** Back-pressure: no further records until `resume`. Heartbeats go on. Idempotent. */
+  pause(): void;
+  resume(): void;
+  /** Records handed over and not finished. */
+  readonly unfinished: number;
+}
+
+/** Records of one partition, in order. Those finished by a former owner, or still held here, are not among them. */
+export interface LogBatch {
+  readonly log: OwnedLog;
+  readonly records: readonly InRecord[];
+}
+
+/** What a consumer of logs is told about ownership, beside its records. All optional. */
+export interface OwnershipListener {
+  /** Called before the first record of a newly owned partition. */
+  onOwned?(log: OwnedLog): Promise<void> | void;
+  /**
+   * Called before the group is joined again, for all owned partitions: start nothing new, and resolve when what is under
+   * way has finished. It is waited for a bounded time; what is still under way then may be repeated by another owner.
+   */
+  onRebalancing?(): Promise<void>;
+  /** Called when the group was joined; retained partitions go on as they were. */
+  onRebalanced?(): void;
+  /** Called after `lost` was aborted. */
+  onLost?(log: OwnedLog): void;
+}
+
+/** Writes records with acks from all in-sync replicas, in the order they were handed over. */
+export interface RecordWriter {
+  /**
+   * @returns when all records are stored
+   * @throws KafkaUnavailableError when that could not be confirmed in time: the outcome is unknown
+   */
+  write(records: readonly OutRecord[]): Promise<void>;
+}

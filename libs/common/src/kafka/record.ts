@@ -1,0 +1,20 @@
+/** A record as read. Offsets are exact up to 2^53. */
+export interface InRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** ms since the epoch, by the broker where the topic uses LogAppendTime. */
+  readonly timestamp: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, Buffer>>;
+}
+
+/** A record to write. Its partition follows from its key by murmur2, as Java's client does it. */
+export interface OutRecord {
+  /** Without the configured prefix. */
+  readonly topic: string;
+  readonly key: Buffer | string;
+  readonly value: Buffer | string | null;
+  readonly headers?: Readonly<Record<string, Buffer | string>>;
+}

@@ -1,0 +1,44 @@
+import { Injectable } from '@nestjs/common';
+
+/** One thing an app must have before it takes work. */
+export interface ReadinessCheck {
+  readonly name: string;
+  /** @returns undefined when all is well, else what is missing */
+  problem(): string | undefined;
+}
+
+/** What `/health/ready` and `/health/live` answer. Jobs register their checks when they are constructed. */
+@Injectable()
+export class Health {
+  private readonly readiness: ReadinessCheck[] = [];
+  private readonly liveness: ReadinessCheck[] = [];
+
+  addReadiness(check: ReadinessCheck): void {
+    this.readiness.push(check);
+  }
+
+  /** For what only a restart can mend. */
+  addLiveness(check: ReadinessCheck): void {
+    this.liveness.push(check);
+  }
+
+  ready(): HealthReport {
+    return report([...this.liveness, ...this.readiness]);
+  }
+
+  live(): HealthReport {
+    return report(this.liveness);
+  }
+}
+
+export interface HealthReport {
+  readonly status: 'ok' | 'unavailable';
+  /** By check: `ok`, or what is missing. */
+  readonly checks: Readonly<Record<string, string>>;
+}
+
+function report(checks: readonly ReadinessCheck[]): HealthReport {
+  const results = checks.map((check) => [check.name, check.problem() ?? 'ok'] as const);
+  const isOk = results.every(([, result]) => result === 'ok');
+  return { status: isOk ? 'ok' : 'unavailable', checks: Object.fromEntries(results) };
+}

@@ -1,0 +1,28 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { LoggerModule } from 'nestjs-pino';
+import { collectDefaultMetrics, register } from 'prom-client';
+import { Health } from './health.js';
+import { ObservabilityController } from './observability.controller.js';
+
+/** Logs, metrics and health of one app. Global: every job logs and may register a health check. */
+@Module({})
+export class ObservabilityModule {
+  /** @param options.app name on every log line and metric @param options.level least severe line written */
+  static forApp(options: { app: string; level: string }): DynamicModule {
+    register.setDefaultLabels({ app: options.app });
+    collectDefaultMetrics({ register });
+    return {
+      module: ObservabilityModule,
+      global: true,
+      imports: [
+        LoggerModule.forRoot({
+          pinoHttp: { level: options.level, base: { app: options.app }, autoLogging: false },
+          forRoutes: ['{*path}'],
+        }),
+      ],
+      controllers: [ObservabilityController],
+      providers: [Health],
+      exports: [Health],
+    };
+  }
+}

@@ -1,0 +1,63 @@
+import { DEAD_REASONS, type DeadReason } from '../domain/verdict.js';
+
+/**
+ * Readable headers a record of `dlq` has on top of its own. A record with a reason is a dead letter; put into
+ * `deliveries` or `ingest` it is a replay, and these headers are dropped.
+ */
+export const DEAD_HEADERS = {
+  reason: 'posthorn-dead-reason',
+  at: 'posthorn-dead-at',
+  detail: 'posthorn-dead-detail',
+  lastStatus: 'posthorn-dead-last-status',
+  lastError: 'posthorn-dead-last-error',
+  /** `topic/partition/offset` the record was read at. */
+  source: 'posthorn-dead-source',
+} as const;
+
+export interface DeadLetterInfo {
+  readonly reason: DeadReason;
+  /** ms since the epoch. */
+  readonly at: number;
+  readonly detail: string | undefined;
+  readonly lastStatus: number | undefined;
+  readonly lastError: string | undefined;
+  readonly source: string;
+}
+
+type Headers = Readonly<Record<string, Buffer | string | undefined>>;
+
+export function deadLetterHeaders(info: DeadLetterInfo): Record<string, string> {
+  return {
+    [DEAD_HEADERS.reason]: info.reason,
+    [DEAD_HEADERS.at]: new Date(info.at).toISOString(),
+    ...(info.detail === undefined ? {} : { [DEAD_HEADERS.detail]: info.detail }),
+    ...(info.lastStatus === undefined ? {} : { [DEAD_HEADERS.lastStatus]: String(info.lastStatus) }),
+    ...(info.lastError === undefined ? {} : { [DEAD_HEADERS.lastError]: info.lastError }),
+    [DEAD_HEADERS.source]: info.source,
+  };
+}
+
+export function hasDeadLetterHeaders(headers: Headers): boolean {
+  return headers[DEAD_HEADERS.reason] !== undefined;
+}
+
+/** @returns undefined when there is no reason, or one nobody knows: the record is no dead letter of ours */
+export function readDeadLetter(headers: Headers): DeadLetterInfo | undefined {
+  const reason = DEAD_REASONS.find((known) => known === headers[DEAD_HEADERS.reason]?.toString());
+  if (reason === undefined) return undefined;
+  const lastStatus = Number(headers[DEAD_HEADERS.lastStatus]?.toString());
+  return {
+    reason,
+    at: Date.parse(headers[DEAD_HEADERS.at]?.toString() ?? '') || 0,
+    detail: headers[DEAD_HEADERS.detail]?.toString(),
+    lastStatus: lastStatus > 0 ? lastStatus : undefined,
+    lastError: headers[DEAD_HEADERS.lastError]?.toString(),
+    source: headers[DEAD_HEADERS.source]?.toString() ?? '',
+  };
+}
+
+/** The record's own headers, as they were before it became a dead letter. */
+export function withoutDeadLetterHeaders<T>(headers: Readonly<Record<string, T>>): Record<string, T> {
+  const ours: readonly string[] = Object.values(DEAD_HEADERS);
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ours.includes(name)));
+}
