@@ -1,0 +1,65 @@
+import {
+  applyDecorators,
+  type CanActivate,
+  createParamDecorator,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  SetMetadata,
+  UseGuards,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { ApiBearerAuth } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { type ApiScope, type AuthenticatedKey, hasScope } from '../security/api-key.js';
+import { ApiKeyTable } from '../security/api-key-table.js';
+import { ProblemError } from './problem.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by {@link ApiKeyGuard}. */
+    apiKey?: AuthenticatedKey;
+  }
+}
+
+const SCOPE = 'posthorn:scope';
+
+/** On a controller or a route: callers need a valid API key with this scope. 401 without a key, 403 without the scope. */
+export function RequireScope(scope: ApiScope): ClassDecorator & MethodDecorator {
+  return applyDecorators(SetMetadata(SCOPE, scope), UseGuards(ApiKeyGuard), ApiBearerAuth());
+}
+
+/** The key a guarded request was made with. */
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): AuthenticatedKey => {
+  const { apiKey } = context.switchToHttp().getRequest<FastifyRequest>();
+  if (apiKey === undefined) throw new ProblemError('UNAUTHENTICATED', 'the route is not guarded');
+  return apiKey;
+});
+
+/** Checks `authorization: Bearer <key>` against the keys in memory; 503 while they are not all read yet. */
+@Injectable()
+export class ApiKeyGuard implements CanActivate {
+  constructor(
+    @Inject(ApiKeyTable) private readonly keys: ApiKeyTable,
+    @Inject(Reflector) private readonly reflector: Reflector,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const key = this.authenticate(request.headers.authorization);
+    const scope = this.reflector.getAllAndOverride<ApiScope>(SCOPE, [context.getHandler(), context.getClass()]);
+    if (!hasScope(key, scope)) throw new ProblemError('FORBIDDEN', `this needs an API key with the scope "${scope}"`);
+    request.apiKey = key;
+    return true;
+  }
+
+  private authenticate(authorization: string | undefined): AuthenticatedKey {
+    const text = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+    if (text === undefined)
+      throw new ProblemError('UNAUTHENTICATED', 'send the header authorization: Bearer <API key>');
+    const key = this.keys.authenticate(text, Date.now());
+    if (key !== undefined) return key;
+    if (this.keys.isComplete) throw new ProblemError('UNAUTHENTICATED', 'the API key is not valid');
+    throw new ProblemError('EVENT_LOG_UNAVAILABLE', 'the API keys are still being read', { retryAfterS: 1 });
+  }
+}
