@@ -1,0 +1,33 @@
+import { Logger } from '@nestjs/common';
+import { Kafka, type LogEntry, logLevel } from 'kafkajs';
+import { patchKafkajs } from './kafkajs-patches.js';
+import type { KafkaSettings } from './settings.js';
+
+/** What a broker has not answered after this long counts as failed. */
+export const REQUEST_TIMEOUT_MS = 10_000;
+
+/** A kafkajs client with its faults mended and its log lines in ours. */
+export function createKafka(settings: KafkaSettings): Kafka {
+  patchKafkajs();
+  return new Kafka({
+    clientId: settings.clientId,
+    brokers: [...settings.brokers],
+    connectionTimeout: 3_000,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5 },
+    logLevel: logLevel.WARN,
+    logCreator: () => logLine,
+  });
+}
+
+const logger = new Logger('kafkajs');
+
+/** What kafkajs calls an error is usually a broker that moves or restarts, and is tried again: a warning here. */
+function logLine({
+  level,
+  namespace,
+  log: { message, timestamp: _timestamp, logger: _logger, ...rest },
+}: LogEntry): void {
+  if (level > logLevel.WARN) return;
+  logger.warn({ namespace, ...rest }, message);
+}

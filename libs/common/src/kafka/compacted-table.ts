@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import type { Admin, Consumer, EachBatchPayload } from 'kafkajs';
+import { createKafka } from './client.js';
+import type { KafkaSettings } from './settings.js';
+
+export interface CompactedTableOptions {
+  /** Without prefix. */
+  readonly topic: string;
+  /** Called for each record in log order; null deletes the key. */
+  readonly apply: (key: string, value: Buffer | null) => void;
+}
+
+/**
+ * Reads a compacted topic from its beginning and keeps following it, in a group of its own that commits nothing and is
+ * deleted at the end: every process sees the whole table.
+ */
+export class CompactedTable {
+  private readonly logger = new Logger(CompactedTable.name);
+  private readonly consumer: Consumer;
+  private readonly admin: Admin;
+  private readonly groupId: string;
+  private readonly topic: string;
+  /** By partition: the next offset to apply. A restart of the consumer reads again what was applied. */
+  private readonly positions = new Map<number, number>();
+  private readonly behind = new Map<number, number>();
+  private readonly caughtUp = Promise.withResolvers<void>();
+  private isReady = false;
+
+  constructor(
+    settings: KafkaSettings,
+    private readonly options: CompactedTableOptions,
+  ) {
+    const kafka = createKafka(settings);
+    this.topic = settings.prefix + options.topic;
+    this.groupId = `${settings.prefix}table-${options.topic}-${randomUUID()}`;
+    this.admin = kafka.admin({ retry: { retries: 5 } });
+    this.consumer = kafka.consumer({
+      groupId: this.groupId,
+      maxWaitTimeInMs: 1_000,
+      retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => true },
+    });
+    this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
+      if (!payload.restart) settings.onFatal(payload.error);
+    });
+    this.consumer.on(this.consumer.events.END_BATCH_PROCESS, ({ payload }) => this.noteProgress(payload));
+  }
+
+  /** True once everything that was in the topic at the start has been applied. */
+  get isCaughtUp(): boolean {
+    return this.isReady;
+  }
+
+  /** Resolves when caught up; waits for brokers as long as it takes. */
+  async start(): Promise<void> {
+    await this.admin.connect();
+    for (const { partition, high, low } of await this.admin.fetchTopicOffsets(this.topic)) {
+      if (Number(high) > Number(low)) this.behind.set(partition, Number(high));
+    }
+    await this.consumer.connect();
+    await this.consumer.subscribe({ topics: [this.topic], fromBeginning: true });
+    await this.consumer.run({ autoCommit: false, eachBatch: (payload) => this.applyBatch(payload) });
+    this.checkCaughtUp();
+    await this.caughtUp.promise;
+  }
+
+  async stop(): Promise<void> {
+    await this.consumer.disconnect();
+    try {
+      await this.admin.deleteGroups([this.groupId]);
+    } catch (error) {
+      // The broker forgets an empty group without offsets by itself.
+      this.logger.debug({ err: error }, 'table.group_not_deleted');
+    }
+    await this.admin.disconnect();
+  }
+
+  private async applyBatch({ batch }: EachBatchPayload): Promise<void> {
+    for (const { offset, key, value } of batch.messages) {
+      if (Number(offset) < (this.positions.get(batch.partition) ?? 0)) continue;
+      this.positions.set(batch.partition, Number(offset) + 1);
+      if (key !== null) this.options.apply(key.toString(), value);
+    }
+  }
+
+  private noteProgress({ partition, lastOffset }: { partition: number; lastOffset: string }): void {
+    if (Number(lastOffset) + 1 < (this.behind.get(partition) ?? 0)) return;
+    this.behind.delete(partition);
+    this.checkCaughtUp();
+  }
+
+  private checkCaughtUp(): void {
+    if (this.isReady || this.behind.size > 0) return;
+    this.isReady = true;
+    this.caughtUp.resolve();
+  }
+}

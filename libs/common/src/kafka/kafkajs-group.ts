@@ -1,0 +1,41 @@
+/** kafkajs's group coordinator, as far as this folder speaks to it. */
+export interface GroupBroker {
+  heartbeat(request: { groupId: string; memberId: string; groupGenerationId: number }): Promise<unknown>;
+  leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
+  describeGroups(request: {
+    groupIds: string[];
+  }): Promise<{ groups: { members: { memberId: string; clientId: string }[] }[] }>;
+  offsetFetch(request: { groupId: string; topics: { topic: string; partitions: { partition: number }[] }[] }): Promise<{
+    responses: { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[];
+  }>;
+}
+
+/** kafkajs's `ConsumerGroup`, as far as this folder drives it. */
+export interface KafkaGroup {
+  readonly groupId: string;
+  readonly memberId: string | null;
+  readonly generationId: number | null;
+  readonly coordinator: GroupBroker;
+  readonly cluster: {
+    findGroupCoordinator(request: { groupId: string }): Promise<GroupBroker>;
+  };
+  joinAndSync(): Promise<void>;
+  assigned(): { topic: string; partitions: number[] }[];
+  seek(position: { topic: string; partition: number; offset: string }): void;
+  pause(topicPartitions: { topic: string; partitions: number[] }[]): void;
+  resume(topicPartitions: { topic: string; partitions: number[] }[]): void;
+  commitOffsets(offsets: { topics: readonly unknown[] }): Promise<void>;
+}
+
+/** What a consumer wants to know of its group. Carried by its partition assigner, the one object of ours kafkajs keeps. */
+export interface GroupHooks {
+  /** Before the group is joined, each time. */
+  beforeJoin(group: KafkaGroup): Promise<void>;
+  /** After the group was joined and synced, each time. */
+  afterJoin(group: KafkaGroup): Promise<void>;
+  /** Before each fetch of one broker. */
+  beforeFetch(group: KafkaGroup): Promise<void>;
+  afterFetch(): void;
+  /** The position of a partition is not in its log any more. kafkajs would reset it without a word. */
+  onOutOfRange(group: KafkaGroup, topic: string, partition: number): Promise<void>;
+}

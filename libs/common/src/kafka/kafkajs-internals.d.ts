@@ -1,0 +1,32 @@
+/** The parts of kafkajs 2.2.4 that its public types leave out and that this folder must reach (docs/adr/0002). */
+declare module 'kafkajs/src/network/requestQueue/index.js' {
+  export default class RequestQueue {
+    pending: unknown[];
+    scheduleCheckPendingRequests(): void;
+  }
+}
+
+declare module 'kafkajs/src/consumer/consumerGroup.js' {
+  import type { GroupBroker, KafkaGroup } from './kafkajs-group.js';
+  export default class ConsumerGroup implements KafkaGroup {
+    groupId: string;
+    memberId: string | null;
+    generationId: number | null;
+    assigners: readonly object[];
+    coordinator: GroupBroker;
+    cluster: KafkaGroup['cluster'];
+    joinAndSync(): Promise<void>;
+    fetch(nodeId: number): Promise<unknown[]>;
+    recoverFromOffsetOutOfRange(error: { topic: string; partition: number }): Promise<void>;
+    assigned(): { topic: string; partitions: number[] }[];
+    seek(position: { topic: string; partition: number; offset: string }): void;
+    pause(topicPartitions: { topic: string; partitions: number[] }[]): void;
+    resume(topicPartitions: { topic: string; partitions: number[] }[]): void;
+    heartbeat(options: { interval: number }): Promise<void>;
+    commitOffsets(offsets: { topics: readonly unknown[] }): Promise<void>;
+  }
+}
+
+declare module 'kafkajs/src/producer/partitioners/default/murmur2.js' {
+  export default function murmur2(key: Buffer | string): number;
+}

@@ -1,0 +1,70 @@
+import { createRequire } from 'node:module';
+import { type PartitionAssigner, PartitionAssigners } from 'kafkajs';
+import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js';
+import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
+import type { GroupHooks } from './kafkajs-group.js';
+
+/** The only release these patches were written and measured for. */
+const KAFKAJS_VERSION = '2.2.4';
+
+const HOOKS = Symbol('posthorn:group-hooks');
+let arePatched = false;
+
+/**
+ * Mends kafkajs in place, once per process (docs/adr/0002):
+ * - its request queue re-arms a timer every millisecond for ever: 5 % of a core per dozen idle connections, measured;
+ * - it has no hook before a rebalance is joined, none for what was committed with an assignment, and it resets an offset
+ *   that fell out of the log without a word.
+ *
+ * @throws Error when another release of kafkajs is installed
+ */
+export function patchKafkajs(): void {
+  if (arePatched) return;
+  const { version } = createRequire(import.meta.url)('kafkajs/package.json') as { version: string };
+  if (version !== KAFKAJS_VERSION) throw new Error(`kafkajs ${version} is installed, ${KAFKAJS_VERSION} is needed`);
+  patchTimer();
+  patchGroup();
+  arePatched = true;
+}
+
+/** A partition assigner that carries the hooks of its consumer. */
+export function hookedAssigner(hooks: GroupHooks): PartitionAssigner {
+  return (config) => Object.assign(PartitionAssigners.roundRobin(config), { [HOOKS]: hooks });
+}
+
+function patchTimer(): void {
+  const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
+  RequestQueue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+    if (this.pending.length > 0) schedule.call(this);
+  };
+}
+
+function patchGroup(): void {
+  const { joinAndSync, fetch, recoverFromOffsetOutOfRange } = ConsumerGroup.prototype;
+
+  ConsumerGroup.prototype.joinAndSync = async function (this: ConsumerGroup) {
+    const hooks = hooksOf(this);
+    await hooks?.beforeJoin(this);
+    await joinAndSync.call(this);
+    await hooks?.afterJoin(this);
+  };
+
+  ConsumerGroup.prototype.fetch = async function (this: ConsumerGroup, nodeId: number) {
+    const hooks = hooksOf(this);
+    await hooks?.beforeFetch(this);
+    const batches = await fetch.call(this, nodeId);
+    hooks?.afterFetch();
+    return batches;
+  };
+
+  ConsumerGroup.prototype.recoverFromOffsetOutOfRange = function (this: ConsumerGroup, error) {
+    const hooks = hooksOf(this);
+    if (hooks === undefined) return recoverFromOffsetOutOfRange.call(this, error);
+    return hooks.onOutOfRange(this, error.topic, error.partition);
+  };
+}
+
+function hooksOf(group: ConsumerGroup): GroupHooks | undefined {
+  const assigner = group.assigners[0] as { [HOOKS]?: GroupHooks } | undefined;
+  return assigner?.[HOOKS];
+}

@@ -1,0 +1,375 @@
+import { Logger } from '@nestjs/common';
+import type { Admin, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
+import { createKafka } from './client.js';
+import { type StartPosition, startPositions } from './committed-offsets.js';
+import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
+import { hookedAssigner } from './kafkajs-patches.js';
+import { commitFailures, lagRecords, lostRecords, rebalances, unfinishedRecords } from './metrics.js';
+import { OwnedPartition } from './owned-partition.js';
+import type { LogBatch, OwnershipListener } from './port.js';
+import type { InRecord } from './record.js';
+import { type KafkaSettings, partitionsOf } from './settings.js';
+
+export interface LogConsumerOptions {
+  /** Without prefix. */
+  readonly groupId: string;
+  /** Without prefix. */
+  readonly topics: readonly string[];
+  /** Called with each batch, one after the other for a partition. It must hand over and return; a rejection is fatal. */
+  readonly onBatch: (batch: LogBatch) => Promise<void> | void;
+  readonly ownership?: OwnershipListener;
+  /** Least time between two fetches that brought something: a fetch per record costs three times the CPU (measured). */
+  readonly paceMs?: number;
+  /** How long a fetch waits for a first record. A resumed partition waits for it, too. */
+  readonly maxWaitMs?: number;
+  readonly maxBytesPerPartition?: number;
+  /** How long the work under way may take to finish before a rebalance is joined, or the consumer stops. */
+  readonly drainMs?: number;
+}
+
+const COMMIT_INTERVAL_MS = 100;
+const HEARTBEAT_MS = 3_000;
+const LEASE_MARGIN_MS = 5_000;
+const STALE_BATCH_PAUSE_MS = 50;
+/** Without any fetch for this long, while a broker answers others, the consumer is stuck for good. */
+const STUCK_AFTER_MS = 120_000;
+const CHECK_INTERVAL_MS = 1_000;
+
+/**
+ * Consumes logs as one member of a group. kafkajs fetches, heartbeats and joins; offsets, ownership and commits are ours:
+ * records finish out of order, the watermark is committed with the finished offsets above it, only for partitions that
+ * are owned now, and a member that could not heartbeat gives up its partitions before the group does it (lanes.md, 7, 8).
+ */
+export class LogConsumer implements GroupHooks {
+  private readonly logger = new Logger(LogConsumer.name);
+  private readonly consumer: Consumer;
+  private readonly admin: Admin;
+  private readonly groupId: string;
+  private readonly owned = new Map<string, OwnedPartition>();
+  private group: KafkaGroup | undefined;
+  /** Membership of the last completed join; a later one continues it only as the same member, one generation on. */
+  private joined: { memberId: string | null; generationId: number | null } | undefined;
+  private isSynced = false;
+  private isStopping = false;
+  private mustRejoin = false;
+  private lastHeartbeatAt = Date.now();
+  private lastFetchAt = Date.now();
+  private committing: Promise<void> = Promise.resolve();
+  private timers: NodeJS.Timeout[] = [];
+
+  constructor(
+    private readonly settings: KafkaSettings,
+    private readonly options: LogConsumerOptions,
+  ) {
+    const kafka = createKafka(settings);
+    this.groupId = settings.prefix + options.groupId;
+    this.admin = kafka.admin({ retry: { retries: 2 } });
+    this.consumer = kafka.consumer({
+      groupId: this.groupId,
+      sessionTimeout: settings.sessionTimeoutMs,
+      rebalanceTimeout: Math.max(60_000, settings.sessionTimeoutMs),
+      heartbeatInterval: HEARTBEAT_MS,
+      maxWaitTimeInMs: options.maxWaitMs ?? 500,
+      maxBytesPerPartition: options.maxBytesPerPartition ?? 1_048_576,
+      maxBytes: 16 * 1_048_576,
+      partitionAssigners: [hookedAssigner(this)],
+      retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => true },
+    });
+  }
+
+  /** Resolves when consuming has begun; partitions may be assigned a little later. */
+  async start(): Promise<void> {
+    this.consumer.on(this.consumer.events.HEARTBEAT, () => this.noteHeartbeat());
+    this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
+      if (!payload.restart) this.settings.onFatal(payload.error);
+    });
+    await this.admin.connect();
+    await this.consumer.connect();
+    await this.consumer.subscribe({
+      topics: this.options.topics.map((topic) => this.settings.prefix + topic),
+      fromBeginning: true,
+    });
+    this.timers = [
+      setInterval(() => this.commit(), COMMIT_INTERVAL_MS),
+      setInterval(() => this.check(), CHECK_INTERVAL_MS),
+    ];
+    await this.consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: 4,
+      eachBatch: (payload) => this.takeBatch(payload),
+    });
+  }
+
+  /** Stops in order: fetching, finishing what is under way (bounded), committing, leaving the group. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    for (const log of this.owned.values()) log.pause();
+    await this.drain();
+    for (const timer of this.timers) clearInterval(timer);
+    await this.commit();
+    await this.consumer.disconnect();
+    await this.admin.disconnect();
+    this.loseAll();
+  }
+
+  /** Undefined when all is well; else why this consumer takes no records now. */
+  problem(): string | undefined {
+    if (this.isStopping) return 'stopping';
+    return this.isSynced ? undefined : `not a member of group ${this.groupId}`;
+  }
+
+  async beforeJoin(group: KafkaGroup): Promise<void> {
+    const isFirst = this.group !== group;
+    this.group = group;
+    this.isSynced = false;
+    if (isFirst) await this.endPredecessor(group);
+    if (this.owned.size === 0) return;
+    await this.drain();
+    await this.commit();
+  }
+
+  async afterJoin(group: KafkaGroup): Promise<void> {
+    rebalances.inc({ group: this.options.groupId });
+    this.noteHeartbeat();
+    const isContinued =
+      this.joined?.memberId === group.memberId && Number(this.joined?.generationId) + 1 === group.generationId;
+    if (!isContinued) this.loseAll();
+    this.joined = { memberId: group.memberId, generationId: group.generationId };
+    await this.sync(group);
+  }
+
+  async beforeFetch(group: KafkaGroup): Promise<void> {
+    if (this.mustRejoin) {
+      this.mustRejoin = false;
+      await group.joinAndSync();
+    }
+    if (!this.isSynced) await this.sync(group);
+    const waitMs = this.lastFetchAt + (this.options.paceMs ?? 0) - Date.now();
+    if (waitMs > 0) await delay(waitMs);
+  }
+
+  afterFetch(): void {
+    this.lastFetchAt = Date.now();
+  }
+
+  /** Retention overtook a running consumer. What is left is read; what is gone is counted and told. */
+  async onOutOfRange(group: KafkaGroup, topic: string, partition: number): Promise<void> {
+    const [position] = await startPositions(group, this.admin, [{ topic, partition }]);
+    const log = this.owned.get(`${topic}/${partition}`);
+    if (position === undefined || log === undefined) return;
+    if (position.isTruncated || position.offset < log.position) {
+      this.settings.onFatal(
+        new Error(`${topic}/${partition} ends before ${log.position}: it was truncated or made anew`),
+      );
+      return;
+    }
+    this.tellLoss({ ...position, lostRecords: position.offset - log.position });
+    log.position = position.offset;
+    group.seek({ topic, partition, offset: String(position.offset) });
+  }
+
+  /** After a join: lose what went away, read where new partitions begin, go on where retained ones stood. */
+  private async sync(group: KafkaGroup): Promise<void> {
+    const assigned = group
+      .assigned()
+      .flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })));
+    const names = new Set(assigned.map(({ topic, partition }) => `${topic}/${partition}`));
+    for (const [name, log] of this.owned) if (!names.has(name)) this.lose(name, log);
+    const added = assigned.filter(({ topic, partition }) => !this.owned.has(`${topic}/${partition}`));
+    if (added.length > 0) {
+      for (const position of await startPositions(group, this.admin, added)) await this.own(group, position);
+    }
+    for (const [name, log] of this.owned) this.continueAt(group, name, log);
+    this.isSynced = true;
+    this.options.ownership?.onRebalanced?.();
+  }
+
+  private async own(group: KafkaGroup, position: StartPosition): Promise<void> {
+    const { topic, partition, offset, finishedAbove, end } = position;
+    this.tellLoss(position);
+    const name = topic.slice(this.settings.prefix.length);
+    const log = new OwnedPartition(
+      name,
+      partition,
+      partitionsOf(this.settings, name),
+      { offset, finishedAbove },
+      (owned, isPaused) =>
+        this.group?.[isPaused ? 'pause' : 'resume']([
+          { topic: this.settings.prefix + owned.topic, partitions: [partition] },
+        ]),
+    );
+    log.end = end;
+    await this.options.ownership?.onOwned?.(log);
+    this.owned.set(`${topic}/${partition}`, log);
+    group.resume([{ topic, partitions: [partition] }]);
+  }
+
+  private continueAt(group: KafkaGroup, name: string, log: OwnedPartition): void {
+    const topic = name.slice(0, name.lastIndexOf('/'));
+    group.seek({ topic, partition: log.partition, offset: String(log.position) });
+    if (log.paused || this.isStopping) group.pause([{ topic, partitions: [log.partition] }]);
+  }
+
+  private tellLoss({ topic, partition, offset, lostRecords: count, isTruncated }: StartPosition): void {
+    if (isTruncated) this.logger.error({ topic, partition, offset }, 'log.truncated');
+    if (count === 0) return;
+    lostRecords.inc({ topic }, count);
+    this.logger.error({ topic, partition, lost_records: count, next_offset: offset }, 'log.records_lost_to_retention');
+  }
+
+  private async takeBatch({ batch, resolveOffset }: EachBatchPayload): Promise<void> {
+    const log = this.owned.get(`${batch.topic}/${batch.partition}`);
+    const { fetchedOffset } = batch as typeof batch & { fetchedOffset: string };
+    if (log === undefined || this.isStopping || Number(fetchedOffset) !== log.position) {
+      // Of an older assignment, or too late: it is not resolved, so it will be read again where it belongs.
+      return delay(STALE_BATCH_PAUSE_MS);
+    }
+    const last = batch.lastOffset();
+    log.position = Number(last) + 1;
+    log.end = Number(batch.highWatermark);
+    const records = batch.messages.map((message) => toRecord(log, message)).filter(({ offset }) => log.begin(offset));
+    resolveOffset(last);
+    try {
+      if (records.length > 0) await this.options.onBatch({ log, records });
+    } catch (error) {
+      this.settings.onFatal(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** Work under way may finish, for a bounded time and with heartbeats; nothing new is begun meanwhile. */
+  private async drain(): Promise<void> {
+    const heartbeat = setInterval(() => this.heartbeat(), HEARTBEAT_MS);
+    try {
+      await Promise.race([this.options.ownership?.onRebalancing?.(), delay(this.options.drainMs ?? 10_000)]);
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
+
+  /** Keeps this member alive while it drains: kafkajs heartbeats between fetches only. */
+  private heartbeat(): void {
+    const { group } = this;
+    if (!group?.memberId || group.generationId === null) return;
+    const request = { groupId: group.groupId, memberId: group.memberId, groupGenerationId: group.generationId };
+    // "Rebalancing" is an answer of the group, too: this member is still known.
+    group.coordinator.heartbeat(request).then(
+      () => this.noteHeartbeat(),
+      (error: Error & { type?: string }) => {
+        if (error.type === 'REBALANCE_IN_PROGRESS') this.noteHeartbeat();
+      },
+    );
+  }
+
+  private noteHeartbeat(): void {
+    this.lastHeartbeatAt = Date.now();
+  }
+
+  /** Commits what changed, one commit at a time, only for what is owned now: Kafka would take any (measured). */
+  private commit(): Promise<void> {
+    this.committing = this.committing.then(() => this.commitOnce());
+    return this.committing;
+  }
+
+  private async commitOnce(): Promise<void> {
+    const taken = [...this.owned].flatMap(([name, log]) => {
+      const commit = log.takeCommit();
+      return commit ? [{ topic: name.slice(0, name.lastIndexOf('/')), log, commit }] : [];
+    });
+    if (taken.length === 0 || this.group === undefined) return;
+    const topics = [...Map.groupBy(taken, ({ topic }) => topic)].map(([topic, list]) => ({
+      topic,
+      partitions: list.map(({ log, commit }) => ({ partition: log.partition, ...commit })),
+    }));
+    try {
+      await this.group.commitOffsets({ topics });
+    } catch (error) {
+      for (const { log } of taken) log.commitFailed();
+      commitFailures.inc({ group: this.options.groupId });
+      this.logger.debug({ err: error }, 'commit.failed');
+      await delay(COMMIT_INTERVAL_MS);
+    }
+  }
+
+  /** Once a second: metrics, the lease, and whether the consumer is stuck. */
+  private check(): void {
+    for (const log of this.owned.values()) {
+      const labels = { topic: log.topic, partition: log.partition };
+      lagRecords.set(labels, log.lag);
+      unfinishedRecords.set(labels, log.unfinished);
+    }
+    const silentMs = Date.now() - this.lastHeartbeatAt;
+    if (this.owned.size > 0 && silentMs > this.settings.sessionTimeoutMs - LEASE_MARGIN_MS) {
+      this.logger.warn({ silent_ms: silentMs }, 'lease.expired');
+      this.loseAll();
+      this.mustRejoin = true;
+    }
+    if (Date.now() - this.lastFetchAt > STUCK_AFTER_MS) void this.endIfStuck();
+  }
+
+  private async endIfStuck(): Promise<void> {
+    this.lastFetchAt = Date.now();
+    try {
+      await this.admin.fetchTopicOffsets(this.settings.prefix + (this.options.topics[0] ?? ''));
+    } catch (error) {
+      this.logger.warn({ err: error }, 'kafka.unreachable');
+      return;
+    }
+    this.settings.onFatal(new Error(`the consumer of ${this.groupId} is stuck: no fetch for ${STUCK_AFTER_MS} ms`));
+  }
+
+  /** A process of our own name that is still in the group is our killed predecessor: nobody need wait for its session. */
+  private async endPredecessor(group: KafkaGroup): Promise<void> {
+    if (!this.settings.hasStableName) return;
+    try {
+      const coordinator = await group.cluster.findGroupCoordinator({ groupId: this.groupId });
+      const { groups } = await coordinator.describeGroups({ groupIds: [this.groupId] });
+      for (const { memberId, clientId } of groups.flatMap(({ members }) => members)) {
+        if (clientId !== this.settings.clientId || memberId === group.memberId) continue;
+        await coordinator.leaveGroup({ groupId: this.groupId, memberId });
+        this.logger.log({ member_id: memberId }, 'predecessor.ended');
+      }
+    } catch (error) {
+      this.logger.warn({ err: error }, 'predecessor.not_ended');
+    }
+  }
+
+  private loseAll(): void {
+    for (const [name, log] of this.owned) this.lose(name, log);
+  }
+
+  private lose(name: string, log: OwnedPartition): void {
+    this.owned.delete(name);
+    log.lose();
+    lagRecords.remove({ topic: log.topic, partition: log.partition });
+    unfinishedRecords.remove({ topic: log.topic, partition: log.partition });
+    this.options.ownership?.onLost?.(log);
+  }
+}
+
+function toRecord(log: OwnedPartition, message: KafkaMessage): InRecord {
+  return {
+    topic: log.topic,
+    partition: log.partition,
+    offset: Number(message.offset),
+    timestamp: Number(message.timestamp),
+    key: message.key,
+    value: message.value,
+    headers: plainHeaders(message.headers),
+  };
+}
+
+/** kafkajs gives a repeated header as a list; the last one counts. */
+function plainHeaders(headers: KafkaMessage['headers']): Record<string, Buffer> {
+  const plain: Record<string, Buffer> = {};
+  for (const name in headers) {
+    const given = headers[name];
+    const value = Array.isArray(given) ? given.at(-1) : given;
+    if (value !== undefined) plain[name] = typeof value === 'string' ? Buffer.from(value) : value;
+  }
+  return plain;
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,191 @@
+import { Logger } from '@nestjs/common';
+import type { Message, Producer } from 'kafkajs';
+import { createKafka, REQUEST_TIMEOUT_MS } from './client.js';
+import { partitionOf } from './partitioner.js';
+import type { RecordWriter } from './port.js';
+import type { OutRecord } from './record.js';
+import { type KafkaSettings, partitionsOf } from './settings.js';
+
+/** Kafka did not confirm a write in time. Whether it is stored is unknown. */
+export class KafkaUnavailableError extends Error {}
+
+export interface WriteOptions {
+  /** Give up, with an unknown outcome, after this long. Without it the write is tried until it succeeds. */
+  readonly timeoutMs?: number;
+}
+
+interface PendingWrite {
+  readonly records: readonly OutRecord[];
+  readonly bytes: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+  timer: NodeJS.Timeout | undefined;
+  isSettled: boolean;
+}
+
+const MIN_BACKOFF_MS = 100;
+const MAX_BACKOFF_MS = 2_000;
+/** Framing of a record beside its key, value and headers; generous. */
+const RECORD_OVERHEAD_BYTES = 64;
+
+/**
+ * Writes records with acks from all in-sync replicas. One request is under way at a time, and what arrives meanwhile
+ * goes into the next: that keeps the order, batches naturally, and avoids kafkajs's idempotent producer, which can
+ * acknowledge a record and lose it when requests overlap (measured).
+ */
+export class RecordProducer implements RecordWriter {
+  private readonly logger = new Logger(RecordProducer.name);
+  private readonly producer: Producer;
+  private readonly maxRequestBytes: number;
+  private queue: PendingWrite[] = [];
+  private queuedBytes = 0;
+  private pumping: Promise<void> | undefined;
+  private isClosed = false;
+
+  constructor(private readonly settings: KafkaSettings) {
+    const kafka = createKafka(settings);
+    this.producer = kafka.producer({
+      idempotent: false,
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 2 },
+    });
+    this.maxRequestBytes = Math.min(
+      ...settings.topics.map(({ config }) => Number(config['max.message.bytes'])).filter((bytes) => bytes > 0),
+    );
+  }
+
+  /** Tries until a broker answers. */
+  async connect(): Promise<void> {
+    for (let waitMs = MIN_BACKOFF_MS; !this.isClosed; waitMs = Math.min(waitMs * 2, MAX_BACKOFF_MS)) {
+      try {
+        return await this.producer.connect();
+      } catch (error) {
+        this.logger.warn({ err: error }, 'kafka.unreachable');
+        await delay(waitMs);
+      }
+    }
+  }
+
+  /** Bytes waiting for their acknowledgement. */
+  get pendingBytes(): number {
+    return this.queuedBytes;
+  }
+
+  write(records: readonly OutRecord[], options: WriteOptions = {}): Promise<void> {
+    if (records.length === 0) return Promise.resolve();
+    if (this.isClosed) return Promise.reject(new KafkaUnavailableError('the producer is closed'));
+    return new Promise((resolve, reject) => {
+      const bytes = records.reduce((sum, record) => sum + recordBytes(record), 0);
+      const write: PendingWrite = { records, bytes, resolve, reject, timer: undefined, isSettled: false };
+      if (options.timeoutMs !== undefined) {
+        const expire = () => this.settle(write, new KafkaUnavailableError('not acknowledged in time'));
+        write.timer = setTimeout(expire, options.timeoutMs);
+      }
+      this.queue.push(write);
+      this.queuedBytes += bytes;
+      this.pumping ??= this.pump();
+    });
+  }
+
+  /** Writes what waits, for a bounded time, then disconnects. */
+  async close(timeoutMs = 5_000): Promise<void> {
+    this.isClosed = true;
+    await Promise.race([this.pumping, delay(timeoutMs)]);
+    for (const write of this.queue) this.settle(write, new KafkaUnavailableError('the producer is closed'));
+    this.queue = [];
+    await Promise.race([this.producer.disconnect(), delay(timeoutMs)]);
+  }
+
+  private async pump(): Promise<void> {
+    // One turn of the event loop: writes of the same tick share a request.
+    await new Promise(setImmediate);
+    while (this.queue.length > 0) await this.sendWithRetry(this.takeRequest());
+    this.pumping = undefined;
+  }
+
+  private takeRequest(): PendingWrite[] {
+    const taken: PendingWrite[] = [];
+    let bytes = 0;
+    for (const write of this.queue) {
+      if (taken.length > 0 && bytes + write.bytes > this.maxRequestBytes) break;
+      taken.push(write);
+      bytes += write.bytes;
+    }
+    this.queue = this.queue.slice(taken.length);
+    return taken;
+  }
+
+  private async sendWithRetry(request: readonly PendingWrite[]): Promise<void> {
+    let rest = request;
+    for (let waitMs = MIN_BACKOFF_MS; ; waitMs = Math.min(waitMs * 2, MAX_BACKOFF_MS)) {
+      rest = rest.filter((write) => !write.isSettled);
+      if (rest.length === 0) return;
+      try {
+        await this.send(rest);
+        for (const write of rest) this.settle(write);
+        return;
+      } catch (error) {
+        if (isTooLarge(error)) return this.sendOneByOne(rest, error);
+        this.logger.warn({ err: error, records: rest.length }, 'kafka.produce_failed');
+        await delay(waitMs);
+      }
+    }
+  }
+
+  /** One record too large for its topic must not take the others of its request along. */
+  private async sendOneByOne(request: readonly PendingWrite[], cause: Error): Promise<void> {
+    const [only] = request;
+    if (request.length === 1 && only) return this.settle(only, cause);
+    for (const write of request) await this.sendWithRetry([write]);
+  }
+
+  private async send(request: readonly PendingWrite[]): Promise<void> {
+    const byTopic = new Map<string, Message[]>();
+    for (const write of request) {
+      for (const record of write.records) {
+        const messages = byTopic.get(record.topic);
+        const message = this.toMessage(record);
+        if (messages) messages.push(message);
+        else byTopic.set(record.topic, [message]);
+      }
+    }
+    const topicMessages = [...byTopic].map(([topic, messages]) => ({ topic: this.settings.prefix + topic, messages }));
+    await this.producer.sendBatch({ acks: -1, timeout: REQUEST_TIMEOUT_MS, topicMessages });
+  }
+
+  /** The partition is fixed here, once: kafkajs would choose again when it retries, perhaps with other metadata. */
+  private toMessage({ topic, key, value, headers }: OutRecord): Message {
+    const partition = partitionOf(key, partitionsOf(this.settings, topic));
+    return { key, value, partition, ...(headers ? { headers } : {}) };
+  }
+
+  private settle(write: PendingWrite, error?: Error): void {
+    if (write.isSettled) return;
+    write.isSettled = true;
+    clearTimeout(write.timer);
+    this.queuedBytes -= write.bytes;
+    if (error) write.reject(error);
+    else write.resolve();
+  }
+}
+
+function recordBytes({ key, value, headers }: OutRecord): number {
+  let bytes = RECORD_OVERHEAD_BYTES + byteLength(key) + (value === null ? 0 : byteLength(value));
+  for (const name in headers) bytes += name.length + byteLength(headers[name] ?? '') + 4;
+  return bytes;
+}
+
+function byteLength(content: Buffer | string): number {
+  return typeof content === 'string' ? Buffer.byteLength(content) : content.length;
+}
+
+function isTooLarge(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    'type' in error &&
+    (error.type === 'MESSAGE_TOO_LARGE' || error.type === 'RECORD_LIST_TOO_LARGE')
+  );
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

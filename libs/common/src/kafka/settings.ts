@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import { type TopicSpec, topicSpecs } from '../records/topics.js';
+
+/** How this process reaches Kafka and what it calls itself there. */
+export interface KafkaSettings {
+  readonly brokers: readonly string[];
+  /** Put before every topic and group name. */
+  readonly prefix: string;
+  readonly clientId: string;
+  /** True when `clientId` is stable over restarts, so that a predecessor's group membership can be ended at once. */
+  readonly hasStableName: boolean;
+  readonly sessionTimeoutMs: number;
+  readonly topics: readonly TopicSpec[];
+  readonly replicationFactor: number;
+  /** Ends the process: a consumer stopped for good, and only a restart brings it back. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** DI token of {@link KafkaSettings}. */
+export const KAFKA_SETTINGS = Symbol('KafkaSettings');
+
+/** The part of an app's configuration that `kafkaEnv` gives. */
+export interface KafkaConfig {
+  readonly KAFKA_BROKERS: string[];
+  readonly KAFKA_TOPIC_PREFIX: string;
+  readonly KAFKA_SESSION_TIMEOUT_MS: number;
+  readonly INSTANCE: string;
+  readonly LOG_PARTITIONS: number;
+  readonly SIDE_PARTITIONS: number;
+  readonly REPLICATION_FACTOR: number;
+  readonly MAX_EVENT_BYTES: number;
+}
+
+export function kafkaSettings(app: string, config: KafkaConfig, onFatal: (error: Error) => void): KafkaSettings {
+  const instance = config.INSTANCE || `${app}-${randomBytes(4).toString('hex')}`;
+  return {
+    brokers: config.KAFKA_BROKERS,
+    prefix: config.KAFKA_TOPIC_PREFIX,
+    clientId: `posthorn-${instance}`,
+    hasStableName: config.INSTANCE !== '',
+    sessionTimeoutMs: config.KAFKA_SESSION_TIMEOUT_MS,
+    topics: topicSpecs({
+      logPartitions: config.LOG_PARTITIONS,
+      sidePartitions: config.SIDE_PARTITIONS,
+      maxEventBytes: config.MAX_EVENT_BYTES,
+    }),
+    replicationFactor: config.REPLICATION_FACTOR,
+    onFatal,
+  };
+}
+
+/** @throws Error when the topic is none of ours */
+export function partitionsOf(settings: KafkaSettings, topic: string): number {
+  const spec = settings.topics.find((candidate) => candidate.topic === topic);
+  if (spec === undefined) throw new Error(`unknown topic ${topic}`);
+  return spec.partitions;
+}

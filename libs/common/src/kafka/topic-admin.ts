@@ -1,0 +1,92 @@
+import { Logger } from '@nestjs/common';
+import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import type { TopicSpec } from '../records/topics.js';
+import { createKafka } from './client.js';
+import type { KafkaSettings } from './settings.js';
+
+/** Existing topics are not as the configuration says. Only an operator can decide what to change. */
+export class TopicMismatchError extends Error {}
+
+/** Settings that may be larger than asked for; all others must be equal. */
+const MINIMUMS: ReadonlySet<string> = new Set(['max.message.bytes', 'retention.ms']);
+const RETRY_MS = 1_000;
+
+/**
+ * Creates the topics that are missing and checks the others, waiting for a broker as long as it takes.
+ *
+ * @throws TopicMismatchError naming every difference
+ */
+export async function ensureTopics(settings: KafkaSettings): Promise<void> {
+  const logger = new Logger('ensureTopics');
+  const admin = createKafka(settings).admin({ retry: { retries: 2 } });
+  try {
+    for (;;) {
+      try {
+        await admin.connect();
+        await createMissing(admin, settings);
+        const problems = await differences(admin, settings);
+        if (problems.length > 0)
+          throw new TopicMismatchError(`topics differ from the configuration:\n${problems.join('\n')}`);
+        return;
+      } catch (error) {
+        if (error instanceof TopicMismatchError) throw error;
+        logger.warn({ err: error }, 'kafka.unreachable');
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function createMissing(admin: Admin, settings: KafkaSettings): Promise<void> {
+  const existing = new Set(await admin.listTopics());
+  const missing = settings.topics.filter(({ topic }) => !existing.has(settings.prefix + topic));
+  if (missing.length === 0) return;
+  // Answers false when another process was faster; the check that follows sees to the rest.
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: missing.map(({ topic, partitions, config }) => ({
+      topic: settings.prefix + topic,
+      numPartitions: partitions,
+      replicationFactor: settings.replicationFactor,
+      configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+    })),
+  });
+}
+
+async function differences(admin: Admin, settings: KafkaSettings): Promise<string[]> {
+  const names = settings.topics.map(({ topic }) => settings.prefix + topic);
+  const { topics } = await admin.fetchTopicMetadata({ topics: names });
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+  });
+  return settings.topics.flatMap((spec) => {
+    const name = settings.prefix + spec.topic;
+    const partitions = topics.find((topic) => topic.name === name)?.partitions.length ?? 0;
+    const entries = resources.find((resource) => resource.resourceName === name)?.configEntries ?? [];
+    const config = new Map(entries.map((entry) => [entry.configName, entry.configValue]));
+    return [...partitionProblem(name, partitions, spec), ...configProblems(name, config, spec)];
+  });
+}
+
+function partitionProblem(name: string, partitions: number, spec: TopicSpec): string[] {
+  return partitions === spec.partitions
+    ? []
+    : [`  ${name} has ${partitions} partitions, ${spec.partitions} are configured`];
+}
+
+function configProblems(name: string, config: ReadonlyMap<string, string>, spec: TopicSpec): string[] {
+  return Object.entries(spec.config)
+    .filter(([key, wanted]) => !isFulfilled(key, config.get(key), wanted))
+    .map(
+      ([key, wanted]) =>
+        `  ${name} has ${key}=${config.get(key)}, ${MINIMUMS.has(key) ? 'at least ' : ''}${wanted} is needed`,
+    );
+}
+
+function isFulfilled(key: string, actual: string | undefined, wanted: string): boolean {
+  if (!MINIMUMS.has(key)) return actual === wanted;
+  return actual === '-1' || Number(actual) >= Number(wanted);
+}

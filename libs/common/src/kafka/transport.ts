@@ -1,0 +1,58 @@
+import { BaseRpcContext, type CustomTransportStrategy, Server } from '@nestjs/microservices';
+import { isObservable, lastValueFrom } from 'rxjs';
+import { LogConsumer, type LogConsumerOptions } from './log-consumer.js';
+import type { LogBatch } from './port.js';
+import type { KafkaSettings } from './settings.js';
+
+export interface KafkaTransportOptions extends Omit<LogConsumerOptions, 'topics' | 'onBatch'> {}
+
+/**
+ * Nest's transport over {@link LogConsumer}: `@EventPattern('deliveries')` handlers get whole {@link LogBatch}es and hand
+ * them over to memory. Nest's own Kafka transport handles and commits record by record, which rules out finishing out of
+ * order.
+ */
+export class KafkaTransport extends Server implements CustomTransportStrategy {
+  override readonly propagatesEventHandlerErrors = true;
+  private consumer: LogConsumer | undefined;
+
+  constructor(
+    private readonly settings: KafkaSettings,
+    private readonly options: KafkaTransportOptions,
+  ) {
+    super();
+  }
+
+  listen(callback: (error?: unknown) => void): void {
+    this.consumer = new LogConsumer(this.settings, {
+      ...this.options,
+      topics: [...this.messageHandlers.keys()],
+      onBatch: (batch) => this.dispatch(batch),
+    });
+    this.consumer.start().then(() => callback(), callback);
+  }
+
+  async close(): Promise<void> {
+    await this.consumer?.stop();
+  }
+
+  /** For readiness: undefined when records are taken, else why not. */
+  problem(): string | undefined {
+    return this.consumer === undefined ? 'not started' : this.consumer.problem();
+  }
+
+  on(): never {
+    throw new Error('the Kafka transport has no events; use its ownership listener');
+  }
+
+  unwrap<T>(): T {
+    return this.consumer as T;
+  }
+
+  private async dispatch(batch: LogBatch): Promise<void> {
+    const handler = this.messageHandlers.get(batch.log.topic);
+    if (handler === undefined) throw new Error(`no handler for topic ${batch.log.topic}`);
+    const result: unknown = await handler(batch, new BaseRpcContext([]));
+    // Nest answers a handler's exception with a failed stream, which nobody would notice unless it is awaited.
+    if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
+  }
+}
