@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isCidr } from '../security/address-policy.js';
 
 /** Reading the environment: every app composes its schema from these parts and its own. */
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
@@ -73,6 +74,17 @@ export const sealingEnv = {
     .string()
     .describe(
       'keys that seal endpoint secrets, `id:base64 of 32 bytes`, comma-separated; the first one seals, all of them open',
+    ),
+};
+
+/** Where endpoints may be, beside the public internet over https; see security/address-policy.ts. */
+export const addressEnv = {
+  ALLOW_HTTP: flag.default(false).describe('whether endpoints may use plain http; for development'),
+  ALLOWED_ADDRESSES: list
+    .pipe(z.array(z.string().refine(isCidr, { error: 'must be CIDR ranges, comma-separated' })))
+    .default([])
+    .describe(
+      'CIDR ranges endpoints may be in although they are not public, e.g. 127.0.0.0/8,::1/128 for development; internal host names are then accepted as well, and their addresses decide',
     ),
 };
 
