@@ -154,7 +154,7 @@ export class RecordProducer implements RecordWriter {
 
   /** The partition is fixed here, once: kafkajs would choose again when it retries, perhaps with other metadata. */
   private toMessage({ topic, key, value, headers }: OutRecord): Message {
-    const partition = partitionOf(key, partitionsOf(this.settings, topic));
+    const partition = key === null ? 0 : partitionOf(key, partitionsOf(this.settings, topic));
     return { key, value, partition, ...(headers ? { headers } : {}) };
   }
 
@@ -169,12 +169,13 @@ export class RecordProducer implements RecordWriter {
 }
 
 function recordBytes({ key, value, headers }: OutRecord): number {
-  let bytes = RECORD_OVERHEAD_BYTES + byteLength(key) + (value === null ? 0 : byteLength(value));
+  let bytes = RECORD_OVERHEAD_BYTES + byteLength(key) + byteLength(value);
   for (const name in headers) bytes += name.length + byteLength(headers[name] ?? '') + 4;
   return bytes;
 }
 
-function byteLength(content: Buffer | string): number {
+function byteLength(content: Buffer | string | null): number {
+  if (content === null) return 0;
   return typeof content === 'string' ? Buffer.byteLength(content) : content.length;
 }
 

@@ -14,7 +14,8 @@ export interface InRecord {
 export interface OutRecord {
   /** Without the configured prefix. */
   readonly topic: string;
-  readonly key: Buffer | string;
+  /** Null goes to partition 0: a record without a key that is set aside keeps having none. */
+  readonly key: Buffer | string | null;
   readonly value: Buffer | string | null;
   readonly headers?: Readonly<Record<string, Buffer | string>>;
 }

@@ -1,0 +1,55 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { KafkaModule } from '#common/kafka/kafka.module.js';
+import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KafkaTransport } from '#common/kafka/transport.js';
+import { Health } from '#common/observability/health.js';
+import { ObservabilityModule } from '#common/observability/observability.module.js';
+import { parseAddressPolicy } from '#common/security/address-policy.js';
+import { Sealer } from '#common/security/sealing.js';
+import { ADDRESS_POLICY, Attempter } from './attempter.js';
+import { Backpressure, MEMORY_LIMITS } from './backpressure.js';
+import type { DispatcherConfig } from './config.js';
+import { DeliveriesConsumer } from './deliveries.consumer.js';
+import { DeliveryEngine, ENGINE_LIMITS } from './delivery-engine.js';
+import { EndpointDirectory } from './endpoint-directory.js';
+
+/** Least time between two fetches: deliveries come in batches, and the batch costs (measured: docs/adr/0002). */
+const FETCH_PACE_MS = 4;
+
+@Module({})
+export class AppModule {
+  static forConfig(config: DispatcherConfig): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ObservabilityModule.forApp({ app: 'dispatcher', level: config.LOG_LEVEL }),
+        KafkaModule.forApp({ app: 'dispatcher', config }),
+      ],
+      controllers: [DeliveriesConsumer],
+      providers: [
+        { provide: Sealer, useFactory: () => new Sealer(config.SECRET_KEYS) },
+        { provide: ADDRESS_POLICY, useFactory: () => parseAddressPolicy(config) },
+        {
+          provide: MEMORY_LIMITS,
+          useValue: { endpointQueue: config.ENDPOINT_QUEUE_LIMIT, bytes: config.MEMORY_LIMIT_BYTES },
+        },
+        { provide: ENGINE_LIMITS, useValue: { recentDeliveries: config.RECENT_DELIVERIES } },
+        EndpointDirectory,
+        Attempter,
+        Backpressure,
+        DeliveryEngine,
+        {
+          provide: KafkaTransport,
+          inject: [KAFKA_SETTINGS, DeliveryEngine, Health],
+          useFactory: createTransport,
+        },
+      ],
+    };
+  }
+}
+
+function createTransport(settings: KafkaSettings, engine: DeliveryEngine, health: Health): KafkaTransport {
+  const transport = new KafkaTransport(settings, { groupId: 'dispatcher', ownership: engine, paceMs: FETCH_PACE_MS });
+  health.addReadiness({ name: 'deliveries', problem: () => transport.problem() });
+  return transport;
+}

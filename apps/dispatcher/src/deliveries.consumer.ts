@@ -1,0 +1,50 @@
+import { Controller, Inject, Logger } from '@nestjs/common';
+import { EventPattern, Payload } from '@nestjs/microservices';
+import { partitionOf } from '#common/kafka/partitioner.js';
+import type { LogBatch, OwnedLog } from '#common/kafka/port.js';
+import { RecordProducer } from '#common/kafka/producer.js';
+import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import { DELIVERIES_TOPIC } from '#common/records/topics.js';
+import { readDelivery } from './delivery.js';
+import { DeliveryEngine } from './delivery-engine.js';
+import * as metrics from './metrics.js';
+import { poisonRecord } from './outcome.js';
+
+/** Reads `deliveries` and hands every delivery to the engine. What is none is set aside; what lies wrong is moved. */
+@Controller()
+export class DeliveriesConsumer {
+  private readonly logger = new Logger(DeliveriesConsumer.name);
+
+  constructor(
+    @Inject(DeliveryEngine) private readonly engine: DeliveryEngine,
+    @Inject(RecordProducer) private readonly producer: RecordProducer,
+  ) {}
+
+  @EventPattern(DELIVERIES_TOPIC)
+  take(@Payload() { log, records }: LogBatch): void {
+    for (const record of records) this.takeOne(log, record);
+  }
+
+  private takeOne(log: OwnedLog, record: InRecord): void {
+    const delivery = readDelivery(log, record);
+    if ('detail' in delivery) {
+      metrics.dead.inc({ reason: 'payload_error' });
+      void this.pass(log, record, poisonRecord(record, delivery.detail, Date.now()));
+    } else if (partitionOf(delivery.lane, log.partitions) !== log.partition) {
+      // A lane has one owner only while all of it is on the partition its key belongs to.
+      metrics.misplaced.inc();
+      void this.pass(log, record, { ...record, topic: DELIVERIES_TOPIC });
+    } else {
+      this.engine.accept(delivery);
+    }
+  }
+
+  private async pass(log: OwnedLog, record: InRecord, out: OutRecord): Promise<void> {
+    try {
+      await this.producer.write([out]);
+      log.finish(record.offset);
+    } catch (error) {
+      this.logger.error({ err: error, partition: log.partition, offset: record.offset }, 'record.not_passed_on');
+    }
+  }
+}

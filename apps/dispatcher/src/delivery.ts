@@ -1,0 +1,50 @@
+import type { OwnedLog } from '#common/kafka/port.js';
+import type { InRecord } from '#common/kafka/record.js';
+import {
+  DEAD_HEADERS,
+  hasDeadLetterHeaders,
+  readDeadLetter,
+  withoutDeadLetterHeaders,
+} from '#common/records/dead-letter-record.js';
+import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery } from '#common/records/delivery-record.js';
+
+/** A delivery that was read and is not over: the record it came in, and what the record says. */
+export interface Delivery {
+  readonly log: OwnedLog;
+  readonly offset: number;
+  /** The record's key. */
+  readonly lane: string;
+  readonly meta: DeliveryMeta;
+  /** The exact bytes to POST. */
+  readonly body: Buffer;
+  /** All headers of the record but the packed one and those of a dead letter. */
+  readonly headers: Readonly<Record<string, Buffer>>;
+  /** A replay starts again, whatever its packed header says. */
+  readonly isReplay: boolean;
+}
+
+/** A record that is no delivery, and why. */
+export interface NoDelivery {
+  readonly detail: string;
+}
+
+/**
+ * Reads a record of `deliveries`. A record with dead-letter headers is a replay: its attempts start again and those
+ * headers are dropped. Its place, like that of the router's records, is its own offset (lanes.md, "Place").
+ */
+export function readDelivery(log: OwnedLog, record: InRecord): Delivery | NoDelivery {
+  const { key, value, headers, offset } = record;
+  if (key === null || key.length === 0) return { detail: 'the record has no key' };
+  if (value === null) return { detail: 'the record has no value' };
+  const packed = decodeDelivery(headers[DELIVERY_HEADER]);
+  if (packed === undefined) return { detail: `the ${DELIVERY_HEADER} header is missing or malformed` };
+  const isReplay = hasDeadLetterHeaders(headers);
+  if (isReplay && readDeadLetter(headers) === undefined) return { detail: `${DEAD_HEADERS.reason} is not a known reason` };
+  const meta = isReplay ? replayed(packed, offset) : packed.returned ? packed : { ...packed, place: offset };
+  const { [DELIVERY_HEADER]: _packed, ...rest } = headers;
+  return { log, offset, lane: key.toString(), meta, body: value, headers: withoutDeadLetterHeaders(rest), isReplay };
+}
+
+function replayed(meta: DeliveryMeta, place: number): DeliveryMeta {
+  return { ...meta, attempt: 0, replay: meta.replay + 1, returned: false, place, dueAt: undefined, tierUntil: undefined };
+}

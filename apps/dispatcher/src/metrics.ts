@@ -1,0 +1,85 @@
+import { Counter, Gauge, Histogram } from 'prom-client';
+import { BoundedLabel } from '#common/observability/bounded-label.js';
+
+/** Endpoints that get a label of their own; all further ones share `other`. */
+const ENDPOINT_LABELS = 200;
+
+export const endpointLabel = new BoundedLabel(ENDPOINT_LABELS);
+
+export const attempts = new Counter({
+  name: 'posthorn_attempts_total',
+  help: 'Attempts by outcome',
+  labelNames: ['outcome'],
+});
+
+export const attemptErrors = new Counter({
+  name: 'posthorn_attempt_errors_total',
+  help: 'Attempts without a usable status, by error',
+  labelNames: ['error'],
+});
+
+export const attemptSeconds = new Histogram({
+  name: 'posthorn_attempt_duration_seconds',
+  help: 'From the start of an attempt to its verdict',
+  buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+});
+
+export const retries = new Counter({
+  name: 'posthorn_retries_total',
+  help: 'Deliveries put into a tier to wait for their next attempt',
+  labelNames: ['tier'],
+});
+
+export const dead = new Counter({
+  name: 'posthorn_dead_letters_total',
+  help: 'Deliveries and records given up, by reason',
+  labelNames: ['reason'],
+});
+
+export const replays = new Counter({
+  name: 'posthorn_replays_total',
+  help: 'Dead letters that came back to be delivered again',
+});
+
+export const repeats = new Counter({
+  name: 'posthorn_repeated_records_total',
+  help: 'Records dropped because their attempt was finished here lately',
+});
+
+export const misplaced = new Counter({
+  name: 'posthorn_misplaced_records_total',
+  help: 'Records found on another partition than their key belongs to, and moved',
+});
+
+export const deliverySeconds = new Histogram({
+  name: 'posthorn_delivery_latency_seconds',
+  help: 'From the acceptance of an event to its delivery',
+  buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 10, 30, 60, 300, 3_600, 86_400],
+});
+
+export const firstAttemptSeconds = new Histogram({
+  name: 'posthorn_first_attempt_latency_seconds',
+  help: 'From the acceptance of an event to the start of its first attempt',
+  buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300],
+});
+
+export const inFlight = new Gauge({
+  name: 'posthorn_attempts_in_flight',
+  help: 'Attempts under way',
+});
+
+export const queued = new Gauge({
+  name: 'posthorn_deliveries_queued',
+  help: 'Deliveries waiting in memory',
+});
+
+export const queuedBytes = new Gauge({
+  name: 'posthorn_deliveries_queued_bytes',
+  help: 'Bytes of the deliveries waiting in memory',
+});
+
+export const endpointAttempts = new Counter({
+  name: 'posthorn_endpoint_attempts_total',
+  help: 'Attempts by endpoint and outcome; endpoints beyond the label limit share "other"',
+  labelNames: ['endpoint', 'outcome'],
+});

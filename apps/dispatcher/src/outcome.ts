@@ -1,0 +1,105 @@
+import type { Hop } from '#common/domain/tier.js';
+import { hopFor } from '#common/domain/tier.js';
+import type { AttemptError, DeadReason, Verdict } from '#common/domain/verdict.js';
+import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import type { AttemptRecord } from '#common/records/attempt-record.js';
+import { deadLetterHeaders } from '#common/records/dead-letter-record.js';
+import { DELIVERY_HEADER, type DeliveryMeta, encodeDelivery } from '#common/records/delivery-record.js';
+import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
+import type { Delivery } from './delivery.js';
+
+/** What is known of one attempt once it is over. Times in ms. */
+export interface AttemptFacts {
+  readonly at: number;
+  readonly durationMs: number;
+  readonly statusCode: number | undefined;
+  readonly error: AttemptError | undefined;
+  readonly errorDetail: string | undefined;
+  /** At most 4 KiB. */
+  readonly responseBody: Buffer;
+}
+
+/** What a delivery's turn caused. */
+export interface Outcome {
+  /** All of them must be stored before the delivery's own record is finished. */
+  readonly records: readonly OutRecord[];
+  /** The tier it waits in now, if it does. */
+  readonly tier?: string;
+}
+
+export function outcomeOf(delivery: Delivery, facts: AttemptFacts, verdict: Verdict, nowMs: number): Outcome {
+  const hop = verdict.kind === 'retry' ? hopFor(verdict.delayMs, nowMs) : undefined;
+  const told = attemptOutRecord(delivery, facts, verdict, hop);
+  if (hop) return { records: [waitingRecord(delivery, hop), told], tier: hop.tier.topic };
+  if (verdict.kind === 'delivered' || verdict.kind === 'retry') return { records: [told] };
+  return { records: [deadRecord(delivery, verdict.reason, nowMs, facts), told] };
+}
+
+/**
+ * The delivery, unchanged, as a dead letter.
+ *
+ * @param last the last attempt, or what else there is to say; undefined when the delivery was never attempted
+ */
+export function deadRecord(
+  delivery: Delivery,
+  reason: DeadReason,
+  nowMs: number,
+  last: Partial<AttemptFacts> & { detail?: string },
+): OutRecord {
+  const { lane, body, headers, meta, log, offset } = delivery;
+  const dead = deadLetterHeaders({
+    reason,
+    at: nowMs,
+    detail: last.detail ?? last.errorDetail,
+    lastStatus: last.statusCode,
+    lastError: last.error,
+    source: `${log.topic}/${log.partition}/${offset}`,
+  });
+  // The attempt that killed it was made; a delivery dead without one keeps its count.
+  const attempt = last.at === undefined ? meta.attempt : meta.attempt + 1;
+  return { topic: DLQ_TOPIC, key: lane, value: body, headers: { ...headers, ...packed({ ...meta, attempt }), ...dead } };
+}
+
+/** A record that is no delivery: set aside with its original bytes, key and headers. */
+export function poisonRecord(record: InRecord, detail: string, nowMs: number): OutRecord {
+  const source = `${record.topic}/${record.partition}/${record.offset}`;
+  const info = { reason: 'payload_error', at: nowMs, detail, lastStatus: undefined, lastError: undefined, source } as const;
+  return { topic: DLQ_TOPIC, key: record.key, value: record.value, headers: { ...record.headers, ...deadLetterHeaders(info) } };
+}
+
+function waitingRecord({ lane, body, headers, meta }: Delivery, { tier, dueAt, tierUntil }: Hop): OutRecord {
+  const waiting = { ...meta, attempt: meta.attempt + 1, returned: false, dueAt, tierUntil };
+  return { topic: tier.topic, key: lane, value: body, headers: { ...headers, ...packed(waiting) } };
+}
+
+function attemptOutRecord(delivery: Delivery, facts: AttemptFacts, verdict: Verdict, hop: Hop | undefined): OutRecord {
+  const { meta } = delivery;
+  const isDead = verdict.kind === 'dead' || verdict.kind === 'gone';
+  const value: AttemptRecord = {
+    v: 1,
+    delivery_id: meta.deliveryId,
+    event_id: meta.eventId,
+    endpoint_id: meta.endpointId,
+    tenant: meta.tenant,
+    event_type: meta.eventType,
+    lane: delivery.lane,
+    accepted_at: meta.acceptedAt,
+    replay: meta.replay,
+    attempt: meta.attempt + 1,
+    at: facts.at,
+    duration_ms: facts.durationMs,
+    status_code: facts.statusCode ?? null,
+    error: facts.error ?? null,
+    error_detail: facts.errorDetail ?? null,
+    outcome: isDead ? 'dead' : verdict.kind,
+    dead_reason: isDead ? verdict.reason : null,
+    gone: verdict.kind === 'gone',
+    next_attempt_at: hop?.dueAt ?? null,
+    response_body: facts.responseBody.length > 0 ? facts.responseBody.toString('base64') : null,
+  };
+  return { topic: ATTEMPTS_TOPIC, key: meta.endpointId, value: JSON.stringify(value) };
+}
+
+function packed(meta: DeliveryMeta): Record<string, string> {
+  return { [DELIVERY_HEADER]: encodeDelivery(meta) };
+}
