@@ -1,0 +1,20 @@
+import { DataSource } from 'typeorm';
+import { CreateTables0001 } from './migrations/0001-create-tables.js';
+
+/** Every migration, oldest first. Numbered, never edited after a release. */
+export const MIGRATIONS = [CreateTables0001];
+
+/** TypeORM keeps the schema's history; the statements of a running system are plain SQL, see `Database`. */
+export function createDataSource(url: string): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url,
+    applicationName: 'posthorn-migrate',
+    migrations: MIGRATIONS,
+    migrationsTableName: 'posthorn_migrations',
+    migrationsTransactionMode: 'each',
+    synchronize: false,
+    poolSize: 2,
+    connectTimeoutMS: 5_000,
+  });
+}

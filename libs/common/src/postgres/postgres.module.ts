@@ -1,0 +1,27 @@
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Database } from './database.js';
+
+/** The part of an app's configuration that `postgresEnv` gives. */
+export interface PostgresConfig {
+  readonly DATABASE_URL: string;
+  readonly DATABASE_POOL_SIZE: number;
+}
+
+/** Gives {@link Database} to every module of an app, and closes it last. */
+@Module({})
+export class PostgresModule implements OnApplicationShutdown {
+  static forApp(options: { app: string; config: PostgresConfig }): DynamicModule {
+    const { DATABASE_URL: url, DATABASE_POOL_SIZE: poolSize } = options.config;
+    const database = {
+      provide: Database,
+      useFactory: () => new Database({ url, poolSize, applicationName: `posthorn-${options.app}` }),
+    };
+    return { module: PostgresModule, global: true, providers: [database], exports: [Database] };
+  }
+
+  constructor(@Inject(Database) private readonly database: Database) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.database.close();
+  }
+}

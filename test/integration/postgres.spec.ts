@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto';
+import { deliveryIdOf } from '#common/domain/identifiers.js';
+import { Database } from '#common/postgres/database.js';
+import { isUnavailable } from '#common/postgres/errors.js';
+import { migrate } from '#common/postgres/migrate.js';
+import { createPartitions, DAYS_AHEAD, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
+import { freshSchema } from '../support/schema.js';
+
+const DAY_MS = 86_400_000;
+const NOW = Date.UTC(2026, 0, 31, 12);
+
+describe('PostgreSQL', () => {
+  let url: string;
+  let database: Database;
+  let dropSchema: () => Promise<void>;
+
+  beforeAll(async () => {
+    ({ url, drop: dropSchema } = await freshSchema());
+    await Promise.all([migrate(url), migrate(url), migrate(url)]);
+    database = new Database({ url, poolSize: 4, applicationName: 'test' });
+  });
+  afterAll(async () => {
+    await database.close();
+    await dropSchema();
+  });
+
+  const addEvent = (id: string, acceptedAt: number) =>
+    database.query(
+      `INSERT INTO events (tenant, id, type, occurred_at, accepted_at, endpoint_ids, data)
+       VALUES ('t', $1, 'a.b', $2, $2, '{}', '{}')`,
+      [id, new Date(acceptedAt)],
+    );
+  const partitionOf = async (id: string) =>
+    (
+      await database.query<{ name: string }>('SELECT tableoid::regclass::text AS name FROM events WHERE id = $1', [id])
+    )[0]?.name;
+
+  it('given three processes that migrate at once, then each migration ran once', async () => {
+    expect(await database.query('SELECT name FROM posthorn_migrations')).toEqual([
+      { name: 'CreateTables0000000000001' },
+    ]);
+  });
+
+  it('given any names, then SQL and code agree on delivery ids', async () => {
+    for (const parts of [
+      ['default', 'evt_1', 'ep_1'],
+      ['acme', 'an id with spaces ~', `ep_${randomBytes(16).toString('base64url')}`],
+    ] as const) {
+      const rows = await database.query<{ id: string }>('SELECT delivery_id($1, $2, $3) AS id', parts);
+      expect(rows).toEqual([{ id: deliveryIdOf(...parts) }]);
+    }
+  });
+
+  it('given a bigint, then it comes back as a number, and a time as it went', async () => {
+    const at = new Date(1_700_000_000_123);
+    const rows = await database.query('SELECT $1::bigint AS big, $2::timestamptz AS at', [2 ** 53 - 1, at]);
+    expect(rows).toEqual([{ big: 2 ** 53 - 1, at }]);
+  });
+
+  it('given a transaction that throws, then nothing of it is kept and the connection is usable', async () => {
+    const failing = database.transaction(async (tx) => {
+      await tx.query(`INSERT INTO event_keys VALUES ('t', 'gone', 0, 0, now())`);
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect(await database.query(`SELECT 1 FROM event_keys WHERE event_id = 'gone'`)).toEqual([]);
+  });
+
+  it('given a connection that the server ends, then that is worth waiting for, and the next query works', async () => {
+    const ending = database.query('SELECT pg_terminate_backend(pg_backend_pid())');
+    const error = await ending.catch((reason: unknown) => reason);
+    expect(isUnavailable(error)).toBe(true);
+    expect(database.problem).toBeDefined();
+    await database.probe();
+    expect(database.problem).toBeUndefined();
+  });
+
+  it('given no server, then connecting is worth waiting for', async () => {
+    const nowhere = new Database({ url: 'postgres://x:x@127.0.0.1:1/x', poolSize: 1, applicationName: 'test' });
+    const error = await nowhere.query('SELECT 1').catch((reason: unknown) => reason);
+    expect(isUnavailable(error)).toBe(true);
+    await nowhere.close();
+  });
+
+  it('given a statement that takes too long, then the server cancels it', async () => {
+    const hasty = new Database({ url, poolSize: 1, applicationName: 'test', statementTimeoutMs: 50 });
+    const error = await hasty.query('SELECT pg_sleep(20)').catch((reason: unknown) => reason);
+    expect(isUnavailable(error)).toBe(true);
+    await hasty.close();
+  });
+
+  it('given a session that the server ends, then its holder is told', async () => {
+    const session = await database.openSession();
+    const [row] = await session.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    const ended = new Promise((resolve) => session.ended.addEventListener('abort', resolve));
+    await database.query('SELECT pg_terminate_backend($1)', [row?.pid]);
+    await ended;
+  });
+
+  it('given a notification, then a listening session hears it', async () => {
+    const session = await database.openSession();
+    const heard = new Promise<void>((resolve) => session.onNotification(resolve));
+    await session.query('LISTEN test_channel');
+    await database.query('NOTIFY test_channel');
+    await heard;
+    await session.close();
+  });
+
+  it('given days without partitions, then they are created ahead, and rows that waited are moved', async () => {
+    await addEvent('early', NOW + DAY_MS);
+    expect(await partitionOf('early')).toBe('events_default');
+
+    const created = await Promise.all([createPartitions(database, NOW), createPartitions(database, NOW)]);
+
+    expect(
+      created
+        .flat()
+        .filter((name) => name.startsWith('events_'))
+        .sort()[0],
+    ).toBe('events_20260131');
+    expect(await partitionOf('early')).toBe('events_20260201');
+    await addEvent('last', NOW + DAYS_AHEAD * DAY_MS);
+    expect(await partitionOf('last')).toBe('events_20260214');
+    expect(await createPartitions(database, NOW)).toEqual([]);
+  });
+
+  it('given days older than the retention, then they are dropped and younger ones are kept', async () => {
+    await createPartitions(database, NOW);
+    await addEvent('old', NOW);
+    await addEvent('young', NOW + DAY_MS);
+    await addEvent('ancient', NOW - 100 * DAY_MS);
+
+    const dropped = await dropOldPartitions(database, NOW + 31 * DAY_MS, 30);
+
+    expect(dropped).toEqual(['events_20260131', 'deliveries_20260131', 'attempts_20260131']);
+    expect(await partitionOf('old')).toBeUndefined();
+    expect(await partitionOf('ancient')).toBeUndefined();
+    expect(await partitionOf('young')).toBe('events_20260201');
+  });
+
+  it('given event ids beyond the window, then they are forgotten, a bounded number at a time', async () => {
+    const add = (id: string, ageMs: number) =>
+      database.query(`INSERT INTO event_keys VALUES ('keys', $1, 0, 0, $2)`, [id, new Date(NOW - ageMs)]);
+    await add('a', 8 * DAY_MS);
+    await add('b', 8 * DAY_MS);
+    await add('c', 6 * DAY_MS);
+    expect(await forgetEventKeys(database, NOW, 1)).toBe(1);
+    expect(await forgetEventKeys(database, NOW)).toBe(1);
+    expect(await database.query(`SELECT event_id FROM event_keys WHERE tenant = 'keys'`)).toEqual([{ event_id: 'c' }]);
+  });
+});
