@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/**
+ * How to start one process.
+ *
+ * @typedef {object} Launch
+ * @property {string} command
+ * @property {string[]} args
+ * @property {NodeJS.ProcessEnv} [env] the whole environment; the caller's own when missing
+ * @property {string} [cwd]
+ * @property {number} [uid]
+ * @property {number} [gid]
+ */
+
+/** One process in its own group, writing to its own log file: neither a Ctrl-C nor the end of its parent reaches it. */
+export class Child {
+  /**
+   * @param {Launch} launch
+   * @param {string} logFile appended to
+   */
+  constructor(launch, logFile) {
+    mkdirSync(dirname(logFile), { recursive: true });
+    const log = openSync(logFile, 'a');
+    const { command, args, ...options } = launch;
+    this.process = spawn(command, args, { ...options, detached: true, stdio: ['ignore', log, log] });
+    closeSync(log);
+    /** Resolves, never rejects, when the process has ended; the text says how. */
+    this.ended = /** @type {Promise<string>} */ (
+      new Promise((resolve) => {
+        this.process.once('error', (error) => resolve(error.message));
+        this.process.once('exit', (code, signal) => resolve(signal ? `ended by ${signal}` : `exit code ${code}`));
+      })
+    );
+    this.isAlive = this.process.pid !== undefined;
+    void this.ended.then(() => {
+      this.isAlive = false;
+    });
+  }
+
+  get pid() {
+    return this.process.pid;
+  }
+
+  /**
+   * Asks the process to end, and ends its whole group when it has not done so in time.
+   *
+   * @param {{ signal: NodeJS.Signals, graceMs: number }} options
+   */
+  async stop({ signal, graceMs }) {
+    if (!this.isAlive) return;
+    this.process.kill(signal);
+    const timer = setTimeout(() => this.signalGroup('SIGKILL'), graceMs);
+    await this.ended;
+    clearTimeout(timer);
+  }
+
+  /** As a crash: no chance to finish anything. */
+  async kill() {
+    this.signalGroup('SIGKILL');
+    await this.ended;
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  signalGroup(signal) {
+    if (!this.isAlive || this.pid === undefined) return;
+    try {
+      process.kill(-this.pid, signal);
+    } catch {
+      // The group has ended meanwhile.
+    }
+  }
+}

@@ -1,0 +1,144 @@
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { javaCommand } from './java.mjs';
+import { KAFKA_LIBS } from './kafka-libs.mjs';
+import { freePort } from './ports.mjs';
+import { Server } from './server.mjs';
+import { until } from './until.mjs';
+
+const READY_TIMEOUT_MS = 90_000;
+const GRACE_MS = 5_000;
+
+/**
+ * @typedef {object} KafkaOptions
+ * @property {string} dir holds data, configuration and log
+ * @property {number} port of the listener for clients
+ * @property {number} [controllerPort] of the listener a broker talks to itself by; a free one when missing
+ * @property {number} [heapMb]
+ */
+
+/**
+ * One Kafka node (KRaft, broker and controller in one process) on the loopback address.
+ *
+ * @param {KafkaOptions} options
+ * @returns {import('./server.mjs').Service}
+ */
+export function kafkaService({ dir, port, controllerPort, heapMb = 512 }) {
+  const home = resolve(dir);
+  const java = javaCommand(process.env);
+  const jvm = ['-cp', join(KAFKA_LIBS, '*'), '-Dorg.slf4j.simpleLogger.showDateTime=true'];
+  return {
+    name: 'kafka',
+    prepare: async () => {
+      const config = await writeConfig(home, port, controllerPort ?? (await freePort()));
+      formatOnce(home, config, [java, ...jvm]);
+      const broker = [`-Xms${Math.min(heapMb, 256)}m`, `-Xmx${heapMb}m`, ...QUIET, ...jvm, 'kafka.Kafka', config];
+      return { command: java, args: broker, cwd: home };
+    },
+    ready: (signal) => awaitKafka([`127.0.0.1:${port}`], signal),
+    stopSignal: 'SIGTERM',
+    graceMs: GRACE_MS,
+  };
+}
+
+/** At `info` a broker writes many lines per topic. */
+const QUIET = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Djava.awt.headless=true'];
+
+/**
+ * Starts one and waits until groups can be joined.
+ *
+ * @param {KafkaOptions} options
+ * @returns {Promise<Server & { brokers: string[] }>} with `stop`, `kill`, `start` and `restart`
+ */
+export async function startKafka(options) {
+  const server = new Server(kafkaService(options), join(options.dir, 'kafka.log'));
+  await server.start();
+  return Object.assign(server, { brokers: [`127.0.0.1:${options.port}`] });
+}
+
+/**
+ * Waits until the brokers answer and group coordination works: the first group makes the broker create
+ * `__consumer_offsets`, which takes seconds on a new one.
+ *
+ * @param {string[]} brokers
+ * @param {AbortSignal} [signal]
+ */
+export async function awaitKafka(brokers, signal) {
+  const { Kafka, logLevel } = (await import('kafkajs')).default;
+  // kafkajs learns the brokers of a cluster only after its first failure to find a coordinator, so it must retry.
+  const retry = { retries: 3, initialRetryTime: 50, maxRetryTime: 100 };
+  const client = new Kafka({ clientId: 'posthorn-start', brokers, logLevel: logLevel.NOTHING, retry });
+  const isServing = async () => {
+    const admin = client.admin();
+    try {
+      await admin.connect();
+      await admin.fetchOffsets({ groupId: 'posthorn-start', topics: [] });
+      return true;
+    } finally {
+      await admin.disconnect();
+    }
+  };
+  await until(`Kafka at ${brokers.join(',')} serves`, isServing, { timeoutMs: READY_TIMEOUT_MS, everyMs: 150, signal });
+}
+
+/**
+ * @param {string} home
+ * @param {number} port
+ * @param {number} controllerPort
+ * @returns {Promise<string>} the file written
+ */
+async function writeConfig(home, port, controllerPort) {
+  const settings = {
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'controller.listener.names': 'CONTROLLER',
+    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    'log.dirs': join(home, 'data'),
+    // The apps create their topics themselves; a misspelt name must be an error.
+    'auto.create.topics.enable': false,
+    'offsets.topic.num.partitions': 8,
+    'offsets.topic.replication.factor': 1,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.min.isr': 1,
+    'group.initial.rebalance.delay.ms': 0,
+    // A killed broker may register again when the session of its former run has expired: 9 s unless told.
+    'broker.session.timeout.ms': 3_000,
+    'broker.heartbeat.interval.ms': 500,
+  };
+  await mkdir(home, { recursive: true });
+  const file = join(home, 'server.properties');
+  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
+  await writeFile(file, lines.join(''));
+  return file;
+}
+
+/**
+ * Gives the storage its cluster id, the first time.
+ *
+ * @param {string} home
+ * @param {string} config
+ * @param {string[]} java command and arguments before the class
+ */
+function formatOnce(home, config, [command = 'java', ...args]) {
+  const data = join(home, 'data');
+  if (existsSync(join(data, 'meta.properties')) && existsSync(join(data, 'bootstrap.checkpoint'))) return;
+  const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
+  const format = [
+    'kafka.tools.StorageTool',
+    'format',
+    `--cluster-id=${clusterId}`,
+    '--config',
+    config,
+    '--ignore-formatted',
+  ];
+  const { status, stdout, stderr, error } = spawnSync(command, [...args, ...format], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`Kafka's storage could not be formatted: ${error?.message ?? stdout + stderr}`);
+}

@@ -1,0 +1,6 @@
+/**
+ * What the set-up started, for the tear-down of the same process.
+ *
+ * @type {{ root: string, servers: import('../../scripts/lib/server.mjs').Server[] }[]}
+ */
+export const STARTED_SERVERS = [];
