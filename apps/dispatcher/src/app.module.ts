@@ -4,7 +4,7 @@ import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
-import { parseAddressPolicy } from '#common/security/address-policy.js';
+import { addressPolicy } from '#common/security/address-policy.js';
 import { Sealer } from '#common/security/sealing.js';
 import { ADDRESS_POLICY, Attempter } from './attempter.js';
 import { Backpressure, MEMORY_LIMITS } from './backpressure.js';
@@ -28,7 +28,10 @@ export class AppModule {
       controllers: [DeliveriesConsumer],
       providers: [
         { provide: Sealer, useFactory: () => new Sealer(config.SECRET_KEYS) },
-        { provide: ADDRESS_POLICY, useFactory: () => parseAddressPolicy(config) },
+        {
+          provide: ADDRESS_POLICY,
+          useFactory: () => addressPolicy({ allowHttp: config.ALLOW_HTTP, allowedAddresses: config.ALLOWED_ADDRESSES }),
+        },
         {
           provide: MEMORY_LIMITS,
           useValue: { endpointQueue: config.ENDPOINT_QUEUE_LIMIT, bytes: config.MEMORY_LIMIT_BYTES },
@@ -40,7 +43,7 @@ export class AppModule {
         DeliveryEngine,
         {
           provide: KafkaTransport,
-          inject: [KAFKA_SETTINGS, DeliveryEngine, Health],
+          inject: [KAFKA_SETTINGS, DeliveryEngine, EndpointDirectory, Health],
           useFactory: createTransport,
         },
       ],
@@ -48,8 +51,18 @@ export class AppModule {
   }
 }
 
-function createTransport(settings: KafkaSettings, engine: DeliveryEngine, health: Health): KafkaTransport {
-  const transport = new KafkaTransport(settings, { groupId: 'dispatcher', ownership: engine, paceMs: FETCH_PACE_MS });
+function createTransport(
+  settings: KafkaSettings,
+  engine: DeliveryEngine,
+  directory: EndpointDirectory,
+  health: Health,
+): KafkaTransport {
+  const transport = new KafkaTransport(settings, {
+    groupId: 'dispatcher',
+    ownership: engine,
+    paceMs: FETCH_PACE_MS,
+    startAfter: () => directory.caughtUp,
+  });
   health.addReadiness({ name: 'deliveries', problem: () => transport.problem() });
   return transport;
 }

@@ -42,7 +42,12 @@ export class Attempter implements OnApplicationShutdown {
       signatureHeader: record.signature_header ?? undefined,
       staticHeaders: endpoint.staticHeaders,
     });
-    const result = await this.clientOf(endpoint).post({ headers, body: delivery.body, timeoutMs: record.timeout_ms, signal });
+    const result = await this.clientOf(endpoint).post({
+      headers,
+      body: delivery.body,
+      timeoutMs: record.timeout_ms,
+      signal,
+    });
     const verdict = judge(result.result, {
       policy: record.retry_policy,
       attempt,

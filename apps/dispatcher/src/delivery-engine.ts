@@ -3,9 +3,9 @@ import { LaneQueue } from '#common/domain/lane-queue.js';
 import { RecentSet } from '#common/domain/recent-set.js';
 import type { OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
-import { Attempter, type Attempt } from './attempter.js';
-import type { Delivery } from './delivery.js';
+import { type Attempt, Attempter } from './attempter.js';
 import { Backpressure } from './backpressure.js';
+import type { Delivery } from './delivery.js';
 import { type Endpoint, EndpointDirectory } from './endpoint-directory.js';
 import * as metrics from './metrics.js';
 import { deadRecord, type Outcome, outcomeOf } from './outcome.js';
@@ -86,7 +86,10 @@ export class DeliveryEngine implements OwnershipListener {
   }
 
   private enqueue(delivery: Delivery): void {
-    if (delivery.log.lost.aborted) return this.backpressure.left(delivery);
+    if (delivery.log.lost.aborted) {
+      this.backpressure.left(delivery);
+      return;
+    }
     const { endpointId } = delivery.meta;
     let slots = this.endpoints.get(endpointId);
     if (slots === undefined) {

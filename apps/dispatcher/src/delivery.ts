@@ -39,12 +39,21 @@ export function readDelivery(log: OwnedLog, record: InRecord): Delivery | NoDeli
   const packed = decodeDelivery(headers[DELIVERY_HEADER]);
   if (packed === undefined) return { detail: `the ${DELIVERY_HEADER} header is missing or malformed` };
   const isReplay = hasDeadLetterHeaders(headers);
-  if (isReplay && readDeadLetter(headers) === undefined) return { detail: `${DEAD_HEADERS.reason} is not a known reason` };
+  if (isReplay && readDeadLetter(headers) === undefined)
+    return { detail: `${DEAD_HEADERS.reason} is not a known reason` };
   const meta = isReplay ? replayed(packed, offset) : packed.returned ? packed : { ...packed, place: offset };
   const { [DELIVERY_HEADER]: _packed, ...rest } = headers;
   return { log, offset, lane: key.toString(), meta, body: value, headers: withoutDeadLetterHeaders(rest), isReplay };
 }
 
 function replayed(meta: DeliveryMeta, place: number): DeliveryMeta {
-  return { ...meta, attempt: 0, replay: meta.replay + 1, returned: false, place, dueAt: undefined, tierUntil: undefined };
+  return {
+    ...meta,
+    attempt: 0,
+    replay: meta.replay + 1,
+    returned: false,
+    place,
+    dueAt: undefined,
+    tierUntil: undefined,
+  };
 }

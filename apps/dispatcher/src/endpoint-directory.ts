@@ -27,9 +27,10 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   private readonly deleted = new Set<string>();
   private readonly listeners: Listener[] = [];
   private readonly table: CompactedTable;
+  private readonly started = Promise.withResolvers<void>();
 
   constructor(
-    @Inject(KAFKA_SETTINGS) settings: KafkaSettings,
+    @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(Sealer) private readonly sealer: Sealer,
     @Inject(Health) health: Health,
   ) {
@@ -41,9 +42,13 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     });
   }
 
-  /** Nothing is sent before every endpoint is known. */
-  async onModuleInit(): Promise<void> {
-    await this.table.start();
+  onModuleInit(): void {
+    this.table.start().then(this.started.resolve, this.settings.onFatal);
+  }
+
+  /** Resolves when every endpoint is known; nothing is sent before. */
+  get caughtUp(): Promise<void> {
+    return this.started.promise;
   }
 
   async onModuleDestroy(): Promise<void> {

@@ -57,14 +57,31 @@ export function deadRecord(
   });
   // The attempt that killed it was made; a delivery dead without one keeps its count.
   const attempt = last.at === undefined ? meta.attempt : meta.attempt + 1;
-  return { topic: DLQ_TOPIC, key: lane, value: body, headers: { ...headers, ...packed({ ...meta, attempt }), ...dead } };
+  return {
+    topic: DLQ_TOPIC,
+    key: lane,
+    value: body,
+    headers: { ...headers, ...packed({ ...meta, attempt }), ...dead },
+  };
 }
 
 /** A record that is no delivery: set aside with its original bytes, key and headers. */
 export function poisonRecord(record: InRecord, detail: string, nowMs: number): OutRecord {
   const source = `${record.topic}/${record.partition}/${record.offset}`;
-  const info = { reason: 'payload_error', at: nowMs, detail, lastStatus: undefined, lastError: undefined, source } as const;
-  return { topic: DLQ_TOPIC, key: record.key, value: record.value, headers: { ...record.headers, ...deadLetterHeaders(info) } };
+  const info = {
+    reason: 'payload_error',
+    at: nowMs,
+    detail,
+    lastStatus: undefined,
+    lastError: undefined,
+    source,
+  } as const;
+  return {
+    topic: DLQ_TOPIC,
+    key: record.key,
+    value: record.value,
+    headers: { ...record.headers, ...deadLetterHeaders(info) },
+  };
 }
 
 function waitingRecord({ lane, body, headers, meta }: Delivery, { tier, dueAt, tierUntil }: Hop): OutRecord {

@@ -28,7 +28,7 @@ export class CompactedTable {
   private isReady = false;
 
   constructor(
-    settings: KafkaSettings,
+    private readonly settings: KafkaSettings,
     private readonly options: CompactedTableOptions,
   ) {
     const kafka = createKafka(settings);
@@ -53,6 +53,7 @@ export class CompactedTable {
 
   /** Resolves when caught up; waits for brokers as long as it takes. */
   async start(): Promise<void> {
+    await this.settings.topicsReady;
     await this.admin.connect();
     for (const { partition, high, low } of await this.admin.fetchTopicOffsets(this.topic)) {
       if (Number(high) > Number(low)) this.behind.set(partition, Number(high));

@@ -23,6 +23,8 @@ export interface LogConsumerOptions {
   /** How long a fetch waits for a first record. A resumed partition waits for it, too. */
   readonly maxWaitMs?: number;
   readonly maxBytesPerPartition?: number;
+  /** Resolves when what the handlers need is there; nothing is read before. */
+  readonly startAfter?: () => Promise<unknown>;
   /** How long the work under way may take to finish before a rebalance is joined, or the consumer stops. */
   readonly drainMs?: number;
 }
@@ -79,6 +81,7 @@ export class LogConsumer implements GroupHooks {
 
   /** Resolves when consuming has begun; partitions may be assigned a little later. */
   async start(): Promise<void> {
+    await Promise.all([this.settings.topicsReady, this.options.startAfter?.()]);
     this.consumer.on(this.consumer.events.HEARTBEAT, () => this.noteHeartbeat());
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
       if (!payload.restart) this.settings.onFatal(payload.error);

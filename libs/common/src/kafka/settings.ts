@@ -12,6 +12,8 @@ export interface KafkaSettings {
   readonly sessionTimeoutMs: number;
   readonly topics: readonly TopicSpec[];
   readonly replicationFactor: number;
+  /** Resolves when all topics exist and are as configured; whoever reads or writes waits for it. */
+  readonly topicsReady: Promise<void>;
   /** Ends the process: a consumer stopped for good, and only a restart brings it back. */
   readonly onFatal: (error: Error) => void;
 }
@@ -31,7 +33,11 @@ export interface KafkaConfig {
   readonly MAX_EVENT_BYTES: number;
 }
 
-export function kafkaSettings(app: string, config: KafkaConfig, onFatal: (error: Error) => void): KafkaSettings {
+export function kafkaSettings(
+  app: string,
+  config: KafkaConfig,
+  life: Pick<KafkaSettings, 'topicsReady' | 'onFatal'>,
+): KafkaSettings {
   const instance = config.INSTANCE || `${app}-${randomBytes(4).toString('hex')}`;
   return {
     brokers: config.KAFKA_BROKERS,
@@ -45,7 +51,7 @@ export function kafkaSettings(app: string, config: KafkaConfig, onFatal: (error:
       maxEventBytes: config.MAX_EVENT_BYTES,
     }),
     replicationFactor: config.REPLICATION_FACTOR,
-    onFatal,
+    ...life,
   };
 }
 
