@@ -1,0 +1,28 @@
+import { Inject, Injectable, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { CompactedTable } from '../kafka/compacted-table.js';
+import { KAFKA_SETTINGS, type KafkaSettings } from '../kafka/settings.js';
+import { API_KEYS_TOPIC } from '../records/topics.js';
+import { ApiKeyTable } from './api-key-table.js';
+
+/** Keeps {@link ApiKeyTable} as the topic has it. */
+@Injectable()
+class ApiKeyReader implements OnModuleInit, OnModuleDestroy {
+  private readonly reader: CompactedTable;
+
+  constructor(@Inject(KAFKA_SETTINGS) settings: KafkaSettings, @Inject(ApiKeyTable) table: ApiKeyTable) {
+    this.reader = new CompactedTable(settings, { topic: API_KEYS_TOPIC, apply: (id, value) => table.apply(id, value) });
+  }
+
+  /** No request is answered before every key is known: a valid one would be refused. */
+  async onModuleInit(): Promise<void> {
+    await this.reader.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.reader.stop();
+  }
+}
+
+/** Gives the API keys to the guards of the module that imports it. Needs the global Kafka module. */
+@Module({ providers: [ApiKeyTable, ApiKeyReader], exports: [ApiKeyTable] })
+export class ApiKeyModule {}
