@@ -4,7 +4,7 @@ import { Database } from '#common/postgres/database.js';
 import { isUnavailable } from '#common/postgres/errors.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { createPartitions, DAYS_AHEAD, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
-import { freshSchema } from '../support/schema.js';
+import { freshDatabase, type TestDatabase } from '../support/servers.js';
 
 const DAY_MS = 86_400_000;
 const NOW = Date.UTC(2026, 0, 31, 12);
@@ -12,16 +12,17 @@ const NOW = Date.UTC(2026, 0, 31, 12);
 describe('PostgreSQL', () => {
   let url: string;
   let database: Database;
-  let dropSchema: () => Promise<void>;
+  let server: TestDatabase;
 
   beforeAll(async () => {
-    ({ url, drop: dropSchema } = await freshSchema());
+    server = await freshDatabase();
+    url = server.url;
     await Promise.all([migrate(url), migrate(url), migrate(url)]);
     database = new Database({ url, poolSize: 4, applicationName: 'test' });
   });
   afterAll(async () => {
     await database.close();
-    await dropSchema();
+    await server.drop();
   });
 
   const addEvent = (id: string, acceptedAt: number) =>

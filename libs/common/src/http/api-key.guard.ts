@@ -36,7 +36,7 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
   return apiKey;
 });
 
-/** Checks `authorization: Bearer <key>` against the keys in memory. */
+/** Checks `authorization: Bearer <key>` against the keys in memory; 503 while they are not all read yet. */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
   constructor(
@@ -58,7 +58,8 @@ export class ApiKeyGuard implements CanActivate {
     if (text === undefined)
       throw new ProblemError('UNAUTHENTICATED', 'send the header authorization: Bearer <API key>');
     const key = this.keys.authenticate(text, Date.now());
-    if (key === undefined) throw new ProblemError('UNAUTHENTICATED', 'the API key is not valid');
-    return key;
+    if (key !== undefined) return key;
+    if (this.keys.isComplete) throw new ProblemError('UNAUTHENTICATED', 'the API key is not valid');
+    throw new ProblemError('EVENT_LOG_UNAVAILABLE', 'the API keys are still being read', { retryAfterS: 1 });
   }
 }

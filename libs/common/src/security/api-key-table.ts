@@ -7,6 +7,8 @@ const DUMMY_HASH = '0'.repeat(64);
 /** All API keys, in memory, from the compacted `api-keys` topic: requests are checked while Postgres is away. */
 export class ApiKeyTable {
   private readonly keys = new Map<string, ApiKeyRecord>();
+  /** Whether the topic was once read to its end. Until then an unknown key may only be one that was not read yet. */
+  isComplete = false;
 
   /**
    * Takes one record of the topic; null removes the key. A repeated older version changes nothing.

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CompactedTable } from '../kafka/compacted-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '../kafka/settings.js';
+import { Health } from '../observability/health.js';
 import { API_KEYS_TOPIC } from '../records/topics.js';
 import { ApiKeyTable } from './api-key-table.js';
 
@@ -9,13 +10,23 @@ import { ApiKeyTable } from './api-key-table.js';
 class ApiKeyReader implements OnModuleInit, OnModuleDestroy {
   private readonly reader: CompactedTable;
 
-  constructor(@Inject(KAFKA_SETTINGS) settings: KafkaSettings, @Inject(ApiKeyTable) table: ApiKeyTable) {
+  constructor(
+    @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
+    @Inject(ApiKeyTable) private readonly table: ApiKeyTable,
+    @Inject(Health) health: Health,
+  ) {
     this.reader = new CompactedTable(settings, { topic: API_KEYS_TOPIC, apply: (id, value) => table.apply(id, value) });
+    health.addReadiness({
+      name: 'api-keys',
+      problem: () => (this.reader.isCaughtUp ? undefined : 'the API keys are not all read yet'),
+    });
   }
 
-  /** No request is answered before every key is known: a valid one would be refused. */
-  async onModuleInit(): Promise<void> {
-    await this.reader.start();
+  onModuleInit(): void {
+    const markComplete = () => {
+      this.table.isComplete = true;
+    };
+    this.reader.start().then(markComplete, this.settings.onFatal);
   }
 
   async onModuleDestroy(): Promise<void> {
