@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import type { FieldError } from '../http/problem.js';
+import {
+  decodeUtf8,
+  eventIdField,
+  eventTypeField,
+  fieldErrors,
+  invalid,
+  occurredAtField,
+  type ParsedEvent,
+  parseJson,
+  resourceIdField,
+  tenantField,
+  WHOLE_BODY,
+  wording,
+} from './event.js';
+import { memberSpan } from './raw-json.js';
+
+/** Media type of one event in CloudEvents' structured mode; `-batch+json` is a list of them. */
+export const CLOUD_EVENT_TYPE = 'application/cloudevents+json';
+export const CLOUD_EVENT_BATCH_TYPE = 'application/cloudevents-batch+json';
+
+/** How a binding marks attributes that travel as headers. */
+export const HTTP_PREFIX = 'ce-';
+export const KAFKA_PREFIX = 'ce_';
+
+/**
+ * The CloudEvents 1.0 attributes that mean something here; others, and extensions, are allowed and not passed on.
+ * `partitionkey` says what to order by, so it goes before `subject`. A null is an attribute that is not set.
+ */
+export const cloudEventSchema = z.looseObject({
+  specversion: z.literal('1.0', 'must be "1.0": other versions are not understood'),
+  id: eventIdField,
+  source: z.string().min(1, 'must not be empty'),
+  type: eventTypeField,
+  time: occurredAtField.nullish(),
+  subject: z.string().nullish(),
+  partitionkey: resourceIdField.nullish(),
+  tenant: tenantField.nullish(),
+  datacontenttype: z.string().nullish(),
+});
+
+export const structuredCloudEventSchema = cloudEventSchema.extend({
+  data: z.unknown().optional(),
+  data_base64: z.base64('must be base64').nullish(),
+});
+
+/** Reads structured mode: attributes and data in one JSON object. */
+export function parseStructured(bytes: Uint8Array): ParsedEvent {
+  const json = parseJson(bytes);
+  return json.ok ? structuredEvent(json.value, json.text) : json;
+}
+
+/**
+ * @param value what `JSON.parse` made of the event
+ * @param text where the event's JSON text is, from `at` on
+ */
+export function structuredEvent(value: unknown, text: string, at = 0): ParsedEvent {
+  const result = structuredCloudEventSchema.safeParse(value, { error: wording });
+  if (!result.success) return invalid(fieldErrors(result.error));
+  const data = memberSpan(text, at, 'data');
+  const { data_base64: base64 } = result.data;
+  if (typeof base64 === 'string') {
+    if (data !== undefined) return invalid([{ field: 'data_base64', message: 'cannot be used together with data' }]);
+    return produced(result.data, JSON.stringify(base64), '');
+  }
+  return produced(result.data, data === undefined ? 'null' : text.slice(data.start, data.end), '');
+}
+
+/**
+ * Reads binary mode: attributes in headers, data in the body.
+ *
+ * @param attributes by name, without the binding's prefix
+ * @param prefix the binding's prefix, with which errors name the headers
+ * @param contentType of the data; without one it is taken for JSON
+ */
+export function parseBinary(
+  attributes: Readonly<Record<string, string>>,
+  prefix: string,
+  contentType: string | undefined,
+  body: Uint8Array,
+): ParsedEvent {
+  const result = cloudEventSchema.safeParse(attributes, { error: wording });
+  const errors = result.success ? [] : fieldErrors(result.error);
+  const data = rawDataOf(body, contentType);
+  if (!data.ok) return invalid([...prefixed(errors, prefix), ...data.errors]);
+  return result.success ? produced(result.data, data.rawData, prefix) : invalid(prefixed(errors, prefix));
+}
+
+/** Attributes of a request in binary mode, or undefined when it carries none. @throws never: what is malformed stays */
+export function httpAttributes(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): Record<string, string> | undefined {
+  let found: Record<string, string> | undefined;
+  for (const name in headers) {
+    if (!name.startsWith(HTTP_PREFIX)) continue;
+    found ??= {};
+    found[name.slice(HTTP_PREFIX.length)] = decodeHeader(String(headers[name]));
+  }
+  return found;
+}
+
+/** The media type of a content-type header, lower-case and without parameters. */
+export function mediaTypeOf(contentType: string | undefined): string | undefined {
+  return contentType?.split(';', 1)[0]?.trim().toLowerCase();
+}
+
+function produced(attributes: z.infer<typeof cloudEventSchema>, rawData: string, prefix: string): ParsedEvent {
+  const { id, type, tenant, time, partitionkey, subject } = attributes;
+  const resourceId = partitionkey ?? subject ?? undefined;
+  const checked = resourceIdField.optional().safeParse(resourceId);
+  if (!checked.success) {
+    return invalid(checked.error.issues.map(({ message }) => ({ field: `${prefix}subject`, message })));
+  }
+  const occurredAt = time ?? undefined;
+  return { ok: true, event: { id, type, tenant: tenant ?? undefined, resourceId, occurredAt, rawData } };
+}
+
+type RawData =
+  | { readonly ok: true; readonly rawData: string }
+  | { readonly ok: false; readonly errors: readonly FieldError[] };
+
+/** JSON stays as it is; text becomes a JSON string, anything else a JSON string of base64. */
+function rawDataOf(body: Uint8Array, contentType: string | undefined): RawData {
+  if (body.length === 0) return { ok: true, rawData: 'null' };
+  const mediaType = mediaTypeOf(contentType) ?? 'application/json';
+  if (/^(application|text)\/json$|\+json$/.test(mediaType)) {
+    const json = parseJson(body);
+    return json.ok ? { ok: true, rawData: json.text.trim() } : json;
+  }
+  if (!/^text\/|^application\/xml$|\+xml$/.test(mediaType)) {
+    return { ok: true, rawData: JSON.stringify(Buffer.from(body).toString('base64')) };
+  }
+  const text = decodeUtf8(body);
+  if (text === undefined) return invalid([{ field: WHOLE_BODY, message: 'is not valid UTF-8' }]);
+  return { ok: true, rawData: JSON.stringify(text) };
+}
+
+/** CloudEvents' HTTP binding, 3.1.3.2: quotes are taken off, then percent-encoded UTF-8 is decoded once. */
+function decodeHeader(value: string): string {
+  const bare = /^".*"$/s.test(value) ? value.slice(1, -1).replaceAll(/\\(.)/gs, '$1') : value;
+  if (!bare.includes('%')) return bare;
+  try {
+    return decodeURIComponent(bare);
+  } catch {
+    return bare;
+  }
+}
+
+function prefixed(errors: readonly FieldError[], prefix: string): FieldError[] {
+  return errors.map(({ field, message }) => ({ field: prefix + field, message }));
+}
