@@ -1,0 +1,77 @@
+import { type SigningKey, standardSignature, timestampedSignature } from '../domain/signature.js';
+import { VERSION } from '../version.js';
+
+/** What the headers of one attempt are made of. */
+export interface MessageContent {
+  readonly eventId: string;
+  /** 1-based. */
+  readonly attempt: number;
+  /** Seconds since the epoch. */
+  readonly timestampS: number;
+  /** The exact bytes that are posted. */
+  readonly body: Buffer;
+  /** The keys valid now, newest first. */
+  readonly keys: readonly SigningKey[];
+  /** Name of the additional `t=,v1=` header, if the endpoint wants one. */
+  readonly signatureHeader: string | undefined;
+  /** The endpoint's own headers. Those named in {@link RESERVED_HEADERS} are left out. */
+  readonly staticHeaders: Readonly<Record<string, string>>;
+}
+
+const USER_AGENT = `Posthorn/${VERSION}`;
+
+/** Lower-case names an endpoint's static headers and its signature header cannot have: we, or HTTP itself, set them. */
+export const RESERVED_HEADERS: ReadonlySet<string> = new Set([
+  'webhook-id',
+  'webhook-timestamp',
+  'webhook-signature',
+  'webhook-attempt',
+  'idempotency-key',
+  'user-agent',
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'accept-encoding',
+  'host',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'te',
+  'trailer',
+  'upgrade',
+  'expect',
+]);
+
+/**
+ * The headers of one attempt: Standard Webhooks' three, the deduplication key under its common name, the attempt's number,
+ * and the endpoint's own.
+ *
+ * @returns names and values by turns
+ */
+export function messageHeaders(content: MessageContent): string[] {
+  const { eventId, attempt, timestampS, body, keys, signatureHeader, staticHeaders } = content;
+  const headers = [
+    'content-type',
+    'application/json',
+    'user-agent',
+    USER_AGENT,
+    'webhook-id',
+    eventId,
+    'webhook-timestamp',
+    String(timestampS),
+    'webhook-signature',
+    standardSignature(keys, eventId, timestampS, body),
+    'idempotency-key',
+    eventId,
+    'webhook-attempt',
+    String(attempt),
+  ];
+  if (signatureHeader !== undefined) headers.push(signatureHeader, timestampedSignature(keys, timestampS, body));
+  const signed = signatureHeader?.toLowerCase();
+  for (const [name, value] of Object.entries(staticHeaders)) {
+    const lower = name.toLowerCase();
+    if (lower !== signed && !RESERVED_HEADERS.has(lower)) headers.push(name, value);
+  }
+  return headers;
+}
