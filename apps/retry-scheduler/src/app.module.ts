@@ -1,0 +1,55 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { KafkaModule } from '#common/kafka/kafka.module.js';
+import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KafkaTransport } from '#common/kafka/transport.js';
+import { Health } from '#common/observability/health.js';
+import { ObservabilityModule } from '#common/observability/observability.module.js';
+import type { SchedulerConfig } from './config.js';
+import { exposeHeld } from './metrics.js';
+import { RetryConsumer } from './retry.consumer.js';
+import { Returner } from './returner.js';
+import { Scheduler } from './scheduler.js';
+
+const APP = 'retry-scheduler';
+
+/** Least time between two fetches. The shortest wait is 100 ms, so a fetch may collect for a while. */
+const FETCH_PACE_MS = 20;
+
+/** How long a fetch waits for a first record. A resumed partition waits for it, too. */
+const FETCH_WAIT_MS = 250;
+
+@Module({})
+export class AppModule {
+  static forConfig(config: SchedulerConfig): DynamicModule {
+    const sizes = { eagerBytes: config.EAGER_BUFFER_BYTES, tierBytes: config.TIER_BUFFER_BYTES };
+    return {
+      module: AppModule,
+      imports: [
+        ObservabilityModule.forApp({ app: APP, level: config.LOG_LEVEL }),
+        KafkaModule.forApp({ app: APP, config }),
+      ],
+      controllers: [RetryConsumer],
+      providers: [
+        Returner,
+        {
+          provide: Scheduler,
+          inject: [Returner],
+          useFactory: (returner: Returner) => new Scheduler(returner, sizes, Date.now),
+        },
+        { provide: KafkaTransport, inject: [KAFKA_SETTINGS, Scheduler, Health], useFactory: createTransport },
+      ],
+    };
+  }
+}
+
+function createTransport(settings: KafkaSettings, scheduler: Scheduler, health: Health): KafkaTransport {
+  const transport = new KafkaTransport(settings, {
+    groupId: APP,
+    ownership: scheduler,
+    paceMs: FETCH_PACE_MS,
+    maxWaitMs: FETCH_WAIT_MS,
+  });
+  health.addReadiness({ name: 'tiers', problem: () => transport.problem() });
+  exposeHeld(() => scheduler.held());
+  return transport;
+}

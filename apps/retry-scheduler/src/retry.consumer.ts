@@ -1,0 +1,16 @@
+import { Controller, Inject } from '@nestjs/common';
+import { EventPattern, Payload } from '@nestjs/microservices';
+import { TIERS } from '#common/domain/tier.js';
+import type { LogBatch } from '#common/kafka/port.js';
+import { Scheduler } from './scheduler.js';
+
+/** Reads every retry tier. */
+@Controller()
+export class RetryConsumer {
+  constructor(@Inject(Scheduler) private readonly scheduler: Scheduler) {}
+
+  @EventPattern(TIERS.map(({ topic }) => topic))
+  handle(@Payload() batch: LogBatch): void {
+    this.scheduler.take(batch);
+  }
+}

@@ -1,0 +1,133 @@
+import { EAGER_TIER } from '#common/domain/tier.js';
+import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
+import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import { Alarm, type Clock } from './alarm.js';
+import { type Held, lateness, moves, poison, returns } from './metrics.js';
+import type { Returner } from './returner.js';
+import { deadLetterOf, memoryOf, moveOf, readWaiting, returnOf, type Waiting } from './waiting.js';
+import { WaitingRoom } from './waiting-room.js';
+import { judge } from './wheel.js';
+
+/** Memory bounds, in bytes. */
+export interface RoomSizes {
+  /** Of the eager tier, all its partitions together. */
+  readonly eagerBytes: number;
+  /** Of each partition of an upper tier. */
+  readonly tierBytes: number;
+}
+
+/**
+ * Holds what waits and sends it on when its time has come (design.md, section 5). An offset finishes only when Kafka has
+ * the record where it goes next: a crash repeats returns and loses none.
+ */
+export class Scheduler implements OwnershipListener {
+  private readonly eagerRoom: WaitingRoom;
+  private readonly rooms = new Map<OwnedLog, WaitingRoom>();
+  private readonly alarm: Alarm;
+  private isHalted = false;
+
+  constructor(
+    private readonly returner: Returner,
+    private readonly sizes: RoomSizes,
+    private readonly now: Clock,
+  ) {
+    this.eagerRoom = new WaitingRoom(sizes.eagerBytes);
+    this.alarm = new Alarm(now, () => this.tick());
+  }
+
+  onOwned(log: OwnedLog): void {
+    const room = log.topic === EAGER_TIER.topic ? this.eagerRoom : new WaitingRoom(this.sizes.tierBytes);
+    room.open(log);
+    this.rooms.set(log, room);
+  }
+
+  onLost(log: OwnedLog): void {
+    this.rooms.get(log)?.close(log);
+    this.rooms.delete(log);
+  }
+
+  async onRebalancing(): Promise<void> {
+    this.isHalted = true;
+    await this.returner.idle();
+  }
+
+  onRebalanced(): void {
+    this.isHalted = false;
+    this.tick();
+  }
+
+  /** Takes records into memory. What is due already leaves with the next tick. */
+  take({ log, records }: LogBatch): void {
+    const room = this.rooms.get(log);
+    if (room === undefined) return;
+    const nowMs = this.now();
+    for (const record of records) {
+      const waiting = readWaiting(log, record, nowMs);
+      if (typeof waiting === 'string') void this.reject(room, log, record, waiting);
+      else this.hold(room, waiting, nowMs);
+    }
+    this.alarm.set(room.nextAt);
+  }
+
+  /** What is in memory, by tier. */
+  held(): Held[] {
+    const inUpperTiers = [...this.rooms].filter(([, room]) => room !== this.eagerRoom);
+    const rooms = [[EAGER_TIER, this.eagerRoom] as const, ...inUpperTiers];
+    return [...Map.groupBy(rooms, ([{ topic }]) => topic)].map(([tier, list]) => ({
+      tier,
+      records: list.reduce((sum, [, room]) => sum + room.records, 0),
+      bytes: list.reduce((sum, [, room]) => sum + room.bytes, 0),
+    }));
+  }
+
+  private hold(room: WaitingRoom, waiting: Waiting, nowMs: number): void {
+    const step = judge(waiting, nowMs);
+    room.put(waiting, step.kind === 'hold' ? step.until : nowMs);
+  }
+
+  private tick(): void {
+    if (this.isHalted) return;
+    const nowMs = this.now();
+    for (const room of this.rooms.values()) {
+      for (let due = room.takeDue(nowMs); due; due = room.takeDue(nowMs)) void this.release(room, due, nowMs);
+      this.alarm.set(room.nextAt);
+    }
+    this.alarm.set(undefined);
+  }
+
+  private async release(room: WaitingRoom, waiting: Waiting, nowMs: number): Promise<void> {
+    const step = judge(waiting, nowMs);
+    if (step.kind === 'hold') {
+      room.release(waiting.bytes);
+      room.put(waiting, step.until);
+      return;
+    }
+    if (step.kind === 'move') {
+      if (!(await this.bring(room, waiting, moveOf(waiting, step.hop)))) return;
+      moves.inc({ from: waiting.tier.topic, to: step.hop.tier.topic });
+      return;
+    }
+    if (!(await this.bring(room, waiting, returnOf(waiting)))) return;
+    returns.inc({ tier: waiting.tier.topic });
+    lateness.observe((this.now() - waiting.dueAt) / 1_000);
+  }
+
+  private async reject(room: WaitingRoom, log: OwnedLog, record: InRecord, detail: string): Promise<void> {
+    const bytes = memoryOf(record);
+    room.reserve(bytes);
+    const deadLetter = deadLetterOf(record, detail, this.now());
+    if (await this.bring(room, { log, offset: record.offset, bytes }, deadLetter)) poison.inc({ tier: log.topic });
+  }
+
+  /** @returns whether the record is safe where it goes, and its source finished */
+  private async bring(
+    room: WaitingRoom,
+    source: Pick<Waiting, 'log' | 'offset' | 'bytes'>,
+    record: OutRecord,
+  ): Promise<boolean> {
+    const isSafe = await this.returner.bring(record, source.log);
+    if (isSafe) source.log.finish(source.offset);
+    room.release(source.bytes);
+    return isSafe;
+  }
+}

@@ -1,0 +1,132 @@
+import { hopFor } from '#common/domain/tier.js';
+import { DEAD_HEADERS } from '#common/records/dead-letter-record.js';
+import { DELIVERY_HEADER, decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
+import { MemoryLog } from '../../../test/support/memory-log.js';
+import { deadLetterOf, moveOf, readWaiting, returnOf, type Waiting } from './waiting.js';
+
+const T0 = 1_800_000_000_000;
+const META = {
+  deliveryId: 'dlv_1',
+  eventId: 'evt_1',
+  endpointId: 'ep_1',
+  tenant: 'acme',
+  eventType: 'invoice.paid',
+  attempt: 2,
+  replay: 1,
+  acceptedAt: T0 - 9_000,
+  returned: false,
+  place: 77,
+  dueAt: T0 + 70_000,
+  tierUntil: T0 + 64_000,
+};
+
+const append = (log: MemoryLog, headers: Record<string, string>) =>
+  log.append({ key: 'ep_1:repo', value: '{"id":"evt_1"}', headers }, T0);
+
+function waiting(): Waiting {
+  const log = new MemoryLog('retry-64s');
+  const read = readWaiting(
+    log,
+    append(log, { [DELIVERY_HEADER]: encodeDelivery(META), traceparent: '00-ab-cd-01' }),
+    T0,
+  );
+  if (typeof read === 'string') throw new Error(read);
+  return read;
+}
+
+describe('readWaiting', () => {
+  it('given a delivery, then all of it is there', () => {
+    expect(waiting()).toMatchObject({
+      offset: 0,
+      dueAt: META.dueAt,
+      tierUntil: META.tierUntil,
+      readAt: T0,
+      meta: META,
+    });
+  });
+
+  it('given a due time in 2099, then it waits no longer than a policy may ask', () => {
+    const log = new MemoryLog('retry-4s');
+    const header = encodeDelivery({ ...META, dueAt: Date.UTC(2099, 0, 1) });
+    const read = readWaiting(log, append(log, { [DELIVERY_HEADER]: header }), T0);
+    expect(read).toMatchObject({ dueAt: T0 + 7 * 86_400_000 + 60_000 });
+  });
+
+  it('given a record that is a view of a fetch response, then it is copied out of it', () => {
+    const log = new MemoryLog('retry-4s');
+    const response = Buffer.alloc(1_000_000);
+    const record = {
+      ...append(log, { [DELIVERY_HEADER]: encodeDelivery(META) }),
+      value: response.subarray(10, 90_000),
+    };
+    const read = readWaiting(log, record, T0);
+    if (typeof read === 'string') throw new Error(read);
+    expect(read.value).toEqual(record.value);
+    expect(read.value.buffer).not.toBe(response.buffer);
+  });
+
+  it.each([
+    { given: 'no packed header', fields: { headers: {} }, expected: 'no valid posthorn header' },
+    {
+      given: 'a malformed one',
+      fields: { headers: { [DELIVERY_HEADER]: Buffer.from([0xff, 0, 1]) } },
+      expected: 'no valid posthorn header',
+    },
+    { given: 'a null value', fields: { value: null }, expected: 'no value' },
+    { given: 'a null key', fields: { key: null }, expected: 'no key' },
+    { given: 'an empty key', fields: { key: Buffer.alloc(0) }, expected: 'no key' },
+    {
+      given: 'no due time',
+      fields: { headers: { [DELIVERY_HEADER]: Buffer.from(encodeDelivery({ ...META, dueAt: undefined })) } },
+      expected: 'no due time',
+    },
+    {
+      given: 'a due time of letters',
+      fields: {
+        headers: { [DELIVERY_HEADER]: Buffer.from(encodeDelivery(META).replace(String(META.dueAt), 'NaN')) },
+      },
+      expected: 'no valid posthorn header',
+    },
+  ])('given $given, then it says "$expected"', ({ fields, expected }) => {
+    const log = new MemoryLog('retry-4s');
+    const record = { ...append(log, { [DELIVERY_HEADER]: encodeDelivery(META) }), ...fields };
+    expect(readWaiting(log, record, T0)).toBe(expected);
+  });
+});
+
+describe('what leaves a tier', () => {
+  it('given a return, then bytes, key and headers stay, and it says that it returned', () => {
+    const { headers = {}, ...rest } = returnOf(waiting());
+    expect(rest).toEqual({
+      topic: 'deliveries',
+      key: Buffer.from('ep_1:repo'),
+      value: Buffer.from('{"id":"evt_1"}'),
+    });
+    expect(headers.traceparent).toEqual(Buffer.from('00-ab-cd-01'));
+    expect(decodeDelivery(headers[DELIVERY_HEADER])).toEqual({ ...META, returned: true, tierUntil: undefined });
+  });
+
+  it('given a move, then only the end of its tier changes', () => {
+    const { topic, headers = {} } = moveOf(waiting(), hopFor(6_000, T0 + 64_000));
+    expect(topic).toBe('retry-4s');
+    expect(headers.traceparent).toEqual(Buffer.from('00-ab-cd-01'));
+    expect(decodeDelivery(headers[DELIVERY_HEADER])).toEqual({ ...META, tierUntil: T0 + 70_000 });
+  });
+
+  it('given a record that is no delivery, then its dead letter is the original and says where it was', () => {
+    const log = new MemoryLog('retry-16s');
+    const record = { ...append(log, { other: 'kept' }), value: null };
+    expect(deadLetterOf(record, 'no value', T0)).toEqual({
+      topic: 'dlq',
+      key: Buffer.from('ep_1:repo'),
+      value: null,
+      headers: {
+        other: Buffer.from('kept'),
+        [DEAD_HEADERS.reason]: 'payload_error',
+        [DEAD_HEADERS.at]: new Date(T0).toISOString(),
+        [DEAD_HEADERS.detail]: 'no value',
+        [DEAD_HEADERS.source]: 'retry-16s/0/0',
+      },
+    });
+  });
+});

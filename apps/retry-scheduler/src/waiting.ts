@@ -1,0 +1,94 @@
+import { type Hop, TIERS } from '#common/domain/tier.js';
+import type { OwnedLog } from '#common/kafka/port.js';
+import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import { deadLetterHeaders } from '#common/records/dead-letter-record.js';
+import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
+import { DELIVERIES_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
+import { boundedDueAt, type Wait } from './wheel.js';
+
+/** A delivery read from a tier. */
+export interface Waiting extends Wait {
+  readonly log: OwnedLog;
+  readonly offset: number;
+  readonly meta: DeliveryMeta;
+  readonly key: Buffer;
+  readonly value: Buffer;
+  /** All but the packed one. */
+  readonly headers: Readonly<Record<string, Buffer>>;
+  /** What it costs to keep, objects included. */
+  readonly bytes: number;
+}
+
+/** Memory of a waiting record beside its key, value and headers (measured: test of the waiting room). */
+export const OVERHEAD_BYTES = 1_024;
+
+/** @returns the delivery, or why the record is none */
+export function readWaiting(log: OwnedLog, record: InRecord, readAt: number): Waiting | string {
+  const tier = TIERS.find(({ topic }) => topic === record.topic);
+  if (tier === undefined) return `${record.topic} is no tier`;
+  if (record.value === null) return 'no value';
+  if (record.key === null || record.key.length === 0) return 'no key';
+  const meta = decodeDelivery(record.headers[DELIVERY_HEADER]);
+  if (meta === undefined) return `no valid ${DELIVERY_HEADER} header`;
+  if (meta.dueAt === undefined) return 'no due time';
+  const { key, value, headers } = copyOf(record.key, record.value, record.headers);
+  return {
+    log,
+    offset: record.offset,
+    tier,
+    dueAt: boundedDueAt(meta.dueAt, record.timestamp),
+    tierUntil: meta.tierUntil,
+    readAt,
+    meta,
+    key,
+    value,
+    headers,
+    bytes: memoryOf(record),
+  };
+}
+
+/** Bytes a record takes while it is kept. */
+export function memoryOf({ key, value, headers }: InRecord): number {
+  const contents = Object.entries(headers).reduce((sum, [name, text]) => sum + name.length + text.length, 0);
+  return OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0) + contents;
+}
+
+/** The delivery as it goes back to `deliveries`. The due time stays: the dispatcher holds what its own clock calls early. */
+export function returnOf({ meta, dueAt, key, value, headers }: Waiting): OutRecord {
+  const header = encodeDelivery({ ...meta, returned: true, dueAt, tierUntil: undefined });
+  return { topic: DELIVERIES_TOPIC, key, value, headers: { ...headers, [DELIVERY_HEADER]: header } };
+}
+
+/** The delivery as it goes on to the tier for what remains. */
+export function moveOf({ meta, key, value, headers }: Waiting, { tier, dueAt, tierUntil }: Hop): OutRecord {
+  const header = encodeDelivery({ ...meta, dueAt, tierUntil });
+  return { topic: tier.topic, key, value, headers: { ...headers, [DELIVERY_HEADER]: header } };
+}
+
+/** A record that is no delivery, with its original bytes, key and headers, and where it was read. */
+export function deadLetterOf(record: InRecord, detail: string, atMs: number): OutRecord {
+  const explanation = deadLetterHeaders({
+    reason: 'payload_error',
+    at: atMs,
+    detail,
+    lastStatus: undefined,
+    lastError: undefined,
+    source: `${record.topic}/${record.partition}/${record.offset}`,
+  });
+  return {
+    topic: DLQ_TOPIC,
+    key: record.key,
+    value: record.value,
+    headers: { ...record.headers, ...explanation },
+  };
+}
+
+/** A record as read is a view of its whole fetch response; kept, it would keep megabytes that are not counted. */
+function copyOf(key: Buffer, value: Buffer, headers: InRecord['headers']): Pick<Waiting, 'key' | 'value' | 'headers'> {
+  const others = Object.entries(headers).filter(([name]) => name !== DELIVERY_HEADER);
+  return {
+    key: Buffer.from(key),
+    value: Buffer.from(value),
+    headers: Object.fromEntries(others.map(([name, text]) => [name, Buffer.from(text)])),
+  };
+}

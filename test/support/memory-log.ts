@@ -1,0 +1,61 @@
+import type { OwnedLog } from '../../libs/common/src/kafka/port.js';
+import type { InRecord, OutRecord } from '../../libs/common/src/kafka/record.js';
+
+/** One partition in memory: takes records at its end, hands them out in order unless paused, remembers what is finished. */
+export class MemoryLog implements OwnedLog {
+  readonly partitions = 1;
+  readonly partition = 0;
+  readonly finished: number[] = [];
+  readonly records: InRecord[] = [];
+  isPaused = false;
+  private readonly loss = new AbortController();
+  private position = 0;
+
+  constructor(readonly topic: string) {}
+
+  get lost(): AbortSignal {
+    return this.loss.signal;
+  }
+
+  get unfinished(): number {
+    return this.position - this.finished.length;
+  }
+
+  append({ key, value, headers = {} }: Omit<OutRecord, 'topic'>, timestamp: number): InRecord {
+    const record = {
+      topic: this.topic,
+      partition: this.partition,
+      offset: this.records.length,
+      timestamp,
+      key: key === null ? null : Buffer.from(key),
+      value: value === null ? null : Buffer.from(value),
+      headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
+    };
+    this.records.push(record);
+    return record;
+  }
+
+  /** What a consumer would be handed next. */
+  read(most = 100): InRecord[] {
+    if (this.isPaused) return [];
+    const batch = this.records.slice(this.position, this.position + most);
+    this.position += batch.length;
+    return batch;
+  }
+
+  finish(offset: number): void {
+    this.finished.push(offset);
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+  }
+
+  lose(): void {
+    this.loss.abort();
+  }
+}
