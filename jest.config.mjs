@@ -1,6 +1,7 @@
 /** Unit and property tests live beside the code; integration and end-to-end tests in test/ need real servers. */
 const common = {
   testEnvironment: 'node',
+  setupFiles: ['<rootDir>/test/support/quiet.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^#common/(.*)\\.js$': '<rootDir>/libs/common/src/$1.ts',

@@ -9,6 +9,7 @@ import { OwnedPartition } from './owned-partition.js';
 import type { LogBatch, OwnershipListener } from './port.js';
 import type { InRecord } from './record.js';
 import { type KafkaSettings, partitionsOf } from './settings.js';
+import { atMost, delay } from './timing.js';
 
 export interface LogConsumerOptions {
   /** Without prefix. */
@@ -30,8 +31,8 @@ export interface LogConsumerOptions {
 }
 
 const COMMIT_INTERVAL_MS = 100;
-const HEARTBEAT_MS = 3_000;
-const LEASE_MARGIN_MS = 5_000;
+const MAX_HEARTBEAT_MS = 3_000;
+const MAX_LEASE_MARGIN_MS = 5_000;
 const STALE_BATCH_PAUSE_MS = 50;
 /** Without any fetch for this long, while a broker answers others, the consumer is stuck for good. */
 const STUCK_AFTER_MS = 120_000;
@@ -58,19 +59,24 @@ export class LogConsumer implements GroupHooks {
   private lastFetchAt = Date.now();
   private committing: Promise<void> = Promise.resolve();
   private timers: NodeJS.Timeout[] = [];
+  private readonly heartbeatMs: number;
+  /** Without a heartbeat for this long, this member can no longer be sure of its partitions. */
+  private readonly leaseMs: number;
 
   constructor(
     private readonly settings: KafkaSettings,
     private readonly options: LogConsumerOptions,
   ) {
     const kafka = createKafka(settings);
+    this.heartbeatMs = Math.min(MAX_HEARTBEAT_MS, settings.sessionTimeoutMs / 5);
+    this.leaseMs = settings.sessionTimeoutMs - Math.min(MAX_LEASE_MARGIN_MS, settings.sessionTimeoutMs / 4);
     this.groupId = settings.prefix + options.groupId;
     this.admin = kafka.admin({ retry: { retries: 2 } });
     this.consumer = kafka.consumer({
       groupId: this.groupId,
       sessionTimeout: settings.sessionTimeoutMs,
       rebalanceTimeout: Math.max(60_000, settings.sessionTimeoutMs),
-      heartbeatInterval: HEARTBEAT_MS,
+      heartbeatInterval: this.heartbeatMs,
       maxWaitTimeInMs: options.maxWaitMs ?? 500,
       maxBytesPerPartition: options.maxBytesPerPartition ?? 1_048_576,
       maxBytes: 16 * 1_048_576,
@@ -242,9 +248,9 @@ export class LogConsumer implements GroupHooks {
 
   /** Work under way may finish, for a bounded time and with heartbeats; nothing new is begun meanwhile. */
   private async drain(): Promise<void> {
-    const heartbeat = setInterval(() => this.heartbeat(), HEARTBEAT_MS);
+    const heartbeat = setInterval(() => this.heartbeat(), this.heartbeatMs);
     try {
-      await Promise.race([this.options.ownership?.onRebalancing?.(), delay(this.options.drainMs ?? 10_000)]);
+      await atMost(this.options.drainMs ?? 10_000, this.options.ownership?.onRebalancing?.());
     } finally {
       clearInterval(heartbeat);
     }
@@ -302,7 +308,7 @@ export class LogConsumer implements GroupHooks {
       unfinishedRecords.set(labels, log.unfinished);
     }
     const silentMs = Date.now() - this.lastHeartbeatAt;
-    if (this.owned.size > 0 && silentMs > this.settings.sessionTimeoutMs - LEASE_MARGIN_MS) {
+    if (this.owned.size > 0 && silentMs > this.leaseMs) {
       this.logger.warn({ silent_ms: silentMs }, 'lease.expired');
       this.loseAll();
       this.mustRejoin = true;
@@ -371,8 +377,4 @@ function plainHeaders(headers: KafkaMessage['headers']): Record<string, Buffer> 
     if (value !== undefined) plain[name] = typeof value === 'string' ? Buffer.from(value) : value;
   }
   return plain;
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -5,6 +5,7 @@ import { partitionOf } from './partitioner.js';
 import type { RecordWriter } from './port.js';
 import type { OutRecord } from './record.js';
 import { type KafkaSettings, partitionsOf } from './settings.js';
+import { atMost, delay } from './timing.js';
 
 /** Kafka did not confirm a write in time. Whether it is stored is unknown. */
 export class KafkaUnavailableError extends Error {}
@@ -89,10 +90,10 @@ export class RecordProducer implements RecordWriter {
   /** Writes what waits, for a bounded time, then disconnects. */
   async close(timeoutMs = 5_000): Promise<void> {
     this.isClosed = true;
-    await Promise.race([this.pumping, delay(timeoutMs)]);
+    await atMost(timeoutMs, this.pumping);
     for (const write of this.queue) this.settle(write, new KafkaUnavailableError('the producer is closed'));
     this.queue = [];
-    await Promise.race([this.producer.disconnect(), delay(timeoutMs)]);
+    await atMost(timeoutMs, this.producer.disconnect());
   }
 
   private async pump(): Promise<void> {
@@ -185,8 +186,4 @@ function isTooLarge(error: unknown): error is Error {
     'type' in error &&
     (error.type === 'MESSAGE_TOO_LARGE' || error.type === 'RECORD_LIST_TOO_LARGE')
   );
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,8 +1,11 @@
 import { Logger } from '@nestjs/common';
-import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import type { TopicSpec } from '../records/topics.js';
 import { createKafka } from './client.js';
 import type { KafkaSettings } from './settings.js';
+
+// Node does not see this name among the exports of a CommonJS package.
+const { ConfigResourceTypes } = kafkajs;
 
 /** Existing topics are not as the configuration says. Only an operator can decide what to change. */
 export class TopicMismatchError extends Error {}

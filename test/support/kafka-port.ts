@@ -1,0 +1,71 @@
+import { LogConsumer, type LogConsumerOptions } from '#common/kafka/log-consumer.js';
+import type { OwnedLog } from '#common/kafka/port.js';
+import type { InRecord } from '#common/kafka/record.js';
+import type { KafkaSettings } from '#common/kafka/settings.js';
+import type { TopicSpec } from '#common/records/topics.js';
+import { freshTopicPrefix, testBrokers } from './servers.js';
+
+/** Settings for a few topics of a test's own. */
+export function testSettings(topics: readonly TopicSpec[], overrides: Partial<KafkaSettings> = {}): KafkaSettings {
+  return {
+    brokers: testBrokers(),
+    prefix: freshTopicPrefix(),
+    clientId: 'test',
+    hasStableName: false,
+    sessionTimeoutMs: 10_000,
+    topics,
+    replicationFactor: 1,
+    topicsReady: Promise.resolve(),
+    onFatal: (error) => {
+      throw error;
+    },
+    ...overrides,
+  };
+}
+
+export function logTopic(topic: string, partitions = 1): TopicSpec {
+  return { topic, partitions, config: { 'cleanup.policy': 'delete', 'max.message.bytes': '1048576' } };
+}
+
+/** A consumer that keeps what it was given, and finishes a record when told to, or at once. */
+export class RecordingConsumer {
+  readonly records: InRecord[] = [];
+  readonly owned: OwnedLog[] = [];
+  readonly lost: OwnedLog[] = [];
+  rebalancings = 0;
+  private readonly consumer: LogConsumer;
+
+  constructor(
+    settings: KafkaSettings,
+    options: Pick<LogConsumerOptions, 'groupId' | 'topics'> & Partial<LogConsumerOptions>,
+    private readonly onRecord: (log: OwnedLog, record: InRecord) => void = (log, { offset }) => log.finish(offset),
+  ) {
+    this.consumer = new LogConsumer(settings, {
+      maxWaitMs: 100,
+      onBatch: ({ log, records }) => {
+        for (const record of records) {
+          this.records.push(record);
+          this.onRecord(log, record);
+        }
+      },
+      ownership: {
+        onOwned: (log) => void this.owned.push(log),
+        onLost: (log) => void this.lost.push(log),
+        onRebalancing: async () => void this.rebalancings++,
+      },
+      ...options,
+    });
+  }
+
+  start(): Promise<void> {
+    return this.consumer.start();
+  }
+
+  stop(): Promise<void> {
+    return this.consumer.stop();
+  }
+
+  values(): string[] {
+    return this.records.map(({ value }) => String(value));
+  }
+}
