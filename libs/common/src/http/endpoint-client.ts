@@ -1,0 +1,105 @@
+import { Pool } from 'undici';
+import type { AttemptError } from '../domain/verdict.js';
+import { type AddressPolicy, checkUrl } from '../security/address-policy.js';
+import { guardedConnector } from './guarded-connector.js';
+import { HostResolver } from './host-resolver.js';
+import { PostHandler } from './post-handler.js';
+import type { SendResult } from './send-result.js';
+
+export type { SendResult };
+
+export interface EndpointClientOptions {
+  readonly url: string;
+  /** Also the most requests at a time that do not wait for one another. */
+  readonly maxConnections: number;
+  readonly policy: AddressPolicy;
+  readonly resolver?: HostResolver;
+  /** Certificate authorities in PEM, in place of Node's own. */
+  readonly ca?: string;
+}
+
+export interface PostRequest {
+  /** Names and values by turns. Length, host and connection are not among them. */
+  readonly headers: string[];
+  readonly body: Buffer;
+  /** From now to the last byte that counts: waiting for a connection, DNS, TLS and the answer included. */
+  readonly timeoutMs: number;
+  /** Ends the request; without a status so far it has then failed as `aborted`. */
+  readonly signal?: AbortSignal;
+}
+
+/** An idle connection is closed by then. Below the 5 s after which Node, Apache and others close it from their side. */
+const KEEP_ALIVE_MS = 4_000;
+
+/** After this time a connection is replaced, so that a changed address is followed. */
+const MAX_CONNECTION_AGE_MS = 5 * 60_000;
+
+const MAX_HEADER_BYTES = 16 * 1_024;
+
+/** Names are resolved, and answers kept, for all endpoints together. */
+const SHARED_RESOLVER = new HostResolver();
+
+/**
+ * Posts to one endpoint over its own connections, HTTP/1.1. Follows no redirects, adds no headers of its own besides
+ * host, length and connection, and never sends a request twice: undici fails a POST whose kept-alive socket turns out to
+ * be dead, and so does this.
+ */
+export class EndpointClient {
+  private readonly pool: Pool | undefined;
+  private readonly path: string;
+  private readonly problem: AttemptError | undefined;
+  private closed: Promise<void> | undefined;
+
+  /** Does not throw for a URL the policy refuses: each post then fails. */
+  constructor({ url, maxConnections, policy, resolver = SHARED_RESOLVER, ca }: EndpointClientOptions) {
+    this.problem = urlProblem(url, policy);
+    const parsed = this.problem === undefined ? new URL(url) : undefined;
+    this.path = parsed ? parsed.pathname + parsed.search : '';
+    this.pool =
+      parsed &&
+      new Pool(parsed.origin, {
+        connections: maxConnections,
+        connect: guardedConnector({ policy, resolver, ...(ca === undefined ? {} : { ca }) }),
+        allowH2: false,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        clientTtl: MAX_CONNECTION_AGE_MS,
+        maxHeaderSize: MAX_HEADER_BYTES,
+        // The one deadline of each request covers both; undici's count anew from chunk to chunk.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
+  }
+
+  /** Never rejects: what went wrong is in the result. */
+  post({ headers, body, timeoutMs, signal }: PostRequest): Promise<SendResult> {
+    const { pool, path, problem } = this;
+    if (pool === undefined) return Promise.resolve(refused(problem ?? 'invalid_url'));
+    return new Promise((resolve) => {
+      const handler = new PostHandler(resolve, timeoutMs, signal);
+      if (handler.isSettled) return;
+      pool.dispatch({ path, method: 'POST', headers, body }, handler);
+    });
+  }
+
+  /** Requests under way finish first, each within its deadline; later ones fail. Idempotent. */
+  close(): Promise<void> {
+    this.closed ??= this.pool?.close() ?? Promise.resolve();
+    return this.closed;
+  }
+}
+
+function urlProblem(url: string, policy: AddressPolicy): AttemptError | undefined {
+  const code = checkUrl(url, policy)?.code;
+  if (code === undefined) return undefined;
+  return code === 'address_not_allowed' || code === 'name_not_allowed' ? 'blocked_address' : 'invalid_url';
+}
+
+function refused(error: AttemptError): SendResult {
+  return {
+    result: { kind: 'failure', error },
+    statusCode: undefined,
+    errorDetail: undefined,
+    responseBody: Buffer.alloc(0),
+    durationMs: 0,
+  };
+}

@@ -1,0 +1,118 @@
+import type { Dispatcher } from 'undici';
+import type { AttemptError, AttemptResult } from '../domain/verdict.js';
+import { type AttemptFailure, classifyFailure } from './attempt-error.js';
+import { MAX_CAPTURED_BYTES, type SendResult } from './send-result.js';
+
+/**
+ * What is read of an answer. A little more than is kept, because reading a short answer to its end saves the connection,
+ * and with it a TLS handshake.
+ */
+const MAX_READ_BYTES = 65_536;
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** How a request ended; without an error there was a status. */
+interface Ending {
+  readonly error: AttemptError | undefined;
+  readonly detail: string | undefined;
+}
+
+const WHOLE: Ending = { error: undefined, detail: undefined };
+const BROKEN_OFF: Ending = { error: undefined, detail: 'body_incomplete' };
+
+/** Ends a request that nobody waits for any more. */
+class SettledError extends Error {}
+
+/**
+ * Follows one request to its result, which is given exactly once: when the answer ends, breaks off or is long enough; at
+ * the deadline; or when the signal is aborted. Once a status was seen it is the result, however the body fares.
+ */
+export class PostHandler implements Dispatcher.DispatchHandler {
+  private readonly startedAt = performance.now();
+  private readonly timer: NodeJS.Timeout;
+  private controller: Dispatcher.DispatchController | undefined;
+  private status: number | undefined;
+  private retryAfter: string | undefined;
+  private captured = NO_BYTES;
+  private readBytes = 0;
+  private settled = false;
+
+  constructor(
+    private readonly resolve: (result: SendResult) => void,
+    timeoutMs: number,
+    private readonly signal: AbortSignal | undefined,
+  ) {
+    this.timer = setTimeout(this.onDeadline, timeoutMs);
+    if (signal?.aborted) this.onAborted();
+    else signal?.addEventListener('abort', this.onAborted);
+  }
+
+  get isSettled(): boolean {
+    return this.settled;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Thrown, not aborted: that drops the request alone and leaves the fresh connection to the next one.
+    if (this.settled) throw new SettledError();
+    this.controller = controller;
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+  ): void {
+    if (status < 200) return;
+    this.status = status;
+    const retryAfter = headers['retry-after'];
+    this.retryAfter = Array.isArray(retryAfter) ? retryAfter[0] : retryAfter;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.readBytes += chunk.length;
+    const wanted = MAX_CAPTURED_BYTES - this.captured.length;
+    // Copied, because a chunk is a window on a socket buffer of 64 KiB that it would keep alive.
+    if (wanted > 0) this.captured = Buffer.concat([this.captured, chunk.subarray(0, wanted)]);
+    if (this.readBytes > MAX_READ_BYTES) this.stop();
+  }
+
+  onResponseEnd(): void {
+    this.settle();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.settle(this.status === undefined ? classifyFailure(error) : BROKEN_OFF);
+  }
+
+  private readonly onDeadline = (): void => {
+    this.stop({ error: 'timeout', detail: this.controller ? 'response' : 'connect' });
+  };
+
+  private readonly onAborted = (): void => {
+    this.stop({ error: 'aborted', detail: undefined });
+  };
+
+  private stop(failure?: AttemptFailure): void {
+    this.settle(failure && this.status !== undefined ? BROKEN_OFF : failure);
+    this.controller?.abort(new SettledError());
+  }
+
+  private settle(ending: Ending = WHOLE): void {
+    if (this.settled) return;
+    this.settled = true;
+    clearTimeout(this.timer);
+    this.signal?.removeEventListener('abort', this.onAborted);
+    this.resolve({
+      result: this.result(ending.error ?? 'connection_error'),
+      statusCode: this.status,
+      errorDetail: ending.detail,
+      responseBody: this.captured,
+      durationMs: performance.now() - this.startedAt,
+    });
+  }
+
+  private result(error: AttemptError): AttemptResult {
+    const { status, retryAfter } = this;
+    return status === undefined ? { kind: 'failure', error } : { kind: 'response', status, retryAfter };
+  }
+}

@@ -1,0 +1,81 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+
+/** Answers one request in whatever way it likes, including none. `index` counts the server's requests from 0. */
+export type RawAnswer = (socket: Socket, index: number) => void;
+
+/**
+ * A server below HTTP: reads whole requests, keeps them, and writes what the test says, so that it can misbehave in every
+ * way a real one can.
+ */
+export class RawServer {
+  /** Requests as they came, head and body. */
+  readonly requests: string[] = [];
+  readonly sockets: Socket[] = [];
+  /** Bytes that arrived above TCP, or above TLS. */
+  bytesRead = 0;
+  private readonly server: Server;
+
+  private constructor(
+    private readonly answer: RawAnswer,
+    tls: TlsOptions | undefined,
+  ) {
+    const accept = (socket: Socket) => this.accept(socket);
+    this.server = tls ? createTlsServer({ ...tls }, accept) : createServer(accept);
+    this.server.on('tlsClientError', () => undefined);
+  }
+
+  static async start(answer: RawAnswer, options: { tls?: TlsOptions; host?: string } = {}): Promise<RawServer> {
+    const server = new RawServer(answer, options.tls);
+    await new Promise<void>((resolve) => server.server.listen(0, options.host ?? '127.0.0.1', resolve));
+    return server;
+  }
+
+  get port(): number {
+    const address = this.server.address();
+    if (address === null || typeof address === 'string') throw new Error('the server does not listen');
+    return address.port;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}/hook?a=1`;
+  }
+
+  get openSockets(): number {
+    return this.sockets.filter((socket) => !socket.destroyed).length;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private accept(socket: Socket): void {
+    this.sockets.push(socket);
+    socket.on('error', () => undefined);
+    let unread = '';
+    socket.on('data', (chunk) => {
+      this.bytesRead += chunk.length;
+      unread += chunk.toString('latin1');
+      for (let end = requestEnd(unread); end > 0; end = requestEnd(unread)) {
+        const index = this.requests.push(unread.slice(0, end)) - 1;
+        unread = unread.slice(end);
+        this.answer(socket, index);
+      }
+    });
+  }
+}
+
+/** @returns where the first request ends, or 0 when it is not whole yet */
+function requestEnd(text: string): number {
+  const bodyStart = text.indexOf('\r\n\r\n') + 4;
+  if (bodyStart < 4) return 0;
+  const end = bodyStart + Number(/content-length: (\d+)/i.exec(text)?.[1] ?? 0);
+  return text.length >= end ? end : 0;
+}
+
+/** A whole, correct response. */
+export function response(status: number, body = '', headers: Readonly<Record<string, string>> = {}): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} X\r\n${lines.join('')}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+}
