@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { appendFileSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
@@ -12,6 +12,7 @@ import { dirname } from 'node:path';
  * @property {string} [cwd]
  * @property {number} [uid]
  * @property {number} [gid]
+ * @property {(text: string) => void} [onOutput] also given what it writes to its standard output
  */
 
 /** One process in its own group, writing to its own log file: neither a Ctrl-C nor the end of its parent reaches it. */
@@ -23,9 +24,14 @@ export class Child {
   constructor(launch, logFile) {
     mkdirSync(dirname(logFile), { recursive: true });
     const log = openSync(logFile, 'a');
-    const { command, args, ...options } = launch;
-    this.process = spawn(command, args, { ...options, detached: true, stdio: ['ignore', log, log] });
+    const { command, args, onOutput, ...options } = launch;
+    const stdio = /** @type {import('node:child_process').StdioOptions} */ (['ignore', onOutput ? 'pipe' : log, log]);
+    this.process = spawn(command, args, { ...options, detached: true, stdio });
     closeSync(log);
+    this.process.stdout?.setEncoding('utf8').on('data', (text) => {
+      appendFileSync(logFile, text);
+      onOutput?.(text);
+    });
     /** Resolves, never rejects, when the process has ended; the text says how. */
     this.ended = /** @type {Promise<string>} */ (
       new Promise((resolve) => {

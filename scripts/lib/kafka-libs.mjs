@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { ROOT } from './paths.mjs';
+import { runTask } from './task.mjs';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const POM = join(ROOT, 'deploy', 'kafka', 'pom.xml');
 
 /** Kafka's jars. They are a cache beside node_modules, not data: neither a reset nor POSTHORN_HOME touches them. */
@@ -22,44 +20,31 @@ export function hasKafkaLibs() {
 /**
  * Fetches Kafka's jars by Maven, all or none.
  *
- * @param {(line: string) => void} onProgress
+ * @param {{ signal?: AbortSignal | undefined, note: (text: string) => void }} options
  * @throws Error with Maven's last lines
  */
-export async function fetchKafkaLibs(onProgress) {
+export async function fetchKafkaLibs({ signal, note }) {
+  if (hasKafkaLibs()) return note('up to date');
   const incoming = `${KAFKA_LIBS}.${process.pid}`;
   await rm(incoming, { recursive: true, force: true });
   await mkdir(incoming, { recursive: true });
   try {
-    await runMaven(['dependency:copy-dependencies', `-DoutputDirectory=${incoming}`], onProgress);
+    const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${incoming}`];
+    let jars = 0;
+    await runTask(
+      { command: 'mvn', args: ['--batch-mode', '--file', POM, ...goal] },
+      {
+        failure: 'Maven could not fetch Apache Kafka',
+        signal,
+        onLine: (line) => {
+          if (/Downloaded .*\.jar/.test(line)) note(`${++jars} jars downloaded`);
+        },
+      },
+    );
     await writeFile(join(incoming, 'fetched-by.xml'), readFileSync(POM, 'utf8'));
     await rm(KAFKA_LIBS, { recursive: true, force: true });
     await rename(incoming, KAFKA_LIBS);
   } finally {
     await rm(incoming, { recursive: true, force: true });
   }
-}
-
-/**
- * @param {string[]} goals
- * @param {(line: string) => void} onProgress
- * @returns {Promise<void>}
- */
-function runMaven(goals, onProgress) {
-  const maven = spawn('mvn', ['--batch-mode', '--file', POM, ...goals], { stdio: ['ignore', 'pipe', 'pipe'] });
-  /** @type {string[]} */
-  const output = [];
-  let jars = 0;
-  for (const stream of [maven.stdout, maven.stderr]) {
-    createInterface({ input: stream }).on('line', (line) => {
-      output.push(line);
-      if (/Downloaded .*\.jar/.test(line)) onProgress(`${++jars} jars downloaded`);
-    });
-  }
-  return new Promise((resolve, reject) => {
-    maven.once('error', reject);
-    maven.once('close', (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`Maven could not fetch Apache Kafka:\n${output.slice(-12).join('\n')}`));
-    });
-  });
 }

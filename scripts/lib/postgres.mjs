@@ -48,7 +48,7 @@ export function postgresService({ dir, port, password = USER, database = USER, i
       const args = ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
       return { ...asUser(postgresUser(home), { command: postgres, args }), cwd: home };
     },
-    ready: (signal) => awaitDatabase({ port, password, database }, signal),
+    ready: (signal) => awaitOwn({ port, password, database }, signal),
     // Fast shutdown: running statements are cancelled; SIGTERM would wait for every client to leave.
     stopSignal: 'SIGINT',
     graceMs: GRACE_MS,
@@ -88,13 +88,24 @@ export async function runSql(url, statement) {
 }
 
 /**
+ * Waits until a database answers.
+ *
+ * @param {string} url
+ * @param {AbortSignal} [signal]
+ */
+export async function awaitDatabase(url, signal) {
+  const { host } = new URL(url);
+  const isServing = async () => (await runSql(url, 'select 1')).length === 1;
+  await until(`PostgreSQL at ${host} answers`, isServing, { timeoutMs: READY_TIMEOUT_MS, signal });
+}
+
+/**
  * @param {{ port: number, password: string, database: string }} where
  * @param {AbortSignal} signal
  */
-async function awaitDatabase(where, signal) {
+async function awaitOwn(where, signal) {
   const url = postgresUrl({ ...where, database: 'postgres' });
-  const isServing = async () => (await runSql(url, 'select 1')).length === 1;
-  await until(`PostgreSQL on port ${where.port} answers`, isServing, { timeoutMs: READY_TIMEOUT_MS, signal });
+  await awaitDatabase(url, signal);
   const existing = await runSql(url, `select from pg_database where datname = '${where.database}'`);
   if (existing.length === 0) await runSql(url, `create database "${where.database}"`);
 }

@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { ROOT } from './paths.mjs';
+import { until } from './until.mjs';
+
+const READY_TIMEOUT_MS = 60_000;
+/** Enough to finish attempts under way; together with the servers' it stays below 15 s. */
+const APP_GRACE_MS = 9_000;
+
+/** @typedef {import('./server.mjs').Service} Service */
+/** @typedef {{ name: string, portName: import('./settings.mjs').PortName }} App */
+
+/** Migrates the database and publishes the API key the others wait for, so it starts first. */
+export const CONTROL = /** @type {const} @satisfies {App} */ ({ name: 'control', portName: 'CONTROL_PORT' });
+
+export const WORKERS = /** @type {const} @satisfies {readonly App[]} */ ([
+  { name: 'ingest', portName: 'INGEST_PORT' },
+  { name: 'dispatcher', portName: 'DISPATCHER_PORT' },
+  { name: 'retry-scheduler', portName: 'RETRY_SCHEDULER_PORT' },
+]);
+
+/**
+ * @param {App} app
+ * @param {{ node: string, port: number, env: NodeJS.ProcessEnv }} options
+ * @returns {Service}
+ */
+export function appService({ name }, { node, port, env }) {
+  const main = join(ROOT, 'dist', 'apps', name, 'src', 'main.js');
+  return {
+    name,
+    prepare: async () => ({
+      command: node,
+      args: ['--enable-source-maps', main],
+      cwd: ROOT,
+      env: { ...env, PORT: String(port), INSTANCE: `${name}-0` },
+    }),
+    ready: (signal) => awaitHealth(name, port, '/health/ready', signal),
+    stopSignal: 'SIGTERM',
+    graceMs: APP_GRACE_MS,
+  };
+}
+
+/**
+ * The receiver to play with.
+ *
+ * @param {{ node: string, port: number, onOutput: (text: string) => void }} options
+ * @returns {Service}
+ */
+export function echoService({ node, port, onOutput }) {
+  const args = [join(ROOT, 'scripts', 'echo.mjs'), String(port)];
+  return {
+    name: 'echo',
+    prepare: async () => ({ command: node, args, cwd: ROOT, onOutput }),
+    ready: (signal) => awaitHealth('echo', port, '/', signal),
+    stopSignal: 'SIGTERM',
+    graceMs: 1_000,
+  };
+}
+
+/**
+ * @param {string} name
+ * @param {number} port
+ * @param {string} path
+ * @param {AbortSignal} signal
+ */
+async function awaitHealth(name, port, path, signal) {
+  const isReady = async () => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(2_000) });
+    const text = await response.text();
+    if (!response.ok) throw new Error(text);
+    return true;
+  };
+  await until(`${name} is ready`, isReady, { timeoutMs: READY_TIMEOUT_MS, signal });
+}

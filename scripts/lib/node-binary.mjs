@@ -1,0 +1,25 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { ROOT } from './paths.mjs';
+import { UserError } from './settings.mjs';
+
+/** The apps are written for this one. */
+const WANTED_MAJOR = 24;
+
+/**
+ * The Node.js the apps run on: npm installs it, whatever older one `npm start` itself runs on.
+ *
+ * @returns {string} path of the binary
+ * @throws UserError when it is not there
+ */
+export function appNode() {
+  const installed = join(ROOT, 'node_modules', 'node', 'bin', 'node');
+  for (const candidate of [installed, process.execPath]) {
+    const { status, stdout } = spawnSync(candidate, ['--version'], { encoding: 'utf8' });
+    if (status === 0 && Number(/^v(\d+)/.exec(stdout)?.[1]) >= WANTED_MAJOR) return candidate;
+  }
+  throw new UserError(
+    `Node ${WANTED_MAJOR} is missing: npm installs it as the package "node", unless install scripts are forbidden ` +
+      '(npm config get ignore-scripts). Allow them and run npm ci, or use Node 24 yourself.',
+  );
+}

@@ -1,0 +1,34 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseApiKey } from '#common/security/api-key.js';
+import { Sealer } from '#common/security/sealing.js';
+import { keepSecrets } from './secrets.mjs';
+
+describe('keepSecrets', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'posthorn-secrets-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('given no file, then what it makes is what the apps accept, and only its owner can read it', () => {
+    const file = join(folder, 'new.json');
+
+    const { adminApiKey, secretKeys } = keepSecrets(file, {});
+
+    expect(parseApiKey(adminApiKey)).toBeDefined();
+    expect(() => new Sealer(secretKeys)).not.toThrow();
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  it('given a file, then it stays as it is', () => {
+    const file = join(folder, 'kept.json');
+    expect(keepSecrets(file, {})).toEqual(keepSecrets(file, {}));
+  });
+
+  it('given a key in the environment, then that one counts', () => {
+    const given = { ADMIN_API_KEY: 'ph_given', SECRET_KEYS: 'k:given' };
+    expect(keepSecrets(join(folder, 'kept.json'), given)).toMatchObject({
+      adminApiKey: 'ph_given',
+      secretKeys: 'k:given',
+    });
+  });
+});

@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Server } from './server.mjs';
+
+const FIRST_DELAY_MS = 1_000;
+const LONGEST_DELAY_MS = 30_000;
+/** Who runs this long has recovered: its next restart waits the first delay again. */
+const STABLE_MS = 60_000;
+/** A server that was killed may need a moment until the system has cleared up behind it. */
+const START_TRIES = 3;
+
+/** Starts services, starts again those that end by themselves, and stops them all, stage by stage. */
+export class Supervisor {
+  /** @type {{ stage: number, server: Server }[]} */
+  #members = [];
+  #stopping = new AbortController();
+
+  /**
+   * @param {{ logs: string, say: (text: string) => void, onPids: (pids: Record<string, number>) => void }} options
+   *   `onPids` is told whenever a process was started
+   */
+  constructor({ logs, say, onPids }) {
+    this.logs = logs;
+    this.say = say;
+    this.onPids = onPids;
+  }
+
+  /**
+   * Starts services at once and waits until all are ready.
+   *
+   * @param {number} stage those of the highest one are stopped first
+   * @param {import('./server.mjs').Service[]} services
+   * @throws Error when one does not become ready in several tries
+   */
+  async start(stage, services) {
+    const servers = services.map((service) => new Server(service, join(this.logs, `${service.name}.log`)));
+    this.#members.push(...servers.map((server) => ({ stage, server })));
+    await Promise.all(servers.map((server) => this.#startFirst(server)));
+  }
+
+  /** Stops all, however far their start has come. */
+  async stop() {
+    this.#stopping.abort();
+    const stages = [...new Set(this.#members.map(({ stage }) => stage))].sort((a, b) => b - a);
+    for (const current of stages) {
+      await Promise.all(this.#members.map(({ stage, server }) => (stage === current ? server.stop() : undefined)));
+    }
+  }
+
+  /** Kills all at once. */
+  kill() {
+    this.#stopping.abort();
+    for (const { server } of this.#members) void server.kill();
+  }
+
+  /** @returns {Record<string, number>} of the services that run, by name */
+  pids() {
+    const running = this.#members.filter(({ server }) => server.isAlive);
+    return Object.fromEntries(running.map(({ server }) => [server.name, Number(server.pid)]));
+  }
+
+  /** @param {Server} server */
+  async #startFirst(server) {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#run(server);
+        void this.#watch(server);
+        return;
+      } catch (error) {
+        await server.kill();
+        this.#stopping.signal.throwIfAborted();
+        if (tries === START_TRIES) throw error;
+        await delay(FIRST_DELAY_MS, undefined, { signal: this.#stopping.signal });
+      }
+    }
+  }
+
+  /** @param {Server} server */
+  async #run(server) {
+    this.#stopping.signal.throwIfAborted();
+    await server.start(() => {
+      // The stop may have come while the start was being prepared, when there was no process to stop yet.
+      if (this.#stopping.signal.aborted) void server.kill();
+      else this.onPids(this.pids());
+    });
+  }
+
+  /** @param {Server} server */
+  async #watch(server) {
+    let delayMs = FIRST_DELAY_MS;
+    for (;;) {
+      const since = Date.now();
+      const how = await server.child?.ended;
+      if (this.#stopping.signal.aborted) return;
+      if (Date.now() - since > STABLE_MS) delayMs = FIRST_DELAY_MS;
+      this.say(`${server.name} ended (${how}); it starts again in ${delayMs / 1_000} s`);
+      delayMs = await this.#restart(server, delayMs);
+    }
+  }
+
+  /**
+   * @param {Server} server
+   * @param {number} delayMs
+   * @returns {Promise<number>} the delay before the restart after this one
+   */
+  async #restart(server, delayMs) {
+    const nextDelayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS);
+    try {
+      await delay(delayMs, undefined, { signal: this.#stopping.signal });
+      await this.#run(server);
+      this.say(`${server.name} is back (process ${server.pid})`);
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) {
+        await server.kill();
+        this.say(`${server.name} did not start: ${error instanceof Error ? error.message : error}`);
+      }
+    }
+    return nextDelayMs;
+  }
+}

@@ -1,0 +1,174 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { appService, CONTROL, echoService, WORKERS } from './lib/apps.mjs';
+import { buildApps } from './lib/build.mjs';
+import { installDependencies } from './lib/dependencies.mjs';
+import { awaitKafka, kafkaService } from './lib/kafka.mjs';
+import { fetchKafkaLibs } from './lib/kafka-libs.mjs';
+import { limitLogFiles } from './lib/log-files.mjs';
+import { appNode } from './lib/node-binary.mjs';
+import { awaitDatabase, postgresService, postgresUrl } from './lib/postgres.mjs';
+import { ProcessFile, SUPERVISOR, writeAtomically } from './lib/process-file.mjs';
+import { Progress } from './lib/progress.mjs';
+import { runFile, welcome } from './lib/run-file.mjs';
+import { keepSecrets } from './lib/secrets.mjs';
+import { readSettings, UserError } from './lib/settings.mjs';
+import { stopSignal } from './lib/stop-signal.mjs';
+import { Supervisor } from './lib/supervisor.mjs';
+import { takeOver } from './lib/take-over.mjs';
+import { checkKafkaTools } from './lib/toolchain.mjs';
+
+/*
+ * `npm start`: everything from a fresh clone to a running system. This file and what it imports is plain JavaScript on
+ * Node 20 without dependencies, because it runs before there are any; what needs one imports it when it is installed.
+ */
+
+/** Apps stop first: they finish and commit while the servers are still there. */
+const SERVERS = 1;
+const RECEIVERS = 2;
+const APP_STAGE = 3;
+
+const progress = new Progress(process.stdout);
+const stop = stopSignal();
+
+/** @param {import('./lib/settings.mjs').Settings} settings */
+async function prepare(settings) {
+  const { signal } = stop;
+  if (!settings.kafkaBrokers) checkKafkaTools(process.env);
+  await progress.step('Install dependencies', (note) => installDependencies({ signal, note }));
+  await progress.step('Build the apps', (note) => buildApps({ signal, note }));
+  if (settings.kafkaBrokers) return;
+  await progress.step('Fetch Apache Kafka', (note) => fetchKafkaLibs({ signal, note }));
+}
+
+/**
+ * Starts Kafka and PostgreSQL, or finds those that exist.
+ *
+ * @param {import('./lib/settings.mjs').Settings} settings
+ * @param {{ supervisor: Supervisor, password: string }} options
+ */
+async function startServers({ paths, ports, kafkaBrokers, databaseUrl }, { supervisor, password }) {
+  const { signal } = stop;
+  if (kafkaBrokers) await progress.step('Find Kafka', () => awaitKafka(kafkaBrokers, signal));
+  if (databaseUrl) await progress.step('Find PostgreSQL', () => awaitDatabase(databaseUrl, signal));
+  const kafka = kafkaService({ dir: paths.kafka, port: ports.KAFKA_PORT, controllerPort: ports.KAFKA_CONTROLLER_PORT });
+  const where = { port: ports.POSTGRES_PORT, password };
+  const postgres = postgresService({ dir: paths.postgres, ...where });
+  const own = [...(kafkaBrokers ? [] : [kafka]), ...(databaseUrl ? [] : [postgres])];
+  if (own.length > 0) await progress.step('Start Kafka and PostgreSQL', () => supervisor.start(SERVERS, own));
+  return {
+    kafkaBrokers: kafkaBrokers ?? [`127.0.0.1:${ports.KAFKA_PORT}`],
+    databaseUrl: databaseUrl ?? postgresUrl(where),
+  };
+}
+
+/**
+ * @param {import('./lib/settings.mjs').Settings} settings
+ * @param {{ supervisor: Supervisor, env: NodeJS.ProcessEnv }} options
+ */
+async function startApps({ ports }, { supervisor, env }) {
+  const node = appNode();
+  const echo = echoService({ node, port: ports.ECHO_PORT, onOutput: (text) => progress.say(text.trimEnd()) });
+  const serviceOf = (/** @type {import('./lib/apps.mjs').App} */ app) =>
+    appService(app, { node, port: ports[app.portName], env });
+  await progress.step('Start control (migrates the database)', () => supervisor.start(APP_STAGE, [serviceOf(CONTROL)]));
+  await progress.step('Start the other apps', () => supervisor.start(APP_STAGE, WORKERS.map(serviceOf)));
+  await supervisor.start(RECEIVERS, [echo]);
+}
+
+/**
+ * @param {Awaited<ReturnType<typeof startServers>>} servers
+ * @param {import('./lib/secrets.mjs').Secrets} secrets
+ * @returns {NodeJS.ProcessEnv} what the apps see
+ */
+function appEnvironment({ kafkaBrokers, databaseUrl }, { secretKeys, adminApiKey }) {
+  return {
+    // For development: the receivers are on this machine.
+    ALLOW_HTTP: 'true',
+    ALLOWED_ADDRESSES: '127.0.0.0/8,::1/128',
+    ...process.env,
+    HOST: '127.0.0.1',
+    KAFKA_BROKERS: kafkaBrokers.join(','),
+    DATABASE_URL: databaseUrl,
+    SECRET_KEYS: secretKeys,
+    ADMIN_API_KEY: adminApiKey,
+  };
+}
+
+/** Keeps the files that tell others about this run. */
+class RunRecord {
+  /** @type {import('./lib/run-file.mjs').RunFile | undefined} */
+  #run;
+  /** @type {Record<string, number>} */
+  #pids = { [SUPERVISOR]: process.pid };
+
+  /** @param {import('./lib/settings.mjs').Settings} settings */
+  constructor({ paths }) {
+    this.paths = paths;
+    this.processes = new ProcessFile(paths.processes);
+  }
+
+  /** @param {Record<string, number>} pids */
+  update(pids) {
+    this.#pids = { [SUPERVISOR]: process.pid, ...pids };
+    this.processes.write(this.#pids);
+    if (this.#run) this.publish(this.#run);
+  }
+
+  /** @param {Omit<import('./lib/run-file.mjs').RunFile, 'pids'>} run */
+  publish(run) {
+    this.#run = { ...run, pids: this.#pids };
+    writeAtomically(this.paths.run, this.#run);
+    return this.#run;
+  }
+
+  remove() {
+    rmSync(this.paths.run, { force: true });
+    this.processes.remove();
+  }
+}
+
+/**
+ * @param {import('./lib/settings.mjs').Settings} settings
+ * @param {RunRecord} record
+ * @param {Supervisor} supervisor
+ */
+async function run(settings, record, supervisor) {
+  const secrets = keepSecrets(settings.paths.secrets, process.env);
+  await prepare(settings);
+  const servers = await startServers(settings, { supervisor, password: secrets.postgresPassword });
+  await startApps(settings, { supervisor, env: appEnvironment(servers, secrets) });
+  const published = record.publish(runFile({ settings, apiKey: secrets.adminApiKey, ...servers, pids: {} }));
+  progress.say(welcome(published, settings.paths.logs));
+  await stop.requested;
+}
+
+async function main() {
+  const settings = readSettings(process.env);
+  mkdirSync(settings.paths.logs, { recursive: true });
+  const record = new RunRecord(settings);
+  await takeOver(settings, record.processes, progress);
+  record.update({});
+  limitLogFiles(settings.paths.logs);
+  const supervisor = new Supervisor({
+    logs: settings.paths.logs,
+    say: (text) => progress.say(text),
+    onPids: (pids) => record.update(pids),
+  });
+  stop.onSecond(() => supervisor.kill());
+  try {
+    await run(settings, record, supervisor);
+  } finally {
+    await progress.step('Stop everything', () => supervisor.stop());
+    record.remove();
+  }
+}
+
+try {
+  await main();
+  process.exit(0);
+} catch (error) {
+  if (stop.signal.aborted) process.exit(0);
+  const text = error instanceof UserError ? error.message : error instanceof Error ? error.message : String(error);
+  progress.say(`\n${text}`);
+  process.exit(1);
+}
