@@ -1,13 +1,15 @@
 import { Logger } from '@nestjs/common';
-import type { Admin, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
+import type { Admin, Consumer, EachBatchPayload } from 'kafkajs';
 import { createKafka } from './client.js';
 import { type StartPosition, startPositions } from './committed-offsets.js';
+import { Committer } from './committer.js';
+import { toRecord } from './kafka-message.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
-import { commitFailures, lagRecords, lostRecords, rebalances, unfinishedRecords } from './metrics.js';
+import { lagRecords, lostRecords, rebalances, unfinishedRecords } from './metrics.js';
 import { OwnedPartition } from './owned-partition.js';
 import type { LogBatch, OwnershipListener } from './port.js';
-import type { InRecord } from './record.js';
+import { endPredecessor } from './predecessor.js';
 import { type KafkaSettings, partitionsOf } from './settings.js';
 import { atMost, delay } from './timing.js';
 
@@ -48,7 +50,9 @@ export class LogConsumer implements GroupHooks {
   private readonly consumer: Consumer;
   private readonly admin: Admin;
   private readonly groupId: string;
+  /** By full topic name and partition. */
   private readonly owned = new Map<string, OwnedPartition>();
+  private readonly committer: Committer;
   private group: KafkaGroup | undefined;
   /** Membership of the last completed join; a later one continues it only as the same member, one generation on. */
   private joined: { memberId: string | null; generationId: number | null } | undefined;
@@ -57,7 +61,6 @@ export class LogConsumer implements GroupHooks {
   private mustRejoin = false;
   private lastHeartbeatAt = Date.now();
   private lastFetchAt = Date.now();
-  private committing: Promise<void> = Promise.resolve();
   private timers: NodeJS.Timeout[] = [];
   private readonly heartbeatMs: number;
   /** Without a heartbeat for this long, this member can no longer be sure of its partitions. */
@@ -71,6 +74,7 @@ export class LogConsumer implements GroupHooks {
     this.heartbeatMs = Math.min(MAX_HEARTBEAT_MS, settings.sessionTimeoutMs / 5);
     this.leaseMs = settings.sessionTimeoutMs - Math.min(MAX_LEASE_MARGIN_MS, settings.sessionTimeoutMs / 4);
     this.groupId = settings.prefix + options.groupId;
+    this.committer = new Committer(options.groupId, () => (this.isSynced ? this.group : undefined), this.owned);
     this.admin = kafka.admin({ retry: { retries: 2 } });
     this.consumer = kafka.consumer({
       groupId: this.groupId,
@@ -99,7 +103,7 @@ export class LogConsumer implements GroupHooks {
       fromBeginning: true,
     });
     this.timers = [
-      setInterval(() => this.commit(), COMMIT_INTERVAL_MS),
+      setInterval(() => this.committer.commit(), COMMIT_INTERVAL_MS),
       setInterval(() => this.check(), CHECK_INTERVAL_MS),
     ];
     await this.consumer.run({
@@ -116,7 +120,7 @@ export class LogConsumer implements GroupHooks {
     for (const log of this.owned.values()) log.pause();
     await this.drain();
     for (const timer of this.timers) clearInterval(timer);
-    await this.commit();
+    await this.committer.commit();
     await this.consumer.disconnect();
     await this.admin.disconnect();
     this.loseAll();
@@ -131,11 +135,13 @@ export class LogConsumer implements GroupHooks {
   async beforeJoin(group: KafkaGroup): Promise<void> {
     const isFirst = this.group !== group;
     this.group = group;
+    if (isFirst && this.settings.hasStableName) await endPredecessor(group, this.settings.clientId);
+    if (this.owned.size > 0) {
+      await this.drain();
+      await this.committer.commit();
+    }
+    // From here to the end of the join no commit may go out: it would carry the new membership for the old partitions.
     this.isSynced = false;
-    if (isFirst) await this.endPredecessor(group);
-    if (this.owned.size === 0) return;
-    await this.drain();
-    await this.commit();
   }
 
   async afterJoin(group: KafkaGroup): Promise<void> {
@@ -237,7 +243,9 @@ export class LogConsumer implements GroupHooks {
     const last = batch.lastOffset();
     log.position = Number(last) + 1;
     log.end = Number(batch.highWatermark);
-    const records = batch.messages.map((message) => toRecord(log, message)).filter(({ offset }) => log.begin(offset));
+    const records = batch.messages
+      .map((message) => toRecord(log.topic, log.partition, message))
+      .filter(({ offset }) => log.begin(offset));
     resolveOffset(last);
     try {
       if (records.length > 0) await this.options.onBatch({ log, records });
@@ -274,32 +282,6 @@ export class LogConsumer implements GroupHooks {
     this.lastHeartbeatAt = Date.now();
   }
 
-  /** Commits what changed, one commit at a time, only for what is owned now: Kafka would take any (measured). */
-  private commit(): Promise<void> {
-    this.committing = this.committing.then(() => this.commitOnce());
-    return this.committing;
-  }
-
-  private async commitOnce(): Promise<void> {
-    const taken = [...this.owned].flatMap(([name, log]) => {
-      const commit = log.takeCommit();
-      return commit ? [{ topic: name.slice(0, name.lastIndexOf('/')), log, commit }] : [];
-    });
-    if (taken.length === 0 || this.group === undefined) return;
-    const topics = [...Map.groupBy(taken, ({ topic }) => topic)].map(([topic, list]) => ({
-      topic,
-      partitions: list.map(({ log, commit }) => ({ partition: log.partition, ...commit })),
-    }));
-    try {
-      await this.group.commitOffsets({ topics });
-    } catch (error) {
-      for (const { log } of taken) log.commitFailed();
-      commitFailures.inc({ group: this.options.groupId });
-      this.logger.debug({ err: error }, 'commit.failed');
-      await delay(COMMIT_INTERVAL_MS);
-    }
-  }
-
   /** Once a second: metrics, the lease, and whether the consumer is stuck. */
   private check(): void {
     for (const log of this.owned.values()) {
@@ -327,22 +309,6 @@ export class LogConsumer implements GroupHooks {
     this.settings.onFatal(new Error(`the consumer of ${this.groupId} is stuck: no fetch for ${STUCK_AFTER_MS} ms`));
   }
 
-  /** A process of our own name that is still in the group is our killed predecessor: nobody need wait for its session. */
-  private async endPredecessor(group: KafkaGroup): Promise<void> {
-    if (!this.settings.hasStableName) return;
-    try {
-      const coordinator = await group.cluster.findGroupCoordinator({ groupId: this.groupId });
-      const { groups } = await coordinator.describeGroups({ groupIds: [this.groupId] });
-      for (const { memberId, clientId } of groups.flatMap(({ members }) => members)) {
-        if (clientId !== this.settings.clientId || memberId === group.memberId) continue;
-        await coordinator.leaveGroup({ groupId: this.groupId, memberId });
-        this.logger.log({ member_id: memberId }, 'predecessor.ended');
-      }
-    } catch (error) {
-      this.logger.warn({ err: error }, 'predecessor.not_ended');
-    }
-  }
-
   private loseAll(): void {
     for (const [name, log] of this.owned) this.lose(name, log);
   }
@@ -354,27 +320,4 @@ export class LogConsumer implements GroupHooks {
     unfinishedRecords.remove({ topic: log.topic, partition: log.partition });
     this.options.ownership?.onLost?.(log);
   }
-}
-
-function toRecord(log: OwnedPartition, message: KafkaMessage): InRecord {
-  return {
-    topic: log.topic,
-    partition: log.partition,
-    offset: Number(message.offset),
-    timestamp: Number(message.timestamp),
-    key: message.key,
-    value: message.value,
-    headers: plainHeaders(message.headers),
-  };
-}
-
-/** kafkajs gives a repeated header as a list; the last one counts. */
-function plainHeaders(headers: KafkaMessage['headers']): Record<string, Buffer> {
-  const plain: Record<string, Buffer> = {};
-  for (const name in headers) {
-    const given = headers[name];
-    const value = Array.isArray(given) ? given.at(-1) : given;
-    if (value !== undefined) plain[name] = typeof value === 'string' ? Buffer.from(value) : value;
-  }
-  return plain;
 }
