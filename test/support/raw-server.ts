@@ -4,6 +4,12 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 /** Answers one request in whatever way it likes, including none. `index` counts the server's requests from 0. */
 export type RawAnswer = (socket: Socket, index: number) => void;
 
+export interface RawServerOptions {
+  readonly tls?: TlsOptions;
+  /** Written to every connection before anything was asked. */
+  readonly greeting?: string;
+}
+
 /**
  * A server below HTTP: reads whole requests, keeps them, and writes what the test says, so that it can misbehave in every
  * way a real one can.
@@ -18,16 +24,19 @@ export class RawServer {
 
   private constructor(
     private readonly answer: RawAnswer,
-    tls: TlsOptions | undefined,
+    { tls, greeting }: RawServerOptions,
   ) {
-    const accept = (socket: Socket) => this.accept(socket);
+    const accept = (socket: Socket) => {
+      this.accept(socket);
+      if (greeting !== undefined) socket.write(greeting);
+    };
     this.server = tls ? createTlsServer({ ...tls }, accept) : createServer(accept);
     this.server.on('tlsClientError', () => undefined);
   }
 
-  static async start(answer: RawAnswer, options: { tls?: TlsOptions; host?: string } = {}): Promise<RawServer> {
-    const server = new RawServer(answer, options.tls);
-    await new Promise<void>((resolve) => server.server.listen(0, options.host ?? '127.0.0.1', resolve));
+  static async start(answer: RawAnswer, options: RawServerOptions = {}): Promise<RawServer> {
+    const server = new RawServer(answer, options);
+    await new Promise<void>((resolve) => server.server.listen(0, '127.0.0.1', resolve));
     return server;
   }
 

@@ -1,4 +1,6 @@
+import { errors } from 'undici';
 import type { AttemptError } from '../domain/verdict.js';
+import { errorCode } from './error-code.js';
 import { BlockedAddressError } from './guarded-connector.js';
 import { NameResolutionError } from './host-resolver.js';
 
@@ -9,7 +11,7 @@ export interface AttemptFailure {
   readonly detail: string | undefined;
 }
 
-/** By error code, first match. Codes are Node's, OpenSSL's, llhttp's and undici's. */
+/** By error code, first match. Codes are Node's, OpenSSL's and undici's. */
 const BY_CODE: readonly (readonly [RegExp, AttemptError])[] = [
   [/^(UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT)$/, 'timeout'],
   [/^ECONNREFUSED$/, 'connection_refused'],
@@ -21,7 +23,7 @@ const BY_CODE: readonly (readonly [RegExp, AttemptError])[] = [
   ],
   // Closed by us, for a new configuration or the end of the process.
   [/^UND_ERR_(CLOSED|DESTROYED|ABORTED)$/, 'aborted'],
-  [/^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_)/, 'bad_response'],
+  [/^UND_ERR_(HEADERS_OVERFLOW|RES_)/, 'bad_response'],
 ];
 
 /** undici reports these as a closed socket, without a code of their own. */
@@ -31,14 +33,14 @@ const PROTOCOL_BREACHES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Sorts whatever ended a request before its status into the closed set. */
-export function classifyFailure(error: Error): AttemptFailure {
+export function classifyFailure(error: unknown): AttemptFailure {
   if (error instanceof BlockedAddressError) return { error: 'blocked_address', detail: undefined };
   if (error instanceof NameResolutionError) return { error: 'dns_error', detail: error.code.toLowerCase() };
-  // Every address of a name failed; the first one is as telling as any.
-  if (error instanceof AggregateError && error.errors[0] instanceof Error) return classifyFailure(error.errors[0]);
-  const breach = PROTOCOL_BREACHES.get(error.message);
+  if (error instanceof errors.HTTPParserError) return { error: 'bad_response', detail: 'invalid_http' };
+  const breach = error instanceof errors.SocketError ? PROTOCOL_BREACHES.get(error.message) : undefined;
   if (breach !== undefined) return { error: 'bad_response', detail: breach };
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  // When every address of a name fails, Node gives them together the code of the first.
+  const code = errorCode(error) ?? '';
   const known = BY_CODE.find(([pattern]) => pattern.test(code));
   return { error: known?.[1] ?? 'connection_error', detail: detailOf(code) };
 }

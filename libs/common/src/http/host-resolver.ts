@@ -2,6 +2,7 @@ import { Resolver } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
+import { errorCode } from './error-code.js';
 
 export interface HostAddress {
   readonly address: string;
@@ -132,8 +133,7 @@ async function settle(answer: Promise<Settled['records']>): Promise<Settled> {
   try {
     return { records: await answer, code: 'ENODATA' };
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'EUNKNOWN';
-    return { records: [], code };
+    return { records: [], code: errorCode(error) ?? 'EUNKNOWN' };
   }
 }
 
