@@ -68,6 +68,7 @@ export async function startKafka(options) {
  */
 export async function awaitKafka(brokers, signal) {
   const { Kafka, logLevel } = (await import('kafkajs')).default;
+  hideTimerWarning();
   // kafkajs learns the brokers of a cluster only after its first failure to find a coordinator, so it must retry.
   const retry = { retries: 3, initialRetryTime: 50, maxRetryTime: 100 };
   const client = new Kafka({ clientId: 'posthorn-start', brokers, logLevel: logLevel.NOTHING, retry });
@@ -82,6 +83,16 @@ export async function awaitKafka(brokers, signal) {
     }
   };
   await until(`Kafka at ${brokers.join(',')} serves`, isServing, { timeoutMs: READY_TIMEOUT_MS, everyMs: 150, signal });
+}
+
+/** kafkajs asks for timers in the past, which Node comments on once per process. */
+function hideTimerWarning() {
+  const [print] = process.listeners('warning');
+  if (!print || print.name === 'printOthers') return;
+  process.removeListener('warning', print);
+  process.on('warning', function printOthers(warning) {
+    if (warning.name !== 'TimeoutNegativeWarning') print(warning);
+  });
 }
 
 /**
