@@ -62,6 +62,13 @@ describe('a request', () => {
     expect(server.sockets).toHaveLength(3);
   });
 
+  it('given very many requests, then the connection is replaced in between, and none fails', async () => {
+    const server = await startServer((socket) => socket.write(response(200)));
+    const client = clientOf(server.url, 1);
+    for (let index = 0; index < 1_010; index++) expect((await client.post(request())).statusCode).toBe(200);
+    expect([server.requests.length, server.sockets.length]).toEqual([1_010, 2]);
+  });
+
   it('given a header that HTTP does not allow, then it fails and does not throw', async () => {
     const { server, sent } = await postTo(response(200), { headers: ['x-own', 'a\r\nb: c'] });
     expect(sent).toMatchObject({ result: { kind: 'failure', error: 'connection_error' }, errorDetail: 'invalid_arg' });
