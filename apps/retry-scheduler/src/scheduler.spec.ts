@@ -69,6 +69,16 @@ class Wheel implements RecordWriter {
     }
   }
 
+  /** As {@link run}, leaping over the time in which nothing is due: days in milliseconds. */
+  async leap(ms: number): Promise<void> {
+    const end = Date.now() + ms;
+    while (Date.now() < end) {
+      const quietMs = Math.min(this.nextLeaving(), end) - Date.now() - 2_000;
+      if (quietMs > 0) jest.setSystemTime(Date.now() + quietMs);
+      await this.run(1_000);
+    }
+  }
+
   feed(): boolean {
     let isBusy = false;
     for (const log of this.logs.values()) {
@@ -78,6 +88,13 @@ class Wheel implements RecordWriter {
     }
     this.mostBytes = Math.max(this.mostBytes, ...this.scheduler.held().map(({ bytes }) => bytes));
     return isBusy;
+  }
+
+  private nextLeaving(): number {
+    const waiting = [...this.logs.values()].flatMap(({ records, finished }) =>
+      records.filter(({ offset }) => !finished.includes(offset)),
+    );
+    return Math.min(...waiting.map(({ headers }) => decodeDelivery(headers[DELIVERY_HEADER])?.tierUntil ?? 0));
   }
 
   private store(record: OutRecord): void {
@@ -141,11 +158,11 @@ describe('Scheduler', () => {
     delays.forEach((delayMs, index) => {
       wheel.retry(`dlv_${index}`, delayMs);
     });
-    await wheel.run(MAX_DELAY_MS + 10_000);
+    await wheel.leap(MAX_DELAY_MS + 10_000);
     expect(wheel.returned.map(({ deliveryId }) => deliveryId)).toEqual(delays.map((_, index) => `dlv_${index}`));
     for (const { lateMs } of wheel.returned) expect(lateMs).toBeGreaterThanOrEqual(0);
     for (const { lateMs } of wheel.returned) expect(lateMs).toBeLessThanOrEqual(1_000);
-  }, 60_000);
+  });
 
   it('given far more deliveries than memory, then memory stays bounded, order is kept, and none is lost', async () => {
     const sizes = { eagerBytes: 200_000, tierBytes: 100_000 };
