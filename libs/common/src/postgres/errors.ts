@@ -41,3 +41,8 @@ export function isUnavailable(error: unknown): boolean {
   if (code.length === 5 && UNAVAILABLE_CLASSES.some((prefix) => code.startsWith(prefix))) return true;
   return DRIVER_MESSAGES.test(error.message) || (error.cause !== undefined && isUnavailable(error.cause));
 }
+
+/** Whether a statement failed of the values it was given (SQLSTATE class 22): they will never do. */
+export function isDataError(error: unknown): boolean {
+  return types.isNativeError(error) && 'code' in error && typeof error.code === 'string' && /^22...$/.test(error.code);
+}

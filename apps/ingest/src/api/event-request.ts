@@ -1,0 +1,155 @@
+import { DEFAULT_TENANT, EVENT_ID_PATTERN, newId } from '#common/domain/identifiers.js';
+import { type FieldError, ProblemError } from '#common/http/problem.js';
+import {
+  CLOUD_EVENT_BATCH_TYPE,
+  CLOUD_EVENT_TYPE,
+  HTTP_PREFIX,
+  httpAttributes,
+  mediaTypeOf,
+  parseBinary,
+  parseStructured,
+  structuredEvent,
+} from '#common/records/cloud-event.js';
+import { nativeEvent, type ParsedEvent, type ProducedEvent, parseEvent, parseJson } from '#common/records/event.js';
+import { elementSpans, memberSpan } from '#common/records/raw-json.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+
+/** An event that has all it needs to be stored. */
+export type AddressedEvent = ProducedEvent & { readonly id: string; readonly tenant: string };
+
+export interface EventRequest {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** As it came; undefined when there was none. */
+  readonly body: Buffer | undefined;
+}
+
+export interface BatchLimits {
+  /** Largest event of a batch. */
+  readonly maxEventBytes: number;
+  readonly maxEvents: number;
+}
+
+const JSON_TYPE = 'application/json';
+const EMPTY = Buffer.alloc(0);
+/** A thousand broken events need no thousand lines. */
+const MAX_ERRORS = 100;
+
+/**
+ * The event of `POST /v1/events`: a native envelope, or CloudEvents in structured or binary mode.
+ *
+ * @throws ProblemError BODY_INVALID naming each bad field, FORBIDDEN, UNSUPPORTED_MEDIA_TYPE
+ */
+export function readEvent(request: EventRequest, caller: AuthenticatedKey): AddressedEvent {
+  const key = idempotencyKeyOf(request);
+  const parsed = parseOne(request);
+  if (!parsed.ok) throw invalid('the event is not valid', parsed.errors);
+  return addressed(parsed.event, caller, key);
+}
+
+/**
+ * The events of `POST /v1/events/batch`: a JSON array of native envelopes (or `{"events": [...]}`), or CloudEvents' JSON
+ * batch. All of them are valid, or none is taken.
+ *
+ * @throws ProblemError BODY_INVALID naming fields like `events[3].type`, BODY_TOO_LARGE, FORBIDDEN, UNSUPPORTED_MEDIA_TYPE
+ */
+export function readBatch(request: EventRequest, caller: AuthenticatedKey, limits: BatchLimits): AddressedEvent[] {
+  const parse = elementParser(mediaTypeOf(header(request, 'content-type')));
+  if (idempotencyKeyOf(request) !== undefined) {
+    const message = 'is for single events: give each event of a batch its id';
+    throw invalid('the batch is not valid', [{ field: 'idempotency-key', message }]);
+  }
+  const { text, elements, spans } = listOf(request.body ?? EMPTY, limits.maxEvents);
+  const errors: FieldError[] = [];
+  const events = spans.flatMap(({ start, end }, index) => {
+    const place = `events[${index}]`;
+    if (Buffer.byteLength(text.slice(start, end)) > limits.maxEventBytes) throw tooLarge(place, limits.maxEventBytes);
+    const parsed = parse(elements[index], text, start);
+    if (parsed.ok) return [parsed.event];
+    errors.push(...parsed.errors.map((error) => ({ ...error, field: within(place, error.field) })));
+    return [];
+  });
+  if (errors.length > 0) throw invalid('the batch is not valid: none of it was taken', errors.slice(0, MAX_ERRORS));
+  return events.map((event) => addressed(event, caller, undefined));
+}
+
+function parseOne(request: EventRequest): ParsedEvent {
+  const body = request.body ?? EMPTY;
+  const contentType = header(request, 'content-type');
+  const mediaType = mediaTypeOf(contentType);
+  if (mediaType === CLOUD_EVENT_TYPE) return parseStructured(body);
+  const attributes = httpAttributes(request.headers);
+  if (attributes !== undefined) return parseBinary(attributes, HTTP_PREFIX, contentType, body);
+  if (mediaType === JSON_TYPE) return parseEvent(body);
+  throw unsupported(`content-type must be ${JSON_TYPE} or ${CLOUD_EVENT_TYPE}, or CloudEvents' ce- headers be there`);
+}
+
+type ElementParser = (value: unknown, text: string, at: number) => ParsedEvent;
+
+function elementParser(mediaType: string | undefined): ElementParser {
+  if (mediaType === JSON_TYPE) return nativeEvent;
+  if (mediaType === CLOUD_EVENT_BATCH_TYPE) return structuredEvent;
+  throw unsupported(`content-type must be ${JSON_TYPE} or ${CLOUD_EVENT_BATCH_TYPE}`);
+}
+
+/** The list within a body, parsed, and where its elements are. */
+function listOf(body: Buffer, maxEvents: number) {
+  const json = parseJson(body);
+  if (!json.ok) throw invalid('the batch is not valid', json.errors);
+  const { value, text } = json;
+  const isWrapped = isObject(value) && Object.keys(value).length === 1;
+  const elements: unknown = isWrapped ? value.events : value;
+  if (!Array.isArray(elements)) {
+    const message = 'must be a list of events, or {"events": [...]}';
+    throw invalid('the batch is not valid', [{ field: 'body', message }]);
+  }
+  if (elements.length === 0 || elements.length > maxEvents) {
+    const message = `must hold 1 to ${maxEvents} events, not ${elements.length}`;
+    throw invalid('the batch is not valid', [{ field: 'events', message }]);
+  }
+  const spans = elementSpans(text, isWrapped ? memberSpan(text, 0, 'events')?.start : 0);
+  return { text, elements: elements as readonly unknown[], spans };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function addressed(event: ProducedEvent, caller: AuthenticatedKey, key: string | undefined): AddressedEvent {
+  return { ...event, id: event.id ?? key ?? newId('evt'), tenant: tenantFor(event.tenant, caller) };
+}
+
+/** A key of a tenant speaks for that tenant only; an admin key may name one. */
+function tenantFor(named: string | undefined, { tenant }: AuthenticatedKey): string {
+  if (tenant === null) return named ?? DEFAULT_TENANT;
+  if (named === undefined || named === tenant) return tenant;
+  throw new ProblemError('FORBIDDEN', `the API key is of the tenant "${tenant}" and cannot publish for "${named}"`);
+}
+
+function idempotencyKeyOf(request: EventRequest): string | undefined {
+  const key = header(request, 'idempotency-key');
+  if (key === undefined || EVENT_ID_PATTERN.test(key)) return key;
+  const message = 'must be 1 to 256 printable ASCII characters';
+  throw invalid('the request is not valid', [{ field: 'idempotency-key', message }]);
+}
+
+function header({ headers }: EventRequest, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+function within(place: string, field: string): string {
+  return field === 'body' ? place : `${place}.${field}`;
+}
+
+function invalid(detail: string, errors: readonly FieldError[]): ProblemError {
+  return new ProblemError('BODY_INVALID', detail, { errors });
+}
+
+function unsupported(detail: string): ProblemError {
+  return new ProblemError('UNSUPPORTED_MEDIA_TYPE', detail);
+}
+
+function tooLarge(place: string, limit: number): ProblemError {
+  const errors = [{ field: place, message: `must have at most ${limit} bytes` }];
+  return new ProblemError('BODY_TOO_LARGE', 'an event of the batch is too large: none of it was taken', { errors });
+}

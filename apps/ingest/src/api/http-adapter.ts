@@ -1,0 +1,91 @@
+import type { Socket } from 'node:net';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ProblemError, problemBody } from '#common/http/problem.js';
+import type { IngestConfig } from '../config.js';
+import * as metrics from '../metrics.js';
+
+/** A whole request, a slow one too; behind it a connection is of no use to anybody. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+/** Longer than load balancers keep theirs, so that they, not we, end an idle connection. */
+const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+/** Node looks for overdue requests at this interval; its default of 30 s would double the timeouts. */
+const TIMEOUT_CHECK_MS = 2_000;
+const MAX_HEADER_BYTES = 16 * 1_024;
+
+const EVENTS_PATH = '/v1/events';
+const BATCH_PATH = '/v1/events/batch';
+
+/** Fastify with limits on everything a client decides, and with bodies left as the bytes they are. */
+export function createHttpAdapter(config: IngestConfig): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    bodyLimit: config.MAX_EVENT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: REQUEST_TIMEOUT_MS + config.ACCEPT_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    },
+    clientErrorHandler: answerClientError,
+  });
+  // Types a catch-all parser would not replace are named; Nest then registers none of its own.
+  const asBytes = (_request: unknown, body: Buffer, done: (error: null, body: Buffer) => void) => done(null, body);
+  for (const type of ['application/json', 'text/plain', '*']) adapter.useBodyParser(type, false, {}, asBytes);
+  const server: FastifyInstance = adapter.getInstance();
+  server.server.maxConnections = config.MAX_CONNECTIONS;
+  server.addHook('onRoute', (route) => {
+    if (route.url === BATCH_PATH) route.bodyLimit = config.MAX_BATCH_BYTES;
+  });
+  server.addHook('onRequest', refuseEncodings);
+  server.addHook('onResponse', count);
+  return adapter;
+}
+
+/** A compressed body has a size nobody knows before it is too late. */
+function refuseEncodings(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+  const encoding = request.headers['content-encoding'];
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') done();
+  else done(new ProblemError('UNSUPPORTED_MEDIA_TYPE', 'content-encoding is not supported: send the body as it is'));
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'invalid',
+  401: 'unauthenticated',
+  403: 'forbidden',
+  413: 'too_large',
+  415: 'media_type',
+  503: 'unavailable',
+};
+
+function count(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  const { url } = request.routeOptions;
+  if (url === EVENTS_PATH || url === BATCH_PATH) {
+    const { statusCode } = reply;
+    if (statusCode === 202) metrics.acceptSeconds.observe(reply.elapsedTime / 1_000);
+    else metrics.rejected.inc({ door: 'http', reason: REASONS[statusCode] ?? 'other' });
+  }
+  done();
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, readonly [status: string, detail: string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', `headers may have at most ${MAX_HEADER_BYTES} bytes`],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request did not arrive in time'],
+};
+
+/** What is no HTTP request, or too slow or large a one, is answered in the same form as all else. */
+function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const [status, detail] = CLIENT_ERRORS[error.code ?? ''] ?? ['400 Bad Request', 'this is not an HTTP request'];
+  const [code = '400', ...title] = status.split(' ');
+  const body = JSON.stringify({
+    ...problemBody(new ProblemError('BODY_INVALID', detail)),
+    type: 'about:blank',
+    title: title.join(' '),
+    status: Number(code),
+  });
+  const head = `HTTP/1.1 ${status}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}`;
+  socket.end(`${head}\r\nconnection: close\r\n\r\n${body}`);
+}

@@ -1,0 +1,87 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ProblemError } from '#common/http/problem.js';
+import { KafkaUnavailableError, RecordProducer } from '#common/kafka/producer.js';
+import type { OutRecord } from '#common/kafka/record.js';
+import { encodeEvent } from '#common/records/event.js';
+import { DOOR_HEADER, ENVELOPE_BYTES, HTTP_DOOR } from '#common/records/event-record.js';
+import { INGEST_TOPIC } from '#common/records/topics.js';
+import * as metrics from '../metrics.js';
+import { sizeOf, writeAll } from '../writes.js';
+import type { AddressedEvent } from './event-request.js';
+
+/** DI token of {@link PublisherLimits}. */
+export const PUBLISHER_LIMITS = Symbol('PublisherLimits');
+
+export interface PublisherLimits {
+  readonly maxEventBytes: number;
+  readonly maxWaitingRequests: number;
+  readonly maxWaitingBytes: number;
+  readonly timeoutMs: number;
+}
+
+const HEADERS = { [DOOR_HEADER]: HTTP_DOOR };
+const RETRY_AFTER_S = 2;
+
+/** Puts events into `ingest` and resolves when Kafka has confirmed them; what may wait for that is limited. */
+@Injectable()
+export class Publisher {
+  private waitingRequests = 0;
+  private waitingBytes = 0;
+
+  constructor(
+    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(PUBLISHER_LIMITS) private readonly limits: PublisherLimits,
+  ) {
+    const { maxWaitingRequests, maxWaitingBytes } = limits;
+    if (maxWaitingRequests < 1 || maxWaitingBytes < 1) throw new RangeError('nothing could ever be published');
+  }
+
+  /** @throws ProblemError EVENT_LOG_UNAVAILABLE: it is not known whether the events are stored. BODY_TOO_LARGE */
+  async publish(events: readonly AddressedEvent[]): Promise<void> {
+    const records = events.map((event) => this.toRecord(event));
+    const bytes = records.reduce((sum, record) => sum + sizeOf(record), 0);
+    this.enter(bytes);
+    try {
+      await writeAll(this.producer, records, { timeoutMs: this.limits.timeoutMs });
+      metrics.accepted.inc({ door: 'http' }, events.length);
+    } catch (error) {
+      if (!(error instanceof KafkaUnavailableError)) throw error;
+      throw unavailable('Kafka did not confirm in time: publish again, with the same id', error);
+    } finally {
+      this.leave(bytes);
+    }
+  }
+
+  private toRecord(event: AddressedEvent): OutRecord {
+    const value = Buffer.from(encodeEvent(event));
+    const { maxEventBytes } = this.limits;
+    // Data that is not JSON grows when it becomes a JSON string; the router would refuse it after the 202.
+    if (value.length > maxEventBytes + ENVELOPE_BYTES || Buffer.byteLength(event.rawData) > maxEventBytes) {
+      throw new ProblemError('BODY_TOO_LARGE', `an event may have at most ${maxEventBytes} bytes as JSON`);
+    }
+    return { topic: INGEST_TOPIC, key: event.resourceId ?? event.id, value, headers: HEADERS };
+  }
+
+  private enter(bytes: number): void {
+    const { maxWaitingRequests, maxWaitingBytes } = this.limits;
+    const isFull = this.waitingRequests >= maxWaitingRequests || this.waitingBytes + bytes > maxWaitingBytes;
+    // One request alone is always taken, however small the limit is.
+    if (isFull && this.waitingRequests > 0) throw unavailable('too many events wait for Kafka: publish again later');
+    this.count(1, bytes);
+  }
+
+  private leave(bytes: number): void {
+    this.count(-1, -bytes);
+  }
+
+  private count(requests: number, bytes: number): void {
+    this.waitingRequests += requests;
+    this.waitingBytes += bytes;
+    metrics.waitingRequests.set(this.waitingRequests);
+    metrics.waitingBytes.set(this.waitingBytes);
+  }
+}
+
+function unavailable(detail: string, cause?: Error): ProblemError {
+  return new ProblemError('EVENT_LOG_UNAVAILABLE', detail, { retryAfterS: RETRY_AFTER_S, cause });
+}

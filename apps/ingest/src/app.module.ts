@@ -1,0 +1,74 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { KafkaModule } from '#common/kafka/kafka.module.js';
+import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KafkaTransport } from '#common/kafka/transport.js';
+import { Health } from '#common/observability/health.js';
+import { ObservabilityModule } from '#common/observability/observability.module.js';
+import { PostgresModule } from '#common/postgres/postgres.module.js';
+import { ApiKeyModule } from '#common/security/api-key.module.js';
+import { BATCH_LIMITS, EventsController } from './api/events.controller.js';
+import { OpenApiController } from './api/openapi.controller.js';
+import { PUBLISHER_LIMITS, Publisher } from './api/publisher.js';
+import type { IngestConfig } from './config.js';
+import { EndpointIndex } from './router/endpoint-index.js';
+import { EventArchive } from './router/event-archive.js';
+import { RouterConsumer } from './router/router.consumer.js';
+import { ROUTER_LIMITS, Router } from './router/router.js';
+
+/** Least time between two fetches: events come in batches, and it is the batch that costs. */
+const FETCH_PACE_MS = 4;
+
+@Module({})
+export class AppModule {
+  static forConfig(config: IngestConfig): DynamicModule {
+    const { MAX_EVENT_BYTES: maxEventBytes } = config;
+    return {
+      module: AppModule,
+      imports: [
+        ObservabilityModule.forApp({ app: 'ingest', level: config.LOG_LEVEL }),
+        KafkaModule.forApp({ app: 'ingest', config }),
+        PostgresModule.forApp({ app: 'ingest', config }),
+        ApiKeyModule,
+      ],
+      controllers: [EventsController, OpenApiController, RouterConsumer],
+      providers: [
+        { provide: BATCH_LIMITS, useValue: { maxEventBytes, maxEvents: config.MAX_BATCH_EVENTS } },
+        {
+          provide: PUBLISHER_LIMITS,
+          useValue: {
+            maxEventBytes,
+            maxWaitingRequests: config.MAX_WAITING_REQUESTS,
+            maxWaitingBytes: config.MAX_WAITING_BYTES,
+            timeoutMs: config.ACCEPT_TIMEOUT_MS,
+          },
+        },
+        { provide: ROUTER_LIMITS, useValue: { maxEventBytes, queueBytes: config.ROUTER_QUEUE_BYTES } },
+        Publisher,
+        EventArchive,
+        EndpointIndex,
+        Router,
+        {
+          provide: KafkaTransport,
+          inject: [KAFKA_SETTINGS, Router, EndpointIndex, Health],
+          useFactory: createTransport,
+        },
+      ],
+    };
+  }
+}
+
+function createTransport(
+  settings: KafkaSettings,
+  router: Router,
+  endpoints: EndpointIndex,
+  health: Health,
+): KafkaTransport {
+  const transport = new KafkaTransport(settings, {
+    groupId: 'router',
+    ownership: router,
+    paceMs: FETCH_PACE_MS,
+    startAfter: () => endpoints.caughtUp,
+  });
+  health.addReadiness({ name: 'router', problem: () => transport.problem() });
+  return transport;
+}

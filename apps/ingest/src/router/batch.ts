@@ -1,0 +1,112 @@
+import { parseRfc3339 } from '#common/domain/rfc3339.js';
+import type { OwnedLog } from '#common/kafka/port.js';
+import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import type { EndpointRecord } from '#common/records/endpoint-record.js';
+import { DOOR_HEADER, HTTP_DOOR, type IdentifiedEvent } from '#common/records/event-record.js';
+import { poisonRecord } from '#common/records/poison-record.js';
+import type { Door } from '../metrics.js';
+import type { ArchivedEvent, Novelty } from './event-archive.js';
+import { type AcceptedEvent, fanOut } from './fan-out.js';
+import { type Reading, readRecord } from './reading.js';
+
+export interface QueuedRecord {
+  readonly log: OwnedLog;
+  readonly record: InRecord;
+}
+
+export type Outcome = 'fresh' | 'redelivered' | 'duplicate' | 'poison' | 'replay' | 'misplaced';
+
+/** One record of a batch, and what it comes to. */
+export interface Step extends QueuedRecord {
+  readonly door: Door;
+  outcome: Outcome;
+  /** What must be stored before the record is finished. */
+  records: readonly OutRecord[];
+}
+
+/** An event whose novelty the archive has yet to tell. */
+export interface Candidate {
+  readonly step: Step;
+  readonly archived: ArchivedEvent;
+  readonly endpoints: readonly EndpointRecord[];
+}
+
+export interface BatchContext {
+  readonly matching: (tenant: string, type: string) => readonly EndpointRecord[];
+  readonly maxEventBytes: number;
+  /** Largest batch that `dlq` takes. */
+  readonly maxBatchBytes: number;
+  /** ms since the epoch. */
+  readonly nowMs: number;
+}
+
+/** A batch that was read. `steps` are in the order of the records. */
+export interface Batch {
+  readonly steps: readonly Step[];
+  /** What to ask the archive, one round after the other. No round has an id twice. */
+  readonly rounds: readonly (readonly Candidate[])[];
+}
+
+/**
+ * Reads a batch of one or more partitions.
+ *
+ * An id that comes again on the same partition is a duplicate, whatever the archive says. On another partition it is not
+ * certain which of the two the archive knows from before a crash, so that each must be asked about by itself.
+ */
+export function readBatch(queued: readonly QueuedRecord[], context: BatchContext): Batch {
+  const rounds: Candidate[][] = [];
+  const partitionsOf = new Map<string, number[]>();
+  const steps = queued.map((item) => {
+    const { log, record } = item;
+    const reading = readRecord(record, { partitions: log.partitions, maxEventBytes: context.maxEventBytes });
+    const step = stepOf(item, reading, context);
+    if (reading.kind !== 'event') return step;
+    const { event, tenant } = reading;
+    const partitions = partitionsOf.get(`${tenant}\n${event.id}`) ?? [];
+    if (partitions.includes(record.partition)) return step;
+    const round = rounds[partitions.length] ?? [];
+    rounds[partitions.length] = round;
+    round.push(candidateOf(step, event, tenant, context));
+    partitionsOf.set(`${tenant}\n${event.id}`, [...partitions, record.partition]);
+    return step;
+  });
+  return { steps, rounds };
+}
+
+/** Fans out what the archive calls fresh, or known from the same record; a duplicate comes to nothing. */
+export function settle({ step, archived, endpoints }: Candidate, novelty: Novelty, context: BatchContext): void {
+  if (novelty === 'refused') {
+    const detail = 'the database cannot store the event in its encoding';
+    step.outcome = 'poison';
+    step.records = [poisonRecord(step.record, detail, context.nowMs, context.maxBatchBytes)];
+    return;
+  }
+  step.outcome = novelty;
+  step.records = novelty === 'duplicate' ? [] : fanOut(archived.event, endpoints);
+}
+
+function stepOf({ log, record }: QueuedRecord, reading: Reading, context: BatchContext): Step {
+  const door: Door = record.headers[DOOR_HEADER]?.toString() === HTTP_DOOR ? 'http' : 'kafka';
+  const step = { log, record, door };
+  if (reading.kind === 'event') return { ...step, outcome: 'duplicate', records: [] };
+  if (reading.kind !== 'poison') return { ...step, outcome: reading.kind, records: [reading.out] };
+  const poison = poisonRecord(record, reading.detail, context.nowMs, context.maxBatchBytes);
+  return { ...step, outcome: 'poison', records: [poison] };
+}
+
+function candidateOf(step: Step, event: IdentifiedEvent, tenant: string, context: BatchContext): Candidate {
+  const { timestamp, partition, offset } = step.record;
+  const { occurredAt } = event;
+  const accepted: AcceptedEvent = {
+    ...event,
+    tenant,
+    // Kafka's time, not ours: a record that is read again gives the same event.
+    occurredAt: occurredAt ?? new Date(timestamp).toISOString(),
+    acceptedAt: timestamp,
+    partition,
+    offset,
+  };
+  const endpoints = context.matching(tenant, event.type);
+  const occurredAtMs = (occurredAt === undefined ? undefined : parseRfc3339(occurredAt)) ?? timestamp;
+  return { step, endpoints, archived: { event: accepted, occurredAtMs, endpointIds: endpoints.map(({ id }) => id) } };
+}

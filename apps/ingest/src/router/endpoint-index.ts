@@ -1,0 +1,55 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { CompactedTable } from '#common/kafka/compacted-table.js';
+import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { Health } from '#common/observability/health.js';
+import { type EndpointRecord, endpointRecordSchema } from '#common/records/endpoint-record.js';
+import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
+import { Subscriptions } from './subscriptions.js';
+
+/** Keeps the subscriptions of all endpoints as the compacted `endpoints` topic has them. */
+@Injectable()
+export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
+  private readonly logger = new Logger(EndpointIndex.name);
+  private readonly subscriptions = new Subscriptions();
+  private readonly table: CompactedTable;
+  private readonly started = Promise.withResolvers<void>();
+
+  constructor(
+    @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
+    @Inject(Health) health: Health,
+  ) {
+    const apply = (id: string, value: Buffer | null) => this.apply(id, value);
+    this.table = new CompactedTable(settings, { topic: ENDPOINTS_TOPIC, apply });
+    health.addReadiness({
+      name: 'endpoints',
+      problem: () => (this.table.isCaughtUp ? undefined : 'the endpoints are not all read yet'),
+    });
+  }
+
+  onModuleInit(): void {
+    this.table.start().then(this.started.resolve, this.settings.onFatal);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.table.stop();
+  }
+
+  /** Resolves when every endpoint is known: an event that is routed before would miss some. */
+  get caughtUp(): Promise<void> {
+    return this.started.promise;
+  }
+
+  matching(tenant: string, type: string): readonly EndpointRecord[] {
+    return this.subscriptions.matching(tenant, type);
+  }
+
+  private apply(id: string, value: Buffer | null): void {
+    try {
+      if (value === null) this.subscriptions.remove(id);
+      else this.subscriptions.put(endpointRecordSchema.parse(JSON.parse(value.toString())));
+    } catch (error) {
+      // One malformed record must not stop all other endpoints; the last configuration that was understood stays.
+      this.logger.error({ err: error, endpoint_id: id }, 'endpoint.unreadable');
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { deliveryIdOf } from '#common/domain/identifiers.js';
+import { laneOf } from '#common/domain/lane.js';
+import type { OutRecord } from '#common/kafka/record.js';
+import { deliveryBody } from '#common/records/delivery-body.js';
+import { DELIVERY_HEADER, encodeDelivery } from '#common/records/delivery-record.js';
+import type { EndpointRecord } from '#common/records/endpoint-record.js';
+import { DELIVERIES_TOPIC } from '#common/records/topics.js';
+
+/** An event that Kafka has, and what follows from where it lies there. */
+export interface AcceptedEvent {
+  readonly id: string;
+  readonly tenant: string;
+  readonly type: string;
+  readonly resourceId: string | undefined;
+  /** RFC 3339. */
+  readonly occurredAt: string;
+  readonly rawData: string;
+  /** Timestamp of its record, ms since the epoch: the same however often it is read. */
+  readonly acceptedAt: number;
+  /** Its record's place in `ingest`. */
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** One delivery for each endpoint; the same event gives the same deliveries again. */
+export function fanOut(event: AcceptedEvent, endpoints: readonly EndpointRecord[]): OutRecord[] {
+  const bodies = new Map<EndpointRecord['payload'], Buffer>();
+  return endpoints.map((endpoint) => {
+    const { payload } = endpoint;
+    const body = bodies.get(payload) ?? bodyOf(event, payload);
+    bodies.set(payload, body);
+    return deliveryRecord(event, endpoint, body);
+  });
+}
+
+function bodyOf(event: AcceptedEvent, payload: EndpointRecord['payload']): Buffer {
+  const { id: eventId, type, occurredAt, offset: sequence, resourceId, rawData } = event;
+  return deliveryBody({ eventId, type, occurredAt, sequence, resourceId, rawData }, payload);
+}
+
+function deliveryRecord(event: AcceptedEvent, endpoint: EndpointRecord, body: Buffer): OutRecord {
+  const { id: eventId, tenant, type: eventType, resourceId, acceptedAt } = event;
+  const { id: endpointId, ordering } = endpoint;
+  const deliveryId = deliveryIdOf(tenant, eventId, endpointId);
+  const header = encodeDelivery({
+    deliveryId,
+    eventId,
+    endpointId,
+    tenant,
+    eventType,
+    acceptedAt,
+    attempt: 0,
+    replay: 0,
+    returned: false,
+    place: undefined,
+    dueAt: undefined,
+    tierUntil: undefined,
+  });
+  return {
+    topic: DELIVERIES_TOPIC,
+    key: laneOf({ ordering, endpointId, resourceId, deliveryId }),
+    value: body,
+    headers: { [DELIVERY_HEADER]: header },
+  };
+}

@@ -1,0 +1,76 @@
+import type { OwnedLog } from '#common/kafka/port.js';
+import type { InRecord } from '#common/kafka/record.js';
+import { queuedBytes } from '../metrics.js';
+import type { QueuedRecord } from './batch.js';
+
+const MAX_BATCH_RECORDS = 500;
+const MAX_BATCH_BYTES = 2 * 1_024 * 1_024;
+/** Of a record beside its value. */
+const OVERHEAD_BYTES = 256;
+
+/**
+ * Records that wait for the router, in the order they came. A partition that has too many bytes here, or on their way
+ * from here, pauses until half of them are done.
+ */
+export class RecordQueue {
+  private waiting: QueuedRecord[] = [];
+  private readonly bytesOf = new Map<OwnedLog, number>();
+
+  /** @param limitBytes of one partition */
+  constructor(private readonly limitBytes: number) {}
+
+  get isEmpty(): boolean {
+    return this.waiting.length === 0;
+  }
+
+  add(log: OwnedLog, records: readonly InRecord[]): void {
+    for (const record of records) this.waiting.push({ log, record });
+    this.count(
+      log,
+      records.reduce((sum, record) => sum + sizeOf(record), 0),
+    );
+    if ((this.bytesOf.get(log) ?? 0) > this.limitBytes) log.pause();
+  }
+
+  /** The next batch: whatever waits, up to a limit. Its bytes still count until they are released. */
+  take(): QueuedRecord[] {
+    let bytes = 0;
+    let end = 0;
+    for (const { record } of this.waiting) {
+      if (end === MAX_BATCH_RECORDS || (end > 0 && bytes + sizeOf(record) > MAX_BATCH_BYTES)) break;
+      bytes += sizeOf(record);
+      end++;
+    }
+    return this.waiting.splice(0, end);
+  }
+
+  /** Undoes a take. */
+  putBack(taken: readonly QueuedRecord[]): void {
+    this.waiting = [...taken.filter(({ log }) => this.bytesOf.has(log)), ...this.waiting];
+  }
+
+  /** These are done. */
+  release(done: readonly QueuedRecord[]): void {
+    for (const { log, record } of done) {
+      if (!this.bytesOf.has(log)) continue;
+      this.count(log, -sizeOf(record));
+      if ((this.bytesOf.get(log) ?? 0) <= this.limitBytes / 2) log.resume();
+    }
+  }
+
+  /** The partition is lost. */
+  drop(log: OwnedLog): void {
+    this.waiting = this.waiting.filter((queued) => queued.log !== log);
+    queuedBytes.dec(this.bytesOf.get(log) ?? 0);
+    this.bytesOf.delete(log);
+  }
+
+  private count(log: OwnedLog, bytes: number): void {
+    this.bytesOf.set(log, (this.bytesOf.get(log) ?? 0) + bytes);
+    queuedBytes.inc(bytes);
+  }
+}
+
+function sizeOf({ value }: InRecord): number {
+  return (value?.length ?? 0) + OVERHEAD_BYTES;
+}

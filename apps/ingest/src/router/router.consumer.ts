@@ -1,0 +1,16 @@
+import { Controller, Inject } from '@nestjs/common';
+import { EventPattern, Payload } from '@nestjs/microservices';
+import type { LogBatch } from '#common/kafka/port.js';
+import { INGEST_TOPIC } from '#common/records/topics.js';
+import { Router } from './router.js';
+
+/** Hands what is read from `ingest` to the router. */
+@Controller()
+export class RouterConsumer {
+  constructor(@Inject(Router) private readonly router: Router) {}
+
+  @EventPattern(INGEST_TOPIC)
+  take(@Payload() batch: LogBatch): void {
+    this.router.accept(batch);
+  }
+}

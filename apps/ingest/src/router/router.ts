@@ -1,0 +1,164 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
+import { RecordProducer } from '#common/kafka/producer.js';
+import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { maxBatchBytes } from '#common/records/topics.js';
+import * as metrics from '../metrics.js';
+import { writeAll } from '../writes.js';
+import { type BatchContext, type Candidate, type QueuedRecord, readBatch, type Step, settle } from './batch.js';
+import { EndpointIndex } from './endpoint-index.js';
+import { EventArchive, type Novelty } from './event-archive.js';
+import { RecordQueue } from './record-queue.js';
+
+/** DI token of {@link RouterLimits}. */
+export const ROUTER_LIMITS = Symbol('RouterLimits');
+
+export interface RouterLimits {
+  readonly maxEventBytes: number;
+  /** Bytes of one partition that may wait in memory; beyond it the partition pauses. */
+  readonly queueBytes: number;
+}
+
+const MIN_BACKOFF_MS = 100;
+const MAX_BACKOFF_MS = 2_000;
+
+/**
+ * Takes the records of `ingest` of all owned partitions, in the order they come, in batches as large as what waits: one
+ * statement archives a batch and finds its duplicates, then its deliveries are written. While Kafka writes one batch the
+ * statement of the next may run; a batch is written only after the one before it, so each partition keeps its order.
+ */
+@Injectable()
+export class Router implements OwnershipListener {
+  private readonly logger = new Logger(Router.name);
+  private readonly queue: RecordQueue;
+  private isHolding = false;
+  private routing: Promise<void> | undefined;
+  private writing: Promise<void> = Promise.resolve();
+
+  constructor(
+    @Inject(EventArchive) private readonly archive: EventArchive,
+    @Inject(EndpointIndex) private readonly endpoints: EndpointIndex,
+    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
+    @Inject(ROUTER_LIMITS) private readonly limits: RouterLimits,
+  ) {
+    this.queue = new RecordQueue(limits.queueBytes);
+  }
+
+  accept({ log, records }: LogBatch): void {
+    this.queue.add(log, records);
+    this.wake();
+  }
+
+  /** Nothing new is begun; what is under way finishes. A batch that waits for Postgres is left to the next owner. */
+  async onRebalancing(): Promise<void> {
+    this.isHolding = true;
+    await this.routing;
+    await this.writing;
+  }
+
+  onRebalanced(): void {
+    this.isHolding = false;
+    this.wake();
+  }
+
+  onLost(log: OwnedLog): void {
+    this.queue.drop(log);
+  }
+
+  private wake(): void {
+    if (this.routing !== undefined || this.isHolding || this.queue.isEmpty) return;
+    this.routing = this.run()
+      .catch((error: Error) => this.settings.onFatal(error))
+      .finally(() => {
+        this.routing = undefined;
+        this.wake();
+      });
+  }
+
+  private async run(): Promise<void> {
+    while (!this.isHolding && !this.queue.isEmpty) {
+      const taken = this.queue.take();
+      const stopTimer = metrics.batchSeconds.startTimer();
+      metrics.batchEvents.observe(taken.length);
+      const steps = await this.route(taken);
+      if (steps === undefined) {
+        this.queue.putBack(taken);
+        return;
+      }
+      await this.writing;
+      this.writing = this.write(steps).finally(stopTimer);
+    }
+  }
+
+  /** @returns undefined when ownership changes before the archive has answered */
+  private async route(taken: readonly QueuedRecord[]): Promise<readonly Step[] | undefined> {
+    const context = this.context();
+    const { steps, rounds } = readBatch(taken, context);
+    for (const round of rounds) {
+      const novelties = await this.store(round);
+      if (novelties === undefined) return undefined;
+      for (const [index, candidate] of round.entries()) settle(candidate, novelties[index] ?? 'fresh', context);
+    }
+    return steps;
+  }
+
+  private async store(round: readonly Candidate[]): Promise<Novelty[] | undefined> {
+    const events = round.map(({ archived }) => archived);
+    for (let waitMs = MIN_BACKOFF_MS; ; waitMs = Math.min(waitMs * 2, MAX_BACKOFF_MS)) {
+      try {
+        const novelties = await this.archive.store(events);
+        metrics.databaseAvailable.set(1);
+        return novelties;
+      } catch (error) {
+        // Any failure: the server is away, or control has not made the tables yet. Nothing is skipped, all of it waits.
+        metrics.databaseAvailable.set(0);
+        this.logger.warn({ err: error, events: events.length }, 'router.waiting_for_postgres');
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+        if (this.isHolding) return undefined;
+      }
+    }
+  }
+
+  /** Records of a partition that was lost meanwhile belong to its new owner, who reads them again. */
+  private async write(steps: readonly Step[]): Promise<void> {
+    const owned = steps.filter(({ log }) => !log.lost.aborted);
+    const records = owned.flatMap((step) => step.records);
+    try {
+      await writeAll(this.producer, records);
+      for (const step of owned) {
+        step.log.finish(step.record.offset);
+        count(step);
+      }
+    } catch (error) {
+      // Their offsets stay unfinished, so whoever owns the partition next reads them again.
+      this.logger.error({ err: error, records: records.length }, 'router.write_failed');
+    } finally {
+      this.queue.release(steps);
+    }
+  }
+
+  private context(): BatchContext {
+    const { maxEventBytes } = this.limits;
+    return {
+      matching: (tenant, type) => this.endpoints.matching(tenant, type),
+      maxEventBytes,
+      maxBatchBytes: maxBatchBytes(maxEventBytes),
+      nowMs: Date.now(),
+    };
+  }
+}
+
+function count({ outcome, door, records }: Step): void {
+  if (outcome === 'fresh' || outcome === 'redelivered') {
+    metrics.fannedOut.inc(records.length);
+    if (outcome === 'redelivered') metrics.redelivered.inc();
+    // What came over HTTP was counted when it was answered.
+    else if (door === 'kafka') metrics.accepted.inc({ door });
+  } else if (outcome === 'poison') {
+    metrics.rejected.inc({ door, reason: 'payload_error' });
+    metrics.dead.inc({ reason: 'payload_error' });
+  } else COUNTERS[outcome].inc();
+}
+
+const COUNTERS = { duplicate: metrics.duplicates, replay: metrics.replays, misplaced: metrics.misplaced };
