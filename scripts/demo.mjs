@@ -1,0 +1,46 @@
+import { parseArgs } from 'node:util';
+import { runningSystem } from './lib/running-system.mjs';
+import { UserError } from './lib/settings.mjs';
+
+const MAX_EVENTS = 5_000;
+const HELP = `Publishes real GitHub webhook payloads to the system that npm start runs, and counts what arrives.
+
+npm run demo [-- --events N]    N from 1 to ${MAX_EVENTS}; each payload once, if left out
+`;
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof UserError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
+
+/** @returns {Promise<number>} exit code */
+async function main() {
+  const { events, help } = readArguments();
+  if (help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const run = await runningSystem(process.env);
+  // Loaded late: where nothing is installed yet, that nothing runs is the better message.
+  const { runDemo } = await import('./demo/run-demo.mjs');
+  return runDemo(run, events);
+}
+
+/** @returns {{ events: number | undefined, help: boolean | undefined }} */
+function readArguments() {
+  const options = /** @type {const} */ ({ events: { type: 'string' }, help: { type: 'boolean' } });
+  let values;
+  try {
+    ({ values } = parseArgs({ options }));
+  } catch (error) {
+    throw new UserError(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
+  }
+  const { help } = values;
+  if (values.events === undefined) return { events: undefined, help };
+  const events = Number(values.events);
+  if (Number.isInteger(events) && events >= 1 && events <= MAX_EVENTS) return { events, help };
+  throw new UserError(`--events must be a whole number from 1 to ${MAX_EVENTS}`);
+}

@@ -1,0 +1,96 @@
+/**
+ * One endpoint of the demo.
+ *
+ * @typedef {object} DemoEndpoint
+ * @property {string} name also its path at the receiver
+ * @property {string} behaviour
+ * @property {boolean} mustGetAll false for the one that is meant to fail
+ * @property {object} settings of its registration
+ */
+
+/** Short waits, so that the demo need not wait minutes for the last retry; enough of them to outlast bad luck. */
+const FLAKY_DELAYS_S = [0.2, 0.2, 0.4, 0.4, 0.8, 0.8, 1.6, 1.6, 3.2, 3.2, 6.4];
+const DEAD_DELAYS_S = [1, 2];
+
+/** @type {readonly DemoEndpoint[]} */
+export const ENDPOINTS = [
+  { name: 'healthy', behaviour: 'answers at once', mustGetAll: true, settings: {} },
+  { name: 'healthy too', behaviour: 'answers at once', mustGetAll: true, settings: {} },
+  {
+    name: 'flaky',
+    behaviour: 'fails 30 %',
+    mustGetAll: true,
+    settings: { retry_policy: { delays_s: FLAKY_DELAYS_S } },
+  },
+  // Without order its answers may overlap; in order, one resource's events would take a second each.
+  { name: 'slow', behaviour: 'takes 1 s', mustGetAll: true, settings: { ordering: 'none' } },
+  {
+    name: 'dead',
+    behaviour: 'always fails',
+    mustGetAll: false,
+    settings: { retry_policy: { delays_s: DEAD_DELAYS_S } },
+  },
+];
+
+/** The control API, as far as the demo needs it. */
+export class ControlApi {
+  /**
+   * @param {string} url
+   * @param {string} apiKey
+   * @param {string} tenant
+   */
+  constructor(url, apiKey, tenant) {
+    this.url = url;
+    this.apiKey = apiKey;
+    this.tenant = tenant;
+  }
+
+  /**
+   * @param {DemoEndpoint} endpoint
+   * @param {string} receiverUrl
+   * @returns {Promise<{ id: string, secret: string }>}
+   */
+  create({ name, behaviour, settings }, receiverUrl) {
+    const url = `${receiverUrl}/${encodeURIComponent(name)}`;
+    const description = `demo: ${name}, ${behaviour}`;
+    const body = { url, event_types: ['github.*'], tenant: this.tenant, description, ...settings };
+    return this.#call('POST', '/v1/endpoints', body);
+  }
+
+  /** @param {string} id */
+  async delete(id) {
+    await this.#call('DELETE', `/v1/endpoints/${id}`);
+  }
+
+  /**
+   * @param {string} endpointId
+   * @returns {Promise<number>} deliveries of the endpoint that were given up
+   */
+  async countDead(endpointId) {
+    let count = 0;
+    let cursor = '';
+    do {
+      const query = new URLSearchParams({ endpoint_id: endpointId, status: 'dead', limit: '200' });
+      if (cursor) query.set('cursor', cursor);
+      const page = await this.#call('GET', `/v1/deliveries?${query}`);
+      count += page.items.length;
+      cursor = page.next_cursor ?? '';
+    } while (cursor);
+    return count;
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   * @returns {Promise<any>}
+   */
+  async #call(method, path, body) {
+    const headers = { authorization: `Bearer ${this.apiKey}`, ...(body ? { 'content-type': 'application/json' } : {}) };
+    const init = { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) };
+    const response = await fetch(this.url + path, init);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+    return text ? JSON.parse(text) : undefined;
+  }
+}

@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { UserError } from '../lib/settings.mjs';
+import { openDoors } from './doors.mjs';
+import { ControlApi, ENDPOINTS } from './endpoints.mjs';
+import { githubEvents, PAYLOADS } from './github-events.mjs';
+import { ReceiverProcess } from './receiver-process.mjs';
+import { failures, table } from './report.mjs';
+import { Tally } from './tally.mjs';
+
+/** Longest wait for the last delivery, after the last event was published. */
+const PATIENCE_MS = 120_000;
+/** After the last delivery: duplicates would come by now. */
+const SETTLE_MS = 1_000;
+const PROGRESS_EVERY_MS = process.stdout.isTTY ? 200 : 5_000;
+
+const say = (/** @type {string} */ text) => process.stdout.write(text);
+
+/**
+ * @param {import('../lib/run-file.mjs').RunFile} run
+ * @param {number | undefined} events how many; each payload once, when undefined
+ * @returns {Promise<number>} exit code: 1 when an event is missing or a signature is wrong
+ */
+export async function runDemo(run, events) {
+  const name = `demo-${randomBytes(4).toString('hex')}`;
+  const control = new ControlApi(run.control_url, run.api_key, name);
+  const receiver = new ReceiverProcess();
+  const stopping = new AbortController();
+  process.once('SIGINT', () => stopping.abort(new UserError('\ninterrupted')));
+  receiver.once('ended', () => stopping.abort(new UserError('the receiver ended by itself')));
+  /** @type {Record<string, string>} */
+  const ids = {};
+  try {
+    await register(control, receiver, ids);
+    const count = events ?? PAYLOADS.length;
+    return await demonstrate({ run, name, count, control, receiver, ids, signal: stopping.signal });
+  } finally {
+    receiver.removeAllListeners('ended');
+    for (const id of Object.values(ids)) await control.delete(id);
+    receiver.stop();
+  }
+}
+
+/**
+ * @param {ControlApi} control
+ * @param {ReceiverProcess} receiver
+ * @param {Record<string, string>} ids filled as endpoints come to exist, so that they can be deleted whatever happens
+ */
+async function register(control, receiver, ids) {
+  const url = await receiver.listening();
+  /** @type {Record<string, string>} */
+  const secrets = {};
+  for (const endpoint of ENDPOINTS) {
+    const { id, secret } = await control.create(endpoint, url);
+    ids[endpoint.name] = id;
+    secrets[endpoint.name] = secret;
+  }
+  await receiver.useSecrets(secrets);
+}
+
+/**
+ * @param {object} demo
+ * @param {import('../lib/run-file.mjs').RunFile} demo.run
+ * @param {string} demo.name of this run: its tenant, and the beginning of its event ids
+ * @param {number} demo.count
+ * @param {ControlApi} demo.control
+ * @param {ReceiverProcess} demo.receiver
+ * @param {Record<string, string>} demo.ids
+ * @param {AbortSignal} demo.signal
+ */
+async function demonstrate({ run, name, count, control, receiver, ids, signal }) {
+  const tally = new Tally(ENDPOINTS.map((endpoint) => endpoint.name));
+  /** @type {string[]} */
+  const forged = [];
+  receiver.on('arrival', (arrival) => tally.arrive(arrival));
+  receiver.on('forged', (what) => forged.push(what));
+  /** @type {Record<string, number>} */
+  const dead = {};
+  const rows = () =>
+    ENDPOINTS.map((endpoint) => {
+      return { ...endpoint, ...tally.score(endpoint.name), expected: count, dead: dead[endpoint.name] ?? 0 };
+    });
+  const progress = setInterval(() => showProgress(tally.published, rows()), PROGRESS_EVERY_MS);
+  try {
+    await publish({ events: githubEvents(count, name), run, tenant: name, tally, signal });
+    const deadline = Date.now() + PATIENCE_MS;
+    while (failures(rows(), []).length > 0 && Date.now() < deadline) {
+      await delay(500, undefined, { signal });
+      for (const [endpoint, id] of Object.entries(ids)) dead[endpoint] = await control.countDead(id);
+    }
+    await delay(SETTLE_MS, undefined, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    clearInterval(progress);
+    if (process.stdout.isTTY) say('\r\x1b[K');
+  }
+  return tellResult(rows(), forged);
+}
+
+/**
+ * @param {{ events: import('./github-events.mjs').DemoEvent[], run: import('../lib/run-file.mjs').RunFile,
+ *   tenant: string, tally: Tally, signal: AbortSignal }} options
+ */
+async function publish({ events, run, tenant, tally, signal }) {
+  const { doors, close } = await openDoors({
+    ingestUrl: run.ingest_url,
+    apiKey: run.api_key,
+    brokers: run.kafka_brokers,
+    topicPrefix: process.env.KAFKA_TOPIC_PREFIX ?? '',
+    tenant,
+  });
+  say(`${events.length} events, by turns through: ${doors.map((door) => door.name).join(' · ')}\n`);
+  const startedAt = Date.now();
+  try {
+    for (const [index, event] of events.entries()) {
+      signal.throwIfAborted();
+      tally.publish(event.id, performance.timeOrigin + performance.now());
+      await doors[index % doors.length]?.publish(event);
+    }
+  } finally {
+    await close();
+  }
+  const seconds = (Date.now() - startedAt) / 1_000;
+  if (process.stdout.isTTY) say('\r\x1b[K');
+  say(`published and acknowledged, one after the other, in ${seconds.toFixed(1)} s; waiting for the last delivery\n`);
+}
+
+/**
+ * @param {number} published
+ * @param {readonly import('./report.mjs').Row[]} rows
+ */
+function showProgress(published, rows) {
+  const parts = rows.map((row) => `${row.name} ${row.mustGetAll ? row.delivered : `${row.dead} given up`}`);
+  const line = `published ${published}  →  ${parts.join(' · ')}`;
+  say(process.stdout.isTTY ? `\r\x1b[K${line.slice(0, (process.stdout.columns ?? 120) - 1)}` : `${line}\n`);
+}
+
+/**
+ * @param {readonly import('./report.mjs').Row[]} rows
+ * @param {readonly string[]} forged
+ */
+function tellResult(rows, forged) {
+  const problems = failures(rows, forged);
+  say(`\n${table(rows)}\n
+latency: from the producer's call to the arrival of the request that was answered 2xx
+out of order: first delivered after a later event of its resource; a retried event may be overtaken\n`);
+  if (problems.length === 0) say('\nEvery event reached every endpoint that can take it, every signature was right.\n');
+  else process.stderr.write(`\n${problems.slice(0, 20).join('\n')}\n`);
+  return problems.length === 0 ? 0 : 1;
+}
