@@ -27,6 +27,7 @@ export async function ensureTopics(settings: KafkaSettings): Promise<void> {
       try {
         await admin.connect();
         await createMissing(admin, settings);
+        await proveLeaders(admin, settings);
         const problems = await differences(admin, settings);
         if (problems.length > 0)
           throw new TopicMismatchError(`topics differ from the configuration:\n${problems.join('\n')}`);
@@ -56,6 +57,11 @@ async function createMissing(admin: Admin, settings: KafkaSettings): Promise<voi
       configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
     })),
   });
+}
+
+/** Metadata name the leader of a new partition before it answers: until then readers would fail of NOT_LEADER. */
+async function proveLeaders(admin: Admin, settings: KafkaSettings): Promise<void> {
+  for (const { topic } of settings.topics) await admin.fetchTopicOffsets(settings.prefix + topic);
 }
 
 async function differences(admin: Admin, settings: KafkaSettings): Promise<string[]> {
