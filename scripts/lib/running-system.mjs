@@ -1,19 +1,30 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readSettings, UserError } from './settings.mjs';
 
+/** @typedef {import('./run-file.mjs').RunFile} RunFile */
+
 /**
  * The system `npm start` runs on this machine, as it describes itself in `run.json` under POSTHORN_HOME.
  *
  * @param {NodeJS.ProcessEnv} env
- * @returns {Promise<import('./run-file.mjs').RunFile>}
+ * @returns {RunFile}
+ * @throws UserError when none runs
+ */
+export function readRunFile(env) {
+  const { paths } = readSettings(env);
+  if (existsSync(paths.run)) return JSON.parse(readFileSync(paths.run, 'utf8'));
+  throw new UserError(`Posthorn is not running (there is no ${paths.run}). Start it first: npm start`);
+}
+
+/**
+ * As {@link readRunFile}, once ingest and control take requests.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<RunFile>}
  * @throws UserError when none runs, or it is not ready
  */
 export async function runningSystem(env) {
-  const { paths } = readSettings(env);
-  if (!existsSync(paths.run))
-    throw new UserError(`Posthorn is not running (no ${paths.run}). Start it first: npm start`);
-  /** @type {import('./run-file.mjs').RunFile} */
-  const run = JSON.parse(readFileSync(paths.run, 'utf8'));
+  const run = readRunFile(env);
   await Promise.all([requireReady('ingest', run.ingest_url), requireReady('control', run.control_url)]);
   return run;
 }

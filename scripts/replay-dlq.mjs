@@ -1,0 +1,108 @@
+import { parseArgs } from 'node:util';
+import { readRunFile } from './lib/running-system.mjs';
+import { UserError } from './lib/settings.mjs';
+
+const TARGETS = ['deliveries', 'ingest'];
+const REASONS = ['max_retries', 'invalid_endpoint', 'payload_error', 'unrecoverable', 'expired'];
+const MAX_LINES = 20;
+
+const HELP = `Replays dead letters: copies records of the dlq topic, with key, value and headers, to another topic.
+
+npm run replay -- --to deliveries|ingest [--reason REASON] [--endpoint ID] [--since TIME] [--until TIME] [--dry-run]
+
+  --to         deliveries  each goes to its own endpoint again, with at most 3 attempts
+               ingest      the same; and a payload_error that was an event is read as one again
+  --reason     ${REASONS.join(', ')}
+  --endpoint   endpoint id, e.g. ep_…
+  --since      given up at or after; RFC 3339, e.g. 2026-01-31T09:30:00Z
+  --until      given up before
+  --dry-run    says what would be copied, and copies nothing
+
+The brokers are those of the system npm start runs, or KAFKA_BROKERS (with KAFKA_TOPIC_PREFIX, if there is one).
+
+The records stay in dlq until its retention ends, so a second run with the same choice replays them once more.
+A dead letter is a replay only with its headers. Any client that copies them will do; piping through kcat loses them.
+`;
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof UserError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
+
+async function main() {
+  const options = readArguments();
+  if (options === undefined) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const { to, isDryRun, selection } = options;
+  const { copyRecords } = await import('./replay/topic-copy.mjs');
+  const { isSelected, readDeadLetter } = await import('./replay/selection.mjs');
+  const { KAFKA_BROKERS: given, KAFKA_TOPIC_PREFIX: prefix = '' } = process.env;
+  const brokers = given ? given.split(',').map((broker) => broker.trim()) : readRunFile(process.env).kafka_brokers;
+  let seen = 0;
+  let selected = 0;
+  const copied = await copyRecords({
+    brokers,
+    from: `${prefix}dlq`,
+    to: `${prefix}${to}`,
+    select: (record) => {
+      seen++;
+      const letter = readDeadLetter(record);
+      if (!isSelected(letter, selection)) return false;
+      if (++selected <= MAX_LINES) process.stdout.write(`${lineOf(letter)}\n`);
+      return !isDryRun;
+    },
+  });
+  if (selected > MAX_LINES) process.stdout.write(`… and ${selected - MAX_LINES} more\n`);
+  const outcome = isDryRun ? 'nothing was copied' : `${copied} copied to ${prefix}${to}`;
+  process.stdout.write(`${selected} of ${seen} dead letters chosen; ${outcome}\n`);
+}
+
+/** @param {import('./replay/selection.mjs').DeadLetter} letter */
+function lineOf({ at, reason, endpointId, eventType, eventId }) {
+  const what = endpointId ? `${eventType} ${eventId} → ${endpointId}` : '(never was a delivery)';
+  return `${new Date(at).toISOString()}  ${reason.padEnd(16)}  ${what}`;
+}
+
+/** @returns undefined when help was asked for */
+function readArguments() {
+  const string = /** @type {const} */ ({ type: 'string' });
+  const flag = /** @type {const} */ ({ type: 'boolean' });
+  const known = {
+    to: string,
+    reason: string,
+    endpoint: string,
+    since: string,
+    until: string,
+    'dry-run': flag,
+    help: flag,
+  };
+  let values;
+  try {
+    ({ values } = parseArgs({ options: known }));
+  } catch (error) {
+    throw new UserError(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
+  }
+  if (values.help) return undefined;
+  const { to, reason, endpoint } = values;
+  if (to === undefined || !TARGETS.includes(to)) throw new UserError(`--to must be deliveries or ingest\n\n${HELP}`);
+  if (reason !== undefined && !REASONS.includes(reason))
+    throw new UserError(`--reason must be one of ${REASONS.join(', ')}`);
+  const selection = { reason, endpoint, since: time('--since', values.since), until: time('--until', values.until) };
+  return { to, isDryRun: values['dry-run'] ?? false, selection };
+}
+
+/**
+ * @param {string} name
+ * @param {string | undefined} value
+ */
+function time(name, value) {
+  if (value === undefined) return undefined;
+  const at = Date.parse(value);
+  if (/^\d{4}-\d\d-\d\d/.test(value) && !Number.isNaN(at)) return at;
+  throw new UserError(`${name} must be a time such as 2026-01-31T09:30:00Z, not "${value}"`);
+}

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import { Kafka, logLevel, Partitioners } from 'kafkajs';
+
+/** Most records and bytes of one produce; every topic takes a batch of this size. */
+const MAX_RECORDS = 200;
+const MAX_BYTES = 512 * 1_024;
+
+/** @typedef {import('kafkajs').KafkaMessage} LogRecord */
+
+/**
+ * Copies the records of a topic that are there now.
+ *
+ * @param {{ brokers: string[], from: string, to: string, select: (record: LogRecord) => boolean }} options `select` is
+ *   asked once for every record, in the order of each partition
+ * @returns {Promise<number>} how many were copied: Kafka has acknowledged each of them
+ */
+export async function copyRecords({ brokers, from, to, select }) {
+  const kafka = new Kafka({ clientId: 'posthorn-replay', brokers, logLevel: logLevel.ERROR });
+  // The same key goes to the same partition as everybody else's: murmur2, as Java's client does it.
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  await producer.connect();
+  let copied = 0;
+  try {
+    await readToEnd(kafka, from, async (records) => {
+      for (const portion of portions(records.filter(select))) {
+        await producer.send({ topic: to, acks: -1, messages: portion.map(copyOf) });
+        copied += portion.length;
+      }
+    });
+  } finally {
+    await producer.disconnect();
+  }
+  return copied;
+}
+
+/** @param {LogRecord} record */
+function copyOf({ key, value, headers }) {
+  return { key, value, ...(headers ? { headers } : {}) };
+}
+
+/**
+ * Reads each partition from its start to where it ends now, in a group of its own that is deleted afterwards.
+ *
+ * @param {Kafka} kafka
+ * @param {string} topic
+ * @param {(records: LogRecord[]) => Promise<void>} take one batch after the other for a partition
+ */
+async function readToEnd(kafka, topic, take) {
+  const admin = kafka.admin();
+  const groupId = `posthorn-replay-${randomUUID()}`;
+  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 200 });
+  await admin.connect();
+  try {
+    const offsets = await admin.fetchTopicOffsets(topic);
+    const ends = new Map(
+      offsets.filter(({ low, high }) => high !== low).map(({ partition, high }) => [partition, Number(high)]),
+    );
+    if (ends.size === 0) return;
+    await consumer.connect();
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await untilAllRead(consumer, ends, take);
+  } finally {
+    await consumer.disconnect();
+    await admin.deleteGroups([groupId]).catch(() => undefined);
+    await admin.disconnect();
+  }
+}
+
+/**
+ * @param {import('kafkajs').Consumer} consumer
+ * @param {Map<number, number>} ends by partition; emptied
+ * @param {(records: LogRecord[]) => Promise<void>} take
+ */
+async function untilAllRead(consumer, ends, take) {
+  /** @type {PromiseWithResolvers<void>} */
+  const done = Promise.withResolvers();
+  consumer.on(consumer.events.CRASH, ({ payload }) => done.reject(payload.error));
+  await consumer.run({
+    autoCommit: false,
+    eachBatch: async ({ batch }) => {
+      const end = ends.get(batch.partition);
+      if (end === undefined) return;
+      try {
+        await take(batch.messages.filter(({ offset }) => Number(offset) < end));
+      } catch (error) {
+        return done.reject(error);
+      }
+      if (Number(batch.lastOffset()) + 1 >= end) ends.delete(batch.partition);
+      if (ends.size === 0) done.resolve();
+    },
+  });
+  await done.promise;
+}
+
+/**
+ * @param {LogRecord[]} records
+ * @returns {LogRecord[][]} in order, each small enough for one produce
+ */
+function portions(records) {
+  /** @type {LogRecord[][]} */
+  const all = [];
+  let bytes = 0;
+  for (const record of records) {
+    const size = (record.value?.length ?? 0) + (record.key?.length ?? 0) + 1_024;
+    const current = all.at(-1);
+    if (current === undefined || current.length === MAX_RECORDS || bytes + size > MAX_BYTES) {
+      all.push([record]);
+      bytes = size;
+    } else {
+      current.push(record);
+      bytes += size;
+    }
+  }
+  return all;
+}
