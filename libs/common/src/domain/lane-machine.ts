@@ -41,6 +41,8 @@ export type LaneEvent<Work> =
   | { readonly type: 'loaded'; readonly row: LaneRow | undefined; readonly hasParked: boolean }
   /** The attempt is over: its delivery is (delivered or given up), or it must be tried again. */
   | { readonly type: 'attempted'; readonly verdict: 'over' | 'retry' }
+  /** The attempt that was asked for has not been begun, and will not be: a hold came before its turn. */
+  | { readonly type: 'withdrawn' }
   /** What the attempt's end caused is stored. */
   | { readonly type: 'settled' }
   /** The tier has the record. */
@@ -159,6 +161,9 @@ function apply<Work>(lane: Lane<Work>, event: LaneEvent<Work>, effects: LaneEffe
     case 'attempted':
       enter(lane, 'attempting', 'decided').verdict = event.verdict;
       return;
+    case 'withdrawn':
+      withdraw(lane);
+      return;
     case 'settled':
       enter(lane, 'settling', 'settled');
       return;
@@ -276,6 +281,14 @@ function begin<Work>(
 function giveUp<Work>(lane: Lane<Work>, item: LaneItem<Work>, effects: LaneEffect<Work>[]): void {
   lane.current = { item, stage: 'settling', verdict: 'over', followers: [] };
   effects.push({ type: 'giveUp', item });
+}
+
+/** Back to where it came from; a parked row is still there, and is read again. */
+function withdraw<Work>(lane: Lane<Work>): void {
+  const { item } = enter(lane, 'attempting', 'decided');
+  lane.current = undefined;
+  if (item.offset === undefined) lane.page = [];
+  else lane.queue.unshift(item);
 }
 
 /** The head is given up where it waits; its record, when it comes, is stale. */

@@ -7,7 +7,7 @@ import { toRecord } from './kafka-message.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
 import { lagRecords, lostRecords, rebalances, unfinishedRecords } from './metrics.js';
-import { OwnedPartition } from './owned-partition.js';
+import { OwnedPartition, type PartitionConsumer } from './owned-partition.js';
 import type { LogBatch, OwnershipListener } from './port.js';
 import { endPredecessor } from './predecessor.js';
 import { type KafkaSettings, partitionsOf } from './settings.js';
@@ -45,7 +45,7 @@ const CHECK_INTERVAL_MS = 1_000;
  * records finish out of order, the watermark is committed with the finished offsets above it, only for partitions that
  * are owned now, and a member that could not heartbeat gives up its partitions before the group does it (lanes.md, 7, 8).
  */
-export class LogConsumer implements GroupHooks {
+export class LogConsumer implements GroupHooks, PartitionConsumer {
   private readonly logger = new Logger(LogConsumer.name);
   private readonly consumer: Consumer;
   private readonly admin: Admin;
@@ -117,7 +117,7 @@ export class LogConsumer implements GroupHooks {
   /** Stops in order: fetching, finishing what is under way (bounded), committing, leaving the group. */
   async stop(): Promise<void> {
     this.isStopping = true;
-    for (const log of this.owned.values()) log.pause();
+    for (const log of this.owned.values()) log.pause('stopping');
     await this.drain();
     for (const timer of this.timers) clearInterval(timer);
     await this.committer.commit();
@@ -193,37 +193,27 @@ export class LogConsumer implements GroupHooks {
     for (const [name, log] of this.owned) if (!names.has(name)) this.lose(name, log);
     const added = assigned.filter(({ topic, partition }) => !this.owned.has(`${topic}/${partition}`));
     if (added.length > 0) {
-      for (const position of await startPositions(group, this.admin, added)) await this.own(group, position);
+      for (const position of await startPositions(group, this.admin, added)) await this.own(position);
     }
     for (const [name, log] of this.owned) this.continueAt(group, name, log);
     this.isSynced = true;
     this.options.ownership?.onRebalanced?.();
   }
 
-  private async own(group: KafkaGroup, position: StartPosition): Promise<void> {
+  private async own(position: StartPosition): Promise<void> {
     const { topic, partition, offset, finishedAbove, end } = position;
     this.tellLoss(position);
     const name = topic.slice(this.settings.prefix.length);
-    const log = new OwnedPartition(
-      name,
-      partition,
-      partitionsOf(this.settings, name),
-      { offset, finishedAbove },
-      (owned, isPaused) =>
-        this.group?.[isPaused ? 'pause' : 'resume']([
-          { topic: this.settings.prefix + owned.topic, partitions: [partition] },
-        ]),
-    );
+    const log = new OwnedPartition(name, partition, partitionsOf(this.settings, name), { offset, finishedAbove }, this);
     log.end = end;
     await this.options.ownership?.onOwned?.(log);
     this.owned.set(`${topic}/${partition}`, log);
-    group.resume([{ topic, partitions: [partition] }]);
   }
 
   private continueAt(group: KafkaGroup, name: string, log: OwnedPartition): void {
     const topic = name.slice(0, name.lastIndexOf('/'));
     group.seek({ topic, partition: log.partition, offset: String(log.position) });
-    if (log.paused || this.isStopping) group.pause([{ topic, partitions: [log.partition] }]);
+    group[log.paused || this.isStopping ? 'pause' : 'resume']([{ topic, partitions: [log.partition] }]);
   }
 
   private tellLoss({ topic, partition, offset, lostRecords: count, isTruncated }: StartPosition): void {
@@ -256,7 +246,7 @@ export class LogConsumer implements GroupHooks {
 
   /** Work under way may finish, for a bounded time and with heartbeats; nothing new is begun meanwhile. */
   private async drain(): Promise<void> {
-    const heartbeat = setInterval(() => this.heartbeat(), this.heartbeatMs);
+    const heartbeat = setInterval(() => this.keepAlive(), this.heartbeatMs);
     try {
       await atMost(this.options.drainMs ?? 10_000, this.options.ownership?.onRebalancing?.());
     } finally {
@@ -264,18 +254,29 @@ export class LogConsumer implements GroupHooks {
     }
   }
 
-  /** Keeps this member alive while it drains: kafkajs heartbeats between fetches only. */
-  private heartbeat(): void {
+  setPaused({ topic, partition }: OwnedPartition, isPaused: boolean): void {
+    this.group?.[isPaused ? 'pause' : 'resume']([{ topic: this.settings.prefix + topic, partitions: [partition] }]);
+  }
+
+  abandon(): void {
+    this.loseAll();
+    this.mustRejoin = true;
+  }
+
+  /** A heartbeat of our own: kafkajs sends them between fetches only. */
+  async confirm(): Promise<void> {
     const { group } = this;
-    if (!group?.memberId || group.generationId === null) return;
-    const request = { groupId: group.groupId, memberId: group.memberId, groupGenerationId: group.generationId };
-    // "Rebalancing" is an answer of the group, too: this member is still known.
-    group.coordinator.heartbeat(request).then(
-      () => this.noteHeartbeat(),
-      (error: Error & { type?: string }) => {
-        if (error.type === 'REBALANCE_IN_PROGRESS') this.noteHeartbeat();
-      },
-    );
+    if (!group?.memberId || group.generationId === null) throw new Error('not a member of the group');
+    const { groupId, memberId, generationId: groupGenerationId } = group;
+    await group.coordinator.heartbeat({ groupId, memberId, groupGenerationId });
+    this.noteHeartbeat();
+  }
+
+  /** While it drains, "rebalancing" is an answer of the group, too: this member is still known. */
+  private keepAlive(): void {
+    this.confirm().catch((error: Error & { type?: string }) => {
+      if (error.type === 'REBALANCE_IN_PROGRESS') this.noteHeartbeat();
+    });
   }
 
   private noteHeartbeat(): void {
@@ -292,8 +293,7 @@ export class LogConsumer implements GroupHooks {
     const silentMs = Date.now() - this.lastHeartbeatAt;
     if (this.owned.size > 0 && silentMs > this.leaseMs) {
       this.logger.warn({ silent_ms: silentMs }, 'lease.expired');
-      this.loseAll();
-      this.mustRejoin = true;
+      this.abandon();
     }
     if (Date.now() - this.lastFetchAt > STUCK_AFTER_MS) void this.endIfStuck();
   }

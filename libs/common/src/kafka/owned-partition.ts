@@ -1,5 +1,5 @@
 import { encodeFinished, Watermark } from '../domain/watermark.js';
-import type { OwnedLog } from './port.js';
+import type { FencedLog } from './port.js';
 
 /** What a commit of one partition says: the watermark, and the finished offsets above it. */
 export interface Commit {
@@ -7,30 +7,41 @@ export interface Commit {
   readonly metadata: string;
 }
 
+/** What a partition asks of the consumer it belongs to. */
+export interface PartitionConsumer {
+  setPaused(log: OwnedPartition, isPaused: boolean): void;
+  confirm(): Promise<void>;
+  abandon(): void;
+}
+
+const BUSY = 'busy';
+
 /** The state of one partition from assignment to loss: what was read, what is finished, what was committed. */
-export class OwnedPartition implements OwnedLog {
+export class OwnedPartition implements FencedLog {
   private readonly watermark: Watermark;
   private readonly loss = new AbortController();
-  private isPaused = false;
+  private readonly pauses = new Set<string>();
   private isChanged = false;
   /** The offset the next batch must begin with; any other batch is of an older assignment. */
   position: number;
+  readonly start: number;
   /** End of the log, as last seen. */
   end = 0;
 
   /**
    * @param topic without prefix
-   * @param onPause tells the consumer to stop, or go on, fetching this partition
+   * @param from the commit this owner starts from
    */
   constructor(
     readonly topic: string,
     readonly partition: number,
     readonly partitions: number,
-    start: { readonly offset: number; readonly finishedAbove: readonly number[] },
-    private readonly onPause: (log: OwnedPartition, isPaused: boolean) => void,
+    from: { readonly offset: number; readonly finishedAbove: readonly number[] },
+    private readonly consumer: PartitionConsumer,
   ) {
-    this.watermark = new Watermark(start.offset, start.finishedAbove);
-    this.position = start.offset;
+    this.watermark = new Watermark(from.offset, from.finishedAbove);
+    this.position = from.offset;
+    this.start = from.offset;
   }
 
   get lost(): AbortSignal {
@@ -47,7 +58,7 @@ export class OwnedPartition implements OwnedLog {
   }
 
   get paused(): boolean {
-    return this.isPaused;
+    return this.pauses.size > 0;
   }
 
   begin(offset: number): boolean {
@@ -61,16 +72,24 @@ export class OwnedPartition implements OwnedLog {
     this.watermark.finish(offset);
   }
 
-  pause(): void {
-    if (this.isPaused || this.lost.aborted) return;
-    this.isPaused = true;
-    this.onPause(this, true);
+  pause(reason = BUSY): void {
+    if (this.lost.aborted) return;
+    const wasPaused = this.paused;
+    this.pauses.add(reason);
+    if (!wasPaused) this.consumer.setPaused(this, true);
   }
 
-  resume(): void {
-    if (!this.isPaused || this.lost.aborted) return;
-    this.isPaused = false;
-    this.onPause(this, false);
+  resume(reason = BUSY): void {
+    if (this.lost.aborted || !this.pauses.delete(reason) || this.paused) return;
+    this.consumer.setPaused(this, false);
+  }
+
+  confirm(): Promise<void> {
+    return this.lost.aborted ? Promise.reject(new Error('the partition is lost')) : this.consumer.confirm();
+  }
+
+  abandon(): void {
+    if (!this.lost.aborted) this.consumer.abandon();
   }
 
   /** @returns what to commit, or undefined when nothing changed since the last call */

@@ -10,11 +10,25 @@ export interface OwnedLog {
   readonly lost: AbortSignal;
   /** The record at this offset, and all it caused, is safe elsewhere. Idempotent; ignored after loss. */
   finish(offset: number): void;
-  /** Back-pressure: no further records until `resume`. Heartbeats go on. Idempotent. */
-  pause(): void;
-  resume(): void;
+  /**
+   * Back-pressure: no further records until every reason is resumed. Heartbeats go on. Idempotent.
+   *
+   * @param reason keeps independent callers apart; default `busy`
+   */
+  pause(reason?: string): void;
+  resume(reason?: string): void;
   /** Records handed over and not finished. */
   readonly unfinished: number;
+}
+
+/** A partition whose state is also kept outside Kafka, where ownership must be proven (lanes.md, rule 8). */
+export interface FencedLog extends OwnedLog {
+  /** The committed offset at assignment: nothing below it is read. */
+  readonly start: number;
+  /** Resolves when the group, asked now, confirms this process as the owner. Rejects when it does not. */
+  confirm(): Promise<void>;
+  /** Gives all partitions of this consumer up, as if they were lost, and joins the group anew. */
+  abandon(): void;
 }
 
 /** Records of one partition, in order. Those finished by a former owner, or still held here, are not among them. */
