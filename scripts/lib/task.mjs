@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
+/** Of the output, in the message of an error. */
+const SHOWN_LINES = 40;
+
 /**
  * Runs a command to its end.
  *
@@ -8,7 +11,7 @@ import { createInterface } from 'node:readline';
  * @param {{ failure: string, signal?: AbortSignal | undefined, onLine?: (line: string) => void }} options `failure`
  *   opens the error message; an abort ends the command's whole process group
  * @returns {Promise<void>}
- * @throws Error with the command's last lines
+ * @throws Error with the command's first and last lines
  */
 export async function runTask({ command, args, ...options }, { failure, signal, onLine }) {
   signal?.throwIfAborted();
@@ -17,10 +20,12 @@ export async function runTask({ command, args, ...options }, { failure, signal, 
   signal?.addEventListener('abort', end);
   /** @type {string[]} */
   const output = [];
+  let omitted = 0;
   for (const stream of [task.stdout, task.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
       output.push(line);
-      if (output.length > 60) output.shift();
+      // The cause is usually said first, the consequence last.
+      if (output.length > SHOWN_LINES) omitted += output.splice(SHOWN_LINES / 2, 1).length;
       onLine?.(line);
     });
   }
@@ -30,7 +35,9 @@ export async function runTask({ command, args, ...options }, { failure, signal, 
       task.once('close', resolve);
     });
     signal?.throwIfAborted();
-    if (code !== 0) throw new Error(`${failure} (${command} ended with ${code}):\n${output.join('\n')}`);
+    if (code === 0) return;
+    if (omitted > 0) output.splice(SHOWN_LINES / 2, 0, `… ${omitted} more lines …`);
+    throw new Error(`${failure} (${command} ended with ${code}):\n${output.join('\n')}`);
   } finally {
     signal?.removeEventListener('abort', end);
   }
