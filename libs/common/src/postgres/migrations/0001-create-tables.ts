@@ -144,15 +144,15 @@ const CONFIGURATION = [
     status text NOT NULL CHECK (status IN ('active', 'disabled')),
     disabled_reason text,
     disabled_at timestamptz,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT date_trunc('milliseconds', now()),
+    updated_at timestamptz NOT NULL DEFAULT date_trunc('milliseconds', now())
   )`,
   'CREATE INDEX endpoints_by_tenant ON endpoints (tenant, created_at, id)',
   `CREATE TABLE endpoint_secrets (
     id text PRIMARY KEY,
     endpoint_id text NOT NULL REFERENCES endpoints ON DELETE CASCADE,
     sealed text NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now(),
+    created_at timestamptz NOT NULL DEFAULT date_trunc('milliseconds', now()),
     expires_at timestamptz
   )`,
   'CREATE INDEX endpoint_secrets_by_endpoint ON endpoint_secrets (endpoint_id)',
@@ -163,12 +163,12 @@ const CONFIGURATION = [
     tenant text,
     scopes text[] NOT NULL,
     description text,
-    created_at timestamptz NOT NULL DEFAULT now(),
+    created_at timestamptz NOT NULL DEFAULT date_trunc('milliseconds', now()),
     expires_at timestamptz
   )`,
   `CREATE TABLE audit_log (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    at timestamptz NOT NULL DEFAULT now(),
+    at timestamptz NOT NULL DEFAULT date_trunc('milliseconds', now()),
     actor text NOT NULL,
     tenant text,
     action text NOT NULL,
@@ -182,7 +182,7 @@ const PLUMBING = [
   `CREATE TABLE outbox (
     seq bigserial PRIMARY KEY,
     topic text NOT NULL,
-    key bytea NOT NULL,
+    key bytea,
     value bytea,
     headers jsonb NOT NULL DEFAULT '{}'
   )`,

@@ -1,0 +1,49 @@
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { Caller, RequireScope } from '#common/http/api-key.guard.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { ApiAnswer } from '../api-answer.js';
+import { idSchema } from '../endpoints/endpoint-schemas.js';
+import type { Page } from '../queries/paging.js';
+import {
+  type ApiKeyCreate,
+  apiKeyCreateSchema,
+  apiKeyListQuery,
+  apiKeyPageSchema,
+  apiKeyWithTextSchema,
+  type ShownApiKey,
+} from './api-key-schemas.js';
+import { ApiKeysService } from './api-keys.service.js';
+
+@ApiTags('api-keys')
+@RequireScope('admin')
+@Controller('v1/api-keys')
+export class ApiKeysController {
+  constructor(@Inject(ApiKeysService) private readonly apiKeys: ApiKeysService) {}
+
+  @Post()
+  @ApiAnswer(201, apiKeyWithTextSchema, { problems: ['BODY_INVALID', 'CONFLICT'] })
+  create(
+    @Caller() caller: AuthenticatedKey,
+    @Body({ schema: apiKeyCreateSchema }) input: ApiKeyCreate,
+  ): Promise<ShownApiKey & { key: string }> {
+    return this.apiKeys.create(caller, input);
+  }
+
+  @Get()
+  @ApiAnswer(200, apiKeyPageSchema, { problems: ['BODY_INVALID'] })
+  list(
+    @Caller() caller: AuthenticatedKey,
+    @Query({ schema: apiKeyListQuery }) query: z.infer<typeof apiKeyListQuery>,
+  ): Promise<Page<ShownApiKey>> {
+    return this.apiKeys.list(caller, query);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiAnswer(204, undefined, { problems: ['NOT_FOUND'] })
+  revoke(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<void> {
+    return this.apiKeys.revoke(caller, id);
+  }
+}

@@ -1,0 +1,89 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ProblemError } from '#common/http/problem.js';
+import { Database } from '#common/postgres/database.js';
+import { type AuthenticatedKey, generateApiKey, hashApiKey, parseApiKey } from '#common/security/api-key.js';
+import { audit } from '../audit.js';
+import { decodeCursor, type Page, toPage } from '../queries/paging.js';
+import { visibleTenant } from '../tenancy.js';
+import { deleteApiKey, insertApiKey, listApiKeys, type StoredApiKey } from './api-key.repository.js';
+import type { ApiKeyCreate, ShownApiKey } from './api-key-schemas.js';
+
+/** Creates, shows and revokes API keys. Every change is one transaction with its outbox record and its audit line. */
+@Injectable()
+export class ApiKeysService {
+  constructor(@Inject(Database) private readonly database: Database) {}
+
+  /** @throws ProblemError FORBIDDEN when a tenant's key asks for another tenant, or for all */
+  async create(caller: AuthenticatedKey, input: ApiKeyCreate): Promise<ShownApiKey & { key: string }> {
+    const tenant = this.tenantOfNewKey(caller, input.tenant);
+    const { text, id, hash } = generateApiKey();
+    const { scopes, description } = input;
+    const expires_at = input.expires_at === null ? null : new Date(input.expires_at);
+    const stored = await this.database.transaction(async (tx) => {
+      await audit(tx, { actor: caller, tenant, action: 'api_key.created', subject: id, detail: { scopes } });
+      return insertApiKey(tx, { id, hash, tenant, scopes: [...new Set(scopes)], description, expires_at });
+    });
+    // 40 random bits met a key that exists: as likely as it is harmless.
+    if (stored === undefined) throw new ProblemError('CONFLICT', 'the new key met an existing id; try again');
+    return { ...showApiKey(stored), key: text };
+  }
+
+  async list(
+    caller: AuthenticatedKey,
+    { tenant, cursor, limit }: { tenant?: string | undefined; cursor?: string | undefined; limit: number },
+  ): Promise<Page<ShownApiKey>> {
+    const rows = await listApiKeys(this.database, {
+      tenant: visibleTenant(caller, tenant),
+      before: decodeCursor(cursor, 1),
+      limit: limit + 1,
+    });
+    return toPage(rows, limit, showApiKey, ({ created_at, id }) => ({ at: created_at, key: [id] }));
+  }
+
+  /** @throws ProblemError NOT_FOUND, for another tenant's key as well */
+  async revoke(caller: AuthenticatedKey, id: string): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      const key = await deleteApiKey(tx, id, visibleTenant(caller, undefined));
+      if (key === undefined) throw new ProblemError('NOT_FOUND', 'there is no such API key');
+      await audit(tx, { actor: caller, tenant: key.tenant, action: 'api_key.revoked', subject: id });
+    });
+  }
+
+  /**
+   * Makes sure that the configured admin key exists; once revoked, it comes back at the next start for as long as it is
+   * configured.
+   *
+   * @throws Error when another key has the same id
+   */
+  async ensureAdminKey(text: string): Promise<void> {
+    const id = parseApiKey(text)?.id;
+    if (id === undefined) throw new Error('ADMIN_API_KEY is not an API key');
+    const hash = hashApiKey(text);
+    const key = { id, hash, tenant: null, scopes: ['admin' as const], description: 'ADMIN_API_KEY', expires_at: null };
+    await this.database.transaction(async (tx) => {
+      if (await insertApiKey(tx, key)) {
+        await audit(tx, { actor: 'system', tenant: null, action: 'api_key.created', subject: id });
+        return;
+      }
+      const [present] = await tx.query<{ hash: string }>('SELECT hash FROM api_keys WHERE id = $1', [id]);
+      if (present?.hash !== hash) throw new Error('another API key has the id of ADMIN_API_KEY');
+    });
+  }
+
+  private tenantOfNewKey(caller: AuthenticatedKey, named: string | null | undefined): string | null {
+    if (caller.tenant === null) return named ?? null;
+    if (named === null) throw new ProblemError('FORBIDDEN', 'only an admin key of all tenants creates another');
+    return visibleTenant(caller, named) ?? null;
+  }
+}
+
+function showApiKey({ id, tenant, scopes, description, created_at, expires_at }: StoredApiKey): ShownApiKey {
+  return {
+    id,
+    tenant,
+    scopes,
+    description,
+    created_at: created_at.toISOString(),
+    expires_at: expires_at?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,96 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { schemaPipe } from '#common/http/validation.js';
+import { KafkaModule } from '#common/kafka/kafka.module.js';
+import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KafkaTransport } from '#common/kafka/transport.js';
+import { Health } from '#common/observability/health.js';
+import { ObservabilityModule } from '#common/observability/observability.module.js';
+import { PostgresModule } from '#common/postgres/postgres.module.js';
+import { addressPolicy } from '#common/security/address-policy.js';
+import { ApiKeyModule } from '#common/security/api-key.module.js';
+import { Sealer } from '#common/security/sealing.js';
+import { ApiKeysController } from './api-keys/api-keys.controller.js';
+import { ApiKeysService } from './api-keys/api-keys.service.js';
+import { CONTROL_CONFIG, type ControlConfig } from './config.js';
+import { DatabaseInterceptor } from './database.interceptor.js';
+import { EndpointsController } from './endpoints/endpoints.controller.js';
+import { ADDRESS_POLICY, EndpointsService } from './endpoints/endpoints.service.js';
+import { TestEvents } from './endpoints/test-events.js';
+import { Janitor } from './janitor.js';
+import { OutboxRelay } from './outbox/outbox-relay.js';
+import { ProjectionWriter } from './projector/projection-writer.js';
+import { ProjectorConsumer } from './projector/projector.consumer.js';
+import { Projector } from './projector/projector.js';
+import { DeadLetterQueries } from './queries/dead-letter.queries.js';
+import { DeadLettersController } from './queries/dead-letters.controller.js';
+import { DeliveriesController } from './queries/deliveries.controller.js';
+import { DeliveryQueries } from './queries/delivery.queries.js';
+import { EventQueries } from './queries/event.queries.js';
+import { EventsController } from './queries/events.controller.js';
+import { Replays } from './replays.js';
+import { SchemaState } from './schema-state.js';
+
+const APP = 'control';
+/** Least time between two fetches: outcomes are written in batches, and nobody waits for them by the millisecond. */
+const FETCH_PACE_MS = 50;
+
+@Module({})
+export class AppModule {
+  static forConfig(config: ControlConfig): DynamicModule {
+    const policy = () => addressPolicy({ allowHttp: config.ALLOW_HTTP, allowedAddresses: config.ALLOWED_ADDRESSES });
+    return {
+      module: AppModule,
+      imports: [
+        ObservabilityModule.forApp({ app: APP, level: config.LOG_LEVEL }),
+        KafkaModule.forApp({ app: APP, config }),
+        PostgresModule.forApp({ app: APP, config }),
+        ApiKeyModule,
+      ],
+      controllers: [
+        EndpointsController,
+        EventsController,
+        DeliveriesController,
+        DeadLettersController,
+        ApiKeysController,
+        ProjectorConsumer,
+      ],
+      providers: [
+        { provide: CONTROL_CONFIG, useValue: config },
+        { provide: Sealer, useFactory: () => new Sealer(config.SECRET_KEYS) },
+        { provide: ADDRESS_POLICY, useFactory: policy },
+        { provide: APP_PIPE, useFactory: schemaPipe },
+        { provide: APP_INTERCEPTOR, useClass: DatabaseInterceptor },
+        SchemaState,
+        EndpointsService,
+        TestEvents,
+        ApiKeysService,
+        EventQueries,
+        DeliveryQueries,
+        DeadLetterQueries,
+        Replays,
+        OutboxRelay,
+        ProjectionWriter,
+        Projector,
+        Janitor,
+        { provide: KafkaTransport, inject: [KAFKA_SETTINGS, Projector, SchemaState, Health], useFactory: transportFor },
+      ],
+    };
+  }
+}
+
+function transportFor(
+  settings: KafkaSettings,
+  projector: Projector,
+  schema: SchemaState,
+  health: Health,
+): KafkaTransport {
+  const transport = new KafkaTransport(settings, {
+    groupId: APP,
+    ownership: projector,
+    startAfter: () => schema.ready,
+    paceMs: FETCH_PACE_MS,
+  });
+  health.addReadiness({ name: 'projector', problem: () => transport.problem() });
+  return transport;
+}

@@ -1,0 +1,28 @@
+import type { Queryable } from '#common/postgres/database.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+
+/** Who changes something: an API key, or the system itself. */
+export type Actor = AuthenticatedKey | 'system';
+
+/** One line of the audit log. */
+export interface AuditEntry {
+  readonly actor: Actor;
+  readonly tenant: string | null;
+  /** `endpoint.created`, `secret.rotated`, … */
+  readonly action: string;
+  /** Id of what was changed. */
+  readonly subject: string;
+  /** What is worth knowing later; never a secret. */
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+/** Writes the audit log in the same transaction as the change: there is no change without its line. */
+export async function audit(tx: Queryable, { actor, tenant, action, subject, detail }: AuditEntry): Promise<void> {
+  await tx.query('INSERT INTO audit_log (actor, tenant, action, subject, detail) VALUES ($1, $2, $3, $4, $5)', [
+    actor === 'system' ? actor : actor.id,
+    tenant,
+    action,
+    subject,
+    JSON.stringify(detail ?? {}),
+  ]);
+}

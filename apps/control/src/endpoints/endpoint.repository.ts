@@ -1,0 +1,143 @@
+import { newId } from '#common/domain/identifiers.js';
+import type { Queryable } from '#common/postgres/database.js';
+import { Conditions } from '../queries/conditions.js';
+import type { Position } from '../queries/paging.js';
+import type { StoredEndpoint } from './endpoint.js';
+
+/** The columns a tenant's request decides. */
+export type EndpointSettings = Omit<
+  StoredEndpoint,
+  'id' | 'tenant' | 'version' | 'created_at' | 'updated_at' | 'secrets'
+>;
+
+const SELECT = `
+  SELECT e.*, coalesce((
+    SELECT jsonb_agg(jsonb_build_object(
+        'sealed', s.sealed,
+        'created_at', extract(epoch FROM s.created_at) * 1000,
+        'expires_at', extract(epoch FROM s.expires_at) * 1000)
+      ORDER BY s.expires_at IS NULL DESC, s.created_at DESC, s.id)
+    FROM endpoint_secrets s WHERE s.endpoint_id = e.id), '[]') AS secrets
+  FROM endpoints e`;
+
+const SETTINGS = [
+  'url',
+  'description',
+  'event_types',
+  'ordering',
+  'retry_policy',
+  'payload',
+  'header_names',
+  'headers_sealed',
+  'timeout_ms',
+  'max_in_flight',
+  'signature_header',
+  'status',
+  'disabled_reason',
+  'disabled_at',
+] as const satisfies readonly (keyof EndpointSettings)[];
+
+/** @param tenant undefined for any @param options.lock holds the row until the transaction ends */
+export async function findEndpoint(
+  db: Queryable,
+  id: string,
+  tenant: string | undefined,
+  options: { lock?: boolean } = {},
+): Promise<StoredEndpoint | undefined> {
+  const conditions = new Conditions().add('e.id = ?', id).add('e.tenant = ?', tenant);
+  const sql = `${SELECT} WHERE ${conditions.sql} ${options.lock ? 'FOR UPDATE OF e' : ''}`;
+  const [endpoint] = await db.query<StoredEndpoint>(sql, conditions.params);
+  return endpoint;
+}
+
+/** Newest first, up to `limit`. */
+export async function listEndpoints(
+  db: Queryable,
+  { tenant, before, limit }: { tenant: string | undefined; before: Position | undefined; limit: number },
+): Promise<StoredEndpoint[]> {
+  const conditions = new Conditions()
+    .add('e.tenant = ?', tenant)
+    .add('(e.created_at, e.id) < (?, ?)', before?.at, before?.key[0]);
+  const rows = `${SELECT} WHERE ${conditions.sql} ORDER BY e.created_at DESC, e.id DESC`;
+  return db.query<StoredEndpoint>(`${rows} LIMIT ${conditions.param(limit)}`, conditions.params);
+}
+
+/** All endpoints after this id, in order of ids, up to `limit`: for reading all of them in pages. */
+export async function endpointsAfter(db: Queryable, id: string, limit: number): Promise<StoredEndpoint[]> {
+  return db.query<StoredEndpoint>(`${SELECT} WHERE e.id > $1 ORDER BY e.id LIMIT $2`, [id, limit]);
+}
+
+export async function insertEndpoint(
+  tx: Queryable,
+  endpoint: EndpointSettings & Pick<StoredEndpoint, 'id' | 'tenant'>,
+): Promise<void> {
+  const columns = ['id', 'tenant', ...SETTINGS];
+  const values = [endpoint.id, endpoint.tenant, ...settingValues(endpoint)];
+  const places = values.map((_, index) => `$${index + 1}`);
+  await tx.query(`INSERT INTO endpoints (${columns.join(', ')}) VALUES (${places.join(', ')})`, values);
+}
+
+/** Writes the settings and counts the version up. Its row must be locked. */
+export async function updateEndpoint(tx: Queryable, id: string, settings: EndpointSettings): Promise<void> {
+  const assignments = SETTINGS.map((column, index) => `${column} = $${index + 2}`);
+  await tx.query(`UPDATE endpoints SET ${assignments.join(', ')}, ${NEXT_VERSION} WHERE id = $1`, [
+    id,
+    ...settingValues(settings),
+  ]);
+}
+
+const NEXT_VERSION = `version = version + 1, updated_at = date_trunc('milliseconds', clock_timestamp())`;
+
+export async function deleteEndpoint(tx: Queryable, id: string): Promise<void> {
+  await tx.query('DELETE FROM endpoints WHERE id = $1', [id]);
+}
+
+/**
+ * The endpoints asked, by a 410, to be left alone. Those that were changed since then stay as they are: an operator may
+ * have enabled one again.
+ *
+ * @returns ids of those that were disabled now, locked
+ */
+export async function disableGone(
+  tx: Queryable,
+  gone: readonly { readonly endpointId: string; readonly at: Date }[],
+): Promise<string[]> {
+  const rows = await tx.query<{ id: string }>(
+    `UPDATE endpoints e SET status = 'disabled', disabled_reason = 'gone', disabled_at = g.at, ${NEXT_VERSION}
+     FROM (SELECT id, max(at) AS at FROM unnest($1::text[], $2::timestamptz[]) AS g(id, at) GROUP BY id) g
+     WHERE e.id = g.id AND e.status = 'active' AND e.updated_at < g.at
+     RETURNING e.id`,
+    [gone.map(({ endpointId }) => endpointId), gone.map(({ at }) => at)],
+  );
+  return rows.map(({ id }) => id);
+}
+
+export async function insertSecret(tx: Queryable, endpointId: string, sealed: string): Promise<void> {
+  await tx.query('INSERT INTO endpoint_secrets (id, endpoint_id, sealed) VALUES ($1, $2, $3)', [
+    newId('sec'),
+    endpointId,
+    sealed,
+  ]);
+}
+
+/** Ends the present secrets at `expiresAt`, or earlier if they end earlier; forgets the ended and all but the newest few. */
+export async function retireSecrets(
+  tx: Queryable,
+  endpointId: string,
+  { now, expiresAt, keep }: { now: Date; expiresAt: Date; keep: number },
+): Promise<void> {
+  await tx.query('UPDATE endpoint_secrets SET expires_at = least(expires_at, $2::timestamptz) WHERE endpoint_id = $1', [
+    endpointId,
+    expiresAt,
+  ]);
+  await tx.query(
+    `DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND (expires_at <= $2 OR id NOT IN (
+       SELECT id FROM endpoint_secrets WHERE endpoint_id = $1 ORDER BY created_at DESC, id LIMIT $3))`,
+    [endpointId, now, keep],
+  );
+  await tx.query(`UPDATE endpoints SET ${NEXT_VERSION} WHERE id = $1`, [endpointId]);
+}
+
+function settingValues(settings: EndpointSettings): unknown[] {
+  return SETTINGS.map((column) => (column === 'retry_policy' ? JSON.stringify(settings[column]) : settings[column]));
+}

@@ -1,0 +1,89 @@
+import type { Ordering } from '#common/domain/lane.js';
+import type { RetryPolicy } from '#common/domain/retry-policy.js';
+import type { EndpointRecord } from '#common/records/endpoint-record.js';
+import type { ShownEndpoint } from './endpoint-schemas.js';
+import { showRetryPolicy } from './retry-policy-form.js';
+
+/** An endpoint as it is stored. Secrets and static headers are sealed. */
+export interface StoredEndpoint {
+  readonly id: string;
+  readonly tenant: string;
+  readonly version: number;
+  readonly url: string;
+  readonly description: string | null;
+  readonly event_types: string[];
+  readonly ordering: Ordering;
+  readonly retry_policy: RetryPolicy;
+  readonly payload: 'full' | 'thin';
+  readonly header_names: string[];
+  readonly headers_sealed: string | null;
+  readonly timeout_ms: number;
+  readonly max_in_flight: number;
+  readonly signature_header: string | null;
+  readonly status: 'active' | 'disabled';
+  readonly disabled_reason: 'gone' | 'operator' | null;
+  readonly disabled_at: Date | null;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+  /** Newest first. */
+  readonly secrets: readonly StoredSecret[];
+}
+
+/** Times in ms since the epoch. */
+export interface StoredSecret {
+  readonly sealed: string;
+  readonly created_at: number;
+  /** Null for the current one. */
+  readonly expires_at: number | null;
+}
+
+const DAY_MS = 86_400_000;
+
+/** What the services need to know of an endpoint; secrets that have expired are not among it. */
+export function toEndpointRecord(endpoint: StoredEndpoint, nowMs: number): EndpointRecord {
+  const { id, version, tenant, url, event_types, ordering, retry_policy, payload } = endpoint;
+  const { timeout_ms, max_in_flight, signature_header, headers_sealed, status } = endpoint;
+  const secrets = validSecrets(endpoint, nowMs).map(({ sealed, expires_at }) => ({ sealed, expires_at }));
+  return {
+    v: 1,
+    id,
+    version,
+    tenant,
+    url,
+    event_types,
+    ordering,
+    retry_policy: {
+      ...retry_policy,
+      delaysMs: [...retry_policy.delaysMs],
+      permanentStatuses: [...retry_policy.permanentStatuses],
+    },
+    payload,
+    timeout_ms,
+    max_in_flight,
+    signature_header,
+    secrets,
+    headers_sealed,
+    enabled: status === 'active',
+  };
+}
+
+/** What a tenant sees. */
+export function showEndpoint(endpoint: StoredEndpoint, nowMs: number): ShownEndpoint {
+  const { version: _version, headers_sealed: _sealed, retry_policy, secrets: _secrets, ...rest } = endpoint;
+  return {
+    ...rest,
+    retry_policy: showRetryPolicy(retry_policy),
+    disabled_at: rest.disabled_at?.toISOString() ?? null,
+    created_at: rest.created_at.toISOString(),
+    updated_at: rest.updated_at.toISOString(),
+    secrets: validSecrets(endpoint, nowMs).map(({ created_at, expires_at }) => ({
+      created_at: new Date(created_at).toISOString(),
+      age_days: Math.floor((nowMs - created_at) / DAY_MS),
+      expires_at: expires_at === null ? null : new Date(expires_at).toISOString(),
+    })),
+  };
+}
+
+function validSecrets({ secrets }: StoredEndpoint, nowMs: number): StoredSecret[] {
+  return secrets.filter(({ expires_at }) => expires_at === null || expires_at > nowMs);
+}

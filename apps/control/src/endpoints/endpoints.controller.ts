@@ -1,0 +1,101 @@
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { Caller, RequireScope } from '#common/http/api-key.guard.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { ApiAnswer } from '../api-answer.js';
+import type { Page } from '../queries/paging.js';
+import {
+  type EndpointCreate,
+  type EndpointPatch,
+  endpointCreateSchema,
+  endpointListQuery,
+  endpointPageSchema,
+  endpointPatchSchema,
+  endpointSchema,
+  endpointWithSecretSchema,
+  idSchema,
+  rotateSchema,
+  type ShownEndpoint,
+  testResultSchema,
+} from './endpoint-schemas.js';
+import { EndpointsService } from './endpoints.service.js';
+import { TestEvents } from './test-events.js';
+
+@ApiTags('endpoints')
+@Controller('v1/endpoints')
+export class EndpointsController {
+  constructor(
+    @Inject(EndpointsService) private readonly endpoints: EndpointsService,
+    @Inject(TestEvents) private readonly testEvents: TestEvents,
+  ) {}
+
+  @Post()
+  @RequireScope('write')
+  @ApiAnswer(201, endpointWithSecretSchema, { problems: ['BODY_INVALID', 'URL_NOT_ALLOWED'] })
+  create(
+    @Caller() caller: AuthenticatedKey,
+    @Body({ schema: endpointCreateSchema }) input: EndpointCreate,
+  ): Promise<ShownEndpoint & { secret: string }> {
+    return this.endpoints.create(caller, input);
+  }
+
+  @Get()
+  @RequireScope('read')
+  @ApiAnswer(200, endpointPageSchema, { problems: ['BODY_INVALID'] })
+  list(
+    @Caller() caller: AuthenticatedKey,
+    @Query({ schema: endpointListQuery }) query: z.infer<typeof endpointListQuery>,
+  ): Promise<Page<ShownEndpoint>> {
+    return this.endpoints.list(caller, query);
+  }
+
+  @Get(':id')
+  @RequireScope('read')
+  @ApiAnswer(200, endpointSchema, { problems: ['NOT_FOUND'] })
+  get(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<ShownEndpoint> {
+    return this.endpoints.get(caller, id);
+  }
+
+  @Patch(':id')
+  @RequireScope('write')
+  @ApiAnswer(200, endpointSchema, { problems: ['BODY_INVALID', 'NOT_FOUND', 'URL_NOT_ALLOWED'] })
+  change(
+    @Caller() caller: AuthenticatedKey,
+    @Param('id', { schema: idSchema }) id: string,
+    @Body({ schema: endpointPatchSchema }) patch: EndpointPatch,
+  ): Promise<ShownEndpoint> {
+    return this.endpoints.change(caller, id, patch);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @RequireScope('write')
+  @ApiAnswer(204, undefined, { problems: ['NOT_FOUND'] })
+  remove(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<void> {
+    return this.endpoints.remove(caller, id);
+  }
+
+  @Post(':id/test')
+  @HttpCode(202)
+  @RequireScope('write')
+  @ApiAnswer(202, testResultSchema, { problems: ['NOT_FOUND', 'CONFLICT'] })
+  test(
+    @Caller() caller: AuthenticatedKey,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<z.infer<typeof testResultSchema>> {
+    return this.testEvents.send(caller, id);
+  }
+
+  @Post(':id/secret/rotate')
+  @HttpCode(200)
+  @RequireScope('write')
+  @ApiAnswer(200, endpointWithSecretSchema, { problems: ['BODY_INVALID', 'NOT_FOUND'] })
+  rotate(
+    @Caller() caller: AuthenticatedKey,
+    @Param('id', { schema: idSchema }) id: string,
+    @Body({ schema: rotateSchema }) { overlap_s }: z.infer<typeof rotateSchema>,
+  ): Promise<ShownEndpoint & { secret: string }> {
+    return this.endpoints.rotateSecret(caller, id, overlap_s);
+  }
+}

@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { newId } from '#common/domain/identifiers.js';
+import { formatSecret } from '#common/domain/signature.js';
+import { ProblemError } from '#common/http/problem.js';
+import { Database, type Queryable } from '#common/postgres/database.js';
+import { type AddressPolicy, checkUrl } from '#common/security/address-policy.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { Sealer, sealingContext } from '#common/security/sealing.js';
+import { audit } from '../audit.js';
+import { decodeCursor, type Page, toPage } from '../queries/paging.js';
+import { owningTenant, visibleTenant } from '../tenancy.js';
+import { type StoredEndpoint, showEndpoint } from './endpoint.js';
+import {
+  deleteEndpoint,
+  type EndpointSettings,
+  findEndpoint,
+  insertEndpoint,
+  insertSecret,
+  listEndpoints,
+  retireSecrets,
+  updateEndpoint,
+} from './endpoint.repository.js';
+import { announceEndpoint } from './endpoint-announcement.js';
+import { collides, type EndpointCreate, type EndpointPatch, type ShownEndpoint } from './endpoint-schemas.js';
+import { toRetryPolicy } from './retry-policy-form.js';
+
+/** DI token of the {@link AddressPolicy}. */
+export const ADDRESS_POLICY = Symbol('AddressPolicy');
+
+const SECRET_BYTES = 32;
+/** Each valid secret adds a signature to every message. */
+const MAX_SECRETS = 5;
+
+/** Creates, shows and changes endpoints. Every change is one transaction with its outbox record and its audit line. */
+@Injectable()
+export class EndpointsService {
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(Sealer) private readonly sealer: Sealer,
+    @Inject(ADDRESS_POLICY) private readonly addressPolicy: AddressPolicy,
+  ) {}
+
+  /** @throws ProblemError URL_NOT_ALLOWED */
+  async create(caller: AuthenticatedKey, input: EndpointCreate): Promise<ShownEndpoint & { secret: string }> {
+    this.requireAllowedUrl(input.url);
+    const { tenant: named, headers, retry_policy, ...rest } = input;
+    const tenant = owningTenant(caller, named);
+    const id = newId('ep');
+    const key = randomBytes(SECRET_BYTES);
+    const endpoint = await this.database.transaction(async (tx) => {
+      await insertEndpoint(tx, {
+        ...rest,
+        ...this.sealHeaders(headers, tenant, id),
+        id,
+        tenant,
+        retry_policy: toRetryPolicy(retry_policy),
+        status: 'active',
+        disabled_reason: null,
+        disabled_at: null,
+      });
+      await insertSecret(tx, id, this.sealer.seal(key, sealingContext(tenant, id, 'secret')));
+      await audit(tx, { actor: caller, tenant, action: 'endpoint.created', subject: id, detail: { url: rest.url } });
+      return announceEndpoint(tx, id);
+    });
+    return { ...shown(endpoint), secret: formatSecret(key) };
+  }
+
+  async list(
+    caller: AuthenticatedKey,
+    { tenant, cursor, limit }: { tenant?: string | undefined; cursor?: string | undefined; limit: number },
+  ): Promise<Page<ShownEndpoint>> {
+    const rows = await listEndpoints(this.database, {
+      tenant: visibleTenant(caller, tenant),
+      before: decodeCursor(cursor, 1),
+      limit: limit + 1,
+    });
+    return toPage(rows, limit, shown, ({ created_at, id }) => ({ at: created_at, key: [id] }));
+  }
+
+  /** @throws ProblemError NOT_FOUND, for another tenant's endpoint as well */
+  async get(caller: AuthenticatedKey, id: string): Promise<ShownEndpoint> {
+    return shown(await findEndpoint(this.database, id, visibleTenant(caller, undefined)));
+  }
+
+  /** @throws ProblemError NOT_FOUND, URL_NOT_ALLOWED, BODY_INVALID */
+  async change(caller: AuthenticatedKey, id: string, patch: EndpointPatch): Promise<ShownEndpoint> {
+    if (patch.url !== undefined) this.requireAllowedUrl(patch.url);
+    const endpoint = await this.database.transaction(async (tx) => {
+      const before = await this.lock(tx, caller, id);
+      await updateEndpoint(tx, id, this.patched(before, patch));
+      const detail = { fields: Object.keys(patch) };
+      await audit(tx, { actor: caller, tenant: before.tenant, action: 'endpoint.changed', subject: id, detail });
+      return announceEndpoint(tx, id);
+    });
+    return shown(endpoint);
+  }
+
+  /** What is still under way for the endpoint is then dead: `invalid_endpoint`. @throws ProblemError NOT_FOUND */
+  async remove(caller: AuthenticatedKey, id: string): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      const { tenant, url } = await this.lock(tx, caller, id);
+      await deleteEndpoint(tx, id);
+      await audit(tx, { actor: caller, tenant, action: 'endpoint.deleted', subject: id, detail: { url } });
+      await announceEndpoint(tx, id);
+    });
+  }
+
+  /** Gives the endpoint a new secret; the present ones stay valid for the overlap. @throws ProblemError NOT_FOUND */
+  async rotateSecret(
+    caller: AuthenticatedKey,
+    id: string,
+    overlapS: number,
+  ): Promise<ShownEndpoint & { secret: string }> {
+    const key = randomBytes(SECRET_BYTES);
+    const endpoint = await this.database.transaction(async (tx) => {
+      const { tenant } = await this.lock(tx, caller, id);
+      const now = new Date();
+      const expiresAt = new Date(now.getTime() + overlapS * 1_000);
+      await retireSecrets(tx, id, { now, expiresAt, keep: MAX_SECRETS - 1 });
+      await insertSecret(tx, id, this.sealer.seal(key, sealingContext(tenant, id, 'secret')));
+      const detail = { overlap_s: overlapS };
+      await audit(tx, { actor: caller, tenant, action: 'secret.rotated', subject: id, detail });
+      return announceEndpoint(tx, id);
+    });
+    return { ...shown(endpoint), secret: formatSecret(key) };
+  }
+
+  private async lock(tx: Queryable, caller: AuthenticatedKey, id: string): Promise<StoredEndpoint> {
+    return found(await findEndpoint(tx, id, visibleTenant(caller, undefined), { lock: true }));
+  }
+
+  private patched(before: StoredEndpoint, patch: EndpointPatch): EndpointSettings {
+    const { headers, retry_policy, enabled, ...rest } = withoutUndefined(patch);
+    const sealed = headers === undefined ? {} : this.sealHeaders(headers, before.tenant, before.id);
+    const after: EndpointSettings = {
+      ...before,
+      ...rest,
+      ...sealed,
+      ...(retry_policy === undefined ? {} : { retry_policy: toRetryPolicy(retry_policy) }),
+      ...(enabled === undefined ? {} : enabledState(enabled)),
+    };
+    const staticHeaders = Object.fromEntries(after.header_names.map((name) => [name, '']));
+    if (collides(staticHeaders, after.signature_header)) {
+      const errors = [{ field: 'signature_header', message: 'must not be one of the static headers' }];
+      throw new ProblemError('BODY_INVALID', 'not valid: signature_header', { errors });
+    }
+    return after;
+  }
+
+  private sealHeaders(
+    headers: Readonly<Record<string, string>>,
+    tenant: string,
+    id: string,
+  ): Pick<StoredEndpoint, 'header_names' | 'headers_sealed'> {
+    const header_names = Object.keys(headers);
+    if (header_names.length === 0) return { header_names, headers_sealed: null };
+    const plain = Buffer.from(JSON.stringify(headers));
+    return { header_names, headers_sealed: this.sealer.seal(plain, sealingContext(tenant, id, 'headers')) };
+  }
+
+  private requireAllowedUrl(url: string): void {
+    const problem = checkUrl(url, this.addressPolicy);
+    if (problem === undefined) return;
+    const errors = [{ field: 'url', message: problem.message }];
+    throw new ProblemError('URL_NOT_ALLOWED', `the URL ${problem.message}`, { errors });
+  }
+}
+
+function enabledState(enabled: boolean): Pick<EndpointSettings, 'status' | 'disabled_reason' | 'disabled_at'> {
+  if (enabled) return { status: 'active', disabled_reason: null, disabled_at: null };
+  return { status: 'disabled', disabled_reason: 'operator', disabled_at: new Date() };
+}
+
+function shown(endpoint: StoredEndpoint | undefined): ShownEndpoint {
+  return showEndpoint(found(endpoint), Date.now());
+}
+
+function found<T>(endpoint: T | undefined): T {
+  if (endpoint === undefined) throw new ProblemError('NOT_FOUND', 'there is no such endpoint');
+  return endpoint;
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+function withoutUndefined<T extends object>(patch: T): Defined<T> {
+  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Defined<T>;
+}

@@ -1,0 +1,50 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { deliveryIdOf, newId } from '#common/domain/identifiers.js';
+import { ProblemError } from '#common/http/problem.js';
+import { Database } from '#common/postgres/database.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { audit } from '../audit.js';
+import { type ArchivedEvent, deliveryRecord } from '../delivery-record.js';
+import { owe } from '../outbox/outbox.js';
+import { visibleTenant } from '../tenancy.js';
+import { findEndpoint } from './endpoint.repository.js';
+
+const TEST_TYPE = 'posthorn.test';
+
+/** Sends one endpoint a signed event of its own, whatever it subscribes to: to try a new URL or secret. */
+@Injectable()
+export class TestEvents {
+  constructor(@Inject(Database) private readonly database: Database) {}
+
+  /** @throws ProblemError NOT_FOUND; CONFLICT when the endpoint is disabled */
+  async send(caller: AuthenticatedKey, endpointId: string): Promise<{ event_id: string; delivery_id: string }> {
+    return this.database.transaction(async (tx) => {
+      const endpoint = await findEndpoint(tx, endpointId, visibleTenant(caller, undefined));
+      if (endpoint === undefined) throw new ProblemError('NOT_FOUND', 'there is no such endpoint');
+      if (endpoint.status === 'disabled') throw new ProblemError('CONFLICT', 'the endpoint is disabled');
+      const event = testEvent(endpoint.tenant, endpointId, new Date());
+      await tx.query(
+        `INSERT INTO events (tenant, id, type, occurred_at, accepted_at, endpoint_ids, data)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+        [event.tenant, event.id, event.type, event.occurred_at, event.accepted_at, [endpointId], event.data],
+      );
+      await owe(tx, [deliveryRecord(event, endpoint, 0)]);
+      const detail = { event_id: event.id };
+      await audit(tx, { actor: caller, tenant: event.tenant, action: 'endpoint.tested', subject: endpointId, detail });
+      return { event_id: event.id, delivery_id: deliveryIdOf(event.tenant, event.id, endpointId) };
+    });
+  }
+}
+
+function testEvent(tenant: string, endpointId: string, now: Date): ArchivedEvent {
+  return {
+    tenant,
+    id: newId('evt'),
+    type: TEST_TYPE,
+    resource_id: null,
+    occurred_at: now,
+    accepted_at: now,
+    source_offset: null,
+    data: JSON.stringify({ endpoint_id: endpointId, message: 'A test event: nothing happened.' }),
+  };
+}

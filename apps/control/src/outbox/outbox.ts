@@ -1,0 +1,41 @@
+import type { OutRecord } from '#common/kafka/record.js';
+import type { Queryable } from '#common/postgres/database.js';
+
+/** Channel of NOTIFY; one schema's relay must not wake another's. */
+export const OUTBOX_CHANNEL_SQL = `'posthorn_outbox_' || current_schema()`;
+
+/**
+ * Owes records to Kafka: they are written after, and only if, this transaction commits, in the order they were owed.
+ * Two transactions may commit in another order than their rows are numbered, so whoever owes records of one key locks
+ * that key's row first.
+ */
+export async function owe(tx: Queryable, records: readonly OutRecord[]): Promise<void> {
+  if (records.length === 0) return;
+  await tx.query(
+    `WITH owed AS (
+       INSERT INTO outbox (topic, key, value, headers)
+       SELECT r.topic, r.key, r.value, r.headers
+       FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::jsonb[])
+         WITH ORDINALITY AS r(topic, key, value, headers, position)
+       ORDER BY position
+       RETURNING 1)
+     SELECT pg_notify(${OUTBOX_CHANNEL_SQL}, '') FROM owed LIMIT 1`,
+    [
+      records.map(({ topic }) => topic),
+      records.map(({ key }) => (key === null ? null : Buffer.from(key))),
+      records.map(({ value }) => (value === null ? null : Buffer.from(value))),
+      records.map(({ headers }) => JSON.stringify(encodeHeaders(headers ?? {}))),
+    ],
+  );
+}
+
+/** Header values are bytes; JSON carries them in base64. */
+export function encodeHeaders(headers: Readonly<Record<string, Buffer | string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
+  );
+}
+
+export function decodeHeaders(headers: Readonly<Record<string, string>>): Record<string, Buffer> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value, 'base64')]));
+}

@@ -1,0 +1,18 @@
+import { Controller, Inject } from '@nestjs/common';
+import { EventPattern, Payload } from '@nestjs/microservices';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { LogBatch } from '#common/kafka/port.js';
+import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
+import { Projector } from './projector.js';
+
+/** Reads what became of deliveries. */
+@ApiExcludeController()
+@Controller()
+export class ProjectorConsumer {
+  constructor(@Inject(Projector) private readonly projector: Projector) {}
+
+  @EventPattern([ATTEMPTS_TOPIC, DLQ_TOPIC])
+  handle(@Payload() batch: LogBatch): void {
+    this.projector.take(batch);
+  }
+}

@@ -1,0 +1,69 @@
+import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { Caller, RequireScope } from '#common/http/api-key.guard.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { ApiAnswer } from '../api-answer.js';
+import { idSchema } from '../endpoints/endpoint-schemas.js';
+import { Replays } from '../replays.js';
+import { DeadLetterQueries } from './dead-letter.queries.js';
+import {
+  type DeadLetterFilter,
+  type DeadLetterStats,
+  type DetailedDeadLetter,
+  deadLetterListQuery,
+  deadLetterPageSchema,
+  deadLetterStatsQuery,
+  deadLetterStatsSchema,
+  detailedDeadLetterSchema,
+  type ShownDeadLetter,
+} from './dead-letter-schemas.js';
+import { retriedSchema } from './delivery-schemas.js';
+import type { Page } from './paging.js';
+
+@ApiTags('dead letters')
+@Controller('v1/dead-letters')
+export class DeadLettersController {
+  constructor(
+    @Inject(DeadLetterQueries) private readonly deadLetters: DeadLetterQueries,
+    @Inject(Replays) private readonly replays: Replays,
+  ) {}
+
+  @Get()
+  @RequireScope('read')
+  @ApiAnswer(200, deadLetterPageSchema, { problems: ['BODY_INVALID'] })
+  list(
+    @Caller() caller: AuthenticatedKey,
+    @Query({ schema: deadLetterListQuery }) filter: DeadLetterFilter,
+  ): Promise<Page<ShownDeadLetter>> {
+    return this.deadLetters.list(caller, filter);
+  }
+
+  @Get('stats')
+  @RequireScope('read')
+  @ApiAnswer(200, deadLetterStatsSchema, { problems: ['BODY_INVALID'] })
+  stats(
+    @Caller() caller: AuthenticatedKey,
+    @Query({ schema: deadLetterStatsQuery }) filter: z.infer<typeof deadLetterStatsQuery>,
+  ): Promise<DeadLetterStats> {
+    return this.deadLetters.stats(caller, filter);
+  }
+
+  @Get(':id')
+  @RequireScope('read')
+  @ApiAnswer(200, detailedDeadLetterSchema, { problems: ['NOT_FOUND'] })
+  get(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<DetailedDeadLetter> {
+    return this.deadLetters.get(caller, id);
+  }
+
+  @Post(':id/replay')
+  @HttpCode(202)
+  @RequireScope('write')
+  @ApiAnswer(202, retriedSchema, { problems: ['NOT_FOUND', 'CONFLICT'] })
+  replay(
+    @Caller() caller: AuthenticatedKey,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<z.infer<typeof retriedSchema>> {
+    return this.replays.replayDeadLetter(caller, id);
+  }
+}

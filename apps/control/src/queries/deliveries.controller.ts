@@ -1,0 +1,56 @@
+import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { Caller, RequireScope } from '#common/http/api-key.guard.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { ApiAnswer } from '../api-answer.js';
+import { idSchema } from '../endpoints/endpoint-schemas.js';
+import { Replays } from '../replays.js';
+import { DeliveryQueries } from './delivery.queries.js';
+import {
+  type DeliveryFilter,
+  type DetailedDelivery,
+  deliveryListQuery,
+  deliveryPageSchema,
+  detailedDeliverySchema,
+  retriedSchema,
+  type ShownDelivery,
+} from './delivery-schemas.js';
+import type { Page } from './paging.js';
+
+@ApiTags('deliveries')
+@Controller('v1/deliveries')
+export class DeliveriesController {
+  constructor(
+    @Inject(DeliveryQueries) private readonly deliveries: DeliveryQueries,
+    @Inject(Replays) private readonly replays: Replays,
+  ) {}
+
+  @Get()
+  @RequireScope('read')
+  @ApiAnswer(200, deliveryPageSchema, { problems: ['BODY_INVALID'] })
+  list(
+    @Caller() caller: AuthenticatedKey,
+    @Query({ schema: deliveryListQuery }) filter: DeliveryFilter,
+  ): Promise<Page<ShownDelivery>> {
+    return this.deliveries.list(caller, filter);
+  }
+
+  @Get(':id')
+  @RequireScope('read')
+  @ApiAnswer(200, detailedDeliverySchema, { problems: ['NOT_FOUND'] })
+  get(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<DetailedDelivery> {
+    return this.deliveries.get(caller, id);
+  }
+
+  @Post(':id/retry')
+  @HttpCode(202)
+  @RequireScope('write')
+  @ApiAnswer(202, retriedSchema, { problems: ['NOT_FOUND', 'CONFLICT'] })
+  retry(
+    @Caller() caller: AuthenticatedKey,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<z.infer<typeof retriedSchema>> {
+    return this.replays.retryDelivery(caller, id);
+  }
+}

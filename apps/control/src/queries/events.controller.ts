@@ -1,0 +1,44 @@
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { Caller, RequireScope } from '#common/http/api-key.guard.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { ApiAnswer } from '../api-answer.js';
+import { idSchema } from '../endpoints/endpoint-schemas.js';
+import { EventQueries } from './event.queries.js';
+import {
+  type EventFilter,
+  eventListQuery,
+  eventPageSchema,
+  eventSchema,
+  type ListedEvent,
+  type ShownEvent,
+  tenantQuery,
+} from './event-schemas.js';
+import type { Page } from './paging.js';
+
+@ApiTags('events')
+@RequireScope('read')
+@Controller('v1/events')
+export class EventsController {
+  constructor(@Inject(EventQueries) private readonly events: EventQueries) {}
+
+  @Get()
+  @ApiAnswer(200, eventPageSchema, { problems: ['BODY_INVALID'] })
+  list(
+    @Caller() caller: AuthenticatedKey,
+    @Query({ schema: eventListQuery }) filter: EventFilter,
+  ): Promise<Page<ListedEvent>> {
+    return this.events.list(caller, filter);
+  }
+
+  @Get(':id')
+  @ApiAnswer(200, eventSchema, { problems: ['NOT_FOUND', 'CONFLICT'] })
+  get(
+    @Caller() caller: AuthenticatedKey,
+    @Param('id', { schema: idSchema }) id: string,
+    @Query({ schema: tenantQuery }) { tenant }: z.infer<typeof tenantQuery>,
+  ): Promise<ShownEvent> {
+    return this.events.get(caller, id, tenant);
+  }
+}

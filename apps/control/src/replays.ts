@@ -1,0 +1,112 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ProblemError } from '#common/http/problem.js';
+import { Database, type Queryable } from '#common/postgres/database.js';
+import { DELIVERIES_TOPIC } from '#common/records/topics.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { audit } from './audit.js';
+import { type ArchivedEvent, deliveryRecord } from './delivery-record.js';
+import { findEndpoint } from './endpoints/endpoint.repository.js';
+import { requestedReplays } from './metrics.js';
+import { decodeHeaders, owe } from './outbox/outbox.js';
+import { findDeadLetter, type WholeDeadLetter } from './queries/dead-letter.queries.js';
+import { type FoundDelivery, findDelivery } from './queries/delivery.queries.js';
+import { visibleTenant } from './tenancy.js';
+
+/** A life of a delivery that was asked for. */
+export interface RequestedLife {
+  readonly delivery_id: string;
+  readonly replay: number;
+}
+
+/**
+ * Gives deliveries another life. The record, the mark that says so and the audit line are one transaction: nothing is
+ * replayed twice by two requests, and nothing that was promised is lost while Kafka is away.
+ */
+@Injectable()
+export class Replays {
+  constructor(@Inject(Database) private readonly database: Database) {}
+
+  /** @throws ProblemError NOT_FOUND; CONFLICT when it was replayed already, or is no delivery */
+  async replayDeadLetter(caller: AuthenticatedKey, id: string): Promise<RequestedLife> {
+    const life = await this.database.transaction(async (tx) => {
+      const letter = await findDeadLetter(tx, id, visibleTenant(caller, undefined), { lock: true });
+      const begun = await replay(tx, letter);
+      await audit(tx, { actor: caller, tenant: letter.tenant, action: 'dead_letter.replayed', subject: id });
+      return begun;
+    });
+    requestedReplays.inc({ kind: 'dead_letter' });
+    return life;
+  }
+
+  /**
+   * Sends a delivery that is over again: a dead one by its dead letter, a delivered one from the archived event.
+   *
+   * @throws ProblemError NOT_FOUND; CONFLICT while the delivery is under way, or when its event or endpoint is gone
+   */
+  async retryDelivery(caller: AuthenticatedKey, id: string): Promise<RequestedLife> {
+    const life = await this.database.transaction(async (tx) => {
+      // Two requests at once, for a delivery that may have no row to lock.
+      await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('posthorn.retry.' || $1, 0))`, [id]);
+      const delivery = await findDelivery(tx, id, visibleTenant(caller, undefined));
+      if (delivery.status !== 'dead' && delivery.status !== 'delivered') {
+        throw new ProblemError('CONFLICT', `the delivery is ${delivery.status}: it is under way already`);
+      }
+      const letter = delivery.status === 'dead' ? await lastDeadLetter(tx, delivery) : undefined;
+      const begun = letter ? await replay(tx, letter) : await sendAgain(tx, delivery);
+      await audit(tx, { actor: caller, tenant: delivery.tenant, action: 'delivery.retried', subject: id });
+      return begun;
+    });
+    requestedReplays.inc({ kind: 'delivery' });
+    return life;
+  }
+}
+
+/** The record goes back as it is, dead-letter headers included: they are what makes it a replay. */
+async function replay(tx: Queryable, letter: WholeDeadLetter): Promise<RequestedLife> {
+  const { id, delivery_id, accepted_at, key, value, headers, reason } = letter;
+  if (delivery_id === null || accepted_at === null || key === null) {
+    throw new ProblemError(
+      'CONFLICT',
+      `a dead letter with the reason ${reason} is no delivery: publish the event anew`,
+    );
+  }
+  if (letter.replayed_at !== null) throw new ProblemError('CONFLICT', 'the dead letter was replayed already');
+  const life = { delivery_id, replay: (letter.replay ?? 0) + 1 };
+  await tx.query('UPDATE dead_letters SET replayed_at = now() WHERE id = $1', [id]);
+  await beginLife(tx, life, accepted_at);
+  await owe(tx, [{ topic: DELIVERIES_TOPIC, key, value, headers: decodeHeaders(headers) }]);
+  return life;
+}
+
+async function sendAgain(tx: Queryable, delivery: FoundDelivery): Promise<RequestedLife> {
+  const [event] = await tx.query<ArchivedEvent>(
+    'SELECT * FROM events WHERE tenant = $1 AND id = $2 AND accepted_at = $3',
+    [delivery.tenant, delivery.event_id, delivery.accepted_at],
+  );
+  if (event === undefined) throw new ProblemError('CONFLICT', 'the event is no longer archived');
+  const endpoint = await findEndpoint(tx, delivery.endpoint_id, delivery.tenant);
+  if (endpoint === undefined) throw new ProblemError('CONFLICT', 'the endpoint no longer exists');
+  const life = { delivery_id: delivery.id, replay: delivery.replay + 1 };
+  await beginLife(tx, life, delivery.accepted_at);
+  await owe(tx, [deliveryRecord(event, endpoint, life.replay)]);
+  return life;
+}
+
+/** The delivery is pending from now on: asking again is a conflict, and earlier lives change it no more. */
+async function beginLife(tx: Queryable, { delivery_id, replay }: RequestedLife, acceptedAt: Date): Promise<void> {
+  await tx.query(
+    `UPDATE deliveries SET status = 'pending', replay = $3, attempts = 0, last_status_code = NULL, last_error = NULL,
+       dead_reason = NULL, next_attempt_at = NULL, updated_at = now()
+     WHERE id = $1 AND accepted_at = $2 AND replay < $3`,
+    [delivery_id, acceptedAt, replay],
+  );
+}
+
+async function lastDeadLetter(tx: Queryable, { id, replay }: FoundDelivery): Promise<WholeDeadLetter | undefined> {
+  const [letter] = await tx.query<WholeDeadLetter>(
+    `SELECT * FROM dead_letters WHERE delivery_id = $1 AND replay = $2 AND replayed_at IS NULL
+     ORDER BY dead_at DESC LIMIT 1 FOR UPDATE`,
+    [id, replay],
+  );
+  return letter;
+}

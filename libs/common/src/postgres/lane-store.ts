@@ -1,0 +1,275 @@
+import type { LaneRow } from '../domain/lane-machine.js';
+import type { Database } from './database.js';
+
+/** A partition of `deliveries`, and the epoch its owner has raised. Everything an owner does holds it, or does nothing. */
+export interface LogEpoch {
+  readonly log: string;
+  readonly epoch: number;
+}
+
+/** A delivery that waits in the database, as it was read. */
+export interface ParkedRecord {
+  readonly lane: string;
+  readonly place: number;
+  readonly endpointId: string;
+  readonly deliveryId: string;
+  /** Attempts made so far. */
+  readonly attempt: number;
+  /** The packed header. */
+  readonly header: string;
+  /** Its other headers, values in base64; null for none. */
+  readonly extraHeaders: Readonly<Record<string, string>> | null;
+  readonly body: Buffer;
+  /** Why it was parked: `head`, or the hold's reason. */
+  readonly reason: string;
+  /** ms since the epoch. */
+  readonly parkedAt: number;
+}
+
+/** What one lane's transaction writes; see LaneTransaction of domain/lane-machine.ts. */
+export interface LaneWrite {
+  readonly lane: string;
+  readonly endpointId: string;
+  readonly row?: LaneRow & { readonly deliveryId: string; readonly dueAt: number | undefined };
+  readonly park?: readonly ParkedRecord[];
+  readonly removeUpTo?: number;
+  readonly remove?: { readonly place: number; readonly attempt: number };
+}
+
+/** What the database knows of a lane. */
+export interface KnownLane {
+  readonly lane: string;
+  readonly row: LaneRow | undefined;
+  /** When the head's next attempt is due, ms since the epoch. */
+  readonly dueAt: number | undefined;
+  readonly hasParked: boolean;
+}
+
+/** Another owner has raised the epoch: this one must stop. */
+export class FencedError extends Error {
+  constructor(readonly log: string) {
+    super(`${log} has another owner`);
+  }
+}
+
+const FENCE = 'fence AS MATERIALIZED (SELECT log FROM lane_logs WHERE log = $1 AND epoch = $2 FOR SHARE)';
+
+/** The lanes' part of the database. All writes are idempotent: one whose outcome is unknown is simply repeated. */
+export class LaneStore {
+  constructor(private readonly database: Database) {}
+
+  /** Takes a log over: from now on no earlier owner can change its lanes. */
+  async raiseEpoch(log: string): Promise<LogEpoch> {
+    const [row] = await this.database.query<{ epoch: number }>(
+      `INSERT INTO lane_logs (log, epoch, raised_at) VALUES ($1, 1, now())
+       ON CONFLICT (log) DO UPDATE SET epoch = lane_logs.epoch + 1, raised_at = now() RETURNING epoch`,
+      [log],
+    );
+    return { log, epoch: row?.epoch ?? 0 };
+  }
+
+  /**
+   * Lanes that must not be judged without asking the database: those with a head or parked rows, and those whose row may
+   * call a record over that is read again.
+   *
+   * @param start the committed offset: no record below it comes from the log any more
+   */
+  async *waitingLanes(log: string, start: number, pageSize = 10_000): AsyncGenerator<string[]> {
+    for (let after = ''; ; ) {
+      const rows = await this.database.query<{ lane: string }>(
+        `SELECT lane FROM (
+           SELECT lane FROM lane_rows WHERE log = $1 AND lane > $3 AND (attempt IS NOT NULL OR place >= $2)
+           UNION SELECT lane FROM parked_deliveries WHERE log = $1 AND lane > $3
+         ) AS waiting ORDER BY lane LIMIT $4`,
+        [log, start, after, pageSize],
+      );
+      if (rows.length > 0) yield rows.map(({ lane }) => lane);
+      if (rows.length < pageSize) return;
+      after = rows.at(-1)?.lane ?? '';
+    }
+  }
+
+  /** @returns one entry for each lane asked for */
+  async load({ log, epoch }: LogEpoch, lanes: readonly string[]): Promise<KnownLane[]> {
+    const rows = await this.database.query<{
+      lane: string;
+      place: number | null;
+      attempt: number | null;
+      due_at: Date | null;
+      has_parked: boolean;
+    }>(
+      `WITH ${FENCE}
+       SELECT asked.lane, r.place, r.attempt, r.due_at,
+         EXISTS (SELECT FROM parked_deliveries p WHERE p.log = $1 AND p.lane = asked.lane) AS has_parked
+       FROM fence CROSS JOIN unnest($3::text[]) AS asked (lane)
+       LEFT JOIN lane_rows r ON r.log = fence.log AND r.lane = asked.lane`,
+      [log, epoch, lanes],
+      'lane_load',
+    );
+    if (rows.length === 0) throw new FencedError(log);
+    return rows.map(({ lane, place, attempt, due_at, has_parked }) => ({
+      lane,
+      row: place === null ? undefined : { place, attempt: attempt ?? undefined },
+      dueAt: due_at?.getTime(),
+      hasParked: has_parked,
+    }));
+  }
+
+  /**
+   * Writes the transactions of several lanes of one log at once; each lane at most once.
+   *
+   * @throws FencedError when nothing was written because another owner has the log
+   */
+  async write({ log, epoch }: LogEpoch, writes: readonly LaneWrite[]): Promise<void> {
+    const rows = writes.flatMap(({ lane, endpointId, row }) => (row ? [{ lane, endpointId, ...row }] : []));
+    const parked = writes.flatMap(({ park }) => park ?? []);
+    const upTo = writes.flatMap(({ lane, removeUpTo }) => (removeUpTo === undefined ? [] : [{ lane, place: removeUpTo }]));
+    const single = writes.flatMap(({ lane, remove }) => (remove ? [{ lane, ...remove }] : []));
+    const [result] = await this.database.query<{ fenced: number }>(
+      WRITE,
+      [
+        log,
+        epoch,
+        ...columns(rows, ['lane', 'endpointId', 'place', 'attempt']),
+        rows.map(({ dueAt }) => (dueAt === undefined ? null : new Date(dueAt))),
+        rows.map(({ deliveryId }) => deliveryId),
+        ...columns(parked, ['lane', 'place', 'endpointId', 'deliveryId', 'attempt', 'header']),
+        parked.map(({ extraHeaders }) => (extraHeaders === null ? null : JSON.stringify(extraHeaders))),
+        ...columns(parked, ['body', 'reason']),
+        parked.map(({ parkedAt }) => new Date(parkedAt)),
+        ...columns(upTo, ['lane', 'place']),
+        ...columns(single, ['lane', 'place', 'attempt']),
+      ],
+      'lane_write',
+    );
+    if (!result?.fenced) throw new FencedError(log);
+  }
+
+  /**
+   * The lowest parked rows of each lane, ascending.
+   *
+   * @throws FencedError when another owner has the log
+   */
+  async readPages({ log, epoch }: LogEpoch, lanes: readonly string[], perLane: number): Promise<Map<string, ParkedRecord[]>> {
+    const rows = await this.database.query<ParkedRow>(
+      `WITH ${FENCE}
+       SELECT asked.lane, p.place, p.endpoint_id, p.delivery_id, p.attempt, p.header, p.extra_headers, p.body, p.reason, p.parked_at
+       FROM fence CROSS JOIN unnest($3::text[]) AS asked (lane)
+       LEFT JOIN LATERAL (
+         SELECT * FROM parked_deliveries p WHERE p.log = $1 AND p.lane = asked.lane ORDER BY p.place LIMIT $4
+       ) p ON true`,
+      [log, epoch, lanes, perLane],
+      'lane_pages',
+    );
+    if (rows.length === 0) throw new FencedError(log);
+    const pages = new Map<string, ParkedRecord[]>(lanes.map((lane) => [lane, []]));
+    for (const row of rows) if (row.place !== null) pages.get(row.lane)?.push(toParkedRecord(row, row.place));
+    for (const page of pages.values()) page.sort((a, b) => a.place - b.place);
+    return pages;
+  }
+
+  /** Endpoints with parked rows in this log. */
+  async parkedEndpoints(log: string): Promise<string[]> {
+    // A loose index scan: one step an endpoint, however many rows there are.
+    const rows = await this.database.query<{ endpoint_id: string }>(
+      `WITH RECURSIVE found AS (
+         (SELECT endpoint_id FROM parked_deliveries WHERE log = $1 ORDER BY endpoint_id LIMIT 1)
+         UNION ALL
+         SELECT (SELECT p.endpoint_id FROM parked_deliveries p
+                 WHERE p.log = $1 AND p.endpoint_id > found.endpoint_id ORDER BY p.endpoint_id LIMIT 1)
+         FROM found WHERE found.endpoint_id IS NOT NULL
+       ) SELECT endpoint_id FROM found WHERE endpoint_id IS NOT NULL`,
+      [log],
+    );
+    return rows.map(({ endpoint_id }) => endpoint_id);
+  }
+
+  /**
+   * Lanes of an endpoint that can drain now: their lowest row is not behind a head that is elsewhere.
+   *
+   * @param after places up to this one have been looked at
+   * @returns ascending by place; a lane may come several times
+   */
+  async drainable(log: string, endpointId: string, after: number, limit: number): Promise<{ lane: string; place: number }[]> {
+    return this.database.query<{ lane: string; place: number }>(
+      `SELECT p.lane, p.place FROM parked_deliveries p
+       LEFT JOIN lane_rows r ON r.log = p.log AND r.lane = p.lane
+       WHERE p.log = $1 AND p.endpoint_id = $2 AND p.place > $3 AND (r.attempt IS NULL OR r.place >= p.place)
+       ORDER BY p.place LIMIT $4`,
+      [log, endpointId, after, limit],
+      'lane_drainable',
+    );
+  }
+}
+
+interface ParkedRow {
+  lane: string;
+  place: number | null;
+  endpoint_id: string;
+  delivery_id: string;
+  attempt: number;
+  header: string;
+  extra_headers: Record<string, string> | null;
+  body: Buffer;
+  reason: string;
+  parked_at: Date;
+}
+
+function toParkedRecord(row: ParkedRow, place: number): ParkedRecord {
+  return {
+    lane: row.lane,
+    place,
+    endpointId: row.endpoint_id,
+    deliveryId: row.delivery_id,
+    attempt: row.attempt,
+    header: row.header,
+    extraHeaders: row.extra_headers,
+    body: row.body,
+    reason: row.reason,
+    parkedAt: row.parked_at.getTime(),
+  };
+}
+
+/** Array parameters for `unnest`: one array a field. */
+function columns<Row, Name extends keyof Row>(rows: readonly Row[], names: readonly Name[]): unknown[][] {
+  return names.map((name) => rows.map((row) => row[name] ?? null));
+}
+
+/**
+ * A row never goes back: over ranks above any attempt. What is over is not parked again; where a record is parked
+ * already, the one with more attempts stays (lanes.md, rules 3 to 5).
+ */
+const WRITE = `WITH ${FENCE},
+  named AS (
+    INSERT INTO lane_rows AS r (log, lane, endpoint_id, place, attempt, due_at, delivery_id, updated_at)
+    SELECT fence.log, i.lane, i.endpoint_id, i.place, i.attempt, i.due_at, i.delivery_id, clock_timestamp()
+    FROM fence, unnest($3::text[], $4::text[], $5::bigint[], $6::int[], $7::timestamptz[], $8::text[])
+      AS i (lane, endpoint_id, place, attempt, due_at, delivery_id)
+    ON CONFLICT (log, lane) DO UPDATE SET place = excluded.place, attempt = excluded.attempt, due_at = excluded.due_at,
+      delivery_id = excluded.delivery_id, updated_at = excluded.updated_at
+    WHERE excluded.place > r.place
+      OR (excluded.place = r.place AND r.attempt IS NOT NULL AND (excluded.attempt IS NULL OR excluded.attempt >= r.attempt))
+  ),
+  parked AS (
+    INSERT INTO parked_deliveries AS p
+      (log, lane, place, endpoint_id, delivery_id, attempt, header, extra_headers, body, reason, parked_at)
+    SELECT fence.log, i.* FROM fence,
+      unnest($9::text[], $10::bigint[], $11::text[], $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::bytea[],
+        $17::text[], $18::timestamptz[])
+      AS i (lane, place, endpoint_id, delivery_id, attempt, header, extra_headers, body, reason, parked_at)
+    WHERE NOT EXISTS (
+      SELECT FROM lane_rows r WHERE r.log = fence.log AND r.lane = i.lane
+        AND (i.place < r.place OR (i.place = r.place AND r.attempt IS NULL))
+    )
+    ON CONFLICT (log, lane, place) DO UPDATE SET attempt = excluded.attempt, header = excluded.header
+    WHERE p.attempt < excluded.attempt
+  ),
+  removed_below AS (
+    DELETE FROM parked_deliveries p USING fence, unnest($19::text[], $20::bigint[]) AS i (lane, place)
+    WHERE p.log = fence.log AND p.lane = i.lane AND p.place <= i.place
+  ),
+  removed AS (
+    DELETE FROM parked_deliveries p USING fence, unnest($21::text[], $22::bigint[], $23::int[]) AS i (lane, place, attempt)
+    WHERE p.log = fence.log AND p.lane = i.lane AND p.place = i.place AND p.attempt = i.attempt
+  )
+  SELECT count(*)::int AS fenced FROM fence`;

@@ -1,0 +1,68 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/**
+ * What the dispatchers remember of lanes that wait (docs/ordering.md). New tables only: older processes neither know nor
+ * need them.
+ */
+export class CreateLanes0002 implements MigrationInterface {
+  readonly name = 'CreateLanes0000000000002';
+
+  async up(runner: QueryRunner): Promise<void> {
+    for (const statement of LANES) await runner.query(statement);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DROP TABLE lane_commands, parked_deliveries, lane_rows, lane_logs');
+  }
+}
+
+const LANES = [
+  // One row a partition of `deliveries`; whoever owns the partition has raised the epoch last.
+  `CREATE TABLE lane_logs (
+    log text PRIMARY KEY,
+    epoch bigint NOT NULL,
+    raised_at timestamptz NOT NULL
+  )`,
+  // A lane's watermark: everything below place is over; with an attempt, the delivery at place is the head.
+  `CREATE TABLE lane_rows (
+    log text NOT NULL,
+    lane text NOT NULL,
+    endpoint_id text NOT NULL,
+    place bigint NOT NULL,
+    attempt int,
+    due_at timestamptz,
+    delivery_id text NOT NULL,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (log, lane)
+  )`,
+  'CREATE INDEX lane_rows_by_endpoint ON lane_rows (endpoint_id, lane) WHERE attempt IS NOT NULL',
+  'CREATE INDEX lane_rows_by_place ON lane_rows (log, place)',
+  // The record as it was read, so that it can be sent, handed to a tier or given up as if it came from the log.
+  `CREATE TABLE parked_deliveries (
+    log text NOT NULL,
+    lane text NOT NULL,
+    place bigint NOT NULL,
+    endpoint_id text NOT NULL,
+    delivery_id text NOT NULL,
+    attempt int NOT NULL,
+    header text NOT NULL,
+    extra_headers jsonb,
+    body bytea NOT NULL,
+    reason text NOT NULL,
+    parked_at timestamptz NOT NULL,
+    PRIMARY KEY (log, lane, place)
+  )`,
+  'CREATE INDEX parked_by_endpoint ON parked_deliveries (log, endpoint_id, place)',
+  // What an operator asks of a lane's owner. The record to give up comes with it: the head's own waits in a tier.
+  `CREATE TABLE lane_commands (
+    log text NOT NULL,
+    lane text NOT NULL,
+    place bigint NOT NULL,
+    kind text NOT NULL CHECK (kind = 'skip'),
+    attempt int NOT NULL,
+    header text NOT NULL,
+    body bytea NOT NULL,
+    asked_at timestamptz NOT NULL,
+    PRIMARY KEY (log, lane, place)
+  )`,
+];
