@@ -3,10 +3,11 @@
  * offset, and the finished ones above it travel in the commit's metadata, so that a restart does not repeat them.
  */
 export class Watermark {
-  /** Offsets begun and not yet below the watermark, ascending; `head` is the first that still counts. */
-  private begun: number[] = [];
+  /** Offsets read and not yet below the watermark, ascending; `head` is the first that still counts. */
+  private read: number[] = [];
   private head = 0;
-  private readonly finished = new Set<number>();
+  /** Those of them that need work. */
+  private readonly open = new Set<number>();
   private readonly restored: Set<number>;
   private next: number;
 
@@ -27,53 +28,54 @@ export class Watermark {
   begin(offset: number): boolean {
     if (offset < this.next) return false;
     this.next = offset + 1;
-    if (this.restored.delete(offset)) {
-      if (this.head < this.begun.length) {
-        this.begun.push(offset);
-        this.finished.add(offset);
-      }
-      return false;
-    }
-    this.begun.push(offset);
-    return true;
+    const needsWork = !this.restored.delete(offset);
+    if (needsWork) this.open.add(offset);
+    if (this.open.size > 0) this.read.push(offset);
+    return needsWork;
   }
 
-  /** The record at this offset needs nothing more. Repeats are ignored. */
+  /** The record at this offset, once begun, needs nothing more. Repeats are ignored. */
   finish(offset: number): void {
-    if (offset < this.committable) return;
-    this.finished.add(offset);
-    while (this.head < this.begun.length && this.finished.delete(this.begun[this.head] ?? -1)) this.head++;
-    if (this.head > 1_024 && this.head * 2 > this.begun.length) {
-      this.begun = this.begun.slice(this.head);
+    if (!this.open.delete(offset)) return;
+    while (this.head < this.read.length && !this.open.has(this.read[this.head] ?? -1)) this.head++;
+    if (this.head > 1_024 && this.head * 2 > this.read.length) {
+      this.read = this.read.slice(this.head);
       this.head = 0;
     }
   }
 
   /** The lowest unfinished offset: what to commit, and where a new owner starts. */
   get committable(): number {
-    return this.begun[this.head] ?? this.next;
+    return this.read[this.head] ?? this.next;
   }
 
   /** Records begun and not finished. */
   get unfinished(): number {
-    return this.begun.length - this.head - this.finished.size;
+    return this.open.size;
   }
 
   /** Finished offsets above the watermark, ascending. */
   finishedAbove(): number[] {
-    return [...this.finished, ...this.restored].filter((offset) => offset >= this.committable).sort((a, b) => a - b);
+    const readOnes = this.read.slice(this.head).filter((offset) => !this.open.has(offset));
+    const unreadOnes = [...this.restored].filter((offset) => offset >= this.committable);
+    return [...readOnes, ...unreadOnes].sort((a, b) => a - b);
   }
 }
 
 /** The broker refuses a longer commit metadata (measured: 4096 bytes are taken, 4097 are not). */
 export const MAX_METADATA_BYTES = 4_096;
 
-const VERSION = '1';
+/** Tells our metadata from what any other tool may have left with a commit: reading that as offsets would lose records. */
+const VERSION = 'ph1:';
+const ENCODED = /^ph1:[A-Za-z0-9_-]*$/;
+
+/** Most offsets taken from metadata, so that a commit nobody of us made cannot fill the memory. */
+const MAX_DECODED = 1_000_000;
 
 /**
- * Packs finished offsets into commit metadata: a version digit, then base64url of run lengths as LEB128 varints,
- * alternating unfinished and finished, from the watermark on. What does not fit is left out, highest first: a new owner
- * then repeats those attempts, but the commit itself always succeeds.
+ * Packs finished offsets into commit metadata: a version, then base64url of run lengths as LEB128 varints, alternating
+ * unfinished and finished, from the watermark on. What does not fit is left out, highest first: a new owner then repeats
+ * those attempts, but the commit itself always succeeds.
  */
 export function encodeFinished(watermark: number, finished: readonly number[], maxBytes = MAX_METADATA_BYTES): string {
   const maxPacked = Math.floor(((maxBytes - VERSION.length) * 3) / 4);
@@ -93,7 +95,7 @@ export function encodeFinished(watermark: number, finished: readonly number[], m
 
 /** Reads {@link encodeFinished}. Metadata of another form or version yields none: attempts repeat, nothing is lost. */
 export function decodeFinished(watermark: number, metadata: string | null | undefined): number[] {
-  if (!metadata?.startsWith(VERSION)) return [];
+  if (!metadata || !ENCODED.test(metadata)) return [];
   const bytes = Buffer.from(metadata.slice(VERSION.length), 'base64url');
   const finished: number[] = [];
   let position = watermark;
@@ -104,6 +106,7 @@ export function decodeFinished(watermark: number, metadata: string | null | unde
     run += (byte & 0x7f) * 2 ** shift;
     shift += 7;
     if (byte & 0x80) continue;
+    if (isFinishedRun && finished.length + run > MAX_DECODED) return finished;
     if (isFinishedRun) for (let offset = position; offset < position + run; offset++) finished.push(offset);
     position += run;
     isFinishedRun = !isFinishedRun;
