@@ -1,0 +1,57 @@
+import { code, page, table } from './markdown.mjs';
+
+/** @typedef {Readonly<Record<string, { status: number, title: string }>>} Problems */
+
+const INTRO = `Every error is \`application/problem+json\` (RFC 9457), whichever part of an app refuses the request:
+
+\`\`\`json
+{
+  "type": "urn:posthorn:problem:body-invalid",
+  "title": "The request is not valid",
+  "status": 400,
+  "detail": "the event is not valid",
+  "code": "BODY_INVALID",
+  "errors": [{ "field": "type", "message": "is required" }]
+}
+\`\`\`
+
+\`code\` is stable: match it, never the texts. \`errors\` is there when single fields can be named.`;
+
+/**
+ * What a caller does about it.
+ *
+ * @type {Readonly<Record<string, string>>}
+ */
+const REMEDIES = {
+  BODY_INVALID: 'Correct what `errors` names. Nothing was stored.',
+  UNAUTHENTICATED: 'Send `Authorization: Bearer ph_…` with a key that exists, has not expired and was not revoked.',
+  FORBIDDEN: 'Use a key with the scope that is needed, or of the tenant that is named.',
+  NOT_FOUND: 'Check the path and the id. What belongs to another tenant is not found either.',
+  METHOD_NOT_ALLOWED: 'Use a method the path has.',
+  CONFLICT: 'Look at the present state; `detail` says what stands in the way.',
+  BODY_TOO_LARGE: 'Send less, or raise `MAX_EVENT_BYTES` (see [configuration](configuration.md)).',
+  UNSUPPORTED_MEDIA_TYPE: 'Send `application/json`, or CloudEvents ([wire formats](wire-formats.md)); not compressed.',
+  URL_NOT_ALLOWED: 'Use an https URL with a public address.',
+  TOO_MANY_REQUESTS: 'Wait as long as `Retry-After` says.',
+  INTERNAL: 'A bug, or something unforeseen. The log of the app has it, at level `error`.',
+  EVENT_LOG_UNAVAILABLE:
+    'Kafka did not confirm in time, or too much waits for it. Repeat with the same id after `Retry-After`: the event may be stored.',
+  DATABASE_UNAVAILABLE: 'PostgreSQL is away. Repeat after `Retry-After`. Publishing goes on meanwhile.',
+};
+
+/**
+ * docs/errors.md, from the table the apps answer with.
+ *
+ * @param {Problems} problems
+ * @throws Error when a code has no remedy here, or a remedy no code
+ */
+export function renderErrors(problems) {
+  const stray = Object.keys(REMEDIES).filter((name) => !(name in problems));
+  if (stray.length > 0) throw new Error(`no such problem: ${stray.join(', ')}`);
+  const rows = Object.entries(problems).map(([name, { status, title }]) => {
+    const remedy = REMEDIES[name];
+    if (remedy === undefined) throw new Error(`say in scripts/docs/errors.mjs what a caller does about ${name}`);
+    return [String(status), code(name), title, remedy];
+  });
+  return page('Errors', [INTRO, table(['status', 'code', 'title', 'what to do'], rows)]);
+}
