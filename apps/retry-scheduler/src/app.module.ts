@@ -4,6 +4,7 @@ import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
+import { maxBatchBytes } from '#common/records/topics.js';
 import type { SchedulerConfig } from './config.js';
 import { exposeHeld } from './metrics.js';
 import { RetryConsumer } from './retry.consumer.js';
@@ -21,7 +22,11 @@ const FETCH_WAIT_MS = 250;
 @Module({})
 export class AppModule {
   static forConfig(config: SchedulerConfig): DynamicModule {
-    const sizes = { eagerBytes: config.EAGER_BUFFER_BYTES, tierBytes: config.TIER_BUFFER_BYTES };
+    const limits = {
+      eagerBytes: config.EAGER_BUFFER_BYTES,
+      tierBytes: config.TIER_BUFFER_BYTES,
+      batchBytes: maxBatchBytes(config.MAX_EVENT_BYTES),
+    };
     return {
       module: AppModule,
       imports: [
@@ -34,7 +39,7 @@ export class AppModule {
         {
           provide: Scheduler,
           inject: [Returner],
-          useFactory: (returner: Returner) => new Scheduler(returner, sizes, Date.now),
+          useFactory: (returner: Returner) => new Scheduler(returner, limits, Date.now),
         },
         { provide: KafkaTransport, inject: [KAFKA_SETTINGS, Scheduler, Health], useFactory: createTransport },
       ],

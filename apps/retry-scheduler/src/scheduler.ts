@@ -1,19 +1,22 @@
 import { EAGER_TIER } from '#common/domain/tier.js';
 import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import { poisonRecord } from '#common/records/poison-record.js';
 import { Alarm, type Clock } from './alarm.js';
 import { type Held, lateness, moves, poison, returns } from './metrics.js';
 import type { Returner } from './returner.js';
-import { deadLetterOf, memoryOf, moveOf, readWaiting, returnOf, type Waiting } from './waiting.js';
+import { memoryOf, moveOf, readWaiting, returnOf, type Waiting } from './waiting.js';
 import { WaitingRoom } from './waiting-room.js';
 import { judge } from './wheel.js';
 
-/** Memory bounds, in bytes. */
-export interface RoomSizes {
-  /** Of the eager tier, all its partitions together. */
+/** Bounds, in bytes. */
+export interface SchedulerLimits {
+  /** Memory of the eager tier, all its partitions together. */
   readonly eagerBytes: number;
-  /** Of each partition of an upper tier. */
+  /** Memory of each partition of an upper tier. */
   readonly tierBytes: number;
+  /** Largest batch Kafka takes. */
+  readonly batchBytes: number;
 }
 
 /**
@@ -28,15 +31,15 @@ export class Scheduler implements OwnershipListener {
 
   constructor(
     private readonly returner: Returner,
-    private readonly sizes: RoomSizes,
+    private readonly limits: SchedulerLimits,
     private readonly now: Clock,
   ) {
-    this.eagerRoom = new WaitingRoom(sizes.eagerBytes);
+    this.eagerRoom = new WaitingRoom(limits.eagerBytes);
     this.alarm = new Alarm(now, () => this.tick());
   }
 
   onOwned(log: OwnedLog): void {
-    const room = log.topic === EAGER_TIER.topic ? this.eagerRoom : new WaitingRoom(this.sizes.tierBytes);
+    const room = log.topic === EAGER_TIER.topic ? this.eagerRoom : new WaitingRoom(this.limits.tierBytes);
     room.open(log);
     this.rooms.set(log, room);
   }
@@ -115,7 +118,7 @@ export class Scheduler implements OwnershipListener {
   private async reject(room: WaitingRoom, log: OwnedLog, record: InRecord, detail: string): Promise<void> {
     const bytes = memoryOf(record);
     room.reserve(bytes);
-    const deadLetter = deadLetterOf(record, detail, this.now());
+    const deadLetter = poisonRecord(record, detail, this.now(), this.limits.batchBytes);
     if (await this.bring(room, { log, offset: record.offset, bytes }, deadLetter)) poison.inc({ tier: log.topic });
   }
 

@@ -1,8 +1,7 @@
 import { hopFor } from '#common/domain/tier.js';
-import { DEAD_HEADERS } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
 import { MemoryLog } from '../../../test/support/memory-log.js';
-import { deadLetterOf, moveOf, readWaiting, returnOf, type Waiting } from './waiting.js';
+import { moveOf, readWaiting, returnOf, type Waiting } from './waiting.js';
 
 const T0 = 1_800_000_000_000;
 const META = {
@@ -111,22 +110,5 @@ describe('what leaves a tier', () => {
     expect(topic).toBe('retry-4s');
     expect(headers.traceparent).toEqual(Buffer.from('00-ab-cd-01'));
     expect(decodeDelivery(headers[DELIVERY_HEADER])).toEqual({ ...META, tierUntil: T0 + 70_000 });
-  });
-
-  it('given a record that is no delivery, then its dead letter is the original and says where it was', () => {
-    const log = new MemoryLog('retry-16s');
-    const record = { ...append(log, { other: 'kept' }), value: null };
-    expect(deadLetterOf(record, 'no value', T0)).toEqual({
-      topic: 'dlq',
-      key: Buffer.from('ep_1:repo'),
-      value: null,
-      headers: {
-        other: Buffer.from('kept'),
-        [DEAD_HEADERS.reason]: 'payload_error',
-        [DEAD_HEADERS.at]: new Date(T0).toISOString(),
-        [DEAD_HEADERS.detail]: 'no value',
-        [DEAD_HEADERS.source]: 'retry-16s/0/0',
-      },
-    });
   });
 });

@@ -1,0 +1,139 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import { kafkaEnv, loadConfig } from '#common/config/env.js';
+import { hopFor } from '#common/domain/tier.js';
+import { LogConsumer } from '#common/kafka/log-consumer.js';
+import { RecordProducer } from '#common/kafka/producer.js';
+import { kafkaSettings } from '#common/kafka/settings.js';
+import { DELIVERY_HEADER, decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
+import { until } from '../lib/until.mjs';
+
+const VALUE = Buffer.from(JSON.stringify({ id: 'evt', data: 'x'.repeat(1_000) }));
+const BURST_MS = 10;
+
+/**
+ * The waits a failing world asks for: presets, jittered backoff, `Retry-After`, a few long ones.
+ *
+ * @type {readonly { share: number, waitMs: () => number }[]}
+ */
+const MIX = [
+  { share: 0.25, waitMs: () => 4_000 },
+  { share: 0.2, waitMs: () => 16_000 },
+  { share: 0.25, waitMs: () => between(100, 16_000) },
+  { share: 0.15, waitMs: () => 16_000 * between(0.9, 1.1) },
+  { share: 0.08, waitMs: () => between(16_000, 32_000) },
+  { share: 0.06, waitMs: () => 1_000 * Math.ceil(between(0, 30)) },
+  { share: 0.01, waitMs: () => between(30_000, 66_000) },
+];
+
+/** Plays the dispatcher on both sides of the tiers: asks for retries, and reads the returns. */
+export class RetryLoad {
+  sent = 0;
+  /** Ids of the deliveries that came back. @type {Set<string>} */
+  returned = new Set();
+  /** How late each return was stored by Kafka, in ms. @type {number[]} */
+  stored = [];
+  /** How late each was read from there, in ms. @type {number[]} */
+  arrived = [];
+
+  /** @param {string[]} brokers */
+  constructor(brokers) {
+    const config = loadConfig(z.object(kafkaEnv), { KAFKA_BROKERS: brokers.join(',') });
+    const settings = kafkaSettings('bench', config, {
+      topicsReady: Promise.resolve(),
+      onFatal: (error) => {
+        throw error;
+      },
+    });
+    this.producer = new RecordProducer(settings);
+    this.consumer = new LogConsumer(settings, {
+      groupId: 'bench',
+      topics: ['deliveries'],
+      onBatch: (batch) => this.#read(batch),
+    });
+  }
+
+  async start() {
+    await this.producer.connect();
+    await this.consumer.start();
+    await until('the consumer is ready', () => this.consumer.problem() === undefined, { timeoutMs: 30_000 });
+  }
+
+  /**
+   * Sends at a fixed rate, without waiting for answers.
+   *
+   * @param {{ rate: number, seconds: number }} load
+   */
+  async send({ rate, seconds }) {
+    const startedAt = Date.now();
+    const writes = [];
+    while (this.sent < rate * seconds) {
+      const wanted = Math.min(rate * seconds, Math.floor(((Date.now() - startedAt) * rate) / 1_000));
+      const burst = Array.from({ length: wanted - this.sent }, () => retryRecord(`dlv_${this.sent++}`));
+      writes.push(this.producer.write(burst));
+      await delay(BURST_MS);
+    }
+    await Promise.all(writes);
+  }
+
+  /** @param {number} timeoutMs */
+  async allReturned(timeoutMs) {
+    const isDone = () => this.returned.size >= this.sent;
+    await until('all have returned', isDone, { timeoutMs }).catch((error) => console.error(String(error)));
+  }
+
+  async stop() {
+    await this.consumer.stop();
+    await this.producer.close();
+  }
+
+  /** @param {import('#common/kafka/port.js').LogBatch} batch */
+  #read({ log, records }) {
+    const now = Date.now();
+    for (const { offset, timestamp, headers } of records) {
+      const meta = decodeDelivery(headers[DELIVERY_HEADER]);
+      if (meta?.dueAt === undefined) throw new Error('a return without a due time');
+      this.returned.add(meta.deliveryId);
+      this.stored.push(timestamp - meta.dueAt);
+      this.arrived.push(now - meta.dueAt);
+      log.finish(offset);
+    }
+  }
+}
+
+/** @param {string} deliveryId */
+function retryRecord(deliveryId) {
+  const { tier, dueAt, tierUntil } = hopFor(Math.round(pickWaitMs()), Date.now());
+  const header = encodeDelivery({
+    deliveryId,
+    eventId: deliveryId.replace('dlv', 'evt'),
+    endpointId: `ep_${deliveryId.length}`,
+    tenant: 'default',
+    eventType: 'invoice.paid',
+    attempt: 1,
+    replay: 0,
+    acceptedAt: Date.now(),
+    returned: false,
+    place: 1,
+    dueAt,
+    tierUntil,
+  });
+  return { topic: tier.topic, key: deliveryId, value: VALUE, headers: { [DELIVERY_HEADER]: header } };
+}
+
+function pickWaitMs() {
+  let left = Math.random();
+  for (const { share, waitMs } of MIX) {
+    left -= share;
+    if (left < 0) return waitMs();
+  }
+  return 4_000;
+}
+
+/**
+ * @param {number} low
+ * @param {number} high
+ */
+function between(low, high) {
+  return low + Math.random() * (high - low);
+}
