@@ -1,8 +1,9 @@
 import { DataSource } from 'typeorm';
 import { CreateTables0001 } from './migrations/0001-create-tables.js';
+import { CreateLanes0002 } from './migrations/0002-create-lanes.js';
 
 /** Every migration, oldest first. Numbered, never edited after a release. */
-export const MIGRATIONS = [CreateTables0001];
+export const MIGRATIONS = [CreateTables0001, CreateLanes0002];
 
 /** TypeORM keeps the schema's history; the statements of a running system are plain SQL, see `Database`. */
 export function createDataSource(url: string): DataSource {

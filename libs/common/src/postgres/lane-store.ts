@@ -123,7 +123,9 @@ export class LaneStore {
   async write({ log, epoch }: LogEpoch, writes: readonly LaneWrite[]): Promise<void> {
     const rows = writes.flatMap(({ lane, endpointId, row }) => (row ? [{ lane, endpointId, ...row }] : []));
     const parked = writes.flatMap(({ park }) => park ?? []);
-    const upTo = writes.flatMap(({ lane, removeUpTo }) => (removeUpTo === undefined ? [] : [{ lane, place: removeUpTo }]));
+    const upTo = writes.flatMap(({ lane, removeUpTo }) =>
+      removeUpTo === undefined ? [] : [{ lane, place: removeUpTo }],
+    );
     const single = writes.flatMap(({ lane, remove }) => (remove ? [{ lane, ...remove }] : []));
     const [result] = await this.database.query<{ fenced: number }>(
       WRITE,
@@ -150,7 +152,11 @@ export class LaneStore {
    *
    * @throws FencedError when another owner has the log
    */
-  async readPages({ log, epoch }: LogEpoch, lanes: readonly string[], perLane: number): Promise<Map<string, ParkedRecord[]>> {
+  async readPages(
+    { log, epoch }: LogEpoch,
+    lanes: readonly string[],
+    perLane: number,
+  ): Promise<Map<string, ParkedRecord[]>> {
     const rows = await this.database.query<ParkedRow>(
       `WITH ${FENCE}
        SELECT asked.lane, p.place, p.endpoint_id, p.delivery_id, p.attempt, p.header, p.extra_headers, p.body, p.reason, p.parked_at
@@ -190,7 +196,12 @@ export class LaneStore {
    * @param after places up to this one have been looked at
    * @returns ascending by place; a lane may come several times
    */
-  async drainable(log: string, endpointId: string, after: number, limit: number): Promise<{ lane: string; place: number }[]> {
+  async drainable(
+    log: string,
+    endpointId: string,
+    after: number,
+    limit: number,
+  ): Promise<{ lane: string; place: number }[]> {
     return this.database.query<{ lane: string; place: number }>(
       `SELECT p.lane, p.place FROM parked_deliveries p
        LEFT JOIN lane_rows r ON r.log = p.log AND r.lane = p.lane
