@@ -1,7 +1,10 @@
 import { hash, randomBytes } from 'node:crypto';
 
-/** Event ids, idempotency keys: 1 to 256 printable ASCII characters. */
-export const EVENT_ID_PATTERN = /^[\x20-\x7e]{1,256}$/;
+/**
+ * Event ids, idempotency keys: 1 to 256 printable ASCII characters, no space at either end. HTTP drops such a space from a
+ * header's value, and the signature of `webhook-id` would not verify.
+ */
+export const EVENT_ID_PATTERN = /^[\x21-\x7e]([\x20-\x7e]{0,254}[\x21-\x7e])?$/;
 
 export const TENANT_PATTERN = /^[A-Za-z0-9._-]{1,64}$/;
 export const DEFAULT_TENANT = 'default';

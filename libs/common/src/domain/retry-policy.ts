@@ -8,6 +8,8 @@ export interface RetryPolicy {
   /** Base wait after the 1st, 2nd, … failed attempt, in whole milliseconds; one entry fewer than there are attempts. */
   readonly delaysMs: readonly number[];
   readonly jitter: Jitter;
+  /** Longest wait, jitter included. A `Retry-After` may ask for as long, or, where none is given, for the longest delay. */
+  readonly capMs?: number | undefined;
   /** Statuses that end the delivery at once, as `unrecoverable`. 410 always ends it and need not be named. */
   readonly permanentStatuses: readonly number[];
 }
@@ -22,7 +24,7 @@ export const MAX_DELAY_MS = 7 * 24 * 3_600_000;
 /** Attempts a replayed dead letter gets, whatever its endpoint's policy says (design.md, section 7). */
 export const REPLAY_ATTEMPTS = 3;
 
-const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * 3_600_000;
 
 /** @throws RangeError when `attempts` is below 1 */
 export function exponentialDelaysMs(form: {
@@ -40,13 +42,15 @@ export function exponentialDelaysMs(form: {
 export const PRESETS: Readonly<Record<PresetName, RetryPolicy>> = {
   quick: { delaysMs: [4_000, 16_000, 64_000], jitter: 'none', permanentStatuses: [] },
   patient: {
-    delaysMs: exponentialDelaysMs({ attempts: 14, initialMs: 60_000, factor: 2, capMs: 24 * HOUR_MS }),
+    delaysMs: exponentialDelaysMs({ attempts: 14, initialMs: 60_000, factor: 2, capMs: DAY_MS }),
     jitter: 'percent10',
+    capMs: DAY_MS,
     permanentStatuses: [],
   },
   gentle: {
-    delaysMs: exponentialDelaysMs({ attempts: 9, initialMs: 1_000, factor: 2, capMs: 24 * HOUR_MS }),
+    delaysMs: exponentialDelaysMs({ attempts: 9, initialMs: 1_000, factor: 2, capMs: DAY_MS }),
     jitter: 'full',
+    capMs: DAY_MS,
     permanentStatuses: [401, 404],
   },
 };
@@ -68,7 +72,13 @@ export function attemptsAllowed(policy: RetryPolicy, replay: number): number {
 export function backoffMs(policy: RetryPolicy, attempt: number, random: () => number): number | undefined {
   if (attempt < 1) throw new RangeError('attempts are counted from 1');
   const baseMs = policy.delaysMs[attempt - 1];
-  return baseMs === undefined ? undefined : clampDelayMs(jittered(baseMs, policy.jitter, random));
+  if (baseMs === undefined) return undefined;
+  return clampDelayMs(Math.min(jittered(baseMs, policy.jitter, random), policy.capMs ?? MAX_DELAY_MS));
+}
+
+/** The wait an endpoint asked for, as far as the policy lets it. */
+export function cappedDelayMs(policy: RetryPolicy, askedMs: number): number {
+  return clampDelayMs(Math.min(askedMs, policy.capMs ?? Math.max(...policy.delaysMs)));
 }
 
 /** Keeps a wait, from whatever source, within what the tiers carry. NaN counts as the shortest. */

@@ -1,4 +1,4 @@
-import { attemptsAllowed, backoffMs, clampDelayMs, type RetryPolicy } from './retry-policy.js';
+import { attemptsAllowed, backoffMs, cappedDelayMs, type RetryPolicy } from './retry-policy.js';
 
 /** What one HTTP request came to: a status line, or an error before one arrived. Times in ms since the epoch. */
 export type AttemptResult =
@@ -69,12 +69,14 @@ function retryOrGiveUp(result: AttemptResult, { policy, attempt, replay, nowMs, 
   return { kind: 'retry', delayMs: Math.max(delayMs, askedDelayMs(result, policy, nowMs) ?? 0) };
 }
 
-/** The endpoint may move the next attempt, but not beyond the longest wait its own policy knows. */
 function askedDelayMs(result: AttemptResult, policy: RetryPolicy, nowMs: number): number | undefined {
   if (result.kind !== 'response' || (result.status !== 429 && result.status !== 503)) return undefined;
   const askedMs = parseRetryAfterMs(result.retryAfter, nowMs);
-  return askedMs === undefined ? undefined : clampDelayMs(Math.min(askedMs, Math.max(...policy.delaysMs)));
+  return askedMs === undefined ? undefined : cappedDelayMs(policy, askedMs);
 }
+
+/** The three forms of an HTTP-date; the last one, asctime's, does not say that it is GMT. */
+const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d\d:\d\d:\d\d( GMT| \d{4})$/;
 
 /**
  * `Retry-After`, RFC 9110 section 10.2.3: whole seconds, or an HTTP-date.
@@ -84,8 +86,8 @@ function askedDelayMs(result: AttemptResult, policy: RetryPolicy, nowMs: number)
 export function parseRetryAfterMs(value: string | undefined, nowMs: number): number | undefined {
   if (value === undefined) return undefined;
   const text = value.trim();
-  if (/^\d{1,15}$/.test(text)) return Number(text) * 1_000;
-  if (!/^[A-Z][a-z]{2,8},? /.test(text)) return undefined;
-  const waitMs = Date.parse(text) - nowMs;
+  if (/^\d+$/.test(text)) return Number(text) * 1_000;
+  if (!HTTP_DATE.test(text)) return undefined;
+  const waitMs = Date.parse(text.endsWith(' GMT') ? text : `${text} GMT`) - nowMs;
   return waitMs > 0 ? waitMs : undefined;
 }

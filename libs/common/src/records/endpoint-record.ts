@@ -17,6 +17,7 @@ export const endpointRecordSchema = z.object({
   retry_policy: z.object({
     delaysMs: z.array(z.number()),
     jitter: z.enum(JITTERS),
+    capMs: z.number().optional(),
     permanentStatuses: z.array(z.number()),
   }),
   payload: z.enum(['full', 'thin']),
