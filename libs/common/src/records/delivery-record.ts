@@ -59,6 +59,7 @@ export function decodeDelivery(header: Buffer | string | undefined): DeliveryMet
   const numbers = [attempt, replay, acceptedAt].map(wholeNumber);
   const [madeSoFar, replayed, accepted] = numbers;
   if (madeSoFar === undefined || replayed === undefined || accepted === undefined) return undefined;
+  if (kind !== 'r' && kind !== 'f') return undefined;
   if (times.some((text) => text !== '' && wholeNumber(text) === undefined)) return undefined;
   return {
     deliveryId,
