@@ -17,7 +17,8 @@ export class ObservabilityModule {
       imports: [
         LoggerModule.forRoot({
           pinoHttp: { level: options.level, base: { app: options.app }, autoLogging: false },
-          forRoutes: ['{*path}'],
+          // No middleware: it makes a logger for every request, and a request that goes well is not logged.
+          forRoutes: [],
         }),
       ],
       controllers: [ObservabilityController],

@@ -1,0 +1,78 @@
+import type { EndpointRecord } from '#common/records/endpoint-record.js';
+import { Subscriptions } from './subscriptions.js';
+
+function endpoint(id: string, over: Partial<EndpointRecord> = {}): EndpointRecord {
+  return {
+    v: 1,
+    id,
+    version: 1,
+    tenant: 'acme',
+    url: 'https://example.com/',
+    event_types: ['*'],
+    ordering: 'resource',
+    retry_policy: { delaysMs: [4_000], jitter: 'none', permanentStatuses: [] },
+    payload: 'full',
+    timeout_ms: 10_000,
+    max_in_flight: 32,
+    signature_header: null,
+    secrets: [],
+    headers_sealed: null,
+    enabled: true,
+    ...over,
+  };
+}
+
+function of(...endpoints: EndpointRecord[]): Subscriptions {
+  const subscriptions = new Subscriptions();
+  for (const each of endpoints) subscriptions.put(each);
+  return subscriptions;
+}
+
+const ids = (subscriptions: Subscriptions, type: string, tenant = 'acme') =>
+  subscriptions.matching(tenant, type).map(({ id }) => id);
+
+describe('Subscriptions', () => {
+  it('given several subscriptions, then those that match are found, each once', () => {
+    const subscriptions = of(
+      endpoint('all'),
+      endpoint('invoices', { event_types: ['invoice.*', 'invoice.paid'] }),
+      endpoint('paid', { event_types: ['order.made', 'invoice.paid'] }),
+    );
+    expect(ids(subscriptions, 'invoice.paid')).toEqual(['all', 'invoices', 'paid']);
+    expect(ids(subscriptions, 'invoice.line.added')).toEqual(['all', 'invoices']);
+    expect(ids(subscriptions, 'invoice')).toEqual(['all']);
+  });
+
+  it('given another tenant, then nothing of this one is found', () => {
+    expect(ids(of(endpoint('all')), 'a', 'other')).toEqual([]);
+  });
+
+  it('given a disabled endpoint, then it takes nothing', () => {
+    expect(ids(of(endpoint('off', { enabled: false })), 'a')).toEqual([]);
+  });
+
+  it('given a change after a question, then the next answer knows it', () => {
+    const subscriptions = of(endpoint('a'));
+    expect(ids(subscriptions, 'x')).toEqual(['a']);
+    subscriptions.put(endpoint('b'));
+    expect(ids(subscriptions, 'x')).toEqual(['a', 'b']);
+    subscriptions.put(endpoint('a', { version: 2, event_types: ['y'] }));
+    expect(ids(subscriptions, 'x')).toEqual(['b']);
+    subscriptions.remove('b');
+    expect(ids(subscriptions, 'x')).toEqual([]);
+    expect(subscriptions.size).toBe(1);
+  });
+
+  it('given an older version after a newer one, then the newer one stays', () => {
+    const subscriptions = of(endpoint('a', { version: 2 }), endpoint('a', { version: 1, enabled: false }));
+    expect(ids(subscriptions, 'x')).toEqual(['a']);
+  });
+
+  it('given an endpoint that is removed and unknown ones, then nothing is left', () => {
+    const subscriptions = of(endpoint('a'));
+    subscriptions.remove('a');
+    subscriptions.remove('never');
+    expect(subscriptions.size).toBe(0);
+    expect(ids(subscriptions, 'x')).toEqual([]);
+  });
+});

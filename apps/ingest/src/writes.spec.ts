@@ -1,0 +1,33 @@
+import type { OutRecord } from '#common/kafka/record.js';
+import { writeAll } from './writes.js';
+
+const record = (bytes: number): OutRecord => ({ topic: 't', key: null, value: Buffer.alloc(bytes) });
+const KIB = 1_024;
+
+async function portionsOf(...sizes: number[]): Promise<number[][]> {
+  const portions: number[][] = [];
+  const write = async (records: readonly OutRecord[]) => {
+    portions.push(records.map(({ value }) => value?.length ?? 0));
+  };
+  await writeAll({ write }, sizes.map(record));
+  return portions;
+}
+
+describe('writeAll', () => {
+  it('given few bytes, then it is one write', async () => {
+    expect(await portionsOf(1, 2, 3)).toEqual([[1, 2, 3]]);
+  });
+
+  it('given many bytes, then each write is small, in order, and a large record goes alone', async () => {
+    expect(await portionsOf(200 * KIB, 50 * KIB, 50 * KIB, 900 * KIB, 1)).toEqual([
+      [200 * KIB, 50 * KIB],
+      [50 * KIB],
+      [900 * KIB],
+      [1],
+    ]);
+  });
+
+  it('given nothing, then nothing is written', async () => {
+    expect(await portionsOf()).toEqual([]);
+  });
+});
