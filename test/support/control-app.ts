@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { register } from 'prom-client';
+import { loadConfig } from '#common/config/env.js';
+import { ProblemFilter } from '#common/http/problem.filter.js';
+import { CompactedTable } from '#common/kafka/compacted-table.js';
+import { RecordProducer } from '#common/kafka/producer.js';
+import type { OutRecord } from '#common/kafka/record.js';
+import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KafkaTransport } from '#common/kafka/transport.js';
+import { Database } from '#common/postgres/database.js';
+import { generateApiKey } from '#common/security/api-key.js';
+import { AppModule } from '../../apps/control/src/app.module.js';
+import { configSchema } from '../../apps/control/src/config.js';
+import { serveOpenApi } from '../../apps/control/src/openapi.js';
+import { RecordingConsumer } from './kafka-port.js';
+import { freshTopicPrefix, testBrokers } from './servers.js';
+import { until } from './until.js';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  // biome-ignore lint/suspicious/noExplicitAny: a test looks into whatever came.
+  readonly body: any;
+}
+
+export interface ControlOptions {
+  readonly databaseUrl: string;
+  readonly prefix?: string;
+  readonly adminKey?: string;
+  readonly secretKeys?: string;
+}
+
+/** The control app in this process, on the test servers. One at a time: its metrics are the process's. */
+export class ControlApp {
+  private readonly cleanups: (() => Promise<unknown>)[] = [];
+
+  private constructor(
+    readonly app: NestFastifyApplication,
+    readonly adminKey: string,
+    readonly secretKeys: string,
+  ) {}
+
+  static async start(options: ControlOptions): Promise<ControlApp> {
+    register.clear();
+    const adminKey = options.adminKey ?? generateApiKey().text;
+    const secretKeys = options.secretKeys ?? `k1:${randomBytes(32).toString('base64')}`;
+    const config = loadConfig(configSchema, {
+      KAFKA_BROKERS: testBrokers().join(','),
+      KAFKA_TOPIC_PREFIX: options.prefix ?? freshTopicPrefix(),
+      KAFKA_SESSION_TIMEOUT_MS: '10000',
+      LOG_PARTITIONS: '2',
+      SIDE_PARTITIONS: '2',
+      DATABASE_URL: options.databaseUrl,
+      SECRET_KEYS: secretKeys,
+      ADMIN_API_KEY: adminKey,
+      ALLOW_HTTP: 'true',
+      ALLOWED_ADDRESSES: '127.0.0.0/8',
+      LOG_LEVEL: 'silent',
+    });
+    const module = AppModule.forConfig(config);
+    const app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), { logger: false });
+    app.useGlobalFilters(new ProblemFilter());
+    serveOpenApi(app);
+    app.connectMicroservice({ strategy: app.get(KafkaTransport) });
+    await app.init();
+    await app.startAllMicroservices();
+    const control = new ControlApp(app, adminKey, secretKeys);
+    await until('the control app is ready', async () => (await control.get('/health/ready')).status === 200);
+    await until('the admin key works', async () => (await control.get('/v1/endpoints')).status === 200);
+    return control;
+  }
+
+  get database(): Database {
+    return this.app.get(Database);
+  }
+
+  get settings(): KafkaSettings {
+    return this.app.get<KafkaSettings>(KAFKA_SETTINGS);
+  }
+
+  get = (url: string, key?: string): Promise<Answer> => this.request('GET', url, undefined, key);
+  post = (url: string, body?: unknown, key?: string): Promise<Answer> => this.request('POST', url, body, key);
+  patch = (url: string, body: unknown, key?: string): Promise<Answer> => this.request('PATCH', url, body, key);
+  delete = (url: string, key?: string): Promise<Answer> => this.request('DELETE', url, undefined, key);
+
+  /** @param key the admin key when left out; an empty text for none */
+  async request(
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    url: string,
+    body?: unknown,
+    key = this.adminKey,
+  ): Promise<Answer> {
+    const headers = key === '' ? {} : { authorization: `Bearer ${key}` };
+    const response = await this.app.inject({
+      method,
+      url,
+      headers,
+      ...(body === undefined ? {} : { payload: body as object }),
+    });
+    const isJson = response.headers['content-type']?.toString().includes('json') && response.body !== '';
+    return { status: response.statusCode, headers: response.headers, body: isJson ? response.json() : response.body };
+  }
+
+  /** A key of a tenant with these scopes, once it works. */
+  async keyFor(tenant: string, scopes: readonly string[] = ['admin']): Promise<string> {
+    const created = await this.post('/v1/api-keys', { tenant, scopes });
+    const { key } = created.body as { key: string };
+    await until('the key works', async () => (await this.get('/v1/endpoints', key)).status !== 401);
+    return key;
+  }
+
+  write(...records: OutRecord[]): Promise<void> {
+    return this.app.get(RecordProducer).write(records);
+  }
+
+  /** Everything that is written to these topics, from their beginning. */
+  async follow(...topics: string[]): Promise<RecordingConsumer> {
+    const groupId = `test-${randomBytes(4).toString('hex')}`;
+    const consumer = new RecordingConsumer(this.settings, { groupId, topics });
+    this.cleanups.push(() => consumer.stop());
+    await consumer.start();
+    return consumer;
+  }
+
+  /** A compacted topic as a service sees it. */
+  async table(topic: string): Promise<Map<string, unknown>> {
+    const rows = new Map<string, unknown>();
+    const apply = (key: string, value: Buffer | null) =>
+      void (value === null ? rows.delete(key) : rows.set(key, JSON.parse(value.toString())));
+    const table = new CompactedTable(this.settings, { topic, apply });
+    this.cleanups.push(() => table.stop());
+    await table.start();
+    return rows;
+  }
+
+  async stop(): Promise<void> {
+    for (const cleanup of this.cleanups.splice(0).reverse()) await cleanup();
+    await this.app.close();
+    register.clear();
+  }
+}
