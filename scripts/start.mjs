@@ -33,7 +33,6 @@ const stop = stopSignal();
 /** @param {import('./lib/settings.mjs').Settings} settings */
 async function prepare(settings) {
   const { signal } = stop;
-  if (!settings.kafkaBrokers) checkKafkaTools(process.env);
   await progress.step('Install dependencies', (note) => installDependencies({ signal, note }));
   await progress.step('Build the apps', (note) => buildApps({ signal, note }));
   if (settings.kafkaBrokers) return;
@@ -144,6 +143,7 @@ async function run(settings, record, supervisor) {
 
 async function main() {
   const settings = readSettings(process.env);
+  if (!settings.kafkaBrokers) checkKafkaTools(process.env);
   mkdirSync(settings.paths.logs, { recursive: true });
   const record = new RunRecord(settings);
   await takeOver(settings, record.processes, progress);
@@ -158,7 +158,7 @@ async function main() {
   try {
     await run(settings, record, supervisor);
   } finally {
-    await progress.step('Stop everything', () => supervisor.stop());
+    if (supervisor.hasServices) await progress.step('Stop everything', () => supervisor.stop());
     record.remove();
   }
 }

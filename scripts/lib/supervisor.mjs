@@ -38,6 +38,10 @@ export class Supervisor {
     await Promise.all(servers.map((server) => this.#startFirst(server)));
   }
 
+  get hasServices() {
+    return this.#members.length > 0;
+  }
+
   /** Stops all, however far their start has come. */
   async stop() {
     this.#stopping.abort();
