@@ -134,6 +134,15 @@ describe('an answer', () => {
     expect(server.sockets).toHaveLength(1);
   });
 
+  it('given a body that stalls when enough of it is there, then nobody waits, and the deadline closes the connection', async () => {
+    const part = `HTTP/1.1 200 X\r\ncontent-length: 9999\r\n\r\n${'x'.repeat(5_000)}`;
+    const { server, sent } = await postTo(part, { timeoutMs: 400 });
+    expect(sent).toMatchObject({ statusCode: 200, errorDetail: undefined });
+    expect(sent.durationMs).toBeLessThan(300);
+    expect(server.openSockets).toBe(1);
+    await until('the connection is closed', () => server.openSockets === 0);
+  });
+
   it('given a body of a gigabyte, then reading stops, and memory stays flat', async () => {
     const chunk = Buffer.alloc(1_048_576);
     let written = 0;

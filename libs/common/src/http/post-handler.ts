@@ -1,11 +1,11 @@
 import type { Dispatcher } from 'undici';
 import type { AttemptError, AttemptResult } from '../domain/verdict.js';
-import { type AttemptFailure, classifyFailure } from './attempt-error.js';
+import { classifyFailure } from './attempt-error.js';
 import { MAX_CAPTURED_BYTES, type SendResult } from './send-result.js';
 
 /**
- * What is read of an answer. A little more than is kept, because reading a short answer to its end saves the connection,
- * and with it a TLS handshake.
+ * What is read of an answer. More than is kept, because reading a short answer to its end saves the connection, and with
+ * it a TLS handshake; nobody waits for it.
  */
 const MAX_READ_BYTES = 65_536;
 
@@ -24,8 +24,8 @@ const BROKEN_OFF: Ending = { error: undefined, detail: 'body_incomplete' };
 class SettledError extends Error {}
 
 /**
- * Follows one request to its result, which is given exactly once: when the answer ends, breaks off or is long enough; at
- * the deadline; or when the signal is aborted. Once a status was seen it is the result, however the body fares.
+ * Follows one request to its result, which is given exactly once: when the answer ends, breaks off or fills what is kept
+ * of it; at the deadline; or when the signal is aborted. Once a status was seen it is the result, however the body fares.
  */
 export class PostHandler implements Dispatcher.DispatchHandler {
   private readonly startedAt = performance.now();
@@ -73,15 +73,16 @@ export class PostHandler implements Dispatcher.DispatchHandler {
     const wanted = MAX_CAPTURED_BYTES - this.captured.length;
     // Copied, because a chunk is a window on a socket buffer of 64 KiB that it would keep alive.
     if (wanted > 0) this.captured = Buffer.concat([this.captured, chunk.subarray(0, wanted)]);
-    if (this.readBytes > MAX_READ_BYTES) this.stop();
+    if (this.captured.length === MAX_CAPTURED_BYTES) this.settle(WHOLE);
+    if (this.readBytes > MAX_READ_BYTES) this.stop(WHOLE);
   }
 
   onResponseEnd(): void {
-    this.settle();
+    this.end(WHOLE);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.settle(this.status === undefined ? classifyFailure(error) : BROKEN_OFF);
+    this.end(this.status === undefined ? classifyFailure(error) : BROKEN_OFF);
   }
 
   private readonly onDeadline = (): void => {
@@ -92,16 +93,21 @@ export class PostHandler implements Dispatcher.DispatchHandler {
     this.stop({ error: 'aborted', detail: undefined });
   };
 
-  private stop(failure?: AttemptFailure): void {
-    this.settle(failure && this.status !== undefined ? BROKEN_OFF : failure);
+  /** Ends a request that is still under way, and its connection with it. */
+  private stop(ending: Ending): void {
+    this.end(this.status === undefined ? ending : BROKEN_OFF);
     this.controller?.abort(new SettledError());
   }
 
-  private settle(ending: Ending = WHOLE): void {
-    if (this.settled) return;
-    this.settled = true;
+  private end(ending: Ending): void {
     clearTimeout(this.timer);
     this.signal?.removeEventListener('abort', this.onAborted);
+    this.settle(ending);
+  }
+
+  private settle(ending: Ending): void {
+    if (this.settled) return;
+    this.settled = true;
     this.resolve({
       result: this.result(ending.error ?? 'connection_error'),
       statusCode: this.status,
