@@ -1,0 +1,197 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
+import { generateApiKey } from '#common/security/api-key.js';
+import { openApiDocument } from '../../apps/control/src/openapi.js';
+import { type Answer, ControlApp } from '../support/control-app.js';
+import '../support/quiet.js';
+import { freshDatabase, freshTopicPrefix, type TestDatabase } from '../support/servers.js';
+import { until } from '../support/until.js';
+
+let server: TestDatabase;
+let control: ControlApp;
+
+beforeAll(async () => {
+  server = await freshDatabase();
+  control = await ControlApp.start({ databaseUrl: server.url });
+});
+afterAll(async () => {
+  await control.stop();
+  await server.drop();
+});
+
+const endpointFor = async (key: string, tenant?: string): Promise<string> => {
+  const body = { url: 'http://127.0.0.1:9/', event_types: ['*'], ...(tenant ? { tenant } : {}) };
+  return (await control.post('/v1/endpoints', body, key)).body.id;
+};
+
+/** Every documented route, with a made-up id where it wants one. */
+function routes(): { method: 'GET' | 'POST' | 'PATCH' | 'DELETE'; url: string }[] {
+  return Object.entries(openApiDocument(control.app).paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => ({
+      method: method.toUpperCase() as 'GET',
+      url: path.replace('{id}', 'made-up'),
+    })),
+  );
+}
+
+describe('API keys', () => {
+  it('given no key, or a made-up one, then every route answers 401', async () => {
+    expect(routes().length).toBeGreaterThanOrEqual(18);
+    for (const { method, url } of routes()) {
+      for (const key of ['', generateApiKey().text]) {
+        const answer = await control.request(method, url, method === 'PATCH' ? {} : undefined, key);
+        expect({ method, url, status: answer.status, code: answer.body.code }).toEqual({
+          method,
+          url,
+          status: 401,
+          code: 'UNAUTHENTICATED',
+        });
+      }
+    }
+  });
+
+  it('given a key that may only read, then it changes nothing', async () => {
+    const reader = await control.keyFor('readers', ['read']);
+    expect((await control.get('/v1/endpoints', reader)).status).toBe(200);
+    for (const { method, url } of routes().filter(({ method }) => method !== 'GET')) {
+      const answer = await control.request(method, url, {}, reader);
+      expect({ url, status: answer.status }).toEqual({ url, status: 403 });
+    }
+    expect((await control.get('/v1/api-keys', reader)).status).toBe(403);
+  });
+
+  it('given a new key, then its text is shown once and only its hash is kept', async () => {
+    const { status, body } = await control.post('/v1/api-keys', {
+      tenant: 'acme',
+      scopes: ['read'],
+      description: 'ci',
+    });
+    expect(status).toBe(201);
+    expect(body).toMatchObject({ tenant: 'acme', scopes: ['read'], description: 'ci', expires_at: null });
+    const listed = (await control.get('/v1/api-keys?tenant=acme')).body.items;
+    expect(listed).toMatchObject([{ id: body.id, tenant: 'acme' }]);
+    const keys = await control.table(API_KEYS_TOPIC);
+    const kept = JSON.stringify([listed, ...keys.values(), await control.database.query('SELECT * FROM api_keys')]);
+    expect(kept).not.toContain(body.key);
+  });
+
+  it('given a key that is revoked, then it stops working', async () => {
+    const key = await control.keyFor('revoked', ['read']);
+    const id = key.split('_')[1];
+    expect(await control.delete(`/v1/api-keys/${id}`)).toMatchObject({ status: 204 });
+    await until('the key is refused', async () => (await control.get('/v1/endpoints', key)).status === 401);
+    expect(await control.delete(`/v1/api-keys/${id}`)).toMatchObject({ status: 404 });
+  });
+
+  it('given a key that expires, then it stops working by itself', async () => {
+    const expires_at = new Date(Date.now() + 2_000).toISOString();
+    const { body } = await control.post('/v1/api-keys', { tenant: 'short', scopes: ['read'], expires_at });
+    await until('the key works', async () => (await control.get('/v1/endpoints', body.key)).status === 200, 1_900);
+    await until('the key is refused', async () => (await control.get('/v1/endpoints', body.key)).status === 401);
+  });
+
+  it.each([
+    { given: 'no scope', body: { scopes: [] }, field: 'scopes' },
+    { given: 'an unknown scope', body: { scopes: ['root'] }, field: 'scopes.0' },
+    { given: 'a bad tenant', body: { scopes: ['read'], tenant: 'a b' }, field: 'tenant' },
+    { given: 'a past', body: { scopes: ['read'], expires_at: '2020-01-01T00:00:00Z' }, field: 'expires_at' },
+  ])('given $given, then 400', async ({ body, field }) => {
+    expect(await control.post('/v1/api-keys', body)).toMatchObject({ status: 400, body: { errors: [{ field }] } });
+  });
+});
+
+describe('tenants', () => {
+  it('given two tenants, then neither finds or changes what the other has, on any route', async () => {
+    const [alice, bob] = [await control.keyFor('alice'), await control.keyFor('bob')];
+    const endpoint = await endpointFor(alice);
+    const { event_id, delivery_id } = (await control.post(`/v1/endpoints/${endpoint}/test`, undefined, alice)).body;
+    const aliceKey = alice.split('_')[1];
+    const found = async (url: string, key: string) => (await control.get(url, key)).status;
+    expect(await found(`/v1/endpoints/${endpoint}`, alice)).toBe(200);
+    expect(await found(`/v1/deliveries/${delivery_id}`, alice)).toBe(200);
+
+    const attempts: [string, Promise<Answer>][] = [
+      ['get endpoint', control.get(`/v1/endpoints/${endpoint}`, bob)],
+      ['change endpoint', control.patch(`/v1/endpoints/${endpoint}`, { enabled: false }, bob)],
+      ['delete endpoint', control.delete(`/v1/endpoints/${endpoint}`, bob)],
+      ['test endpoint', control.post(`/v1/endpoints/${endpoint}/test`, undefined, bob)],
+      ['rotate', control.post(`/v1/endpoints/${endpoint}/secret/rotate`, undefined, bob)],
+      ['get event', control.get(`/v1/events/${event_id}`, bob)],
+      ['get delivery', control.get(`/v1/deliveries/${delivery_id}`, bob)],
+      ['retry delivery', control.post(`/v1/deliveries/${delivery_id}/retry`, undefined, bob)],
+      ['revoke key', control.delete(`/v1/api-keys/${aliceKey}`, bob)],
+    ];
+    for (const [what, answer] of attempts) expect([what, (await answer).status]).toEqual([what, 404]);
+
+    const lists = ['endpoints', 'events', 'deliveries', 'dead-letters', 'api-keys'];
+    for (const list of lists) {
+      const own = (await control.get(`/v1/${list}`, bob)).body.items as { tenant: string }[];
+      expect([list, own.filter(({ tenant }) => tenant !== 'bob')]).toEqual([list, []]);
+      expect([list, (await control.get(`/v1/${list}?tenant=alice`, bob)).status]).toEqual([list, 403]);
+    }
+    expect((await control.get(`/v1/deliveries?event_id=${event_id}`, bob)).body.items).toEqual([]);
+    expect((await control.get('/v1/dead-letters/stats?tenant=alice', bob)).status).toBe(403);
+  });
+
+  it("given a tenant's key, then what it creates is its own, and it cannot name another", async () => {
+    const key = await control.keyFor('carol');
+    const endpoint = await endpointFor(key);
+    expect((await control.get(`/v1/endpoints/${endpoint}`)).body.tenant).toBe('carol');
+    const body = { url: 'http://127.0.0.1:9/', event_types: ['*'], tenant: 'dave' };
+    expect(await control.post('/v1/endpoints', body, key)).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
+    expect((await control.post('/v1/api-keys', { scopes: ['admin'], tenant: 'dave' }, key)).status).toBe(403);
+    expect((await control.post('/v1/api-keys', { scopes: ['admin'], tenant: null }, key)).status).toBe(403);
+    expect((await control.post('/v1/api-keys', { scopes: ['read'] }, key)).body.tenant).toBe('carol');
+  });
+
+  it('given an admin key, then it sees all tenants, or the one it names', async () => {
+    const endpoint = await endpointFor(control.adminKey, 'erin');
+    const of = async (query: string) =>
+      (await control.get(`/v1/endpoints?limit=200${query}`)).body.items as { id: string }[];
+    expect((await of('')).map(({ id }) => id)).toContain(endpoint);
+    expect((await of('&tenant=erin')).map(({ id }) => id)).toEqual([endpoint]);
+  });
+});
+
+describe('OpenAPI', () => {
+  it('given the document, then it is 3.1, its references resolve, and every route tells its problems', async () => {
+    const { status, body } = await control.get('/openapi.json', '');
+    expect(status).toBe(200);
+    expect(body.openapi).toBe('3.1.0');
+    const references = JSON.stringify(body).match(/#\/components\/schemas\/[A-Za-z]+/g) ?? [];
+    for (const reference of new Set(references)) {
+      expect(Object.keys(body.components.schemas)).toContain(reference.split('/').at(-1));
+    }
+    for (const operations of Object.values(
+      body.paths as Record<string, Record<string, { responses: object; security: object }>>,
+    )) {
+      for (const { responses, security } of Object.values(operations)) {
+        expect(Object.keys(responses)).toEqual(expect.arrayContaining(['401', '403', '503']));
+        expect(security).toBeDefined();
+      }
+    }
+    const create = body.paths['/v1/endpoints'].post;
+    const schema = create.requestBody.content['application/json'].schema;
+    expect(schema).toMatchObject({ required: ['url', 'event_types'], additionalProperties: false });
+    expect(schema.properties.retry_policy.anyOf).toHaveLength(3);
+    expect(create.responses['201'].content['application/json'].schema.$ref).toMatch(/EndpointWithSecret$/);
+    expect(create.responses['400'].content['application/problem+json'].schema.$ref).toMatch(/Problem$/);
+  });
+});
+
+describe('configuration topics', () => {
+  it('given topics that are new, or lost, then a start makes them whole, and the admin key is still the same', async () => {
+    const endpoint = await endpointFor(control.adminKey, 'frank');
+    const deleted = await endpointFor(control.adminKey, 'frank');
+    await control.delete(`/v1/endpoints/${deleted}`);
+    const { adminKey, secretKeys } = control;
+    await control.stop();
+
+    control = await ControlApp.start({ databaseUrl: server.url, prefix: freshTopicPrefix(), adminKey, secretKeys });
+
+    const endpoints = await control.table(ENDPOINTS_TOPIC);
+    await until('the endpoint is back', () => endpoints.has(endpoint));
+    expect(endpoints.has(deleted)).toBe(false);
+    expect((await control.get('/v1/api-keys')).body.items.length).toBeGreaterThan(1);
+  });
+});
