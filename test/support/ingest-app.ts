@@ -1,0 +1,200 @@
+import { randomBytes } from 'node:crypto';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { register } from 'prom-client';
+import { loadConfig } from '#common/config/env.js';
+import { ProblemFilter } from '#common/http/problem.filter.js';
+import { RecordProducer } from '#common/kafka/producer.js';
+import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import { type KafkaSettings, kafkaSettings } from '#common/kafka/settings.js';
+import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { KafkaTransport } from '#common/kafka/transport.js';
+import { Database } from '#common/postgres/database.js';
+import { migrate } from '#common/postgres/migrate.js';
+import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery } from '#common/records/delivery-record.js';
+import type { EndpointRecord } from '#common/records/endpoint-record.js';
+import { generateApiKey } from '#common/security/api-key.js';
+import { createHttpAdapter } from '../../apps/ingest/src/api/http-adapter.js';
+import { AppModule } from '../../apps/ingest/src/app.module.js';
+import { configSchema } from '../../apps/ingest/src/config.js';
+import { RecordingConsumer } from './kafka-port.js';
+import { freshTopicPrefix } from './servers.js';
+import { until } from './until.js';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: a test looks into whatever came.
+  readonly body: any;
+}
+
+/** The ingest app in this process, listening, and what it writes to `deliveries` and `dlq`. */
+export class IngestApp {
+  private app: NestFastifyApplication | undefined;
+
+  private constructor(
+    private readonly env: NodeJS.ProcessEnv,
+    readonly settings: KafkaSettings,
+    readonly producer: RecordProducer,
+    private readonly output: RecordingConsumer,
+    readonly database: Database,
+  ) {}
+
+  static async start(options: {
+    readonly brokers: readonly string[];
+    readonly databaseUrl: string;
+    readonly env?: NodeJS.ProcessEnv;
+  }): Promise<IngestApp> {
+    const env = {
+      KAFKA_BROKERS: options.brokers.join(','),
+      KAFKA_TOPIC_PREFIX: freshTopicPrefix(),
+      DATABASE_URL: options.databaseUrl,
+      LOG_PARTITIONS: '2',
+      SIDE_PARTITIONS: '2',
+      PORT: '0',
+      LOG_LEVEL: 'silent',
+      ...options.env,
+    };
+    const settings = testSettings(env);
+    await Promise.all([ensureTopics(settings), migrate(options.databaseUrl)]);
+    const producer = new RecordProducer(settings);
+    const output = new RecordingConsumer(settings, { groupId: 'test', topics: ['deliveries', 'dlq'] });
+    await Promise.all([producer.connect(), output.start()]);
+    const database = new Database({ url: options.databaseUrl, poolSize: 1, applicationName: 'test' });
+    const ingest = new IngestApp(env, settings, producer, output, database);
+    await ingest.restart();
+    return ingest;
+  }
+
+  /** Stops the app if it runs, and starts it. */
+  async restart(env: NodeJS.ProcessEnv = {}): Promise<void> {
+    await this.stopApp();
+    // A process has one registry; here several apps follow each other in one process.
+    register.clear();
+    const config = loadConfig(configSchema, { ...this.env, ...env });
+    const adapter = createHttpAdapter(config);
+    const module = AppModule.forConfig(config);
+    const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false });
+    app.useGlobalFilters(new ProblemFilter());
+    app.connectMicroservice({ strategy: app.get(KafkaTransport) });
+    this.app = app;
+    await app.listen(0, '127.0.0.1');
+    await app.startAllMicroservices();
+    await until('the ingest app is ready', async () => (await this.get('/health/ready')).status === 200, 30_000);
+  }
+
+  async stopApp(): Promise<void> {
+    await this.app?.close();
+    this.app = undefined;
+  }
+
+  async stop(): Promise<void> {
+    await this.stopApp();
+    await Promise.all([this.output.stop(), this.producer.close(), this.database.close()]);
+    register.clear();
+  }
+
+  get url(): string {
+    const address = this.app?.getHttpServer().address();
+    if (address === null || typeof address !== 'object') throw new Error('the ingest app does not listen');
+    return `http://127.0.0.1:${address.port}`;
+  }
+
+  /** A key with these scopes, once it works. Null is no tenant. */
+  async keyFor(tenant: string | null, scopes: readonly string[] = ['admin']): Promise<string> {
+    const { id, text, hash } = generateApiKey();
+    const record = { v: 1, id, version: 1, hash, tenant, scopes, expires_at: null };
+    await this.producer.write([{ topic: 'api-keys', key: id, value: JSON.stringify(record) }]);
+    await until('the key works', async () => (await this.post('/v1/events', '', text)).status !== 401);
+    return text;
+  }
+
+  /** An endpoint, once events reach it. */
+  async addEndpoint(over: Partial<EndpointRecord> & Pick<EndpointRecord, 'tenant'>): Promise<string> {
+    const id = `ep_${randomBytes(4).toString('hex')}`;
+    await this.putEndpoint({ id, ...over });
+    const type = (over.event_types?.[0] ?? '*').replace('*', 'probe');
+    await until('the endpoint takes events', async () => {
+      const probe = { id: `probe-${randomBytes(4).toString('hex')}`, type, tenant: over.tenant, data: null };
+      await this.write({ key: probe.id, value: JSON.stringify(probe) });
+      return this.deliveries().some(({ meta }) => meta.endpointId === id);
+    });
+    return id;
+  }
+
+  async putEndpoint(over: Partial<EndpointRecord> & Pick<EndpointRecord, 'tenant' | 'id'>): Promise<void> {
+    const endpoint: EndpointRecord = { ...ENDPOINT, ...over };
+    await this.producer.write([{ topic: 'endpoints', key: endpoint.id, value: JSON.stringify(endpoint) }]);
+  }
+
+  /** Puts records into `ingest`, as any Kafka client may. */
+  write(...records: Omit<OutRecord, 'topic'>[]): Promise<void> {
+    return this.producer.write(records.map((record) => ({ topic: 'ingest', ...record })));
+  }
+
+  async get(path: string): Promise<Answer> {
+    return answerOf(await fetch(this.url + path));
+  }
+
+  async post(path: string, body: string | Buffer, key?: string, headers: Record<string, string> = {}): Promise<Answer> {
+    const authorization = key === undefined ? {} : { authorization: `Bearer ${key}` };
+    const all = { 'content-type': 'application/json', ...authorization, ...headers };
+    return answerOf(
+      await fetch(this.url + path, { method: 'POST', body: new Uint8Array(Buffer.from(body)), headers: all }),
+    );
+  }
+
+  in(topic: 'deliveries' | 'dlq'): readonly InRecord[] {
+    return this.output.records.filter((record) => record.topic === topic);
+  }
+
+  deliveriesOf(eventId: string): Delivered[] {
+    return this.deliveries().filter(({ meta }) => meta.eventId === eventId);
+  }
+
+  private deliveries(): Delivered[] {
+    return this.in('deliveries').flatMap((record) => {
+      const meta = decodeDelivery(record.headers[DELIVERY_HEADER]);
+      return meta === undefined ? [] : [{ record, meta, body: JSON.parse(String(record.value)) }];
+    });
+  }
+}
+
+export interface Delivered {
+  readonly record: InRecord;
+  readonly meta: DeliveryMeta;
+  readonly body: Record<string, unknown>;
+}
+
+const ENDPOINT: EndpointRecord = {
+  v: 1,
+  id: '',
+  version: 1,
+  tenant: '',
+  url: 'https://example.com/',
+  event_types: ['*'],
+  ordering: 'resource',
+  retry_policy: { delaysMs: [4_000], jitter: 'none', permanentStatuses: [] },
+  payload: 'full',
+  timeout_ms: 10_000,
+  max_in_flight: 32,
+  signature_header: null,
+  secrets: [],
+  headers_sealed: null,
+  enabled: true,
+};
+
+function testSettings(env: NodeJS.ProcessEnv): KafkaSettings {
+  return kafkaSettings('test', loadConfig(configSchema, env), {
+    topicsReady: Promise.resolve(),
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+}
+
+async function answerOf(response: Response): Promise<Answer> {
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json');
+  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+}
