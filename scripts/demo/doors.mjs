@@ -1,5 +1,5 @@
 import { CloudEvent, HTTP } from 'cloudevents';
-import { Kafka, logLevel, Partitioners } from 'kafkajs';
+import { kafkaClient, keyedProducer } from '../lib/kafka-client.mjs';
 
 /** @typedef {import('./github-events.mjs').DemoEvent} DemoEvent */
 /** @typedef {{ name: string, publish: (event: DemoEvent) => Promise<void> }} Door resolves when the event is accepted */
@@ -12,9 +12,7 @@ import { Kafka, logLevel, Partitioners } from 'kafkajs';
  */
 export async function openDoors({ ingestUrl, apiKey, brokers, topicPrefix, tenant }) {
   const post = poster(`${ingestUrl}/v1/events`, apiKey);
-  const kafka = new Kafka({ clientId: 'posthorn-demo', brokers, logLevel: logLevel.ERROR });
-  // The default partitioner is murmur2, as Java's: the resource's events stay together, whoever produces them.
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  const producer = keyedProducer(kafkaClient({ clientId: 'posthorn-demo', brokers }));
   await producer.connect();
 
   /** @type {Door[]} */

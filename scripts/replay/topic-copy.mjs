@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel, Partitioners } from 'kafkajs';
+import { kafkaClient, keyedProducer } from '../lib/kafka-client.mjs';
 
 /** Most records and bytes of one produce; every topic takes a batch of this size. */
 const MAX_RECORDS = 200;
@@ -15,9 +15,8 @@ const MAX_BYTES = 512 * 1_024;
  * @returns {Promise<number>} how many were copied: Kafka has acknowledged each of them
  */
 export async function copyRecords({ brokers, from, to, select }) {
-  const kafka = new Kafka({ clientId: 'posthorn-replay', brokers, logLevel: logLevel.ERROR });
-  // The same key goes to the same partition as everybody else's: murmur2, as Java's client does it.
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  const kafka = kafkaClient({ clientId: 'posthorn-replay', brokers });
+  const producer = keyedProducer(kafka);
   await producer.connect();
   let copied = 0;
   try {
@@ -41,7 +40,7 @@ function copyOf({ key, value, headers }) {
 /**
  * Reads each partition from its start to where it ends now, in a group of its own that is deleted afterwards.
  *
- * @param {Kafka} kafka
+ * @param {import('kafkajs').Kafka} kafka
  * @param {string} topic
  * @param {(records: LogRecord[]) => Promise<void>} take one batch after the other for a partition
  */
