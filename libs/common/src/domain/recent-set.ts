@@ -10,6 +10,7 @@ export class RecentSet {
   }
 
   add(value: string): void {
+    if (this.capacity === 0) return;
     this.young.add(value);
     if (this.young.size < this.capacity) return;
     this.old = this.young;

@@ -136,9 +136,9 @@ describe('an answer', () => {
 
   it('given a body that stalls when enough of it is there, then nobody waits, and the deadline closes the connection', async () => {
     const part = `HTTP/1.1 200 X\r\ncontent-length: 9999\r\n\r\n${'x'.repeat(5_000)}`;
-    const { server, sent } = await postTo(part, { timeoutMs: 400 });
+    const { server, sent } = await postTo(part, { timeoutMs: 2_000 });
     expect(sent).toMatchObject({ statusCode: 200, errorDetail: undefined });
-    expect(sent.durationMs).toBeLessThan(300);
+    expect(sent.durationMs).toBeLessThan(1_500);
     expect(server.openSockets).toBe(1);
     await until('the connection is closed', () => server.openSockets === 0);
   });
@@ -182,7 +182,7 @@ describe('the deadline', () => {
     const { server, sent } = await postTo(answer, { timeoutMs });
     expect(sent).toMatchObject({ result: { kind: 'failure', error: 'timeout' }, errorDetail: 'response' });
     expect(sent.durationMs).toBeGreaterThanOrEqual(timeoutMs - 2);
-    expect(sent.durationMs).toBeLessThan(timeoutMs + 500);
+    expect(sent.durationMs).toBeLessThan(timeoutMs + 1_500);
     await until('the connection is closed', () => server.openSockets === 0);
   });
 
@@ -194,7 +194,7 @@ describe('the deadline', () => {
     const { server, sent } = await postTo(answer, { timeoutMs });
     expect(sent).toMatchObject({ statusCode: 201, errorDetail: 'body_incomplete' });
     expect(sent.responseBody.toString()).toMatch(/^x+$/);
-    expect(sent.durationMs).toBeLessThan(timeoutMs + 500);
+    expect(sent.durationMs).toBeLessThan(timeoutMs + 1_500);
     await until('the connection is closed', () => server.openSockets === 0);
   });
 
