@@ -4,6 +4,13 @@ import { collectDefaultMetrics, register } from 'prom-client';
 import { Health } from './health.js';
 import { ObservabilityController } from './observability.controller.js';
 
+/** Gauges that prom-client names as if they were counters; the same ones by type, without `_total`, stay. */
+const MISNAMED_METRICS = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+
 /** Logs, metrics and health of one app. Global: every job logs and may register a health check. */
 @Module({})
 export class ObservabilityModule {
@@ -11,6 +18,7 @@ export class ObservabilityModule {
   static forApp(options: { app: string; level: string }): DynamicModule {
     register.setDefaultLabels({ app: options.app });
     collectDefaultMetrics({ register });
+    for (const name of MISNAMED_METRICS) register.removeSingleMetric(name);
     return {
       module: ObservabilityModule,
       global: true,
