@@ -12,10 +12,11 @@ export const moves = new Counter({
   labelNames: ['from', 'to'],
 });
 
-export const poison = new Counter({
-  name: 'posthorn_scheduler_poison_total',
-  help: 'Records of a retry tier that were no delivery and went to the dead letters',
-  labelNames: ['tier'],
+/** As the other apps count theirs: here always `payload_error`, records of a tier that are no delivery. */
+export const deadLetters = new Counter({
+  name: 'posthorn_dead_letters_total',
+  help: 'Deliveries and records given up, by reason',
+  labelNames: ['reason'],
 });
 
 export const writeFailures = new Counter({

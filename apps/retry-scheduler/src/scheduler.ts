@@ -3,7 +3,7 @@ import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.j
 import type { InRecord, OutRecord } from '#common/kafka/record.js';
 import { poisonRecord } from '#common/records/poison-record.js';
 import { Alarm, type Clock } from './alarm.js';
-import { type Held, lateness, moves, poison, returns } from './metrics.js';
+import { deadLetters, type Held, lateness, moves, returns } from './metrics.js';
 import type { Returner } from './returner.js';
 import { memoryOf, moveOf, readWaiting, returnOf, type Waiting } from './waiting.js';
 import { WaitingRoom } from './waiting-room.js';
@@ -92,13 +92,13 @@ export class Scheduler implements OwnershipListener {
     if (this.isHalted) return;
     const nowMs = this.now();
     for (const room of this.rooms.values()) {
-      for (let due = room.takeDue(nowMs); due; due = room.takeDue(nowMs)) void this.release(room, due, nowMs);
+      for (let due = room.takeDue(nowMs); due; due = room.takeDue(nowMs)) void this.sendOn(room, due, nowMs);
       this.alarm.set(room.nextAt);
     }
     this.alarm.set(undefined);
   }
 
-  private async release(room: WaitingRoom, waiting: Waiting, nowMs: number): Promise<void> {
+  private async sendOn(room: WaitingRoom, waiting: Waiting, nowMs: number): Promise<void> {
     const step = judge(waiting, nowMs);
     if (step.kind === 'hold') {
       room.release(waiting.bytes);
@@ -119,7 +119,8 @@ export class Scheduler implements OwnershipListener {
     const bytes = memoryOf(record);
     room.reserve(bytes);
     const deadLetter = poisonRecord(record, detail, this.now(), this.limits.batchBytes);
-    if (await this.bring(room, { log, offset: record.offset, bytes }, deadLetter)) poison.inc({ tier: log.topic });
+    if (!(await this.bring(room, { log, offset: record.offset, bytes }, deadLetter))) return;
+    deadLetters.inc({ reason: 'payload_error' });
   }
 
   /** @returns whether the record is safe where it goes, and its source finished */
