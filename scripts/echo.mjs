@@ -13,7 +13,8 @@ import { setTimeout as delay } from 'node:timers/promises';
  * `curl -X PUT 127.0.0.1:4010/mode/503` makes every path answer 503 until `PUT /mode/200`.
  */
 
-const DEFAULT_PORT = 4010;
+const port = Number(process.argv[2] ?? 4010);
+const host = process.argv[3] ?? '127.0.0.1';
 /** Beyond this many lines a second, requests are only counted. */
 const PRINTED_PER_SECOND = 20;
 const MAX_BODY_PRINTED = 2_000;
@@ -97,6 +98,4 @@ server.on('error', (error) => {
   process.stderr.write(`${error.message}\n`);
   process.exit(1);
 });
-server.listen(Number(process.argv[2] ?? DEFAULT_PORT), '127.0.0.1', () => {
-  process.stdout.write(`The echo receiver listens on http://127.0.0.1:${Number(process.argv[2] ?? DEFAULT_PORT)}\n`);
-});
+server.listen(port, host, () => process.stdout.write(`The echo receiver listens on http://${host}:${port}\n`));

@@ -12,7 +12,7 @@ import { KafkaTransport } from '#common/kafka/transport.js';
 import { Database } from '#common/postgres/database.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery } from '#common/records/delivery-record.js';
-import type { EndpointRecord } from '#common/records/endpoint-record.js';
+import { type EndpointRecord, UNHELD } from '#common/records/endpoint-record.js';
 import { generateApiKey } from '#common/security/api-key.js';
 import { createHttpAdapter } from '../../apps/ingest/src/api/http-adapter.js';
 import { AppModule } from '../../apps/ingest/src/app.module.js';
@@ -182,6 +182,7 @@ const ENDPOINT: EndpointRecord = {
   secrets: [],
   headers_sealed: null,
   enabled: true,
+  ...UNHELD,
 };
 
 function testSettings(env: NodeJS.ProcessEnv): KafkaSettings {

@@ -4,14 +4,21 @@ import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
+import { Database } from '#common/postgres/database.js';
+import { LaneStore } from '#common/postgres/lane-store.js';
+import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { addressPolicy } from '#common/security/address-policy.js';
 import { Sealer } from '#common/security/sealing.js';
 import { ADDRESS_POLICY, Attempter } from './attempter.js';
-import { Backpressure, MEMORY_LIMITS } from './backpressure.js';
+import { Attempts } from './attempts.js';
 import type { DispatcherConfig } from './config.js';
 import { DeliveriesConsumer } from './deliveries.consumer.js';
 import { DeliveryEngine, ENGINE_LIMITS } from './delivery-engine.js';
+import { Drainer } from './drainer.js';
 import { EndpointDirectory } from './endpoint-directory.js';
+import { DRAIN_LIMITS, Gates } from './gates.js';
+import { LogOwners } from './log-owners.js';
+import { MEMORY_LIMITS, MemoryBudget } from './memory-budget.js';
 
 /** Least time between two fetches: deliveries come in batches, and the batch costs (measured: docs/adr/0002). */
 const FETCH_PACE_MS = 4;
@@ -24,6 +31,7 @@ export class AppModule {
       imports: [
         ObservabilityModule.forApp({ app: 'dispatcher', level: config.LOG_LEVEL }),
         KafkaModule.forApp({ app: 'dispatcher', config }),
+        PostgresModule.forApp({ app: 'dispatcher', config }),
       ],
       controllers: [DeliveriesConsumer],
       providers: [
@@ -39,7 +47,13 @@ export class AppModule {
         { provide: ENGINE_LIMITS, useValue: { recentDeliveries: config.RECENT_DELIVERIES } },
         EndpointDirectory,
         Attempter,
-        Backpressure,
+        Attempts,
+        MemoryBudget,
+        { provide: DRAIN_LIMITS, useValue: { perSecond: config.DRAIN_PER_SECOND } },
+        Gates,
+        { provide: LaneStore, inject: [Database], useFactory: (database: Database) => new LaneStore(database) },
+        LogOwners,
+        Drainer,
         DeliveryEngine,
         {
           provide: KafkaTransport,

@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { addressEnv, httpEnv, kafkaEnv, logEnv, sealingEnv } from '#common/config/env.js';
+import { addressEnv, httpEnv, kafkaEnv, logEnv, postgresEnv, sealingEnv } from '#common/config/env.js';
 
 export const configSchema = z.object({
   ...httpEnv(4002),
   ...logEnv,
   ...kafkaEnv,
+  ...postgresEnv,
   ...sealingEnv,
   ...addressEnv,
   ENDPOINT_QUEUE_LIMIT: z.coerce
@@ -12,13 +13,20 @@ export const configSchema = z.object({
     .int()
     .min(1)
     .default(1_000)
-    .describe('deliveries of one endpoint that may wait in memory; beyond it the partitions they come from pause'),
+    .describe(
+      'deliveries of one endpoint that may wait in memory; beyond it the endpoint is slower than its traffic, and what comes is parked in the database',
+    ),
   MEMORY_LIMIT_BYTES: z.coerce
     .number()
     .int()
     .min(1_048_576)
     .default(64 * 1_048_576)
     .describe('bytes of deliveries that may wait in memory; beyond it all partitions pause'),
+  DRAIN_PER_SECOND: z.coerce
+    .number()
+    .min(1)
+    .default(500)
+    .describe('parked deliveries of one endpoint that one process begins in a second, once nothing holds them'),
   RECENT_DELIVERIES: z.coerce
     .number()
     .int()

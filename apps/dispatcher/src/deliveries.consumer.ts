@@ -1,7 +1,7 @@
 import { Controller, Inject, Logger } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { partitionOf } from '#common/kafka/partitioner.js';
-import type { LogBatch, OwnedLog } from '#common/kafka/port.js';
+import type { FencedLog, LogBatch, OwnedLog } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import type { InRecord, OutRecord } from '#common/kafka/record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
@@ -21,11 +21,11 @@ export class DeliveriesConsumer {
   ) {}
 
   @EventPattern(DELIVERIES_TOPIC)
-  take(@Payload() { log, records }: LogBatch): void {
+  take(@Payload() { log, records }: LogBatch & { log: FencedLog }): void {
     for (const record of records) this.takeOne(log, record);
   }
 
-  private takeOne(log: OwnedLog, record: InRecord): void {
+  private takeOne(log: FencedLog, record: InRecord): void {
     const delivery = readDelivery(log, record);
     if ('detail' in delivery) {
       metrics.dead.inc({ reason: 'payload_error' });

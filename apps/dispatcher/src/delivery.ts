@@ -1,4 +1,5 @@
-import type { OwnedLog } from '#common/kafka/port.js';
+import type { DeadReason } from '#common/domain/verdict.js';
+import type { FencedLog } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
 import {
   DEAD_HEADERS,
@@ -10,7 +11,7 @@ import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery } from '#common/reco
 
 /** A delivery that was read and is not over: the record it came in, and what the record says. */
 export interface Delivery {
-  readonly log: OwnedLog;
+  readonly log: FencedLog;
   readonly offset: number;
   /** The record's key. */
   readonly lane: string;
@@ -21,6 +22,10 @@ export interface Delivery {
   readonly headers: Readonly<Record<string, Buffer>>;
   /** A replay starts again, whatever its packed header says. */
   readonly isReplay: boolean;
+  /** It comes from a parked row; `offset` is then its place. */
+  readonly isParked: boolean;
+  /** Why it is given up without an attempt, when an operator asked for that. */
+  readonly givenUp?: { readonly reason: DeadReason; readonly detail: string };
 }
 
 /** A record that is no delivery, and why. */
@@ -32,7 +37,7 @@ export interface NoDelivery {
  * Reads a record of `deliveries`. A record with dead-letter headers is a replay: its attempts start again and those
  * headers are dropped. Its place, like that of the router's records, is its own offset (lanes.md, "Place").
  */
-export function readDelivery(log: OwnedLog, record: InRecord): Delivery | NoDelivery {
+export function readDelivery(log: FencedLog, record: InRecord): Delivery | NoDelivery {
   const { key, value, headers, offset } = record;
   if (key === null || key.length === 0) return { detail: 'the record has no key' };
   if (value === null) return { detail: 'the record has no value' };
@@ -43,7 +48,16 @@ export function readDelivery(log: OwnedLog, record: InRecord): Delivery | NoDeli
     return { detail: `${DEAD_HEADERS.reason} is not a known reason` };
   const meta = isReplay ? replayed(packed, offset) : packed.returned ? packed : { ...packed, place: offset };
   const { [DELIVERY_HEADER]: _packed, ...rest } = headers;
-  return { log, offset, lane: key.toString(), meta, body: value, headers: withoutDeadLetterHeaders(rest), isReplay };
+  return {
+    log,
+    offset,
+    lane: key.toString(),
+    meta,
+    body: value,
+    headers: withoutDeadLetterHeaders(rest),
+    isReplay,
+    isParked: false,
+  };
 }
 
 function replayed(meta: DeliveryMeta, place: number): DeliveryMeta {

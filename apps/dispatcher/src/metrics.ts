@@ -46,6 +46,16 @@ export const repeats = new Counter({
   help: 'Records dropped because their attempt was finished here lately',
 });
 
+export const stale = new Counter({
+  name: 'posthorn_stale_records_total',
+  help: 'Records whose place in their lane was over already',
+});
+
+export const repeatedHandOvers = new Counter({
+  name: 'posthorn_repeated_hand_overs_total',
+  help: 'Deliveries put into their tier again, because a crash cut the first time off',
+});
+
 export const misplaced = new Counter({
   name: 'posthorn_misplaced_records_total',
   help: 'Records found on another partition than their key belongs to, and moved',

@@ -23,16 +23,16 @@ export interface AttemptFacts {
 export interface Outcome {
   /** All of them must be stored before the delivery's own record is finished. */
   readonly records: readonly OutRecord[];
-  /** The tier it waits in now, if it does. */
-  readonly tier?: string;
+  /** Where it waits for its next attempt; undefined when it is over. */
+  readonly hop: Hop | undefined;
 }
 
 export function outcomeOf(delivery: Delivery, facts: AttemptFacts, verdict: Verdict, nowMs: number): Outcome {
   const hop = verdict.kind === 'retry' ? hopFor(verdict.delayMs, nowMs) : undefined;
   const told = attemptOutRecord(delivery, facts, verdict, hop);
-  if (hop) return { records: [waitingRecord(delivery, hop), told], tier: hop.tier.topic };
-  if (verdict.kind === 'delivered' || verdict.kind === 'retry') return { records: [told] };
-  return { records: [deadRecord(delivery, verdict.reason, nowMs, facts), told] };
+  if (hop) return { records: [waitingRecord(delivery, hop), told], hop };
+  if (verdict.kind === 'delivered' || verdict.kind === 'retry') return { records: [told], hop: undefined };
+  return { records: [deadRecord(delivery, verdict.reason, nowMs, facts), told], hop: undefined };
 }
 
 /**
@@ -84,7 +84,8 @@ export function poisonRecord(record: InRecord, detail: string, nowMs: number): O
   };
 }
 
-function waitingRecord({ lane, body, headers, meta }: Delivery, { tier, dueAt, tierUntil }: Hop): OutRecord {
+/** The delivery in its tier, with one more attempt made. */
+export function waitingRecord({ lane, body, headers, meta }: Delivery, { tier, dueAt, tierUntil }: Hop): OutRecord {
   const waiting = { ...meta, attempt: meta.attempt + 1, returned: false, dueAt, tierUntil };
   return { topic: tier.topic, key: lane, value: body, headers: { ...headers, ...packed(waiting) } };
 }

@@ -1,6 +1,6 @@
 import type { Ordering } from '#common/domain/lane.js';
 import type { RetryPolicy } from '#common/domain/retry-policy.js';
-import type { EndpointRecord } from '#common/records/endpoint-record.js';
+import { type EndpointRecord, UNHELD } from '#common/records/endpoint-record.js';
 import type { ShownEndpoint } from './endpoint-schemas.js';
 import { showRetryPolicy } from './retry-policy-form.js';
 
@@ -64,6 +64,7 @@ export function toEndpointRecord(endpoint: StoredEndpoint, nowMs: number): Endpo
     secrets,
     headers_sealed,
     enabled: status === 'active',
+    ...UNHELD,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { EndpointRecord } from '#common/records/endpoint-record.js';
+import { type EndpointRecord, UNHELD } from '#common/records/endpoint-record.js';
 import { Subscriptions } from './subscriptions.js';
 
 function endpoint(id: string, over: Partial<EndpointRecord> = {}): EndpointRecord {
@@ -18,6 +18,7 @@ function endpoint(id: string, over: Partial<EndpointRecord> = {}): EndpointRecor
     secrets: [],
     headers_sealed: null,
     enabled: true,
+    ...UNHELD,
     ...over,
   };
 }

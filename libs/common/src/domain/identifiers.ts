@@ -9,9 +9,12 @@ export const EVENT_ID_PATTERN = /^[\x21-\x7e]([\x20-\x7e]{0,254}[\x21-\x7e])?$/;
 export const TENANT_PATTERN = /^[A-Za-z0-9._-]{1,64}$/;
 export const DEFAULT_TENANT = 'default';
 
+/** Tells the lane of one unordered delivery, which is its id, from that of an endpoint or resource. */
+export const DELIVERY_ID_PREFIX = 'dlv_';
+
 /** The same event for the same endpoint always has the same delivery id, so a repeated fan-out is recognisable. */
 export function deliveryIdOf(tenant: string, eventId: string, endpointId: string): string {
-  return `dlv_${hash('sha256', `${tenant}\n${eventId}\n${endpointId}`, 'base64url').slice(0, 22)}`;
+  return `${DELIVERY_ID_PREFIX}${hash('sha256', `${tenant}\n${eventId}\n${endpointId}`, 'base64url').slice(0, 22)}`;
 }
 
 /** Deterministic event id of `"id_from": "content"`: the same fact published twice is one event. */

@@ -16,7 +16,7 @@ describe('laneOf', () => {
     'given ordering $ordering and resource $resourceId, then it is $lane',
     ({ lane, isOrdered, ...given }) => {
       expect(laneOf({ ...delivery, ...given })).toBe(lane);
-      expect(isOrderedLane(lane, delivery.deliveryId)).toBe(isOrdered);
+      expect(isOrderedLane(lane)).toBe(isOrdered);
     },
   );
 

@@ -1,3 +1,5 @@
+import { DELIVERY_ID_PREFIX } from './identifiers.js';
+
 /** What the deliveries of an endpoint keep their order by (design.md, section 4). */
 export const ORDERINGS = ['resource', 'endpoint', 'none'] as const;
 export type Ordering = (typeof ORDERINGS)[number];
@@ -17,7 +19,7 @@ export function laneOf(delivery: {
   return `${delivery.endpointId}:${delivery.resourceId}`;
 }
 
-/** A lane is ordered when other deliveries may share it. */
-export function isOrderedLane(lane: string, deliveryId: string): boolean {
-  return lane !== deliveryId;
+/** A lane is ordered when several deliveries may share it: it is not the id of one. */
+export function isOrderedLane(lane: string): boolean {
+  return !lane.startsWith(DELIVERY_ID_PREFIX);
 }

@@ -2,6 +2,10 @@ import { z } from 'zod';
 import { ORDERINGS } from '../domain/lane.js';
 import { JITTERS } from '../domain/retry-policy.js';
 
+export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
+/** `automatic` probes and recovers by itself, `manual` waits for an operator, `discard` gives deliveries up while open. */
+export const BREAKER_MODES = ['automatic', 'manual', 'discard'] as const;
+
 /**
  * An endpoint's current configuration, as it travels on the compacted `endpoints` topic. `version` grows with every
  * change of the endpoint; a reader keeps the highest. Secrets and static headers are sealed (security/sealing.ts).
@@ -30,6 +34,26 @@ export const endpointRecordSchema = z.object({
   headers_sealed: z.string().nullable(),
   /** A disabled endpoint takes no new events, and what still comes for it is dead: `invalid_endpoint`. */
   enabled: z.boolean(),
+  /** An operator's pause: deliveries are parked until it ends. */
+  paused: z.boolean().default(false),
+  /** While it is not closed nothing is sent but one probe at a time; see docs/ordering.md. */
+  breaker: z.enum(BREAKER_STATES).default('closed'),
+  breaker_mode: z.enum(BREAKER_MODES).default('automatic'),
+  /** Most attempts a second, over all dispatchers; null for no limit. */
+  max_per_second: z.number().nullable().default(null),
+  /** Parked deliveries older, or more than this are given up as `expired`, oldest first. */
+  max_parked_age_s: z.number().default(7 * 86_400),
+  max_parked: z.number().default(1_000_000),
 });
 
 export type EndpointRecord = z.infer<typeof endpointRecordSchema>;
+
+/** What an endpoint is like that nobody holds and nobody limits. */
+export const UNHELD = {
+  paused: false,
+  breaker: 'closed',
+  breaker_mode: 'automatic',
+  max_per_second: null,
+  max_parked_age_s: 7 * 86_400,
+  max_parked: 1_000_000,
+} as const satisfies Partial<EndpointRecord>;

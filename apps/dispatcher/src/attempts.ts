@@ -1,0 +1,107 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { OwnedLog } from '#common/kafka/port.js';
+import { type Attempt, Attempter } from './attempter.js';
+import type { Delivery } from './delivery.js';
+import { type Endpoint, EndpointDirectory } from './endpoint-directory.js';
+import * as metrics from './metrics.js';
+import { deadRecord, type Outcome, outcomeOf } from './outcome.js';
+
+/** How long a delivery waits for the configuration of an endpoint nobody has heard of: the router's table may be ahead. */
+const UNKNOWN_ENDPOINT_WAIT_MS = 5_000;
+const UNKNOWN_ENDPOINT_CHECK_MS = 100;
+
+/** Makes one attempt, or says why none can be made, and counts what came of it. */
+@Injectable()
+export class Attempts {
+  /** By partition: ends the attempts under way when the partition is lost. */
+  private readonly byLog = new Map<OwnedLog, Set<AbortController>>();
+  private count = 0;
+
+  constructor(
+    @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
+    @Inject(Attempter) private readonly attempter: Attempter,
+  ) {}
+
+  get underWay(): number {
+    return this.count;
+  }
+
+  /** @returns what it caused; of no meaning when the partition was lost meanwhile */
+  async make(delivery: Delivery): Promise<Outcome> {
+    this.count++;
+    try {
+      if (delivery.isReplay) metrics.replays.inc();
+      const endpoint = this.directory.find(delivery.meta.endpointId) ?? (await this.awaitEndpoint(delivery));
+      const problem = undeliverable(endpoint);
+      if (problem !== undefined || endpoint === undefined) return giveUp(delivery, problem ?? UNKNOWN);
+      const attempt = await this.attempt(delivery, endpoint);
+      const outcome = outcomeOf(delivery, attempt.facts, attempt.verdict, Date.now());
+      if (!delivery.log.lost.aborted) tell(delivery, attempt, outcome);
+      return outcome;
+    } finally {
+      this.count--;
+    }
+  }
+
+  abort(log: OwnedLog): void {
+    for (const controller of this.byLog.get(log) ?? []) controller.abort();
+    this.byLog.delete(log);
+  }
+
+  private async attempt(delivery: Delivery, endpoint: Endpoint): Promise<Attempt> {
+    const controller = new AbortController();
+    const peers = this.byLog.get(delivery.log) ?? new Set();
+    this.byLog.set(delivery.log, peers.add(controller));
+    if (delivery.meta.attempt === 0 && delivery.meta.replay === 0) {
+      metrics.firstAttemptSeconds.observe(Math.max(0, Date.now() - delivery.meta.acceptedAt) / 1_000);
+    }
+    metrics.inFlight.inc();
+    try {
+      return await this.attempter.attempt(delivery, endpoint, controller.signal);
+    } finally {
+      metrics.inFlight.dec();
+      peers.delete(controller);
+    }
+  }
+
+  private async awaitEndpoint({ meta, log }: Delivery): Promise<Endpoint | undefined> {
+    const deadline = Date.now() + UNKNOWN_ENDPOINT_WAIT_MS;
+    while (Date.now() < deadline && !this.directory.wasDeleted(meta.endpointId) && !log.lost.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, UNKNOWN_ENDPOINT_CHECK_MS));
+      const endpoint = this.directory.find(meta.endpointId);
+      if (endpoint) return endpoint;
+    }
+    return undefined;
+  }
+}
+
+const UNKNOWN = { reason: 'invalid_endpoint', detail: 'the endpoint does not exist' } as const;
+
+function undeliverable(endpoint: Endpoint | undefined) {
+  if (endpoint === undefined) return UNKNOWN;
+  const { enabled, breaker, breaker_mode: mode } = endpoint.record;
+  if (!enabled) return { reason: 'invalid_endpoint', detail: 'the endpoint is disabled' } as const;
+  if (breaker === 'open' && mode === 'discard') {
+    return {
+      reason: 'expired',
+      detail: 'the breaker is open, and the endpoint discards what comes meanwhile',
+    } as const;
+  }
+  return undefined;
+}
+
+function giveUp(delivery: Delivery, problem: { reason: 'invalid_endpoint' | 'expired'; detail: string }): Outcome {
+  metrics.dead.inc({ reason: problem.reason });
+  return { records: [deadRecord(delivery, problem.reason, Date.now(), problem)], hop: undefined };
+}
+
+function tell({ meta }: Delivery, { facts, verdict }: Attempt, { hop }: Outcome): void {
+  const outcome = verdict.kind === 'gone' ? 'dead' : verdict.kind;
+  metrics.attempts.inc({ outcome });
+  metrics.endpointAttempts.inc({ endpoint: metrics.endpointLabel.of(meta.endpointId), outcome });
+  metrics.attemptSeconds.observe(facts.durationMs / 1_000);
+  if (facts.error) metrics.attemptErrors.inc({ error: facts.error });
+  if (hop) metrics.retries.inc({ tier: hop.tier.topic });
+  if (verdict.kind === 'delivered') metrics.deliverySeconds.observe(Math.max(0, Date.now() - meta.acceptedAt) / 1_000);
+  if (verdict.kind === 'dead' || verdict.kind === 'gone') metrics.dead.inc({ reason: verdict.reason });
+}

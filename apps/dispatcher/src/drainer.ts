@@ -1,0 +1,69 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { LaneStore } from '#common/postgres/lane-store.js';
+import { Gates } from './gates.js';
+import type { LogLanes } from './lanes/log-lanes.js';
+
+const PAGE = 200;
+const WAIT_FOR_ROOM_MS = 20;
+const RETRY_MS = 500;
+
+/** Wakes the parked lanes of an endpoint when nothing holds it any more, as many at a time as it has room for. */
+@Injectable()
+export class Drainer {
+  private readonly logger = new Logger(Drainer.name);
+  /** Drains under way, by log and endpoint. */
+  private readonly running = new WeakMap<LogLanes, Set<string>>();
+
+  constructor(
+    @Inject(LaneStore) private readonly store: LaneStore,
+    @Inject(Gates) private readonly gates: Gates,
+  ) {}
+
+  /** Begins a drain for every endpoint with parked rows in this log. */
+  async startAll(lanes: LogLanes): Promise<void> {
+    while (!lanes.log.lost.aborted) {
+      try {
+        const endpointIds = await this.store.parkedEndpoints(lanes.name);
+        for (const endpointId of endpointIds) this.start(lanes, endpointId);
+        return;
+      } catch (error) {
+        this.logger.warn({ err: error }, 'drain.waiting_for_database');
+        await delay(RETRY_MS);
+      }
+    }
+  }
+
+  /** Begins a drain unless one is under way. Ends by itself: when nothing is left, a hold begins or the log is lost. */
+  start(lanes: LogLanes, endpointId: string): void {
+    const running = this.running.get(lanes) ?? new Set();
+    this.running.set(lanes, running);
+    if (running.has(endpointId) || this.gates.holdOf(endpointId) !== undefined) return;
+    running.add(endpointId);
+    void this.drain(lanes, endpointId).finally(() => running.delete(endpointId));
+  }
+
+  private async drain(lanes: LogLanes, endpointId: string): Promise<void> {
+    for (let after = -1; !lanes.log.lost.aborted && this.gates.holdOf(endpointId) === undefined; ) {
+      const { room } = this.gates.of(endpointId);
+      if (room === 0) {
+        await delay(WAIT_FOR_ROOM_MS);
+        continue;
+      }
+      try {
+        const rows = await this.store.drainable(lanes.name, endpointId, after, Math.min(room, PAGE));
+        if (rows.length === 0) return;
+        for (const { lane, place } of rows) {
+          after = place;
+          lanes.wake(lane, endpointId);
+        }
+      } catch (error) {
+        this.logger.warn({ err: error, endpoint_id: endpointId }, 'drain.waiting_for_database');
+        await delay(RETRY_MS);
+      }
+    }
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,88 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type Endpoint, EndpointDirectory } from './endpoint-directory.js';
+import { EndpointGate, type GateSettings, type HoldReason } from './lanes/endpoint-gate.js';
+import { MEMORY_LIMITS, type MemoryLimits } from './memory-budget.js';
+
+/** DI token of {@link DrainLimits}. */
+export const DRAIN_LIMITS = Symbol('DrainLimits');
+
+export interface DrainLimits {
+  /** Parked deliveries of one endpoint that this process begins in a second. */
+  readonly perSecond: number;
+}
+
+type HoldListener = (endpointId: string, reason: HoldReason | undefined) => void;
+
+/** The gate of every endpoint, kept in step with its configuration and with the share of the partitions owned here. */
+@Injectable()
+export class Gates {
+  private readonly gates = new Map<string, EndpointGate>();
+  private onHold: HoldListener = () => undefined;
+  /** Fraction of all partitions owned here: a rate limit over all dispatchers is divided by it. */
+  private share = 1;
+  private isHalted = false;
+
+  constructor(
+    @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
+    @Inject(MEMORY_LIMITS) private readonly memory: MemoryLimits,
+    @Inject(DRAIN_LIMITS) private readonly drain: DrainLimits,
+  ) {
+    directory.onChange((endpointId) => this.refresh(endpointId));
+  }
+
+  listen(onHold: HoldListener): void {
+    this.onHold = onHold;
+  }
+
+  of(endpointId: string): EndpointGate {
+    const known = this.gates.get(endpointId);
+    if (known) return known;
+    const gate = new EndpointGate(this.settingsOf(endpointId), {
+      queueLimit: this.memory.endpointQueue,
+      drainPerSecond: this.drain.perSecond,
+      now: Date.now,
+      onHold: (reason) => this.onHold(endpointId, reason),
+    });
+    gate.halt(this.isHalted);
+    this.gates.set(endpointId, gate);
+    return gate;
+  }
+
+  holdOf(endpointId: string): HoldReason | undefined {
+    return this.of(endpointId).hold;
+  }
+
+  halt(isHalted: boolean): void {
+    this.isHalted = isHalted;
+    for (const gate of this.gates.values()) gate.halt(isHalted);
+  }
+
+  /** @param share of all partitions, 0 to 1 */
+  setShare(share: number): void {
+    this.share = share;
+    for (const endpointId of this.gates.keys()) this.refresh(endpointId);
+  }
+
+  private refresh(endpointId: string): void {
+    const gate = this.gates.get(endpointId);
+    if (gate === undefined) return;
+    gate.change(this.settingsOf(endpointId));
+    if (gate.isIdle && this.directory.wasDeleted(endpointId)) this.gates.delete(endpointId);
+  }
+
+  private settingsOf(endpointId: string): GateSettings {
+    const endpoint = this.directory.find(endpointId);
+    const perSecond = endpoint?.record.max_per_second ?? undefined;
+    return {
+      maxInFlight: endpoint?.record.max_in_flight ?? 1,
+      perSecond: perSecond === undefined ? undefined : perSecond * this.share,
+      hold: endpoint && holdBy(endpoint),
+    };
+  }
+}
+
+/** An open breaker that discards holds nothing: what comes is given up at once. */
+function holdBy({ record }: Endpoint): 'paused' | 'breaker' | undefined {
+  if (record.paused) return 'paused';
+  return record.breaker === 'closed' || record.breaker_mode === 'discard' ? undefined : 'breaker';
+}

@@ -1,0 +1,150 @@
+import type { OwnedLog } from '#common/kafka/port.js';
+import { Rate } from './rate.js';
+
+/** Why an endpoint takes nothing for now (lanes.md, rule 6). */
+export type HoldReason = 'paused' | 'breaker' | 'slow';
+
+/** What the operator and the breaker say of an endpoint. */
+export interface GateSettings {
+  readonly maxInFlight: number;
+  /** This process's share of the endpoint's rate limit; undefined for none. */
+  readonly perSecond: number | undefined;
+  readonly hold: 'paused' | 'breaker' | undefined;
+}
+
+/** A lane's wish to make one attempt. */
+export interface Turn {
+  readonly log: OwnedLog;
+  /** Parked rows drain at a rate of their own. */
+  readonly isDrain: boolean;
+  /** The half-open breaker lets this one pass. */
+  readonly isProbe: boolean;
+  /** Its turn has come. The gate's `leave` must be called when the endpoint has answered. */
+  begin(): void;
+  /** It will not come: the endpoint takes nothing now. */
+  withdraw(): void;
+}
+
+export interface GateOptions {
+  /** Deliveries from the log that may be in memory; beyond it the endpoint counts as slower than its traffic. */
+  readonly queueLimit: number;
+  readonly drainPerSecond: number;
+  readonly now: () => number;
+  /** Called when the hold begins, ends or changes its reason. */
+  readonly onHold: (reason: HoldReason | undefined) => void;
+}
+
+/**
+ * One endpoint's door: how many attempts are under way, who is next, and whether any may begin. A hanging endpoint costs
+ * its own slots and nobody else's.
+ */
+export class EndpointGate {
+  private turns: Turn[] = [];
+  private inFlight = 0;
+  private inMemory = 0;
+  private isSlow = false;
+  private isHalted = false;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly drainRate: Rate;
+  private rate: Rate | undefined;
+
+  constructor(
+    private settings: GateSettings,
+    private readonly options: GateOptions,
+  ) {
+    this.drainRate = new Rate(options.drainPerSecond, options.now());
+    this.setRate(settings.perSecond);
+  }
+
+  get hold(): HoldReason | undefined {
+    return this.settings.hold ?? (this.isSlow ? 'slow' : undefined);
+  }
+
+  /** How many more lanes may start to drain without making the endpoint slow. */
+  get room(): number {
+    return Math.max(0, Math.floor(this.options.queueLimit / 2) - this.turns.length);
+  }
+
+  get isIdle(): boolean {
+    return this.inFlight === 0 && this.turns.length === 0 && this.inMemory === 0;
+  }
+
+  change(settings: GateSettings): void {
+    const before = this.hold;
+    this.settings = settings;
+    this.setRate(settings.perSecond);
+    this.afterChange(before);
+    this.pump();
+  }
+
+  /** Before a rebalance nothing new is begun; what waits keeps waiting. */
+  halt(isHalted: boolean): void {
+    this.isHalted = isHalted;
+    this.pump();
+  }
+
+  /** A delivery of this endpoint was read from the log, or is over or parked. */
+  count(change: 1 | -1): void {
+    const before = this.hold;
+    this.inMemory += change;
+    const limit = this.options.queueLimit;
+    if (this.inMemory >= limit) this.isSlow = true;
+    else if (this.inMemory * 2 < limit) this.isSlow = false;
+    this.afterChange(before);
+  }
+
+  ask(turn: Turn): void {
+    this.turns.push(turn);
+    this.pump();
+  }
+
+  leave(): void {
+    this.inFlight--;
+    this.pump();
+  }
+
+  private setRate(perSecond: number | undefined): void {
+    if (perSecond === undefined) this.rate = undefined;
+    else if (this.rate) this.rate.change(perSecond);
+    else this.rate = new Rate(perSecond, this.options.now());
+  }
+
+  private afterChange(before: HoldReason | undefined): void {
+    const after = this.hold;
+    if (after === before) return;
+    this.options.onHold(after);
+    if (after !== 'paused' && after !== 'breaker') return;
+    // What has not begun goes back to its lane, and from there to the database.
+    const waiting = this.turns;
+    this.turns = waiting.filter((turn) => turn.isProbe);
+    for (const turn of waiting) if (!turn.isProbe) turn.withdraw();
+  }
+
+  private pump(): void {
+    while (!this.isHalted && this.timer === undefined && this.inFlight < this.settings.maxInFlight) {
+      const [next] = this.turns;
+      if (next === undefined) return;
+      if (next.log.lost.aborted) {
+        this.turns.shift();
+        continue;
+      }
+      const waitMs = this.waitFor(next);
+      if (waitMs > 0) {
+        this.timer = setTimeout(() => {
+          this.timer = undefined;
+          this.pump();
+        }, waitMs);
+        return;
+      }
+      this.turns.shift();
+      this.inFlight++;
+      next.begin();
+    }
+  }
+
+  private waitFor(turn: Turn): number {
+    const now = this.options.now();
+    const drainMs = turn.isDrain && !turn.isProbe ? this.drainRate.take(now) : 0;
+    return drainMs > 0 ? drainMs : (this.rate?.take(now) ?? 0);
+  }
+}

@@ -1,0 +1,60 @@
+import type { KnownLane, LaneStore, LaneWrite, LogEpoch, ParkedRecord } from '#common/postgres/lane-store.js';
+import { RepeatingBatch } from './repeating-batch.js';
+
+const MAX_WRITES = 200;
+const MAX_LOADS = 500;
+/** Bounds what a page read brings into memory: lanes times rows times the largest body. */
+const MAX_PAGES = 16;
+const ROWS_PER_PAGE = 8;
+
+/** The lanes of one owned log in the database, several lanes to a statement. Nothing resolves after the log is lost. */
+export class LaneJournal {
+  private readonly writes: RepeatingBatch<LaneWrite, void>;
+  private readonly loads: RepeatingBatch<string, KnownLane>;
+  private readonly pages: RepeatingBatch<string, readonly ParkedRecord[]>;
+
+  /** @param onFenced called when another owner has the log */
+  constructor(store: LaneStore, epoch: LogEpoch, ended: AbortSignal, onFenced: () => void) {
+    const common = { ended, onFenced };
+    this.writes = new RepeatingBatch<LaneWrite, void>({
+      ...common,
+      name: 'write',
+      maxItems: MAX_WRITES,
+      run: async (inputs) => {
+        await store.write(epoch, inputs);
+        return inputs.map(() => undefined);
+      },
+    });
+    this.loads = new RepeatingBatch<string, KnownLane>({
+      ...common,
+      name: 'load',
+      maxItems: MAX_LOADS,
+      run: async (lanes) => {
+        const byLane = new Map((await store.load(epoch, lanes)).map((known) => [known.lane, known]));
+        return lanes.map((lane) => byLane.get(lane) ?? { lane, row: undefined, dueAt: undefined, hasParked: false });
+      },
+    });
+    this.pages = new RepeatingBatch<string, readonly ParkedRecord[]>({
+      ...common,
+      name: 'pages',
+      maxItems: MAX_PAGES,
+      run: async (lanes) => {
+        const pages = await store.readPages(epoch, lanes, ROWS_PER_PAGE);
+        return lanes.map((lane) => pages.get(lane) ?? []);
+      },
+    });
+  }
+
+  write(write: LaneWrite): Promise<void> {
+    return this.writes.add(write);
+  }
+
+  load(lane: string): Promise<KnownLane> {
+    return this.loads.add(lane);
+  }
+
+  /** The lane's lowest parked rows, ascending; none when it has none. */
+  readPage(lane: string): Promise<readonly ParkedRecord[]> {
+    return this.pages.add(lane);
+  }
+}

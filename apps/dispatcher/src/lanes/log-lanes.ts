@@ -1,0 +1,242 @@
+import { isOrderedLane } from '#common/domain/lane.js';
+import {
+  isIdle,
+  isParked,
+  type Lane,
+  type LaneEffect,
+  type LaneEvent,
+  type LaneItem,
+  type LaneTransaction,
+  newLane,
+  stepLane,
+} from '#common/domain/lane-machine.js';
+import type { FencedLog } from '#common/kafka/port.js';
+import type { LaneWrite, ParkedRecord } from '#common/postgres/lane-store.js';
+import type { Delivery } from '../delivery.js';
+import { headOf, parkedRecord, unparked } from '../parking.js';
+import { KnownLanes } from './known-lanes.js';
+import type { LaneJournal } from './lane-journal.js';
+
+/** What became of an attempt, as far as its lane is concerned. */
+export interface Ended {
+  readonly verdict: 'over' | 'retry';
+  /** When the next attempt is due, ms since the epoch. */
+  readonly dueAt?: number;
+  /** Stores what the attempt's end caused: for `over` all of it, for `retry` the record in its tier, too. */
+  readonly store: () => Promise<void>;
+}
+
+/** A lane that has something under way. */
+export interface ActiveLane {
+  readonly name: string;
+  readonly endpointId: string;
+  readonly machine: Lane<Delivery>;
+  /** When the head is due, as the database or the last attempt said. */
+  dueAt: number | undefined;
+  ended: Ended | undefined;
+  isProbe: boolean;
+}
+
+/** What the lanes of a log need from the rest of the dispatcher. */
+export interface LaneHost {
+  isHeld(endpointId: string): boolean;
+  /** Why records are parked now, for the eyes of operators. */
+  parkReason(endpointId: string): string;
+  /** Makes an attempt when its turn comes; `ended` or `withdrawn` is called once. */
+  attempt(lane: ActiveLane, delivery: Delivery): void;
+  /** Gives a delivery up without an attempt. */
+  giveUp(delivery: Delivery): Promise<void>;
+  /** Puts a head into its tier again, as the row says. */
+  handOverAgain(delivery: Delivery, dueAt: number): Promise<void>;
+  /** The record at this offset, and all it caused, is safe. */
+  finished(delivery: Delivery, isStale: boolean): void;
+}
+
+/** The lanes of one owned log: runs the lane protocol's state machines and performs what they ask for. */
+export class LogLanes {
+  private readonly active = new Map<string, ActiveLane>();
+  readonly known = new KnownLanes();
+
+  /** @param name `topic/partition`, as the database knows the log */
+  constructor(
+    readonly name: string,
+    readonly log: FencedLog,
+    private readonly journal: LaneJournal,
+    private readonly host: LaneHost,
+  ) {}
+
+  arrived(delivery: Delivery): void {
+    const lane = this.lane(delivery.lane, delivery);
+    const place = delivery.meta.place ?? delivery.offset;
+    this.run(lane, {
+      type: 'arrived',
+      item: { place, attempt: delivery.meta.attempt, offset: delivery.offset, work: delivery },
+    });
+  }
+
+  /** The endpoint takes nothing now, or takes again. */
+  hold(endpointId: string, isHeld: boolean): void {
+    for (const lane of [...this.active.values()]) {
+      if (lane.endpointId === endpointId) this.run(lane, { type: 'held', isHeld });
+    }
+  }
+
+  /** Begins to drain a lane the database has rows of. @returns false when it is under way already */
+  wake(name: string, endpointId: string, options: { isProbe?: boolean; expireUpTo?: number } = {}): boolean {
+    if (this.active.has(name) && !options.isProbe && options.expireUpTo === undefined) return false;
+    const lane = this.active.get(name) ?? this.activate(name, endpointId, true);
+    if (options.expireUpTo !== undefined) this.run(lane, { type: 'expired', place: options.expireUpTo });
+    else if (options.isProbe) this.probe(lane);
+    else this.run(lane, { type: 'held', isHeld: this.host.isHeld(endpointId) });
+    return true;
+  }
+
+  /** The head of a lane is given up as an operator asked. */
+  skip(delivery: Delivery): void {
+    const lane = this.lane(delivery.lane, delivery, true);
+    const place = delivery.meta.place ?? delivery.offset;
+    const skipNow = () => {
+      this.run(lane, {
+        type: 'skipped',
+        item: { place, attempt: delivery.meta.attempt, offset: undefined, work: delivery },
+      });
+    };
+    if (lane.machine.isLoaded) skipNow();
+    else void this.load(lane).then(skipNow);
+  }
+
+  ended(lane: ActiveLane, ended: Ended): void {
+    lane.ended = ended;
+    this.endProbe(lane);
+    this.run(lane, { type: 'attempted', verdict: ended.verdict });
+  }
+
+  withdrawn(lane: ActiveLane): void {
+    this.endProbe(lane);
+    this.run(lane, { type: 'withdrawn' });
+  }
+
+  private lane(name: string, delivery: Delivery, mustLoad = false): ActiveLane {
+    const existing = this.active.get(name);
+    if (existing) return existing;
+    // A return may be stale evidence of a lane nobody remembers: the database is asked (lanes.md, rule 2).
+    const isAsked = mustLoad || this.known.has(name) || (isOrderedLane(name) && delivery.meta.returned);
+    return this.activate(name, delivery.meta.endpointId, isAsked);
+  }
+
+  private activate(name: string, endpointId: string, isAsked: boolean): ActiveLane {
+    const machine = newLane<Delivery>(isOrderedLane(name), !isAsked, this.host.isHeld(endpointId));
+    const lane: ActiveLane = { name, endpointId, machine, dueAt: undefined, ended: undefined, isProbe: false };
+    this.active.set(name, lane);
+    return lane;
+  }
+
+  /** Half-open: this lane alone is let through, and only until its attempt has begun. */
+  private probe(lane: ActiveLane): void {
+    lane.isProbe = true;
+    this.run(lane, { type: 'held', isHeld: false });
+  }
+
+  private endProbe(lane: ActiveLane): void {
+    if (!lane.isProbe) return;
+    lane.isProbe = false;
+    this.run(lane, { type: 'held', isHeld: this.host.isHeld(lane.endpointId) });
+  }
+
+  private run(lane: ActiveLane, event: LaneEvent<Delivery>): void {
+    if (this.log.lost.aborted) return;
+    for (const effect of stepLane(lane.machine, event)) this.perform(lane, effect);
+    this.forgetIfIdle(lane);
+  }
+
+  private forgetIfIdle(lane: ActiveLane): void {
+    if (!isIdle(lane.machine) || this.active.get(lane.name) !== lane) return;
+    this.active.delete(lane.name);
+    if (isParked(lane.machine)) this.known.add(lane.name);
+    else this.known.delete(lane.name);
+  }
+
+  private perform(lane: ActiveLane, effect: LaneEffect<Delivery>): void {
+    switch (effect.type) {
+      case 'load':
+        void this.load(lane);
+        return;
+      case 'attempt':
+        this.host.attempt(lane, effect.item.work);
+        return;
+      case 'settle':
+        this.after(lane, { type: 'settled' }, lane.ended?.store());
+        return;
+      case 'giveUp':
+        this.after(lane, { type: 'settled' }, this.host.giveUp(effect.item.work));
+        return;
+      case 'handOver':
+        this.after(lane, { type: 'handedOver' }, this.handOver(lane, effect));
+        return;
+      case 'transact':
+        this.after(lane, { type: 'transacted' }, this.journal.write(this.toWrite(lane, effect.transaction)));
+        return;
+      case 'readPage':
+        void this.readPage(lane);
+        return;
+      case 'finish':
+        this.host.finished(effect.item.work, effect.isStale);
+        return;
+    }
+  }
+
+  private after(lane: ActiveLane, event: LaneEvent<Delivery>, work: Promise<void> | undefined): void {
+    // What could not be stored stays unfinished, and its lane waits: the next owner reads the record again.
+    work?.then(
+      () => this.run(lane, event),
+      () => undefined,
+    );
+  }
+
+  private async load(lane: ActiveLane): Promise<void> {
+    lane.machine.isLoading = true;
+    const { row, dueAt, hasParked } = await this.journal.load(lane.name);
+    lane.dueAt = dueAt;
+    this.run(lane, { type: 'loaded', row, hasParked });
+  }
+
+  private async readPage(lane: ActiveLane): Promise<void> {
+    const rows = await this.journal.readPage(lane.name);
+    const items = rows.map((row) => ({
+      place: row.place,
+      attempt: row.attempt,
+      offset: undefined,
+      work: unparked(this.log, row),
+    }));
+    if (rows.length === 0) this.endProbe(lane);
+    this.run(lane, { type: 'pageRead', rows: items });
+  }
+
+  private handOver(
+    lane: ActiveLane,
+    effect: { item: LaneItem<Delivery>; attempt: number; isAgain: boolean },
+  ): Promise<void> | undefined {
+    if (!effect.isAgain) return lane.ended?.store();
+    return this.host.handOverAgain(effect.item.work, lane.dueAt ?? 0);
+  }
+
+  private toWrite(lane: ActiveLane, transaction: LaneTransaction<Delivery>): LaneWrite {
+    const { row, park, removeUpTo, remove } = transaction;
+    const head = lane.machine.current?.item.work;
+    const isRetry = row?.attempt !== undefined && lane.ended?.verdict === 'retry';
+    if (row) lane.dueAt = isRetry ? lane.ended?.dueAt : undefined;
+    return {
+      lane: lane.name,
+      endpointId: lane.endpointId,
+      ...(row ? { row: { ...row, deliveryId: headOf(head), dueAt: lane.dueAt } } : {}),
+      ...(park ? { park: park.map((item) => this.toRecord(lane, item)) } : {}),
+      ...(removeUpTo === undefined ? {} : { removeUpTo }),
+      ...(remove === undefined ? {} : { remove }),
+    };
+  }
+
+  private toRecord(lane: ActiveLane, { place, attempt, work }: LaneItem<Delivery>): ParkedRecord {
+    const hold = this.host.parkReason(lane.endpointId);
+    return parkedRecord(work, { lane: lane.name, place, attempt, reason: hold, now: Date.now() });
+  }
+}

@@ -1,0 +1,64 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { FencedLog } from '#common/kafka/port.js';
+import { LaneStore } from '#common/postgres/lane-store.js';
+import { LaneJournal } from './lanes/lane-journal.js';
+import { type LaneHost, LogLanes } from './lanes/log-lanes.js';
+
+const PREPARING = 'preparing';
+const RETRY_MS = 500;
+
+/**
+ * Takes logs over as lanes.md, rule 8, says: raise the epoch, prove that the group still counts on us, learn which lanes
+ * wait; only then is the first record read. Meanwhile the log is paused, with heartbeats, however long the database is
+ * away.
+ */
+@Injectable()
+export class LogOwners {
+  private readonly logger = new Logger(LogOwners.name);
+  private readonly lanes = new Map<FencedLog, LogLanes>();
+
+  constructor(@Inject(LaneStore) private readonly store: LaneStore) {}
+
+  all(): Iterable<LogLanes> {
+    return this.lanes.values();
+  }
+
+  of(log: FencedLog): LogLanes | undefined {
+    return this.lanes.get(log);
+  }
+
+  /** @param onReady called before the log's first record is read */
+  async take(log: FencedLog, host: LaneHost, onReady: (lanes: LogLanes) => void): Promise<void> {
+    log.pause(PREPARING);
+    while (!log.lost.aborted) {
+      try {
+        const lanes = await this.prepare(log, host);
+        if (log.lost.aborted) return;
+        this.lanes.set(log, lanes);
+        onReady(lanes);
+        log.resume(PREPARING);
+        return;
+      } catch (error) {
+        this.logger.warn({ err: error, partition: log.partition }, 'log.not_taken_over');
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  lose(log: FencedLog): void {
+    this.lanes.delete(log);
+  }
+
+  private async prepare(log: FencedLog, host: LaneHost): Promise<LogLanes> {
+    const name = `${log.topic}/${log.partition}`;
+    const epoch = await this.store.raiseEpoch(name);
+    await log.confirm();
+    const journal = new LaneJournal(this.store, epoch, log.lost, () => {
+      this.logger.warn({ log: name, epoch: epoch.epoch }, 'log.fenced');
+      log.abandon();
+    });
+    const lanes = new LogLanes(name, log, journal, host);
+    for await (const names of this.store.waitingLanes(name, log.start)) for (const lane of names) lanes.known.add(lane);
+    return lanes;
+  }
+}

@@ -1,0 +1,78 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { OwnedLog } from '#common/kafka/port.js';
+import type { Delivery } from './delivery.js';
+import * as metrics from './metrics.js';
+
+/** DI token of {@link MemoryLimits}. */
+export const MEMORY_LIMITS = Symbol('MemoryLimits');
+
+export interface MemoryLimits {
+  /** Deliveries of one endpoint that may be in memory before it counts as slower than its traffic. */
+  readonly endpointQueue: number;
+  /** Bytes of all deliveries that may be in memory. */
+  readonly bytes: number;
+}
+
+/** What a delivery costs in memory beside its body; generous. */
+const DELIVERY_OVERHEAD_BYTES = 1_024;
+
+/**
+ * Keeps what was read from the logs and is not finished within its limits. Usually the database takes what must wait; it
+ * is when that is away that partitions pause: all of them beyond the bytes, and those of an endpoint with twice its share.
+ */
+@Injectable()
+export class MemoryBudget {
+  private readonly byLog = new Map<OwnedLog, Set<Delivery>>();
+  private readonly byEndpoint = new Map<string, number>();
+  private isFull = false;
+  private bytes = 0;
+  private count = 0;
+
+  constructor(@Inject(MEMORY_LIMITS) private readonly limits: MemoryLimits) {}
+
+  enter(delivery: Delivery): void {
+    const { log } = delivery;
+    const held = this.byLog.get(log) ?? new Set();
+    this.byLog.set(log, held.add(delivery));
+    this.account(delivery, 1);
+    const { endpointId } = delivery.meta;
+    if ((this.byEndpoint.get(endpointId) ?? 0) >= 2 * this.limits.endpointQueue) log.pause(endpointId);
+    if (this.bytes >= this.limits.bytes) this.isFull = true;
+    if (this.isFull) for (const owned of this.byLog.keys()) owned.pause('memory');
+  }
+
+  /** @returns false when the delivery had left already */
+  leave(delivery: Delivery): boolean {
+    if (!this.byLog.get(delivery.log)?.delete(delivery)) return false;
+    this.account(delivery, -1);
+    const { endpointId } = delivery.meta;
+    if ((this.byEndpoint.get(endpointId) ?? 0) === this.limits.endpointQueue) this.resume(endpointId);
+    if (this.isFull && this.bytes * 2 < this.limits.bytes) {
+      this.isFull = false;
+      this.resume('memory');
+    }
+    return true;
+  }
+
+  /** @returns the deliveries that were in memory of a log that is owned no more */
+  lost(log: OwnedLog): Delivery[] {
+    const deliveries = [...(this.byLog.get(log) ?? [])];
+    for (const delivery of deliveries) this.leave(delivery);
+    this.byLog.delete(log);
+    return deliveries;
+  }
+
+  private resume(reason: string): void {
+    for (const log of this.byLog.keys()) log.resume(reason);
+  }
+
+  private account({ meta, body }: Delivery, sign: 1 | -1): void {
+    const waiting = (this.byEndpoint.get(meta.endpointId) ?? 0) + sign;
+    if (waiting === 0) this.byEndpoint.delete(meta.endpointId);
+    else this.byEndpoint.set(meta.endpointId, waiting);
+    this.count += sign;
+    this.bytes += sign * (body.length + DELIVERY_OVERHEAD_BYTES);
+    metrics.queued.set(this.count);
+    metrics.queuedBytes.set(this.bytes);
+  }
+}

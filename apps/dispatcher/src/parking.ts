@@ -1,0 +1,48 @@
+import type { FencedLog } from '#common/kafka/port.js';
+import type { ParkedRecord } from '#common/postgres/lane-store.js';
+import { decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
+import type { Delivery } from './delivery.js';
+
+/** A delivery as the database keeps it. */
+export function parkedRecord(
+  delivery: Delivery,
+  at: { lane: string; place: number; attempt: number; reason: string; now: number },
+): ParkedRecord {
+  const { meta, headers, body } = delivery;
+  const extra = Object.entries(headers);
+  return {
+    lane: at.lane,
+    place: at.place,
+    attempt: at.attempt,
+    reason: at.reason,
+    parkedAt: at.now,
+    endpointId: meta.endpointId,
+    deliveryId: meta.deliveryId,
+    header: encodeDelivery({ ...meta, place: at.place }),
+    extraHeaders:
+      extra.length === 0 ? null : Object.fromEntries(extra.map(([name, value]) => [name, value.toString('base64')])),
+    body,
+  };
+}
+
+/** The delivery a parked row is. @throws Error when the row is not one of ours */
+export function unparked(log: FencedLog, row: ParkedRecord): Delivery {
+  const meta = decodeDelivery(row.header);
+  if (meta === undefined) throw new Error(`the parked row of ${row.lane} at ${row.place} is malformed`);
+  const headers = Object.entries(row.extraHeaders ?? {}).map(([name, value]) => [name, Buffer.from(value, 'base64')]);
+  return {
+    log,
+    offset: row.place,
+    lane: row.lane,
+    meta,
+    body: row.body,
+    headers: Object.fromEntries(headers) as Record<string, Buffer>,
+    isReplay: false,
+    isParked: true,
+  };
+}
+
+/** The id a lane row shows for its head. */
+export function headOf(delivery: Delivery | undefined): string {
+  return delivery?.meta.deliveryId ?? '';
+}
