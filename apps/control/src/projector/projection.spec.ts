@@ -1,0 +1,125 @@
+import fc from 'fast-check';
+import type { InRecord } from '#common/kafka/record.js';
+import { type DeliveryRow, latestStates, projectAttempt, projectDeadLetter, STATUSES } from './projection.js';
+
+const AT = new Date(1_700_000_000_000);
+
+function state(over: Partial<DeliveryRow>): DeliveryRow {
+  return {
+    id: 'dlv_1',
+    accepted_at: AT,
+    tenant: 't',
+    event_id: 'e',
+    event_type: 'a.b',
+    endpoint_id: 'ep',
+    lane: 'l',
+    status: 'retrying',
+    replay: 0,
+    attempts: 1,
+    last_status_code: null,
+    last_error: null,
+    dead_reason: null,
+    next_attempt_at: null,
+    ...over,
+  };
+}
+
+describe('latestStates', () => {
+  it.each([
+    {
+      given: 'a retry and then a success',
+      rows: [state({}), state({ status: 'delivered', attempts: 2 })],
+      expected: { status: 'delivered', attempts: 2 },
+    },
+    {
+      given: 'its dead letter before its last attempts',
+      rows: [state({ status: 'dead', attempts: 4 }), state({ attempts: 3 })],
+      expected: { status: 'dead', attempts: 4 },
+    },
+    {
+      given: 'a dead letter of a zombie',
+      rows: [state({ status: 'delivered', attempts: 2 }), state({ status: 'dead', attempts: 3 })],
+      expected: { status: 'delivered', attempts: 3 },
+    },
+    {
+      given: 'a replay',
+      rows: [state({ status: 'dead', attempts: 4 }), state({ replay: 1 })],
+      expected: { status: 'retrying', replay: 1, attempts: 1 },
+    },
+    {
+      given: 'a late word of an earlier life',
+      rows: [state({ replay: 1 }), state({ status: 'delivered', attempts: 4 })],
+      expected: { status: 'retrying', replay: 1, attempts: 1 },
+    },
+  ] as const)('given $given, then the state that counts stays', ({ rows, expected }) => {
+    expect(latestStates(rows)).toMatchObject([expected]);
+  });
+
+  it('given states in any order and any batches, then the outcome is the same', () => {
+    const states = fc.array(
+      fc
+        .record({
+          id: fc.constantFrom('a', 'b'),
+          status: fc.constantFrom(...STATUSES),
+          replay: fc.nat(2),
+          attempts: fc.nat(3),
+        })
+        .map((over) => state(over)),
+      { maxLength: 12 },
+    );
+    const shuffled = states.chain((rows) =>
+      fc.tuple(fc.constant(rows), fc.shuffledSubarray(rows, { minLength: rows.length }), fc.nat(12)),
+    );
+    fc.assert(
+      fc.property(shuffled, ([rows, others, cut]) => {
+        const inBatches = latestStates([...latestStates(others.slice(0, cut)), ...latestStates(others.slice(cut))]);
+        expect(inBatches).toEqual(latestStates(rows));
+      }),
+    );
+  });
+});
+
+function record(value: string | null, headers: Record<string, string> = {}): InRecord {
+  return {
+    topic: 'dlq',
+    partition: 1,
+    offset: 7,
+    timestamp: AT.getTime(),
+    key: null,
+    value: value === null ? null : Buffer.from(value),
+    headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
+  };
+}
+
+describe('projectAttempt', () => {
+  it.each(['', 'no json', '{}', 'null'])('given the value "%s", then it throws', (value) => {
+    expect(() => projectAttempt(record(value))).toThrow();
+  });
+});
+
+describe('projectDeadLetter', () => {
+  it('given a record nobody made a dead letter of, then it is kept as one that cannot be understood', () => {
+    const { deadLetter, delivery } = projectDeadLetter(record('junk'));
+    expect(deadLetter).toMatchObject({ reason: 'payload_error', dead_at: AT, delivery_id: null, key: null });
+    expect(delivery).toBeUndefined();
+  });
+
+  it('given any bytes and headers, then it never throws, and no text has a NUL', () => {
+    const texts = fc.dictionary(fc.string({ minLength: 1, maxLength: 9 }), fc.string({ maxLength: 20 }), {
+      maxKeys: 5,
+    });
+    fc.assert(
+      fc.property(fc.option(fc.string({ unit: 'binary', maxLength: 30 })), texts, (value, headers) => {
+        const known = { ...headers, 'posthorn-dead-reason': 'max_retries', 'posthorn-dead-detail': 'a\0b' };
+        const { deadLetter } = projectDeadLetter(record(value, known));
+        expect(deadLetter.detail).toBe('ab');
+      }),
+    );
+  });
+
+  it('given the same record twice, then it has the same id; given another at its place, then another', () => {
+    const id = (timestamp: number) => projectDeadLetter({ ...record('x'), timestamp }).deadLetter.id;
+    expect(id(1)).toBe(id(1));
+    expect(id(1)).not.toBe(id(2));
+  });
+});

@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { InRecord } from '#common/kafka/record.js';
+import { decodeDelivery } from '#common/records/delivery-record.js';
+import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
+import { rejectedRecords } from '../../apps/control/src/metrics.js';
+import { ProjectionWriter } from '../../apps/control/src/projector/projection-writer.js';
+import { ControlApp } from '../support/control-app.js';
+import type { RecordingConsumer } from '../support/kafka-port.js';
+import { attempt, deadLetter, deliveryOnce, newDelivery } from '../support/made-delivery.js';
+import '../support/quiet.js';
+import { freshDatabase, type TestDatabase } from '../support/servers.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/until.js';
+
+let server: TestDatabase;
+let proxy: TcpProxy;
+let control: ControlApp;
+let deliveries: RecordingConsumer;
+let endpointId: string;
+
+beforeAll(async () => {
+  server = await freshDatabase();
+  const url = new URL(server.url);
+  proxy = await TcpProxy.before({ host: url.hostname, port: Number(url.port) });
+  url.port = String(proxy.port);
+  control = await ControlApp.start({ databaseUrl: url.href });
+  deliveries = await control.follow(DELIVERIES_TOPIC);
+  endpointId = (await newEndpoint()).id;
+});
+afterAll(async () => {
+  await control.stop();
+  await proxy.close();
+  await server.drop();
+});
+
+const newEndpoint = async (): Promise<{ id: string }> =>
+  (await control.post('/v1/endpoints', { url: 'http://127.0.0.1:9/', event_types: ['*'], tenant: 'acme' })).body;
+
+describe('projector', () => {
+  it('given attempts, then the delivery shows each, and its state', async () => {
+    const made = await newDelivery(control, endpointId);
+    const [item] = (await control.get(`/v1/deliveries?event_id=${made.eventId}`)).body.items;
+    expect(item).toMatchObject({ id: made.id, status: 'pending', attempts: [], next_attempt_at: null });
+
+    const next = Date.now() + 4_000;
+    await control.write(attempt(made, { status_code: 503, outcome: 'retry', next_attempt_at: next }));
+    expect(await deliveryOnce(control, made.id, 'retrying')).toMatchObject({
+      next_attempt_at: new Date(next).toISOString(),
+    });
+
+    const response_body = Buffer.from('ok\0 <b>').toString('base64');
+    await control.write(attempt(made, { attempt: 2, response_body, error_detail: 'a\0b' }));
+    const delivery = await deliveryOnce(control, made.id, 'delivered');
+    expect(delivery).toMatchObject({
+      next_attempt_at: null,
+      attempts: [
+        { status_code: 503, outcome: 'retry', attempt: 1 },
+        { status_code: 200, duration_ms: 12, error: null, attempt: 2, response_body: 'ok\0 <b>', error_detail: 'ab' },
+      ],
+    });
+    const { items } = (await control.get(`/v1/deliveries?event_id=${made.eventId}`)).body;
+    expect(items).toMatchObject([
+      { id: made.id, event_id: made.eventId, endpoint_id: endpointId, status: 'delivered' },
+    ]);
+    expect(Object.keys(items[0].attempts[0]).sort()).toEqual(['at', 'duration_ms', 'error', 'status_code']);
+  });
+
+  it('given a dead letter before its attempts, then the delivery is and stays dead', async () => {
+    const made = await newDelivery(control, endpointId);
+    await control.write(deadLetter(made));
+    expect(await deliveryOnce(control, made.id, 'dead')).toMatchObject({ dead_reason: 'max_retries', attempts: [] });
+    await control.write(attempt(made, { attempt: 3, outcome: 'retry', status_code: 500 }));
+    await until(
+      'the attempt is there',
+      async () => (await control.get(`/v1/deliveries/${made.id}`)).body.attempts.length === 1,
+    );
+    expect(await deliveryOnce(control, made.id, 'dead')).toMatchObject({ dead_reason: 'max_retries' });
+  });
+
+  it('given records of other shapes, then they are counted, kept where they can be, and the next goes on', async () => {
+    const made = await newDelivery(control, endpointId);
+    const junk = { topic: ATTEMPTS_TOPIC, key: endpointId, value: '{"v":9}' };
+    await control.write(junk, { ...junk, value: null }, attempt(made));
+    await deliveryOnce(control, made.id, 'delivered');
+    expect((await rejectedRecords.get()).values).toMatchObject([{ labels: { topic: ATTEMPTS_TOPIC }, value: 2 }]);
+  });
+
+  it('given a 410, then the endpoint is disabled and the services are told', async () => {
+    const { id } = await newEndpoint();
+    const endpoints = await control.table(ENDPOINTS_TOPIC);
+    const made = await newDelivery(control, id);
+    const gone = {
+      status_code: 410,
+      outcome: 'dead',
+      dead_reason: 'invalid_endpoint',
+      gone: true,
+      at: Date.now() + 1,
+    } as const;
+    await control.write(attempt(made, gone));
+    await until('the services are told', () => (endpoints.get(id) as { enabled?: boolean })?.enabled === false);
+    expect((await control.get(`/v1/endpoints/${id}`)).body).toMatchObject({
+      status: 'disabled',
+      disabled_reason: 'gone',
+    });
+  });
+
+  it('given records that were projected before, then nothing is counted twice; given a topic made anew, then it is', async () => {
+    const writer = control.app.get(ProjectionWriter);
+    const made = await newDelivery(control, endpointId);
+    const at = (offset: number, timestamp: number): InRecord => {
+      const { value } = attempt(made, { attempt: offset + 1 });
+      return {
+        topic: ATTEMPTS_TOPIC,
+        partition: 99,
+        offset,
+        timestamp,
+        key: null,
+        value: Buffer.from(String(value)),
+        headers: {},
+      };
+    };
+    expect((await writer.write([at(0, 1_000), at(1, 1_000)])).attempts).toHaveLength(2);
+    expect((await writer.write([at(1, 1_000), at(2, 1_000)])).attempts).toHaveLength(1);
+    expect((await writer.write([at(0, 2_000)])).attempts).toHaveLength(1);
+  });
+});
+
+describe('while PostgreSQL is away', () => {
+  it('given it goes and comes back, then 503 meanwhile, and nothing is missing afterwards, without a restart', async () => {
+    const made = await newDelivery(control, endpointId);
+    proxy.cut();
+    const answer = await control.get('/v1/endpoints');
+    expect(answer).toMatchObject({ status: 503, body: { code: 'DATABASE_UNAVAILABLE' } });
+    expect(answer.headers['retry-after']).toBe('2');
+    expect((await control.get('/health/ready')).status).toBe(503);
+    expect((await control.get('/health/live')).status).toBe(200);
+    await control.write(attempt(made));
+
+    proxy.restore();
+
+    await deliveryOnce(control, made.id, 'delivered');
+    await until('it is ready', async () => (await control.get('/health/ready')).status === 200);
+    const { body } = await control.post(`/v1/endpoints/${endpointId}/test`);
+    const sent = () =>
+      deliveries.records.some(({ headers }) => decodeDelivery(headers.posthorn)?.deliveryId === body.delivery_id);
+    await until('the outbox is relayed again', sent);
+  });
+});
