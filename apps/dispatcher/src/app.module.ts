@@ -5,6 +5,8 @@ import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
 import { Database } from '#common/postgres/database.js';
+import { LaneCommands } from '#common/postgres/lane-commands.js';
+import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { addressPolicy } from '#common/security/address-policy.js';
@@ -17,6 +19,7 @@ import { DeliveryEngine, ENGINE_LIMITS } from './delivery-engine.js';
 import { Drainer } from './drainer.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import { DRAIN_LIMITS, Gates } from './gates.js';
+import { Keeper } from './keeper.js';
 import { LogOwners } from './log-owners.js';
 import { MEMORY_LIMITS, MemoryBudget } from './memory-budget.js';
 
@@ -52,8 +55,11 @@ export class AppModule {
         { provide: DRAIN_LIMITS, useValue: { perSecond: config.DRAIN_PER_SECOND } },
         Gates,
         { provide: LaneStore, inject: [Database], useFactory: (database: Database) => new LaneStore(database) },
+        { provide: LaneLimits, inject: [Database], useFactory: (database: Database) => new LaneLimits(database) },
+        { provide: LaneCommands, inject: [Database], useFactory: (database: Database) => new LaneCommands(database) },
         LogOwners,
         Drainer,
+        Keeper,
         DeliveryEngine,
         {
           provide: KafkaTransport,

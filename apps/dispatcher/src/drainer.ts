@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
 import { Gates } from './gates.js';
 import type { LogLanes } from './lanes/log-lanes.js';
@@ -16,6 +17,7 @@ export class Drainer {
 
   constructor(
     @Inject(LaneStore) private readonly store: LaneStore,
+    @Inject(LaneLimits) private readonly limits: LaneLimits,
     @Inject(Gates) private readonly gates: Gates,
   ) {}
 
@@ -23,7 +25,7 @@ export class Drainer {
   async startAll(lanes: LogLanes): Promise<void> {
     while (!lanes.log.lost.aborted) {
       try {
-        const endpointIds = await this.store.parkedEndpoints(lanes.name);
+        const endpointIds = await this.limits.parkedEndpoints(lanes.name);
         for (const endpointId of endpointIds) this.start(lanes, endpointId);
         return;
       } catch (error) {

@@ -25,6 +25,7 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(EndpointDirectory.name);
   private readonly endpoints = new Map<string, Endpoint>();
   private readonly deleted = new Set<string>();
+  private readonly halfOpenIds = new Set<string>();
   private readonly listeners: Listener[] = [];
   private readonly table: CompactedTable;
   private readonly started = Promise.withResolvers<void>();
@@ -63,6 +64,11 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     return this.deleted.has(id);
   }
 
+  /** Endpoints whose breaker waits for a probe. */
+  halfOpen(): Iterable<string> {
+    return this.halfOpenIds;
+  }
+
   /** @param listener called after an endpoint changed, came or went */
   onChange(listener: Listener): void {
     this.listeners.push(listener);
@@ -71,6 +77,7 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   private apply(id: string, value: Buffer | null): void {
     if (value === null) {
       this.endpoints.delete(id);
+      this.halfOpenIds.delete(id);
       if (this.deleted.size < MAX_TOMBSTONES) this.deleted.add(id);
     } else {
       const endpoint = this.read(id, value);
@@ -79,6 +86,8 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
       if (endpoint.record.version < (this.endpoints.get(id)?.record.version ?? 0)) return;
       this.endpoints.set(id, endpoint);
       this.deleted.delete(id);
+      if (endpoint.record.breaker === 'half_open') this.halfOpenIds.add(id);
+      else this.halfOpenIds.delete(id);
     }
     for (const listener of this.listeners) listener(id);
   }

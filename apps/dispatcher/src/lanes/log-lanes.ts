@@ -91,18 +91,11 @@ export class LogLanes {
     return true;
   }
 
-  /** The head of a lane is given up as an operator asked. */
+  /** The head of a lane is given up as an operator asked, as soon as no attempt of it is in flight. */
   skip(delivery: Delivery): void {
-    const lane = this.lane(delivery.lane, delivery, true);
     const place = delivery.meta.place ?? delivery.offset;
-    const skipNow = () => {
-      this.run(lane, {
-        type: 'skipped',
-        item: { place, attempt: delivery.meta.attempt, offset: undefined, work: delivery },
-      });
-    };
-    if (lane.machine.isLoaded) skipNow();
-    else void this.load(lane).then(skipNow);
+    const item = { place, attempt: delivery.meta.attempt, offset: undefined, work: delivery };
+    this.run(this.lane(delivery.lane, delivery, true), { type: 'skipped', item });
   }
 
   ended(lane: ActiveLane, ended: Ended): void {
@@ -116,12 +109,8 @@ export class LogLanes {
     this.run(lane, { type: 'withdrawn' });
   }
 
-  private lane(name: string, delivery: Delivery, mustLoad = false): ActiveLane {
-    const existing = this.active.get(name);
-    if (existing) return existing;
-    // A return may be stale evidence of a lane nobody remembers: the database is asked (lanes.md, rule 2).
-    const isAsked = mustLoad || this.known.has(name) || (isOrderedLane(name) && delivery.meta.returned);
-    return this.activate(name, delivery.meta.endpointId, isAsked);
+  private lane(name: string, delivery: Delivery, isAsked = this.known.has(name)): ActiveLane {
+    return this.active.get(name) ?? this.activate(name, delivery.meta.endpointId, isAsked);
   }
 
   private activate(name: string, endpointId: string, isAsked: boolean): ActiveLane {

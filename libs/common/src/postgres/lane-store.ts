@@ -174,22 +174,6 @@ export class LaneStore {
     return pages;
   }
 
-  /** Endpoints with parked rows in this log. */
-  async parkedEndpoints(log: string): Promise<string[]> {
-    // A loose index scan: one step an endpoint, however many rows there are.
-    const rows = await this.database.query<{ endpoint_id: string }>(
-      `WITH RECURSIVE found AS (
-         (SELECT endpoint_id FROM parked_deliveries WHERE log = $1 ORDER BY endpoint_id LIMIT 1)
-         UNION ALL
-         SELECT (SELECT p.endpoint_id FROM parked_deliveries p
-                 WHERE p.log = $1 AND p.endpoint_id > found.endpoint_id ORDER BY p.endpoint_id LIMIT 1)
-         FROM found WHERE found.endpoint_id IS NOT NULL
-       ) SELECT endpoint_id FROM found WHERE endpoint_id IS NOT NULL`,
-      [log],
-    );
-    return rows.map(({ endpoint_id }) => endpoint_id);
-  }
-
   /**
    * Lanes of an endpoint that can drain now: their lowest row is not behind a head that is elsewhere.
    *

@@ -12,7 +12,7 @@ export class CreateLanes0002 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP TABLE lane_commands, parked_deliveries, lane_rows, lane_logs');
+    await runner.query('DROP TABLE endpoint_health, lane_commands, parked_deliveries, lane_rows, lane_logs');
   }
 }
 
@@ -53,6 +53,19 @@ const LANES = [
     PRIMARY KEY (log, lane, place)
   )`,
   'CREATE INDEX parked_by_endpoint ON parked_deliveries (log, endpoint_id, place)',
+  'CREATE INDEX parked_by_age ON parked_deliveries (endpoint_id, parked_at)',
+  // The breaker's state and what it counts; the projector changes it with the outcomes that cause the change.
+  `CREATE TABLE endpoint_health (
+    endpoint_id text PRIMARY KEY,
+    state text NOT NULL DEFAULT 'closed' CHECK (state IN ('closed', 'open', 'half_open')),
+    consecutive_dead int NOT NULL DEFAULT 0,
+    openings int NOT NULL DEFAULT 0,
+    opened_at timestamptz,
+    half_open_at timestamptz,
+    probe_until timestamptz,
+    last_success_at timestamptz,
+    last_failure_at timestamptz
+  )`,
   // What an operator asks of a lane's owner. The record to give up comes with it: the head's own waits in a tier.
   `CREATE TABLE lane_commands (
     log text NOT NULL,

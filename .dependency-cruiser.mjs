@@ -1,0 +1,104 @@
+/**
+ * The direction of imports: apps → adapters of libs/common → domain. `npm run lint` fails on an import against it.
+ *
+ * @type {import('dependency-cruiser').IConfiguration}
+ */
+export default {
+  forbidden: [
+    {
+      name: 'no-cycle',
+      comment: 'A cycle means that a third module wants out.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'domain-is-pure',
+      comment: 'The domain decides over plain data: it imports only itself and node:crypto.',
+      severity: 'error',
+      from: { path: '^libs/common/src/domain/', pathNot: '\\.spec\\.ts$|/testing/' },
+      to: { pathNot: '^libs/common/src/domain/|^(node:)?crypto$' },
+    },
+    {
+      name: 'one-home-for-kafkajs',
+      comment: 'Another Kafka client can take its place when one folder knows it.',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: '^libs/common/src/kafka/' },
+      to: { path: 'node_modules/kafkajs(/|$)' },
+    },
+    {
+      name: 'one-home-for-postgres',
+      comment: 'SQL clients stay behind libs/common/src/postgres.',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: '^libs/common/src/postgres/' },
+      to: { path: 'node_modules/(typeorm|pg|@types/pg)(/|$)' },
+    },
+    {
+      name: 'one-home-for-undici',
+      comment: 'Every request to an endpoint passes the address policy, which only libs/common/src/http applies.',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: '^libs/common/src/http/' },
+      to: { path: 'node_modules/undici(/|$)' },
+    },
+    {
+      name: 'apps-are-apart',
+      comment: 'Apps meet in topics and tables.',
+      severity: 'error',
+      from: { path: '^apps/([^/]+)/' },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'libs-know-no-app',
+      severity: 'error',
+      from: { path: '^libs/' },
+      to: { path: '^apps/' },
+    },
+    {
+      name: 'receiver-stands-alone',
+      comment: 'libs/receiver is shipped to those who receive webhooks.',
+      severity: 'error',
+      from: { path: '^libs/receiver/' },
+      to: { path: '^(apps|libs|test|scripts)/', pathNot: '^libs/receiver/' },
+    },
+    {
+      name: 'product-knows-no-test',
+      severity: 'error',
+      from: { path: '^(apps|libs|scripts)/', pathNot: '\\.spec\\.ts$|/testing/' },
+      to: { path: '^test/|\\.spec\\.ts$|/testing/' },
+    },
+    {
+      name: 'no-barrel',
+      comment: 'A file that re-exports others hides where things are, and makes cycles.',
+      severity: 'error',
+      from: { path: '/index[.](ts|mjs|js)$', pathNot: 'node_modules' },
+      to: {},
+    },
+    {
+      name: 'runtime-dependencies',
+      comment: 'The image holds no devDependencies.',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: '\\.spec\\.ts$|/testing/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: 'node_modules/@types/' },
+    },
+    {
+      name: 'no-unresolvable',
+      comment: 'What cannot be resolved escapes every other rule.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(dist|coverage)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      // `types` leads #common/… to the sources; dist may not be there yet.
+      conditionNames: ['types', 'import', 'node', 'default'],
+      exportsFields: ['exports'],
+      extensions: ['.ts', '.mjs', '.js', '.d.ts'],
+      mainFields: ['main', 'types'],
+    },
+  },
+};

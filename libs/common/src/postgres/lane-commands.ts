@@ -1,0 +1,42 @@
+import type { Database } from './database.js';
+
+/** What an operator asks of a lane's owner: to give up its head, whose record waits in a tier. */
+export interface LaneCommand {
+  readonly lane: string;
+  readonly place: number;
+  /** Attempts made of the head. */
+  readonly attempt: number;
+  /** The packed header. */
+  readonly header: string;
+  readonly body: Buffer;
+}
+
+export class LaneCommands {
+  constructor(private readonly database: Database) {}
+
+  /** Commands of this log that are still to be carried out; those that have become idle are forgotten. */
+  async open(log: string): Promise<LaneCommand[]> {
+    return this.database.query<LaneCommand>(
+      `WITH done AS (
+         DELETE FROM lane_commands c USING lane_rows r
+         WHERE c.log = $1 AND r.log = c.log AND r.lane = c.lane
+           AND (r.place > c.place OR (r.place = c.place AND r.attempt IS NULL))
+         RETURNING c.lane, c.place
+       )
+       SELECT lane, place, attempt, header, body FROM lane_commands c
+       WHERE log = $1 AND NOT EXISTS (SELECT FROM done WHERE done.lane = c.lane AND done.place = c.place)
+       ORDER BY asked_at LIMIT 100`,
+      [log],
+      'lane_commands',
+    );
+  }
+
+  /** Asks for the head to be given up. Asking twice is asking once. */
+  async ask(log: string, command: LaneCommand): Promise<void> {
+    await this.database.query(
+      `INSERT INTO lane_commands (log, lane, place, kind, attempt, header, body, asked_at)
+       VALUES ($1, $2, $3, 'skip', $4, $5, $6, now()) ON CONFLICT DO NOTHING`,
+      [log, command.lane, command.place, command.attempt, command.header, command.body],
+    );
+  }
+}

@@ -1,0 +1,72 @@
+import type { Database } from './database.js';
+
+/** How long a probe may take before another dispatcher may make one; above the longest timeout of an attempt. */
+const PROBE_LEASE_S = 45;
+const PAGE = 500;
+
+/** What the owner of a log asks of its parked deliveries: which are beyond their limits, and which may be a probe. */
+export class LaneLimits {
+  constructor(private readonly database: Database) {}
+
+  /** Endpoints with parked rows in this log. */
+  async parkedEndpoints(log: string): Promise<string[]> {
+    // A loose index scan: one step an endpoint, however many rows there are.
+    const rows = await this.database.query<{ endpoint_id: string }>(
+      `WITH RECURSIVE found AS (
+         (SELECT endpoint_id FROM parked_deliveries WHERE log = $1 ORDER BY endpoint_id LIMIT 1)
+         UNION ALL
+         SELECT (SELECT p.endpoint_id FROM parked_deliveries p
+                 WHERE p.log = $1 AND p.endpoint_id > found.endpoint_id ORDER BY p.endpoint_id LIMIT 1)
+         FROM found WHERE found.endpoint_id IS NOT NULL
+       ) SELECT endpoint_id FROM found WHERE endpoint_id IS NOT NULL`,
+      [log],
+      'parked_endpoints',
+    );
+    return rows.map(({ endpoint_id }) => endpoint_id);
+  }
+
+  /**
+   * Lanes of this log whose front is to be given up, with the place up to which: parked longer than `maxAgeS`, or among
+   * the oldest of an endpoint that has more than `maxCount` parked over all logs.
+   */
+  async beyond(
+    log: string,
+    endpointId: string,
+    limit: { maxAgeS: number; maxCount: number },
+  ): Promise<{ lane: string; place: number }[]> {
+    return this.database.query<{ lane: string; place: number }>(
+      `SELECT lane, max(place) AS place FROM (
+         (SELECT log, lane, place FROM parked_deliveries
+          WHERE endpoint_id = $2 AND parked_at <= now() - make_interval(secs => $3) ORDER BY parked_at LIMIT $5)
+         UNION ALL
+         (SELECT log, lane, place FROM parked_deliveries
+          WHERE endpoint_id = $2 ORDER BY parked_at DESC OFFSET $4 LIMIT $5)
+       ) AS old WHERE log = $1 GROUP BY lane`,
+      [log, endpointId, limit.maxAgeS, limit.maxCount, PAGE],
+      'parked_beyond',
+    );
+  }
+
+  /** A lane whose lowest parked row could be sent as a probe. */
+  async probeCandidate(log: string, endpointId: string): Promise<{ lane: string }[]> {
+    return this.database.query<{ lane: string }>(
+      `SELECT p.lane FROM parked_deliveries p
+       LEFT JOIN lane_rows r ON r.log = p.log AND r.lane = p.lane
+       WHERE p.log = $1 AND p.endpoint_id = $2 AND (r.attempt IS NULL OR r.place >= p.place)
+       ORDER BY p.place LIMIT 1`,
+      [log, endpointId],
+      'parked_probe',
+    );
+  }
+
+  /** @returns true for the one that may probe a half-open endpoint now, over all dispatchers */
+  async takeProbe(endpointId: string): Promise<boolean> {
+    const rows = await this.database.query<object>(
+      `UPDATE endpoint_health SET probe_until = now() + make_interval(secs => $2)
+       WHERE endpoint_id = $1 AND state = 'half_open' AND (probe_until IS NULL OR probe_until < now()) RETURNING 1`,
+      [endpointId, PROBE_LEASE_S],
+      'take_probe',
+    );
+    return rows.length > 0;
+  }
+}
