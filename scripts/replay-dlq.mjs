@@ -20,7 +20,7 @@ npm run replay -- --to deliveries|ingest [--reason REASON] [--endpoint ID] [--si
 
 The brokers are those of the system npm start runs, or KAFKA_BROKERS (with KAFKA_TOPIC_PREFIX, if there is one).
 
-The records stay in dlq until its retention ends, so a second run with the same choice replays them once more.
+The records stay in dlq until its retention ends: name a --since that leaves out what was replayed before.
 A dead letter is a replay only with its headers. Any client that copies them will do; piping through kcat loses them.
 `;
 
