@@ -1,0 +1,22 @@
+import type { Lane, LaneItem } from './lane-state.js';
+
+/** `again`: a hand-over that a crash cut off. */
+export type Judgement = 'go' | 'over' | 'again' | 'wait';
+
+/** Rule 2: the row decides. */
+export function judge<Work>(lane: Lane<Work>, item: LaneItem<Work>): Judgement {
+  const { row } = lane;
+  if (row && (item.place < row.place || (item.place === row.place && row.attempt === undefined))) return 'over';
+  if (row?.attempt !== undefined && item.place === row.place) {
+    if (item.attempt === row.attempt) return 'go';
+    return item.attempt === row.attempt - 1 ? 'again' : 'over';
+  }
+  if (row?.attempt !== undefined) return 'wait';
+  return lane.hasParked && item.offset !== undefined ? 'wait' : 'go';
+}
+
+/** The database must be asked first: a return may be a repeat of what has been over for long. */
+export function needsRow<Work>(lane: Lane<Work>, item: LaneItem<Work>): boolean {
+  const isReturn = item.offset !== undefined && item.place < item.offset;
+  return isReturn && !lane.isRowKnown;
+}
