@@ -1,0 +1,50 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...filesIn('docs')];
+
+/** A link to a file of the checkout: its path, and the anchor if it has one. */
+const LINK = /\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g;
+/** A link to a test file, and the names of tests in it, each in quotes. */
+const TESTS = /\]\(([^)]+\.spec\.ts)\)((?:,? "[^"]+")+)/g;
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(folder, name));
+}
+
+/** As GitHub makes them of headings. */
+function anchorsOf(path: string): string[] {
+  const headings = readFileSync(path, 'utf8').match(/^#+ .*$/gm) ?? [];
+  return headings.map((heading) =>
+    heading
+      .replace(/^#+ /, '')
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+describe.each(DOCUMENTS)('%s', (document) => {
+  const text = readFileSync(document, 'utf8');
+  const target = (path: string | undefined) => (path ? join(dirname(document), path) : document);
+
+  it('links to what exists', () => {
+    const broken = [...text.matchAll(LINK)].filter(([, path, anchor]) => {
+      const file = target(path);
+      return !existsSync(file) || (anchor !== undefined && !anchorsOf(file).includes(anchor));
+    });
+    expect(broken.map(([link]) => link)).toEqual([]);
+  });
+
+  it('names tests that exist', () => {
+    const missing = [...text.matchAll(TESTS)].flatMap(([, path, names]) => {
+      const file = target(path);
+      const tests = existsSync(file) ? readFileSync(file, 'utf8') : '';
+      const quoted = [...(names ?? '').matchAll(/"([^"]+)"/g)].map(([, name]) => name ?? '');
+      return quoted.filter((name) => !tests.includes(name)).map((name) => `${path}: ${name}`);
+    });
+    expect(missing).toEqual([]);
+  });
+});
