@@ -34,6 +34,8 @@ import { SchemaState } from './schema-state.js';
 const APP = 'control';
 /** Least time between two fetches: outcomes are written in batches, and nobody waits for them by the millisecond. */
 const FETCH_PACE_MS = 50;
+/** How long a rebalance, or the end, waits for what was read to be written. */
+const DRAIN_MS = 3_000;
 
 @Module({})
 export class AppModule {
@@ -90,6 +92,7 @@ function transportFor(
     ownership: projector,
     startAfter: () => schema.ready,
     paceMs: FETCH_PACE_MS,
+    drainMs: DRAIN_MS,
   });
   health.addReadiness({ name: 'projector', problem: () => transport.problem() });
   return transport;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
 import { isUnavailable } from '#common/postgres/errors.js';
@@ -35,12 +35,13 @@ const STOP_MS = 3_000;
  * while PostgreSQL is away their partitions pause, and go on by themselves when it is back.
  */
 @Injectable()
-export class Projector implements OwnershipListener, OnApplicationBootstrap, OnModuleDestroy {
+export class Projector implements OwnershipListener, OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(Projector.name);
   private readonly wake = new Wake();
   private readonly paused = new Set<OwnedLog>();
   private waiting: Waiting[] = [];
   private waitingBytes = 0;
+  private whenIdle: (() => void)[] = [];
   private isStopping = false;
   private running: Promise<void> = Promise.resolve();
 
@@ -52,7 +53,8 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnM
     this.running = this.run();
   }
 
-  async onModuleDestroy(): Promise<void> {
+  /** The consumer has stopped by now, and waited for what was read to be written. */
+  async onApplicationShutdown(): Promise<void> {
     this.isStopping = true;
     this.wake.call();
     await Promise.race([this.running, sleep(STOP_MS, undefined, { ref: false })]);
@@ -70,6 +72,11 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnM
     this.wake.call();
   }
 
+  /** What was read is written first, as far as the port waits for it: its next owner then repeats nothing. */
+  async onRebalancing(): Promise<void> {
+    if (this.waiting.length > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
+  }
+
   onLost(log: OwnedLog): void {
     this.paused.delete(log);
     this.keep((entry) => entry.log !== log);
@@ -85,9 +92,9 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnM
   private async writeSome(): Promise<void> {
     const batch = this.nextBatch();
     if (!(await this.writeUntilDone(batch))) return;
+    for (const { log, record } of batch) log.finish(record.offset);
     const written = new Set(batch);
     this.keep((entry) => !written.has(entry));
-    for (const { log, record } of batch) log.finish(record.offset);
     if (this.waitingBytes < MAX_WAITING_BYTES / 2) this.resumeAll();
   }
 
@@ -139,6 +146,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnM
   private keep(isKept: (entry: Waiting) => boolean): void {
     this.waiting = this.waiting.filter(isKept);
     this.waitingBytes = this.waiting.reduce((sum, { record }) => sum + bytesOf(record), 0);
+    if (this.waiting.length === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
   }
 
   private resumeAll(): void {

@@ -68,15 +68,21 @@ export class Database implements Queryable {
     return this.observed(async () => {
       const client = await this.pool.connect();
       let broken: Error | undefined;
+      // A connection that breaks between two statements tells so by an event, which without a listener ends the process.
+      const noteBroken = (error: Error) => {
+        broken = error;
+      };
+      client.on('error', noteBroken);
       try {
         await client.query('BEGIN');
         const result = await work(queryableOf(client));
         await client.query('COMMIT');
         return result;
       } catch (error) {
-        broken = await client.query('ROLLBACK').then(() => undefined, asError);
+        await client.query('ROLLBACK').catch(noteBroken);
         throw error;
       } finally {
+        client.off('error', noteBroken);
         client.release(broken);
       }
     });
