@@ -3,4 +3,4 @@
  *
  * @type {{ root: string, servers: import('../../scripts/lib/server.mjs').Server[] }[]}
  */
-export const STARTED_SERVERS = [];
+export const STARTED = [];

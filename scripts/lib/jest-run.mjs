@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT } from './paths.mjs';
+
+/** @typedef {{ passed: number, failed: number, skipped: number }} Tally */
+
+/**
+ * Runs the tests of one project of jest.config.mjs, with Jest's own output.
+ *
+ * @param {string} project
+ * @param {{ node: string, args: string[] }} options
+ * @returns {Promise<Tally>} a file that could not be run, and a run that found no tests, count as one failure
+ */
+export async function runJest(project, { node, args }) {
+  const folder = mkdtempSync(join(tmpdir(), 'posthorn-jest-'));
+  const report = join(folder, 'report.json');
+  try {
+    const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
+    const output = ['--json', `--outputFile=${report}`];
+    const options = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', jest];
+    const exitCode = await run(node, [...options, `--selectProjects=${project}`, ...output, ...args]);
+    return tally(report, exitCode);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {Promise<number | null>} exit code
+ */
+function run(command, args) {
+  // Standard output holds the report, which is in the file as well.
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code));
+  });
+}
+
+/**
+ * @param {string} report
+ * @param {number | null} exitCode
+ * @returns {Tally}
+ */
+function tally(report, exitCode) {
+  let results;
+  try {
+    results = JSON.parse(readFileSync(report, 'utf8'));
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+  const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
+  const isSilentFailure = failed === 0 && (exitCode !== 0 || results.numTotalTests === 0);
+  return {
+    passed: results.numPassedTests,
+    failed: failed + (isSilentFailure ? 1 : 0),
+    skipped: results.numPendingTests + results.numTodoTests,
+  };
+}

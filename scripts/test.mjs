@@ -1,0 +1,114 @@
+import { join } from 'node:path';
+import { buildApps } from './lib/build.mjs';
+import { installDependencies } from './lib/dependencies.mjs';
+import { runJest } from './lib/jest-run.mjs';
+import { fetchKafkaLibs } from './lib/kafka-libs.mjs';
+import { appNode } from './lib/node-binary.mjs';
+import { ROOT } from './lib/paths.mjs';
+import { Progress } from './lib/progress.mjs';
+import { UserError } from './lib/settings.mjs';
+import { stopSignal } from './lib/stop-signal.mjs';
+import { runTask } from './lib/task.mjs';
+import { checkKafkaTools } from './lib/toolchain.mjs';
+
+/*
+ * `npm test`: everything a change must pass, on a fresh clone too. `npm test -- unit` runs one part: checks, unit,
+ * integration or e2e; what follows a part goes to Jest: `npm test -- integration router`.
+ */
+
+/** Jest's projects; end-to-end tests start whole systems, so they come one after the other. */
+const PROJECTS = /** @type {const} */ ([
+  { name: 'unit', args: [] },
+  { name: 'integration', args: ['--maxWorkers=2'] },
+  { name: 'e2e', args: ['--runInBand'] },
+]);
+
+/** Each counts as one test. The arguments are for node. */
+const CHECKS = [
+  { title: 'Lint', args: ['@biomejs/biome/bin/biome', 'check', '.'] },
+  {
+    title: 'Import rules',
+    args: [
+      'dependency-cruiser/bin/dependency-cruise.mjs',
+      ...['--config', '.dependency-cruiser.mjs', 'apps', 'libs', 'scripts', 'test'],
+    ],
+  },
+  { title: 'Types', args: ['typescript/bin/tsc', '--noEmit', '--pretty', 'false'] },
+];
+
+const progress = new Progress(process.stdout);
+const stop = stopSignal();
+stop.signal.addEventListener('abort', () => setTimeout(() => process.exit(130), 1_000).unref());
+
+/**
+ * @param {string} node
+ * @returns {Promise<import('./lib/jest-run.mjs').Tally>}
+ */
+async function runChecks(node) {
+  const tally = { passed: 0, failed: 0, skipped: 0 };
+  for (const { title, args } of CHECKS) {
+    const [script, ...rest] = /** @type {[string, ...string[]]} */ (args);
+    const launch = { command: node, args: [join(ROOT, 'node_modules', script), ...rest], cwd: ROOT };
+    try {
+      await progress.step(title, () => runTask(launch, { failure: `${title} failed`, signal: stop.signal }));
+      tally.passed++;
+    } catch (error) {
+      progress.say(error instanceof Error ? error.message : String(error));
+      tally.failed++;
+    }
+  }
+  return tally;
+}
+
+/** @param {{ needsServers: boolean }} options */
+async function prepare({ needsServers }) {
+  const { signal } = stop;
+  if (needsServers) checkKafkaTools(process.env);
+  await progress.step('Install dependencies', (note) => installDependencies({ signal, note }));
+  await progress.step('Build the apps', (note) => buildApps({ signal, note }));
+  if (needsServers) await progress.step('Fetch Apache Kafka', (note) => fetchKafkaLibs({ signal, note }));
+}
+
+/**
+ * @param {string[]} words
+ * @returns {{ parts: string[], jestArgs: string[] }}
+ */
+function readArguments(words) {
+  const all = ['checks', ...PROJECTS.map(({ name }) => name)];
+  const [part, ...jestArgs] = words;
+  if (part === undefined) return { parts: all, jestArgs };
+  if (!all.includes(part)) throw new UserError(`There is no part "${part}": ${all.join(', ')}`);
+  return { parts: [part], jestArgs };
+}
+
+/** @returns {Promise<import('./lib/jest-run.mjs').Tally>} */
+async function main() {
+  const { parts, jestArgs } = readArguments(process.argv.slice(2));
+  await prepare({ needsServers: parts.includes('integration') || parts.includes('e2e') });
+  const node = appNode();
+  const tallies = parts.includes('checks') ? [await runChecks(node)] : [];
+  for (const { name, args } of PROJECTS.filter((project) => parts.includes(project.name))) {
+    progress.say(`\n— ${name} tests —`);
+    tallies.push(await runJest(name, { node, args: [...args, ...jestArgs] }));
+    stop.signal.throwIfAborted();
+  }
+  const sum = (/** @type {'passed' | 'failed' | 'skipped'} */ field) =>
+    tallies.reduce((n, tally) => n + tally[field], 0);
+  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
+}
+
+try {
+  const { passed, failed, skipped } = await main();
+  // A check that nobody runs is none: where a machine is there for nothing but tests, everything must run.
+  const counted = process.env.CI ? failed + skipped : failed;
+  if (skipped > 0) progress.say(`${skipped} skipped${process.env.CI ? ', which counts as failed here' : ''}`);
+  progress.say(`\n${passed} passed, ${counted} failed`);
+  process.exit(counted === 0 ? 0 : 1);
+} catch (error) {
+  const isExpected = error instanceof UserError || stop.signal.aborted;
+  progress.say(
+    `\n${isExpected && error instanceof Error ? error.message : error instanceof Error ? error.stack : error}`,
+  );
+  progress.say('\n0 passed, 1 failed');
+  process.exit(1);
+}

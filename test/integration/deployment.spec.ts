@@ -1,0 +1,36 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { parseApiKey } from '#common/security/api-key.js';
+import { Sealer } from '#common/security/sealing.js';
+import { itWith } from '../support/tool.js';
+
+describe('deployment', () => {
+  itWith('docker-compose', 'docker-compose')('given docker-compose.yml, then it is valid and has every service', () => {
+    const { PATH } = process.env;
+    const config = spawnSync('docker-compose', ['config', '--services'], { env: { PATH }, encoding: 'utf8' });
+
+    expect({ status: config.status, said: config.stderr }).toEqual({ status: 0, said: '' });
+    const apps = ['control', 'dispatcher', 'ingest', 'retry-scheduler'];
+    expect(config.stdout.trim().split('\n').sort()).toEqual(
+      [...apps, 'echo', 'kafka', 'postgres', 'prometheus'].sort(),
+    );
+  });
+
+  it('given no secrets of its own, then the defaults of docker-compose.yml are ones the apps accept', () => {
+    const compose = readFileSync('docker-compose.yml', 'utf8');
+    const defaultOf = (name: string) => new RegExp(`\\$\\{${name}:-(.+)\\}`).exec(compose)?.[1] ?? '';
+
+    expect(parseApiKey(defaultOf('ADMIN_API_KEY'))).toBeDefined();
+    expect(() => new Sealer(defaultOf('SECRET_KEYS'))).not.toThrow();
+  });
+
+  itWith('promtool', 'prometheus')('given prometheus.yml, then promtool accepts it', () => {
+    const file = 'deploy/prometheus/prometheus.yml';
+    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'config', file], { encoding: 'utf8' });
+    expect({ status, said: status === 0 ? '' : stdout + stderr }).toEqual({ status: 0, said: '' });
+  });
+
+  it('given the lock file, then no registry is in it', () => {
+    expect(readFileSync('package-lock.json', 'utf8')).not.toMatch(/"resolved"|registry\./);
+  });
+});
