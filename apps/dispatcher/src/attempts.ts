@@ -15,32 +15,22 @@ const UNKNOWN_ENDPOINT_CHECK_MS = 100;
 export class Attempts {
   /** By partition: ends the attempts under way when the partition is lost. */
   private readonly byLog = new Map<OwnedLog, Set<AbortController>>();
-  private count = 0;
 
   constructor(
     @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
     @Inject(Attempter) private readonly attempter: Attempter,
   ) {}
 
-  get underWay(): number {
-    return this.count;
-  }
-
   /** @returns what it caused; of no meaning when the partition was lost meanwhile */
   async make(delivery: Delivery): Promise<Outcome> {
-    this.count++;
-    try {
-      if (delivery.isReplay) metrics.replays.inc();
-      const endpoint = this.directory.find(delivery.meta.endpointId) ?? (await this.awaitEndpoint(delivery));
-      const problem = undeliverable(endpoint);
-      if (problem !== undefined || endpoint === undefined) return giveUp(delivery, problem ?? UNKNOWN);
-      const attempt = await this.attempt(delivery, endpoint);
-      const outcome = outcomeOf(delivery, attempt.facts, attempt.verdict, Date.now());
-      if (!delivery.log.lost.aborted) tell(delivery, attempt, outcome);
-      return outcome;
-    } finally {
-      this.count--;
-    }
+    if (delivery.isReplay) metrics.replays.inc();
+    const endpoint = this.directory.find(delivery.meta.endpointId) ?? (await this.awaitEndpoint(delivery));
+    const problem = undeliverable(endpoint);
+    if (problem !== undefined || endpoint === undefined) return giveUp(delivery, problem ?? UNKNOWN);
+    const attempt = await this.attempt(delivery, endpoint);
+    const outcome = outcomeOf(delivery, attempt.facts, attempt.verdict, Date.now());
+    if (!delivery.log.lost.aborted) tell(delivery, attempt, outcome);
+    return outcome;
   }
 
   abort(log: OwnedLog): void {

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { RecentSet } from '#common/domain/recent-set.js';
 import { hopFor } from '#common/domain/tier.js';
-import type { FencedLog, OwnershipListener } from '#common/kafka/port.js';
+import type { FencedLog, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import { Attempts } from './attempts.js';
 import type { Delivery } from './delivery.js';
@@ -33,6 +33,8 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
   private readonly logger = new Logger(DeliveryEngine.name);
   private readonly recent: RecentSet;
   private owned = 0;
+  /** By partition: lanes with an attempt begun whose consequences are not all stored. */
+  private readonly turns = new Map<OwnedLog, number>();
 
   constructor(
     @Inject(LogOwners) private readonly owners: LogOwners,
@@ -70,7 +72,7 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
   /** Attempts under way finish, and what they caused is stored; nothing new is begun. */
   async onRebalancing(): Promise<void> {
     this.gates.halt(true);
-    while (this.attempts.underWay > 0) await new Promise((resolve) => setTimeout(resolve, DRAINED_CHECK_MS));
+    while (this.turns.size > 0) await new Promise((resolve) => setTimeout(resolve, DRAINED_CHECK_MS));
   }
 
   onRebalanced(): void {
@@ -82,6 +84,7 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     this.gates.setShare(this.owned / log.partitions);
     this.owners.lose(log);
     this.attempts.abort(log);
+    this.turns.delete(log);
     for (const { meta } of this.memory.lost(log)) this.gates.of(meta.endpointId).count(-1);
   }
 
@@ -125,6 +128,12 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     await this.producer.write([waitingRecord(delivery, hopFor(dueAt - now, now))]);
   }
 
+  turnEnded(log: OwnedLog): void {
+    const left = (this.turns.get(log) ?? 0) - 1;
+    if (left > 0) this.turns.set(log, left);
+    else this.turns.delete(log);
+  }
+
   finished(delivery: Delivery, isStale: boolean): void {
     if (isStale) metrics.stale.inc();
     delivery.log.finish(delivery.offset);
@@ -142,6 +151,8 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
 
   private async makeAttempt(lanes: LogLanes, lane: ActiveLane, delivery: Delivery): Promise<void> {
     const gate = this.gates.of(delivery.meta.endpointId);
+    lane.hasBegun = true;
+    this.turns.set(delivery.log, (this.turns.get(delivery.log) ?? 0) + 1);
     const outcome = await this.attempts.make(delivery).finally(() => gate.leave());
     if (delivery.log.lost.aborted) return;
     lanes.ended(lane, {

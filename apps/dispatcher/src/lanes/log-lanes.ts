@@ -34,6 +34,8 @@ export interface ActiveLane {
   /** When the head is due, as the database or the last attempt said. */
   dueAt: number | undefined;
   ended: Ended | undefined;
+  /** An attempt was begun, and not all it causes is stored. */
+  hasBegun: boolean;
   isProbe: boolean;
 }
 
@@ -48,6 +50,8 @@ export interface LaneHost {
   giveUp(delivery: Delivery): Promise<void>;
   /** Puts a head into its tier again, as the row says. */
   handOverAgain(delivery: Delivery, dueAt: number): Promise<void>;
+  /** All that the lane's attempt caused is stored. */
+  turnEnded(log: FencedLog): void;
   /** The record at this offset, and all it caused, is safe. */
   finished(delivery: Delivery, isStale: boolean): void;
 }
@@ -115,7 +119,15 @@ export class LogLanes {
 
   private activate(name: string, endpointId: string, isAsked: boolean): ActiveLane {
     const machine = newLane<Delivery>(isOrderedLane(name), !isAsked, this.host.isHeld(endpointId));
-    const lane: ActiveLane = { name, endpointId, machine, dueAt: undefined, ended: undefined, isProbe: false };
+    const lane: ActiveLane = {
+      name,
+      endpointId,
+      machine,
+      dueAt: undefined,
+      ended: undefined,
+      hasBegun: false,
+      isProbe: false,
+    };
     this.active.set(name, lane);
     return lane;
   }
@@ -134,7 +146,13 @@ export class LogLanes {
 
   private run(lane: ActiveLane, event: LaneEvent<Delivery>): void {
     if (this.log.lost.aborted) return;
-    for (const effect of stepLane(lane.machine, event)) this.perform(lane, effect);
+    const { current } = lane.machine;
+    const effects = stepLane(lane.machine, event);
+    if (lane.hasBegun && lane.machine.current !== current) {
+      lane.hasBegun = false;
+      this.host.turnEnded(this.log);
+    }
+    for (const effect of effects) this.perform(lane, effect);
     this.forgetIfIdle(lane);
   }
 

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { Message, Producer } from 'kafkajs';
+import { type Message, Partitioners, type Producer } from 'kafkajs';
 import { createKafka, REQUEST_TIMEOUT_MS } from './client.js';
 import { partitionOf } from './partitioner.js';
 import type { RecordWriter } from './port.js';
@@ -47,6 +47,7 @@ export class RecordProducer implements RecordWriter {
     const kafka = createKafka(settings);
     this.producer = kafka.producer({
       idempotent: false,
+      createPartitioner: Partitioners.DefaultPartitioner,
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 2 },
     });
     this.maxRequestBytes = Math.min(
