@@ -28,7 +28,7 @@ const COLUMNS =
 /** A search for pending deliveries that names no beginning looks back so far. */
 const PENDING_WINDOW_MS = 24 * 3_600_000;
 /** A pending delivery is searched by its id among so many of the newest events: its id is a hash, so each must be tried. */
-const PENDING_SEARCH_EVENTS = 100_000;
+const PENDING_SEARCH_EVENTS = 50_000;
 
 /** Deliveries that were fanned out and have no row, because nothing was attempted yet (events minus deliveries). */
 const PENDING = `
