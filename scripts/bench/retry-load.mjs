@@ -10,6 +10,8 @@ import { until } from '../lib/until.mjs';
 
 const VALUE = Buffer.from(JSON.stringify({ id: 'evt', data: 'x'.repeat(1_000) }));
 const BURST_MS = 10;
+/** As the dispatcher reads. */
+const DISPATCHER_PACE_MS = 4;
 
 /**
  * The waits a failing world asks for: presets, jittered backoff, `Retry-After`, a few long ones.
@@ -50,6 +52,7 @@ export class RetryLoad {
       groupId: 'bench',
       topics: ['deliveries'],
       onBatch: (batch) => this.#read(batch),
+      paceMs: DISPATCHER_PACE_MS,
     });
   }
 
