@@ -122,7 +122,7 @@ export class LaneStore {
    */
   async write({ log, epoch }: LogEpoch, writes: readonly LaneWrite[]): Promise<void> {
     const rows = writes.flatMap(({ lane, endpointId, row }) => (row ? [{ lane, endpointId, ...row }] : []));
-    const parked = writes.flatMap(({ park }) => park ?? []);
+    const parked = highestAttempts(writes.flatMap(({ park }) => park ?? []));
     const upTo = writes.flatMap(({ lane, removeUpTo }) =>
       removeUpTo === undefined ? [] : [{ lane, place: removeUpTo }],
     );
@@ -223,6 +223,16 @@ function toParkedRecord(row: ParkedRow, place: number): ParkedRecord {
     reason: row.reason,
     parkedAt: row.parked_at.getTime(),
   };
+}
+
+/** A record that came twice is parked once, with the attempts it has by now: a statement may touch a row only once. */
+function highestAttempts(records: readonly ParkedRecord[]): ParkedRecord[] {
+  const byPlace = new Map<string, ParkedRecord>();
+  for (const record of records) {
+    const key = `${record.place} ${record.lane}`;
+    if ((byPlace.get(key)?.attempt ?? -1) < record.attempt) byPlace.set(key, record);
+  }
+  return [...byPlace.values()];
 }
 
 /** Array parameters for `unnest`: one array a field. */
