@@ -4,31 +4,38 @@
  * @typedef {object} DemoEndpoint
  * @property {string} name also its path at the receiver
  * @property {string} behaviour
+ * @property {boolean} isOrdered whether a resource's events must come in order
  * @property {boolean} mustGetAll false for the one that is meant to fail
  * @property {object} settings of its registration
  */
 
 /** Short waits, so that the demo need not wait minutes for the last retry; enough of them to outlast bad luck. */
-const FLAKY_DELAYS_S = [0.2, 0.2, 0.4, 0.4, 0.8, 0.8, 1.6, 1.6, 3.2, 3.2, 6.4];
-const DEAD_DELAYS_S = [1, 2];
+const FLAKY_DELAYS_S = [0.1, 0.1, 0.2, 0.2, 0.4, 0.4, 0.8, 0.8, 1.6, 1.6, 3.2];
+const DEAD_DELAYS_S = [0.5, 1];
 
-/** @type {readonly DemoEndpoint[]} */
+/**
+ * Most payloads are of one repository. In order, one that takes a second for each, or has to give up each, would take
+ * minutes over them; so those two endpoints ask for no order.
+ *
+ * @type {readonly DemoEndpoint[]}
+ */
 export const ENDPOINTS = [
-  { name: 'healthy', behaviour: 'answers at once', mustGetAll: true, settings: {} },
-  { name: 'healthy too', behaviour: 'answers at once', mustGetAll: true, settings: {} },
+  { name: 'healthy', behaviour: 'answers at once', isOrdered: true, mustGetAll: true, settings: {} },
+  { name: 'healthy too', behaviour: 'answers at once', isOrdered: true, mustGetAll: true, settings: {} },
   {
     name: 'flaky',
     behaviour: 'fails 30 %',
+    isOrdered: true,
     mustGetAll: true,
     settings: { retry_policy: { delays_s: FLAKY_DELAYS_S } },
   },
-  // Without order its answers may overlap; in order, one resource's events would take a second each.
-  { name: 'slow', behaviour: 'takes 1 s', mustGetAll: true, settings: { ordering: 'none' } },
+  { name: 'slow', behaviour: 'takes 1 s', isOrdered: false, mustGetAll: true, settings: { ordering: 'none' } },
   {
     name: 'dead',
     behaviour: 'always fails',
+    isOrdered: false,
     mustGetAll: false,
-    settings: { retry_policy: { delays_s: DEAD_DELAYS_S } },
+    settings: { ordering: 'none', retry_policy: { delays_s: DEAD_DELAYS_S } },
   },
 ];
 

@@ -1,7 +1,7 @@
 import { percentile } from './tally.mjs';
 
 /** @typedef {import('./tally.mjs').Score} Score */
-/** @typedef {Score & { name: string, behaviour: string, expected: number, dead: number, mustGetAll: boolean }} Row */
+/** @typedef {Score & import('./endpoints.mjs').DemoEndpoint & { expected: number, dead: number }} Row */
 
 /** Column title, and what stands in it. */
 const COLUMNS = /** @type {const} @satisfies {readonly [string, (row: Row) => string | number][]} */ ([
@@ -11,7 +11,7 @@ const COLUMNS = /** @type {const} @satisfies {readonly [string, (row: Row) => st
   ['duplicates', (row) => row.duplicates],
   ['retried', (row) => row.retried],
   ['dead', (row) => row.dead],
-  ['out of order', (row) => row.disorder],
+  ['out of order', (row) => (row.isOrdered ? row.disorder : 'not asked')],
   ['p50', (row) => duration(percentile(row.latenciesMs, 0.5))],
   ['p99', (row) => duration(percentile(row.latenciesMs, 0.99))],
 ]);
@@ -34,17 +34,22 @@ export function table(rows) {
 
 /**
  * @param {readonly Row[]} rows
- * @param {readonly string[]} forged
- * @returns {string[]} what the system promised and did not keep
+ * @returns {string[]} what has not arrived where it should
  */
-export function failures(rows, forged) {
-  const missed = rows.flatMap(({ name, mustGetAll, expected, delivered }) =>
-    mustGetAll && delivered < expected ? [`${name} missed ${expected - delivered} of ${expected} events`] : [],
-  );
-  const unsettled = rows.flatMap(({ name, mustGetAll, expected, dead }) =>
-    !mustGetAll && dead < expected ? [`${name} has ${dead} dead letters, ${expected} were expected`] : [],
-  );
-  return [...missed, ...unsettled, ...forged.map((what) => `signature: ${what}`)];
+export function missing(rows) {
+  return rows.flatMap(({ name, mustGetAll, expected, delivered, dead }) => {
+    if (mustGetAll) return delivered < expected ? [`${name} missed ${expected - delivered} of ${expected} events`] : [];
+    return dead < expected ? [`${name} has ${dead} dead letters, ${expected} were expected`] : [];
+  });
+}
+
+/**
+ * @param {readonly Row[]} rows
+ * @returns {string[]} where a resource's events came in another order than they were accepted
+ */
+export function disorder(rows) {
+  const unruly = rows.filter(({ isOrdered, disorder }) => isOrdered && disorder > 0);
+  return unruly.map(({ name, disorder }) => `${name} got ${disorder} events after a later one of their resource`);
 }
 
 /** @param {number | undefined} ms */
