@@ -4,7 +4,7 @@ import { Database } from '#common/postgres/database.js';
 import { isUnavailable } from '#common/postgres/errors.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { createPartitions } from '#common/postgres/partitions.js';
-import { keyIdOf, Sealer } from '#common/security/sealing.js';
+import { type SealedPurpose, Sealer, sealingContext } from '#common/security/sealing.js';
 import { ApiKeysService } from './api-keys/api-keys.service.js';
 import { CONTROL_CONFIG, type ControlConfig } from './config.js';
 
@@ -57,15 +57,14 @@ export class SchemaState implements OnModuleInit {
     this.done.resolve();
   }
 
+  /** Opens one stored text for each key they were sealed under: a lost or changed key shows now, not at a delivery. */
   private async requireSealingKeys(): Promise<void> {
-    // One text for each key there is, not all of them: `v1:<key id>:…`.
-    const texts = await this.database.query<{ sealed: string }>(
-      `SELECT min(sealed) AS sealed
-       FROM (SELECT sealed FROM endpoint_secrets
-             UNION ALL SELECT headers_sealed FROM endpoints WHERE headers_sealed IS NOT NULL) t
-       GROUP BY split_part(sealed, ':', 2)`,
+    const texts = await this.database.query<{ sealed: string; tenant: string; id: string; purpose: SealedPurpose }>(
+      `SELECT DISTINCT ON (split_part(sealed, ':', 2)) sealed, tenant, id, purpose
+       FROM (SELECT s.sealed, e.tenant, e.id, 'secret' AS purpose FROM endpoint_secrets s JOIN endpoints e ON e.id = s.endpoint_id
+             UNION ALL SELECT headers_sealed, tenant, id, 'headers' FROM endpoints WHERE headers_sealed IS NOT NULL) t`,
     );
-    this.sealer.requireKeys(texts.map(({ sealed }) => keyIdOf(sealed)));
+    for (const { sealed, tenant, id, purpose } of texts) this.sealer.open(sealed, sealingContext(tenant, id, purpose));
   }
 
   private async untilAvailable(work: () => Promise<unknown>): Promise<void> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isCidr } from '../security/address-policy.js';
+import { sealingKeysProblem } from '../security/sealing.js';
 
 /** Reading the environment: every app composes its schema from these parts and its own. */
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
@@ -72,6 +73,10 @@ export const postgresEnv = {
 export const sealingEnv = {
   SECRET_KEYS: z
     .string()
+    .superRefine((text, context) => {
+      const problem = sealingKeysProblem(text);
+      if (problem !== undefined) context.addIssue(problem);
+    })
     .describe(
       'keys that seal endpoint secrets, `id:base64 of 32 bytes`, comma-separated; the first one seals, all of them open',
     ),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { keyIdOf, Sealer, SealingError, sealingContext } from './sealing.js';
+import { Sealer, SealingError, sealingContext } from './sealing.js';
 
 const keyText = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
 const OLD = keyText('k1');
@@ -52,7 +52,7 @@ describe('Sealer', () => {
     const sealed = new Sealer(OLD).seal(Buffer.from('x'), CONTEXT);
     const rotated = new Sealer(`${NEW},${OLD}`);
     expect(rotated.open(sealed, CONTEXT).toString()).toBe('x');
-    expect(keyIdOf(rotated.seal(Buffer.from('x'), CONTEXT))).toBe('k2');
+    expect(rotated.seal(Buffer.from('x'), CONTEXT)).toMatch(/^v1:k2:/);
   });
 
   it('given an unknown key id, then the error names it', () => {
@@ -83,11 +83,5 @@ describe('Sealer', () => {
     { given: 'an id twice', keys: `${OLD},${keyText('k1')}`, message: /twice/ },
   ])('given $given as keys, then the start fails', ({ keys, message }) => {
     expect(() => new Sealer(keys)).toThrow(message);
-  });
-
-  it('given stored texts under a key that is gone, then the start fails naming it', () => {
-    const sealer = new Sealer(NEW);
-    expect(() => sealer.requireKeys(['k2'])).not.toThrow();
-    expect(() => sealer.requireKeys(['k2', 'k1', 'k1'])).toThrow(/does not name: k1$/);
   });
 });

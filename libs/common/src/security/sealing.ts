@@ -65,18 +65,6 @@ export class Sealer {
     }
   }
 
-  /**
-   * For the start: fails before the first delivery does.
-   *
-   * @param keyIds ids of the keys that stored texts were sealed under
-   * @throws SealingError naming those that are missing from SECRET_KEYS
-   */
-  requireKeys(keyIds: Iterable<string>): void {
-    const missing = [...new Set(keyIds)].filter((id) => !this.keys.has(id));
-    if (missing.length === 0) return;
-    throw new SealingError(`secrets are sealed under keys that SECRET_KEYS does not name: ${missing.join(', ')}`);
-  }
-
   private key(id: string): Buffer {
     const key = this.keys.get(id);
     if (key === undefined) throw new SealingError(`SECRET_KEYS does not name the key "${id}"`);
@@ -84,9 +72,15 @@ export class Sealer {
   }
 }
 
-/** @throws SealingError when the text has not the sealed form */
-export function keyIdOf(sealedText: string): string {
-  return parseSealed(sealedText).keyId;
+/** For checking a configuration before anything starts. @returns what is wrong with these keys, or undefined */
+export function sealingKeysProblem(secretKeys: string): string | undefined {
+  try {
+    new Sealer(secretKeys);
+    return undefined;
+  } catch (error) {
+    if (error instanceof SealingError) return error.message;
+    throw error;
+  }
 }
 
 function parseKey(entry: string, index: number): [string, Buffer] {
