@@ -1,9 +1,10 @@
 import { DataSource } from 'typeorm';
 import { CreateTables0001 } from './migrations/0001-create-tables.js';
 import { CreateLanes0002 } from './migrations/0002-create-lanes.js';
+import { HoldEndpoints0003 } from './migrations/0003-hold-endpoints.js';
 
 /** Every migration, oldest first. Numbered, never edited after a release. */
-export const MIGRATIONS = [CreateTables0001, CreateLanes0002];
+export const MIGRATIONS = [CreateTables0001, CreateLanes0002, HoldEndpoints0003];
 
 /** TypeORM keeps the schema's history; the statements of a running system are plain SQL, see `Database`. */
 export function createDataSource(url: string): DataSource {

@@ -1,10 +1,7 @@
 import { z } from 'zod';
+import { BREAKER_MODES, BREAKER_STATES } from '../domain/breaker.js';
 import { ORDERINGS } from '../domain/lane.js';
 import { JITTERS } from '../domain/retry-policy.js';
-
-export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
-/** `automatic` probes and recovers by itself, `manual` waits for an operator, `discard` gives deliveries up while open. */
-export const BREAKER_MODES = ['automatic', 'manual', 'discard'] as const;
 
 /**
  * An endpoint's current configuration, as it travels on the compacted `endpoints` topic. `version` grows with every
