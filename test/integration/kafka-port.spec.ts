@@ -1,5 +1,6 @@
+import { zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Kafka, logLevel } from 'kafkajs';
+import kafkajs, { Kafka, logLevel } from 'kafkajs';
 import { register } from 'prom-client';
 import { encodeFinished } from '#common/domain/watermark.js';
 import { CompactedTable } from '#common/kafka/compacted-table.js';
@@ -134,6 +135,29 @@ describe('RecordProducer', () => {
 });
 
 describe('LogConsumer', () => {
+  it('given a batch that a producer compressed, in a codec kafkajs does not know, then it is read', async () => {
+    const { CompressionCodecs, CompressionTypes } = kafkajs;
+    const theirCodec = CompressionCodecs[CompressionTypes.ZSTD];
+    CompressionCodecs[CompressionTypes.ZSTD] = () => ({
+      compress: async (encoder: { buffer: Buffer }) => zstdCompressSync(encoder.buffer),
+      decompress: () => Promise.reject(new Error('the broker left the batch compressed')),
+    });
+    cleanups.push(async () => {
+      CompressionCodecs[CompressionTypes.ZSTD] = theirCodec;
+    });
+    const settings = await prepared(testSettings([logTopic('log')]));
+    const theirs = new Kafka({ brokers: testBrokers(), logLevel: logLevel.NOTHING }).producer();
+    await theirs.connect();
+    cleanups.push(() => theirs.disconnect());
+    const messages = numbers(100).map((value) => ({ key: 'k', value }));
+    await theirs.send({ topic: `${settings.prefix}log`, compression: CompressionTypes.ZSTD, messages });
+
+    const reader = await consumer(settings, group);
+
+    await until('all are read', () => reader.records.length === 100);
+    expect(reader.values()).toEqual(numbers(100));
+  });
+
   it('given records finished out of order, when another consumer takes over, then only the unfinished are handed out', async () => {
     const settings = await prepared(testSettings([logTopic('log')]));
     await publish(settings, numbers(10));
