@@ -26,6 +26,8 @@ export class CompactedTable {
   private readonly behind = new Map<number, number>();
   private readonly caughtUp = Promise.withResolvers<void>();
   private isReady = false;
+  /** A consumer that crashes while it stops, its broker being away, would start again for ever. */
+  private isStopping = false;
 
   constructor(
     private readonly settings: KafkaSettings,
@@ -38,10 +40,10 @@ export class CompactedTable {
     this.consumer = kafka.consumer({
       groupId: this.groupId,
       maxWaitTimeInMs: 1_000,
-      retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => true },
+      retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => !this.isStopping },
     });
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
-      if (!payload.restart) settings.onFatal(payload.error);
+      if (!payload.restart && !this.isStopping) settings.onFatal(payload.error);
     });
     this.consumer.on(this.consumer.events.END_BATCH_PROCESS, ({ payload }) => this.noteProgress(payload));
   }
@@ -66,6 +68,7 @@ export class CompactedTable {
   }
 
   async stop(): Promise<void> {
+    this.isStopping = true;
     await this.consumer.disconnect();
     try {
       await this.admin.deleteGroups([this.groupId]);

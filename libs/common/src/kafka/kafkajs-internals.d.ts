@@ -6,6 +6,12 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
   }
 }
 
+declare module 'kafkajs/src/cluster/index.js' {
+  export default class Cluster {
+    findGroupCoordinatorMetadata(query: object): Promise<unknown>;
+  }
+}
+
 declare module 'kafkajs/src/consumer/consumerGroup.js' {
   import type { GroupBroker, KafkaGroup } from './kafkajs-group.js';
   export default class ConsumerGroup implements KafkaGroup {

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { type PartitionAssigner, PartitionAssigners } from 'kafkajs';
+import Cluster from 'kafkajs/src/cluster/index.js';
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 import type { GroupHooks } from './kafkajs-group.js';
@@ -14,7 +15,8 @@ let arePatched = false;
  * Mends kafkajs in place, once per process (docs/adr/0002):
  * - its request queue re-arms a timer every millisecond for ever: 5 % of a core per dozen idle connections, measured;
  * - it has no hook before a rebalance is joined, none for what was committed with an assignment, and it resets an offset
- *   that fell out of the log without a word.
+ *   that fell out of the log without a word;
+ * - it gives a consumer up for good when no broker could name its coordinator at once, as while a broker starts.
  *
  * @throws Error when another release of kafkajs is installed
  */
@@ -24,6 +26,7 @@ export function patchKafkajs(): void {
   if (version !== KAFKAJS_VERSION) throw new Error(`kafkajs ${version} is installed, ${KAFKAJS_VERSION} is needed`);
   patchTimer();
   patchGroup();
+  patchCoordinator();
   arePatched = true;
 }
 
@@ -61,6 +64,18 @@ function patchGroup(): void {
     const hooks = hooksOf(this);
     if (hooks === undefined) return recoverFromOffsetOutOfRange.call(this, error);
     return hooks.onOutOfRange(this, error.topic, error.partition);
+  };
+}
+
+/** The same failure, but one after which a consumer starts again. */
+function patchCoordinator(): void {
+  const { findGroupCoordinatorMetadata } = Cluster.prototype;
+  Cluster.prototype.findGroupCoordinatorMetadata = async function (this: Cluster, query: object) {
+    try {
+      return await findGroupCoordinatorMetadata.call(this, query);
+    } catch (error) {
+      throw error instanceof Error ? Object.assign(error, { retriable: true }) : error;
+    }
   };
 }
 

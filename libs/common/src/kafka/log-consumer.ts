@@ -85,7 +85,8 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       maxBytesPerPartition: options.maxBytesPerPartition ?? 1_048_576,
       maxBytes: 16 * 1_048_576,
       partitionAssigners: [hookedAssigner(this)],
-      retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => true },
+      // A consumer that crashes while it stops, its broker being away, would start again for ever.
+      retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => !this.isStopping },
     });
   }
 
@@ -94,7 +95,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     await Promise.all([this.settings.topicsReady, this.options.startAfter?.()]);
     this.consumer.on(this.consumer.events.HEARTBEAT, () => this.noteHeartbeat());
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
-      if (!payload.restart) this.settings.onFatal(payload.error);
+      if (!payload.restart && !this.isStopping) this.settings.onFatal(payload.error);
     });
     await this.admin.connect();
     await this.consumer.connect();
