@@ -51,6 +51,8 @@ export class IngestApp {
       DATABASE_URL: options.databaseUrl,
       LOG_PARTITIONS: '2',
       SIDE_PARTITIONS: '2',
+      KAFKA_SESSION_TIMEOUT_MS: '10000',
+      INSTANCE: 'ingest-test',
       PORT: '0',
       LOG_LEVEL: 'silent',
       ...options.env,
@@ -146,6 +148,11 @@ export class IngestApp {
 
   in(topic: 'deliveries' | 'dlq'): readonly InRecord[] {
     return this.output.records.filter((record) => record.topic === topic);
+  }
+
+  /** Of the events, one for each delivery. */
+  deliveredIds(): string[] {
+    return this.in('deliveries').flatMap(({ headers }) => decodeDelivery(headers[DELIVERY_HEADER])?.eventId ?? []);
   }
 
   deliveriesOf(eventId: string): Delivered[] {
