@@ -19,17 +19,24 @@ export const WORKERS = /** @type {const} @satisfies {readonly App[]} */ ([
 ]);
 
 /**
+ * @param {string} name
+ * @returns {string} what node runs
+ */
+export function appMain(name) {
+  return join(ROOT, 'dist', 'apps', name, 'src', 'main.js');
+}
+
+/**
  * @param {App} app
  * @param {{ node: string, port: number, env: NodeJS.ProcessEnv }} options
  * @returns {Service}
  */
 export function appService({ name }, { node, port, env }) {
-  const main = join(ROOT, 'dist', 'apps', name, 'src', 'main.js');
   return {
     name,
     prepare: async () => ({
       command: node,
-      args: ['--enable-source-maps', main],
+      args: ['--enable-source-maps', appMain(name)],
       cwd: ROOT,
       env: { ...env, PORT: String(port), INSTANCE: `${name}-0` },
     }),

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { appMain, CONTROL, WORKERS } from './apps.mjs';
 import { ROOT } from './paths.mjs';
 import { runTask } from './task.mjs';
 
 const DIST = join(ROOT, 'dist');
-/** Says which sources dist was built from; missing while a build is under way. */
+/** Says which sources dist was built from, and what came out; missing while a build is under way. */
 const STAMP = join(DIST, '.built-from');
 
 /**
@@ -16,12 +17,18 @@ const STAMP = join(DIST, '.built-from');
  */
 export async function buildApps({ signal, note }) {
   const sources = fingerprint();
-  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === sources) return note('up to date');
+  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === sources + builtAt()) return note('up to date');
   await rm(DIST, { recursive: true, force: true });
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const args = [tsc, '--project', 'tsconfig.build.json', '--pretty', 'false'];
   await runTask({ command: process.execPath, args, cwd: ROOT }, { failure: 'the build failed', signal });
-  await writeFile(STAMP, sources);
+  await writeFile(STAMP, sources + builtAt());
+}
+
+/** @returns {string} changes when another build (`nest build ingest`) wrote an app since */
+function builtAt() {
+  const mains = [CONTROL, ...WORKERS].map(({ name }) => appMain(name));
+  return mains.map((main) => ` ${statSync(main, { throwIfNoEntry: false })?.mtimeMs}`).join('');
 }
 
 /** @returns {string} changes with every file a build reads */
