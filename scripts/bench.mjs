@@ -1,5 +1,6 @@
 /** `npm run bench -- <name> [options]`: each benchmark starts what it needs, prints a report, and one line of JSON last. */
 const BENCHMARKS = {
+  isolation: () => import('./bench/isolation.mjs'),
   scheduler: () => import('./bench/scheduler.mjs'),
 };
 

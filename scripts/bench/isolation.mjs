@@ -1,0 +1,199 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { kafkaClient, keyedProducer } from '../lib/kafka-client.mjs';
+import { freePort } from '../lib/ports.mjs';
+import { readMetrics } from './app-metrics.mjs';
+import { percentiles } from './percentiles.mjs';
+import { BenchSystem } from './system.mjs';
+
+/** What the project promises of 47 healthy endpoints beside three bad ones, against the same run without those. */
+const MOST_P99_RATIO = 1.5;
+const LEAST_THROUGHPUT_RATIO = 0.9;
+/** Growth of the dispatcher while deliveries for the bad ones pile up; a queue in memory would grow by hundreds. */
+const MOST_GROWTH_MB = 80;
+
+const ENDPOINTS = 50;
+const BAD = ['hang', 'slow', 'refuse'];
+const TICK_MS = 20;
+const SAMPLE_MS = 1_000;
+
+/**
+ * Same load twice: 50 healthy endpoints, then three of them hang, answer in 5 s, and refuse connections. Afterwards the
+ * three are flooded, and the dispatcher's memory is watched.
+ *
+ * @param {string[]} args `--rate` events per second over all endpoints, `--seconds` of each run, `--flood` deliveries
+ * @returns {Promise<boolean>} whether the promises were kept
+ */
+export async function run(args) {
+  const options = /** @type {const} */ ({
+    rate: { type: 'string', default: '500' },
+    seconds: { type: 'string', default: '30' },
+    flood: { type: 'string', default: '200000' },
+  });
+  const { values } = parseArgs({ args, options });
+  const load = { rate: Number(values.rate), seconds: Number(values.seconds) };
+  const system = await BenchSystem.start();
+  const receiver = fork(fileURLToPath(new URL('./isolation-receiver.mjs', import.meta.url)));
+  const producer = keyedProducer(kafkaClient({ clientId: 'posthorn-bench', brokers: system.kafka.brokers }));
+  try {
+    const [{ listening }] = await once(receiver, 'message');
+    await producer.connect();
+    console.log(
+      `${load.rate} events/s to ${ENDPOINTS} endpoints for ${load.seconds} s, twice; then ${values.flood} to the bad ones`,
+    );
+    const healthy = await measure(system, receiver, producer, load, {
+      name: 'well',
+      url: () => `http://127.0.0.1:${listening}/ok`,
+    });
+    const refusing = await freePort();
+    const url = (/** @type {number} */ number) => badUrl(number, listening, refusing);
+    const besideBad = await measure(system, receiver, producer, load, { name: 'beside', url });
+    const memory = await flood(system, producer, Number(values.flood));
+    return report(healthy, besideBad, memory);
+  } finally {
+    receiver.disconnect();
+    await producer.disconnect();
+    await system.stop();
+  }
+}
+
+/**
+ * @param {number} number of the endpoint
+ * @param {number} port of the receiver
+ * @param {number} refusing a port nobody listens on
+ */
+function badUrl(number, port, refusing) {
+  const behaviour = BAD[number];
+  if (behaviour === 'refuse') return `http://127.0.0.1:${refusing}/refuse`;
+  return `http://127.0.0.1:${port}/${behaviour ?? 'ok'}`;
+}
+
+/**
+ * @param {BenchSystem} system
+ * @param {import('node:child_process').ChildProcess} receiver
+ * @param {import('kafkajs').Producer} producer
+ * @param {{ rate: number, seconds: number }} load
+ * @param {{ name: string, url: (number: number) => string }} scene
+ */
+async function measure(system, receiver, producer, load, { name, url }) {
+  for (let number = 0; number < ENDPOINTS; number++) {
+    const endpoint = { url: `${url(number)}/${number}`, event_types: [`${name}.e${number}`], timeout_ms: 10_000 };
+    await system.post('control', '/v1/endpoints', endpoint);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  await latenciesOf(receiver);
+  const startedAt = Date.now();
+  let sent = 0;
+  while (Date.now() - startedAt < load.seconds * 1_000) {
+    const due = Math.floor(((Date.now() - startedAt) * load.rate) / 1_000);
+    const numbers = Array.from({ length: due - sent }, (_, index) => sent + index);
+    if (numbers.length > 0)
+      await publish(
+        producer,
+        numbers.map((number) => event(name, number, number % ENDPOINTS)),
+      );
+    sent = due;
+    await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+  }
+  const seconds = (Date.now() - startedAt) / 1_000;
+  const latencies = await latenciesOf(receiver);
+  return { ...percentiles(latencies), perSecond: latencies.length / seconds };
+}
+
+/**
+ * @param {BenchSystem} system
+ * @param {import('kafkajs').Producer} producer
+ * @param {number} total
+ */
+async function flood(system, producer, total) {
+  const rssMb = async () => (await readMetrics(system.port('dispatcher')))('process_resident_memory_bytes') / 1_048_576;
+  const before = await rssMb();
+  let peak = before;
+  let sampledAt = 0;
+  for (let sent = 0; sent < total; sent += 500) {
+    await publish(
+      producer,
+      Array.from({ length: 500 }, (_, index) => event('beside', `f${sent + index}`, (sent + index) % BAD.length)),
+    );
+    if (Date.now() - sampledAt < SAMPLE_MS) continue;
+    sampledAt = Date.now();
+    peak = Math.max(peak, await rssMb());
+  }
+  const ports = { port: system.port('dispatcher') };
+  for (let quiet = 0; quiet < 5; ) {
+    await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+    peak = Math.max(peak, await rssMb());
+    const lag = (await readMetrics(ports.port))('posthorn_consumer_lag_records');
+    quiet = lag < 5_000 ? quiet + 1 : 0;
+  }
+  return { before, peak, after: await rssMb(), deliveries: total };
+}
+
+/**
+ * @param {string} name
+ * @param {number | string} id
+ * @param {number} endpoint
+ */
+function event(name, id, endpoint) {
+  const value = {
+    id: `${name}-${id}`,
+    type: `${name}.e${endpoint}`,
+    resource_id: `r${id}`,
+    data: { at: Date.now(), fill: 'x'.repeat(300) },
+  };
+  return { key: value.resource_id, value: JSON.stringify(value) };
+}
+
+/**
+ * @param {import('kafkajs').Producer} producer
+ * @param {{ key: string, value: string }[]} messages
+ */
+async function publish(producer, messages) {
+  await producer.send({ topic: 'ingest', acks: -1, messages });
+}
+
+/**
+ * @param {import('node:child_process').ChildProcess} receiver
+ * @returns {Promise<number[]>}
+ */
+async function latenciesOf(receiver) {
+  receiver.send('report');
+  const [{ latencies }] = await once(receiver, 'message');
+  return latencies;
+}
+
+/**
+ * @param {Awaited<ReturnType<typeof measure>>} healthy
+ * @param {Awaited<ReturnType<typeof measure>>} besideBad
+ * @param {Awaited<ReturnType<typeof flood>>} memory
+ */
+function report(healthy, besideBad, memory) {
+  const result = {
+    benchmark: 'isolation',
+    alone: healthy,
+    beside_bad: besideBad,
+    p99_ratio: besideBad.p99 / Math.max(1, healthy.p99),
+    throughput_ratio: besideBad.perSecond / healthy.perSecond,
+    rss_mb: { before: memory.before, peak: memory.peak, after: memory.after },
+    flooded: memory.deliveries,
+    load_average: Number(loadavg()[0]?.toFixed(2)),
+    is_kept: false,
+  };
+  result.is_kept =
+    result.p99_ratio <= MOST_P99_RATIO &&
+    result.throughput_ratio >= LEAST_THROUGHPUT_RATIO &&
+    memory.peak - memory.before <= MOST_GROWTH_MB;
+  console.table({ 'all healthy': healthy, 'beside three bad ones': besideBad });
+  console.log(
+    `p99 ${result.p99_ratio.toFixed(2)} times (at most ${MOST_P99_RATIO}), throughput ${result.throughput_ratio.toFixed(2)} of it (at least ${LEAST_THROUGHPUT_RATIO})`,
+  );
+  console.log(
+    `dispatcher: ${memory.before.toFixed(0)} MB before ${memory.deliveries} deliveries for the bad ones, at most ${memory.peak.toFixed(0)} MB, ${memory.after.toFixed(0)} MB after`,
+  );
+  console.log(`all kept: ${result.is_kept ? 'yes' : 'NO'}`);
+  console.log(JSON.stringify(result));
+  return result.is_kept;
+}

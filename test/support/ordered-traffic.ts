@@ -1,0 +1,166 @@
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Cluster } from './cluster.js';
+import { until } from './until.js';
+
+export interface TrafficOptions {
+  readonly resources: number;
+  /** Events of each resource. */
+  readonly rounds: number;
+  /** Fraction of requests that are answered 500. */
+  readonly failRate?: number;
+  readonly ordering?: 'resource' | 'endpoint' | 'none';
+  /** Pause between two rounds. */
+  readonly roundMs?: number;
+  /** More of the endpoint's settings. */
+  readonly endpoint?: Readonly<Record<string, unknown>>;
+}
+
+/** Many short retries: a delivery is given up only after minutes of failures. */
+const DELAYS_S = [0.3, 0.5, ...Array.from({ length: 40 }, () => 1)];
+const BATCH = 100;
+let nextPort = 0;
+
+/**
+ * Numbered events of many resources to one endpoint, and what that endpoint saw: the order in which it first accepted
+ * each resource's events, and what it was sent more than once.
+ */
+export class OrderedTraffic {
+  readonly accepted = new Map<string, number>();
+  /** By resource: the numbers of its events in the order of their first acceptance. */
+  private readonly orders = new Map<string, number[]>();
+  requests = 0;
+  /** Requests of events that had been accepted. */
+  repeats = 0;
+  published = 0;
+  /** Answers 503 to everything while true. */
+  isDown = false;
+  private inFlight = 0;
+  private readonly name = `order${++nextPort}`;
+
+  private constructor(
+    private readonly cluster: Cluster,
+    private readonly options: TrafficOptions,
+    private readonly receiver: HttpServer,
+  ) {}
+
+  static async start(cluster: Cluster, options: TrafficOptions): Promise<OrderedTraffic> {
+    const receiver = createServer();
+    const traffic = new OrderedTraffic(cluster, options, receiver);
+    receiver.on('request', (request, response) => traffic.receive(request, response));
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+    await cluster.call('control', '/v1/endpoints', {
+      body: {
+        url: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`,
+        event_types: [`${traffic.name}.*`],
+        ordering: options.ordering ?? 'resource',
+        retry_policy: { delays_s: DELAYS_S },
+        ...options.endpoint,
+      },
+    });
+    // The router learns of the endpoint within half a second; what is published before would not be for it.
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    return traffic;
+  }
+
+  /** Publishes all rounds. A batch that is refused, or whose answer is lost, is sent again with the same ids. */
+  async publish(onRound: (round: number) => void | Promise<void> = () => undefined): Promise<void> {
+    const { resources, rounds, roundMs = 0 } = this.options;
+    for (let round = 0; round < rounds; round++) {
+      const startedAt = Date.now();
+      await onRound(round);
+      for (let first = 0; first < resources; first += BATCH) await this.publishBatch(round, first);
+      const restMs = startedAt + roundMs - Date.now();
+      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+    }
+  }
+
+  /** Resolves when every published event was accepted. */
+  async complete(timeoutMs = 120_000): Promise<void> {
+    await until(`all events are accepted (${this.name})`, () => this.accepted.size >= this.published, timeoutMs).catch(
+      (error: Error) => {
+        throw new Error(`${error.message}: ${this.accepted.size} of ${this.published}, ${this.requests} requests`);
+      },
+    );
+  }
+
+  /** Events that were first accepted after a later one of their resource. */
+  get disorder(): number {
+    let count = 0;
+    for (const order of this.orders.values()) {
+      let highest = -1;
+      for (const number of order) {
+        if (number < highest) count++;
+        highest = Math.max(highest, number);
+      }
+    }
+    return count;
+  }
+
+  /** Requests the endpoint has not answered yet. */
+  get underWay(): number {
+    return this.inFlight;
+  }
+
+  close(): void {
+    this.receiver.closeAllConnections();
+    this.receiver.close();
+  }
+
+  private async publishBatch(round: number, first: number): Promise<void> {
+    const count = Math.min(BATCH, this.options.resources - first);
+    const events = Array.from({ length: count }, (_, index) => ({
+      id: `${this.name}-${first + index}-${round}`,
+      type: `${this.name}.happened`,
+      resource_id: `${this.name}-${first + index}`,
+      data: { number: round },
+    }));
+    for (const deadline = Date.now() + 60_000; ; ) {
+      try {
+        await this.cluster.call('ingest', '/v1/events/batch', { body: { events } });
+        break;
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    }
+    this.published += count;
+  }
+
+  private receive(request: IncomingMessage, response: ServerResponse): void {
+    this.inFlight++;
+    let text = '';
+    request.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    response.on('close', () => this.inFlight--);
+    request.on('end', () => {
+      this.requests++;
+      const isFailing = this.isDown || Math.random() < (this.options.failRate ?? 0);
+      if (isFailing) response.writeHead(this.isDown ? 503 : 500).end();
+      else {
+        this.note(JSON.parse(text) as { id: string; resource_id: string; data: { number: number } });
+        response.writeHead(204).end();
+      }
+    });
+  }
+
+  private note({
+    id,
+    resource_id: resource,
+    data,
+  }: {
+    id: string;
+    resource_id: string;
+    data: { number: number };
+  }): void {
+    if (this.accepted.has(id)) {
+      this.repeats++;
+      return;
+    }
+    this.accepted.set(id, Date.now());
+    const order = this.orders.get(resource) ?? [];
+    this.orders.set(resource, order);
+    order.push(data.number);
+  }
+}
