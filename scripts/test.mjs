@@ -29,7 +29,7 @@ const CHECKS = [
   {
     title: 'Import rules',
     args: [
-      'dependency-cruiser/bin/dependency-cruise.mjs',
+      'dependency-cruiser/bin/dependency-cruiser.mjs',
       ...['--config', '.dependency-cruiser.mjs', 'apps', 'libs', 'scripts', 'test'],
     ],
   },
