@@ -4,7 +4,7 @@ import { until } from './until.mjs';
 
 const READY_TIMEOUT_MS = 60_000;
 /** Enough to finish attempts under way; together with the servers' it stays below 15 s. */
-const APP_GRACE_MS = 9_000;
+const APP_GRACE_MS = 8_000;
 
 /** @typedef {import('./server.mjs').Service} Service */
 /** @typedef {{ name: string, portName: import('./settings.mjs').PortName }} App */

@@ -10,7 +10,7 @@ import { Server } from './server.mjs';
 import { until } from './until.mjs';
 
 const READY_TIMEOUT_MS = 90_000;
-const GRACE_MS = 5_000;
+const GRACE_MS = 4_000;
 
 /**
  * @typedef {object} KafkaOptions
