@@ -36,8 +36,12 @@ export class SystemHome {
   }
 
   /** Runs an npm script that is expected to end by itself. */
-  async runToEnd(script: string, env: NodeJS.ProcessEnv = {}): Promise<{ code: number | null; output: string }> {
-    const run = new ScriptRun(script, { ...this.env, ...env });
+  async runToEnd(
+    script: string,
+    env: NodeJS.ProcessEnv = {},
+    args: readonly string[] = [],
+  ): Promise<{ code: number | null; output: string }> {
+    const run = new ScriptRun(script, { ...this.env, ...env }, args);
     return { code: await run.ended, output: run.output };
   }
 
@@ -119,8 +123,8 @@ class ScriptRun {
   readonly ended: Promise<number | null>;
   private readonly process: ChildProcess;
 
-  constructor(script: string, env: NodeJS.ProcessEnv) {
-    this.process = spawn('npm', ['run', '--silent', script], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(script: string, env: NodeJS.ProcessEnv, args: readonly string[] = []) {
+    this.process = spawn('npm', ['run', '--silent', script, '--', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.output += text;

@@ -1,0 +1,59 @@
+import { Client } from './client.js';
+import { Receiver } from './receiver.js';
+import { type RunningSystem, SystemHome } from './system.js';
+
+/** The first start of a checkout builds the apps. */
+const START_LIMIT_MS = 180_000;
+const STOP_LIMIT_MS = 30_000;
+
+export interface SystemInUse {
+  readonly home: SystemHome;
+  readonly system: RunningSystem;
+  readonly client: Client;
+  /** Checks every signature; at the end none may have been wrong. */
+  readonly receiver: Receiver;
+}
+
+/**
+ * `npm start` for the tests of a file: started before them, stopped after them.
+ *
+ * @returns its parts, which are there once a test runs
+ */
+export function useSystem(env: NodeJS.ProcessEnv = {}): SystemInUse {
+  const parts: Partial<{ -readonly [Part in keyof SystemInUse]: SystemInUse[Part] }> = {};
+
+  beforeAll(async () => {
+    parts.home = await SystemHome.create();
+    parts.receiver = await Receiver.start();
+    parts.system = await parts.home.start(env);
+    parts.client = await Client.connect(parts.system);
+  }, START_LIMIT_MS);
+
+  afterAll(async () => {
+    await parts.client?.close();
+    await parts.system?.stop();
+    await parts.receiver?.stop();
+    parts.home?.remove();
+    expect(parts.receiver?.forged).toEqual([]);
+  }, STOP_LIMIT_MS);
+
+  const part = <Name extends keyof SystemInUse>(name: Name): SystemInUse[Name] => {
+    const found = parts[name];
+    if (found === undefined) throw new Error(`there is no ${name}: the system did not start`);
+    return found as SystemInUse[Name];
+  };
+  return {
+    get home() {
+      return part('home');
+    },
+    get system() {
+      return part('system');
+    },
+    get client() {
+      return part('client');
+    },
+    get receiver() {
+      return part('receiver');
+    },
+  };
+}
