@@ -63,14 +63,25 @@ export function newLane<Work>(isOrdered: boolean, isKnown: boolean, isHeld: bool
   };
 }
 
-/** Nothing is under way and nothing waits in memory. Such a lane may be forgotten; see {@link isParked}. */
+/** Nothing is under way and nothing waits in memory. Such a lane may be forgotten; see {@link mustBeLoaded}. */
 export function isIdle<Work>(lane: Lane<Work>): boolean {
   return !lane.current && !lane.transaction && !lane.isLoading && lane.queue.length === 0 && lane.page.length === 0;
 }
 
-/** The database has a head or parked rows: a lane that is forgotten must be loaded again before it is used. */
+/** The database has a head or parked rows. */
 export function isParked<Work>(lane: Lane<Work>): boolean {
   return lane.hasParked || hasHead(lane);
+}
+
+/**
+ * Once forgotten, the lane must be loaded before anything is judged: it is parked, or its row may call over what is
+ * still to be read. That is so after a predecessor parked records and died before the commit: they are drained here
+ * first, and then read once more.
+ *
+ * @param nextOffset of the log, the first that was not read yet
+ */
+export function mustBeLoaded<Work>(lane: Lane<Work>, nextOffset: number): boolean {
+  return isParked(lane) || (lane.row !== undefined && lane.row.place >= nextOffset);
 }
 
 /**
