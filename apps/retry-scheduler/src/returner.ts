@@ -44,7 +44,7 @@ export class Returner {
       await this.writer.write([record]);
       return true;
     } catch (error) {
-      // Not read any further past the bytes it holds, never finished, and told: only an operator can make it fit.
+      // Too large for its topic now: only an operator can make it fit. Its offset stays unfinished, its memory reserved.
       writeFailures.inc({ topic: record.topic });
       this.logger.error({ err: error, topic: record.topic }, 'return.refused');
       return false;
@@ -56,9 +56,13 @@ export class Returner {
 function pause(ms: number, ended: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
-    ended.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
+    ended.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
   });
 }
