@@ -1,11 +1,11 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 
-/** Doors an event comes in by. */
-export type Door = 'http' | 'kafka';
+/** Doors an event comes in by; `control` for what Posthorn itself tells. */
+export type Door = 'http' | 'kafka' | 'control';
 
 export const accepted = new Counter({
   name: 'posthorn_events_accepted_total',
-  help: 'Events accepted, by door: over HTTP when Kafka has them, over Kafka when the router has understood them',
+  help: 'Events accepted, by door: over HTTP when Kafka has them, else when the router has understood them; control is what Posthorn itself tells',
   labelNames: ['door'],
 });
 

@@ -3,6 +3,7 @@ import type { InRecord } from '#common/kafka/record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { DOOR_HEADER } from '#common/records/event-record.js';
+import { ABOUT_HEADER } from '#common/records/operational-event.js';
 import { type BatchContext, type QueuedRecord, readBatch, settle } from './batch.js';
 
 /** As many partitions as make every record's partition the right one. */
@@ -55,6 +56,23 @@ describe('readBatch', () => {
   it('given the same id of two tenants, then they are two events', () => {
     const other = queued(0, 2, '{"id":"a","type":"a","tenant":"other","data":1}');
     expect(offsetsOf(readBatch([event(0, 1, 'a'), other], context()))).toEqual([[1, 2]]);
+  });
+
+  it('given an operational event, then its takers are sought by the endpoint it is about', () => {
+    const asked: unknown[] = [];
+    const matching: BatchContext['matching'] = (...question) => {
+      asked.push(question);
+      return [];
+    };
+    const record = queued(0, 1, '{"id":"a","type":"endpoint.disabled","data":1}', {
+      [ABOUT_HEADER]: Buffer.from('ep_1'),
+    });
+    const batch = readBatch([record, event(0, 2, 'b')], { ...context(), matching });
+    expect(asked).toEqual([
+      ['default', 'endpoint.disabled', 'ep_1'],
+      ['default', 'a', undefined],
+    ]);
+    expect(batch.steps.map(({ door }) => door)).toEqual(['control', 'kafka']);
   });
 
   it('given poison between events, then it is set aside in its place', () => {

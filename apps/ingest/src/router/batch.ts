@@ -3,6 +3,7 @@ import type { OwnedLog } from '#common/kafka/port.js';
 import type { InRecord, OutRecord } from '#common/kafka/record.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { DOOR_HEADER, HTTP_DOOR, type IdentifiedEvent } from '#common/records/event-record.js';
+import { ABOUT_HEADER } from '#common/records/operational-event.js';
 import { poisonRecord } from '#common/records/poison-record.js';
 import type { Door } from '../metrics.js';
 import type { ArchivedEvent, Novelty } from './event-archive.js';
@@ -32,7 +33,8 @@ export interface Candidate {
 }
 
 export interface BatchContext {
-  readonly matching: (tenant: string, type: string) => readonly EndpointRecord[];
+  /** `about`: the endpoint an operational event is about. */
+  readonly matching: (tenant: string, type: string, about: string | undefined) => readonly EndpointRecord[];
   readonly maxEventBytes: number;
   /** Largest batch that `dlq` takes. */
   readonly maxBatchBytes: number;
@@ -86,16 +88,20 @@ export function settle({ step, archived, endpoints }: Candidate, novelty: Novelt
 }
 
 function stepOf({ log, record }: QueuedRecord, reading: Reading, context: BatchContext): Step {
-  const door: Door = record.headers[DOOR_HEADER]?.toString() === HTTP_DOOR ? 'http' : 'kafka';
-  const step = { log, record, door };
+  const step = { log, record, door: doorOf(record) };
   if (reading.kind === 'event') return { ...step, outcome: 'duplicate', records: [] };
   if (reading.kind !== 'poison') return { ...step, outcome: reading.kind, records: [reading.out] };
   const poison = poisonRecord(record, reading.detail, context.nowMs, context.maxBatchBytes);
   return { ...step, outcome: 'poison', records: [poison] };
 }
 
+function doorOf({ headers }: InRecord): Door {
+  if (headers[ABOUT_HEADER] !== undefined) return 'control';
+  return headers[DOOR_HEADER]?.toString() === HTTP_DOOR ? 'http' : 'kafka';
+}
+
 function candidateOf(step: Step, event: IdentifiedEvent, tenant: string, context: BatchContext): Candidate {
-  const { timestamp, partition, offset } = step.record;
+  const { timestamp, partition, offset, headers } = step.record;
   const { occurredAt } = event;
   const accepted: AcceptedEvent = {
     ...event,
@@ -106,7 +112,7 @@ function candidateOf(step: Step, event: IdentifiedEvent, tenant: string, context
     partition,
     offset,
   };
-  const endpoints = context.matching(tenant, event.type);
+  const endpoints = context.matching(tenant, event.type, headers[ABOUT_HEADER]?.toString());
   const occurredAtMs = (occurredAt === undefined ? undefined : parseRfc3339(occurredAt)) ?? timestamp;
   return { step, endpoints, archived: { event: accepted, occurredAtMs, endpointIds: endpoints.map(({ id }) => id) } };
 }

@@ -39,8 +39,10 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
     return this.started.promise;
   }
 
-  matching(tenant: string, type: string): readonly EndpointRecord[] {
-    return this.subscriptions.matching(tenant, type);
+  /** @param about the endpoint an operational event is about; undefined for the tenant's own events */
+  matching(tenant: string, type: string, about: string | undefined): readonly EndpointRecord[] {
+    if (about === undefined) return this.subscriptions.matching(tenant, type);
+    return this.subscriptions.matchingOperational(tenant, type, about);
   }
 
   private apply(id: string, value: Buffer | null): void {

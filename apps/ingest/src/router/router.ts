@@ -141,7 +141,7 @@ export class Router implements OwnershipListener {
   private context(): BatchContext {
     const { maxEventBytes } = this.limits;
     return {
-      matching: (tenant, type) => this.endpoints.matching(tenant, type),
+      matching: (tenant, type, about) => this.endpoints.matching(tenant, type, about),
       maxEventBytes,
       maxBatchBytes: maxBatchBytes(maxEventBytes),
       nowMs: Date.now(),
@@ -154,7 +154,7 @@ function count({ outcome, door, records }: Step): void {
     metrics.fannedOut.inc(records.length);
     if (outcome === 'redelivered') metrics.redelivered.inc();
     // What came over HTTP was counted when it was answered.
-    else if (door === 'kafka') metrics.accepted.inc({ door });
+    else if (door !== 'http') metrics.accepted.inc({ door });
   } else if (outcome === 'poison') {
     metrics.rejected.inc({ door, reason: 'payload_error' });
     metrics.dead.inc({ reason: 'payload_error' });

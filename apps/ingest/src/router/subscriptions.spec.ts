@@ -44,6 +44,21 @@ describe('Subscriptions', () => {
     expect(ids(subscriptions, 'invoice')).toEqual(['all']);
   });
 
+  it('given an operational event, then those that ask for it by name get it, but the endpoint it is about', () => {
+    const subscriptions = of(
+      endpoint('all'),
+      endpoint('by-name', { event_types: ['*', 'endpoint.disabled'] }),
+      endpoint('by-family', { event_types: ['endpoint.*'] }),
+      endpoint('about', { event_types: ['endpoint.*'] }),
+      endpoint('other-family', { event_types: ['delivery.*'] }),
+      endpoint('disabled', { event_types: ['endpoint.*'], enabled: false }),
+      endpoint('other-tenant', { event_types: ['endpoint.*'], tenant: 'other' }),
+    );
+    const found = subscriptions.matchingOperational('acme', 'endpoint.disabled', 'about');
+    expect(found.map(({ id }) => id)).toEqual(['by-name', 'by-family']);
+    expect(subscriptions.matchingOperational('nobody', 'endpoint.disabled', 'about')).toEqual([]);
+  });
+
   it('given another tenant, then nothing of this one is found', () => {
     expect(ids(of(endpoint('all')), 'a', 'other')).toEqual([]);
   });

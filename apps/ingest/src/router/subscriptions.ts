@@ -1,4 +1,4 @@
-import { subscriptionMatches } from '#common/domain/subscription.js';
+import { operationalSubscriptionMatches, subscriptionMatches } from '#common/domain/subscription.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 
 /** Event types of one tenant whose answer is kept; producers choose types, so there must be a limit. */
@@ -48,6 +48,18 @@ export class Subscriptions {
     if (tenant.byType.size >= MAX_REMEMBERED_TYPES) tenant.byType.clear();
     tenant.byType.set(type, found);
     return found;
+  }
+
+  /**
+   * @param about the endpoint an operational event is about: it is the one that does not get it
+   * @returns the tenant's other enabled endpoints that ask for this type
+   */
+  matchingOperational(tenantName: string, type: string, about: string): readonly EndpointRecord[] {
+    const endpoints = this.tenants.get(tenantName)?.endpoints.values() ?? [];
+    return [...endpoints].filter(
+      ({ id, enabled, event_types }) =>
+        enabled && id !== about && event_types.some((wanted) => operationalSubscriptionMatches(wanted, type)),
+    );
   }
 
   get size(): number {

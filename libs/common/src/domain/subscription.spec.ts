@@ -1,5 +1,10 @@
 import fc from 'fast-check';
-import { EVENT_TYPE_PATTERN, SUBSCRIPTION_PATTERN, subscriptionMatches } from './subscription.js';
+import {
+  EVENT_TYPE_PATTERN,
+  operationalSubscriptionMatches,
+  SUBSCRIPTION_PATTERN,
+  subscriptionMatches,
+} from './subscription.js';
 
 const name = fc.stringMatching(/^[A-Za-z0-9_-]{1,8}$/);
 const eventType = fc.array(name, { minLength: 1, maxLength: 5 }).map((names) => names.join('.'));
@@ -41,6 +46,18 @@ describe('subscriptionMatches', () => {
         expect(subscriptionMatches(one, other)).toBe(one === other);
       }),
     );
+  });
+});
+
+describe('operationalSubscriptionMatches', () => {
+  it.each([
+    ['endpoint.disabled', true],
+    ['endpoint.*', true],
+    ['*', false],
+    ['delivery.*', false],
+    ['endpoint.recovered', false],
+  ])('given the subscription %s, then endpoint.disabled matches: %s', (subscription, matches) => {
+    expect(operationalSubscriptionMatches(subscription, 'endpoint.disabled')).toBe(matches);
   });
 });
 

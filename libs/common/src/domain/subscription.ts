@@ -13,3 +13,8 @@ export function subscriptionMatches(subscription: string, type: string): boolean
   if (!subscription.endsWith('.*')) return subscription === type;
   return type.startsWith(subscription.slice(0, -1));
 }
+
+/** Posthorn's own events are taken by name, or by `endpoint.*` and the like; `*` means the tenant's events alone. */
+export function operationalSubscriptionMatches(subscription: string, type: string): boolean {
+  return subscription !== '*' && subscriptionMatches(subscription, type);
+}
