@@ -17,6 +17,10 @@ import { DatabaseInterceptor } from './database.interceptor.js';
 import { EndpointsController } from './endpoints/endpoints.controller.js';
 import { ADDRESS_POLICY, EndpointsService } from './endpoints/endpoints.service.js';
 import { TestEvents } from './endpoints/test-events.js';
+import { CoolDowns } from './health/cool-downs.js';
+import { EndpointHealthController } from './health/health.controller.js';
+import { HealthQueries } from './health/health.queries.js';
+import { HoldsService } from './health/holds.service.js';
 import { Janitor } from './janitor.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
 import { ProjectionWriter } from './projector/projection-writer.js';
@@ -51,6 +55,7 @@ export class AppModule {
       ],
       controllers: [
         EndpointsController,
+        EndpointHealthController,
         EventsController,
         DeliveriesController,
         DeadLettersController,
@@ -66,6 +71,9 @@ export class AppModule {
         SchemaState,
         EndpointsService,
         TestEvents,
+        HealthQueries,
+        HoldsService,
+        CoolDowns,
         ApiKeysService,
         EventQueries,
         DeliveryQueries,

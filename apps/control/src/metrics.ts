@@ -62,3 +62,8 @@ export const endpointLastSuccess = new Gauge({
 
 /** Label values for endpoints: a scrape stays small whatever the number of endpoints. */
 export const endpointLabel = new BoundedLabel(200);
+
+export const breakerOpenings = new Counter({
+  name: 'posthorn_breaker_openings_total',
+  help: 'Times a breaker opened, a probe that failed included',
+});

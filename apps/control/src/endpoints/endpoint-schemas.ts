@@ -5,6 +5,7 @@ import { SUBSCRIPTION_PATTERN } from '#common/domain/subscription.js';
 import { RESERVED_HEADERS } from '#common/http/message.js';
 import { line } from '#common/http/validation.js';
 import { pageOf, pageQuery } from '../queries/paging.js';
+import { limitFields, shownLimitFields } from './endpoint-limits.js';
 import { retryPolicyFormSchema, shownRetryPolicySchema } from './retry-policy-form.js';
 
 /** `token` of RFC 9110. */
@@ -71,13 +72,18 @@ export const endpointCreateSchema = z
     max_in_flight: fields.max_in_flight.default(32),
     signature_header: fields.signature_header.default(null),
     description: fields.description.default(null),
+    ...limitFields,
   })
   .refine(({ headers, signature_header }) => !collides(headers, signature_header), noHeaderTwice);
 export type EndpointCreate = z.infer<typeof endpointCreateSchema>;
 
 /** What may be changed; what is left out stays. */
 export const endpointPatchSchema = z
-  .strictObject({ ...fields, enabled: z.boolean().describe('false: takes no events; true: takes them again') })
+  .strictObject({
+    ...fields,
+    ...limitFields,
+    enabled: z.boolean().describe('false: takes no events; true: takes them again'),
+  })
   .partial();
 export type EndpointPatch = z.infer<typeof endpointPatchSchema>;
 
@@ -120,6 +126,7 @@ export const endpointSchema = z
     max_in_flight: z.number(),
     signature_header: z.string().nullable(),
     description: z.string().nullable(),
+    ...shownLimitFields,
     status: z.enum(['active', 'disabled']),
     disabled_reason: z.enum(['gone', 'operator']).nullable().describe('gone: the endpoint answered 410'),
     disabled_at: moment.nullable(),

@@ -7,7 +7,7 @@ import type { StoredEndpoint } from './endpoint.js';
 /** The columns a tenant's request decides. */
 export type EndpointSettings = Omit<
   StoredEndpoint,
-  'id' | 'tenant' | 'version' | 'created_at' | 'updated_at' | 'secrets'
+  'id' | 'tenant' | 'version' | 'created_at' | 'updated_at' | 'secrets' | 'breaker_state'
 >;
 
 const SELECT = `
@@ -17,7 +17,8 @@ const SELECT = `
         'created_at', extract(epoch FROM s.created_at) * 1000,
         'expires_at', extract(epoch FROM s.expires_at) * 1000)
       ORDER BY s.expires_at IS NULL DESC, s.created_at DESC, s.id)
-    FROM endpoint_secrets s WHERE s.endpoint_id = e.id), '[]') AS secrets
+    FROM endpoint_secrets s WHERE s.endpoint_id = e.id), '[]') AS secrets,
+    coalesce((SELECT h.state FROM endpoint_health h WHERE h.endpoint_id = e.id), 'closed') AS breaker_state
   FROM endpoints e`;
 
 const SETTINGS = [
@@ -35,6 +36,14 @@ const SETTINGS = [
   'status',
   'disabled_reason',
   'disabled_at',
+  'max_per_second',
+  'breaker_mode',
+  'breaker_threshold',
+  'breaker_cooldown_s',
+  'breaker_max_cooldown_s',
+  'max_parked_age_s',
+  'max_parked',
+  'paused_at',
 ] as const satisfies readonly (keyof EndpointSettings)[];
 
 /** @param tenant undefined for any @param options.lock holds the row until the transaction ends */
@@ -48,6 +57,19 @@ export async function findEndpoint(
   const sql = `${SELECT} WHERE ${conditions.sql} ${options.lock ? 'FOR UPDATE OF e' : ''}`;
   const [endpoint] = await db.query<StoredEndpoint>(sql, conditions.params);
   return endpoint;
+}
+
+/**
+ * Holds the endpoint's rows until the transaction ends: its health first, since whoever stores outcomes has that one and
+ * may then want the other.
+ */
+export async function lockEndpoint(
+  tx: Queryable,
+  id: string,
+  tenant: string | undefined,
+): Promise<StoredEndpoint | undefined> {
+  await tx.query('SELECT FROM endpoint_health WHERE endpoint_id = $1 FOR UPDATE', [id]);
+  return findEndpoint(tx, id, tenant, { lock: true });
 }
 
 /** Newest first, up to `limit`. */
@@ -75,6 +97,7 @@ export async function insertEndpoint(
   const values = [endpoint.id, endpoint.tenant, ...settingValues(endpoint)];
   const places = values.map((_, index) => `$${index + 1}`);
   await tx.query(`INSERT INTO endpoints (${columns.join(', ')}) VALUES (${places.join(', ')})`, values);
+  await tx.query('INSERT INTO endpoint_health (endpoint_id) VALUES ($1) ON CONFLICT DO NOTHING', [endpoint.id]);
 }
 
 /** Writes the settings and counts the version up. Its row must be locked. */
@@ -88,7 +111,13 @@ export async function updateEndpoint(tx: Queryable, id: string, settings: Endpoi
 
 const NEXT_VERSION = `version = version + 1, updated_at = date_trunc('milliseconds', clock_timestamp())`;
 
+/** A new state that nobody asked for, such as the breaker's: only the version tells. */
+export async function countVersionUp(tx: Queryable, id: string): Promise<void> {
+  await tx.query('UPDATE endpoints SET version = version + 1 WHERE id = $1', [id]);
+}
+
 export async function deleteEndpoint(tx: Queryable, id: string): Promise<void> {
+  await tx.query('DELETE FROM endpoint_health WHERE endpoint_id = $1', [id]);
   await tx.query('DELETE FROM endpoints WHERE id = $1', [id]);
 }
 

@@ -1,11 +1,12 @@
 import type { Ordering } from '#common/domain/lane.js';
 import type { RetryPolicy } from '#common/domain/retry-policy.js';
-import { type EndpointRecord, UNHELD } from '#common/records/endpoint-record.js';
+import type { EndpointRecord } from '#common/records/endpoint-record.js';
+import { type StoredHolds, type StoredLimits, showLimits } from './endpoint-limits.js';
 import type { ShownEndpoint } from './endpoint-schemas.js';
 import { showRetryPolicy } from './retry-policy-form.js';
 
 /** An endpoint as it is stored. Secrets and static headers are sealed. */
-export interface StoredEndpoint {
+export interface StoredEndpoint extends StoredLimits, StoredHolds {
   readonly id: string;
   readonly tenant: string;
   readonly version: number;
@@ -64,23 +65,42 @@ export function toEndpointRecord(endpoint: StoredEndpoint, nowMs: number): Endpo
     secrets,
     headers_sealed,
     enabled: status === 'active',
-    ...UNHELD,
+    paused: endpoint.paused_at !== null,
+    breaker: endpoint.breaker_state,
+    breaker_mode: endpoint.breaker_mode,
+    max_per_second: endpoint.max_per_second,
+    max_parked_age_s: endpoint.max_parked_age_s,
+    max_parked: endpoint.max_parked,
   };
 }
 
 /** What a tenant sees. */
 export function showEndpoint(endpoint: StoredEndpoint, nowMs: number): ShownEndpoint {
-  const { version: _version, headers_sealed: _sealed, retry_policy, secrets: _secrets, ...rest } = endpoint;
+  const { id, tenant, url, event_types, ordering, payload, header_names, timeout_ms, max_in_flight } = endpoint;
+  const { signature_header, description, status, disabled_reason, disabled_at, created_at, updated_at } = endpoint;
   return {
-    ...rest,
-    retry_policy: showRetryPolicy(retry_policy),
-    disabled_at: rest.disabled_at?.toISOString() ?? null,
-    created_at: rest.created_at.toISOString(),
-    updated_at: rest.updated_at.toISOString(),
-    secrets: validSecrets(endpoint, nowMs).map(({ created_at, expires_at }) => ({
-      created_at: new Date(created_at).toISOString(),
-      age_days: Math.floor((nowMs - created_at) / DAY_MS),
-      expires_at: expires_at === null ? null : new Date(expires_at).toISOString(),
+    id,
+    tenant,
+    url,
+    event_types,
+    ordering,
+    retry_policy: showRetryPolicy(endpoint.retry_policy),
+    payload,
+    header_names,
+    timeout_ms,
+    max_in_flight,
+    signature_header,
+    description,
+    ...showLimits(endpoint),
+    status,
+    disabled_reason,
+    disabled_at: disabled_at?.toISOString() ?? null,
+    created_at: created_at.toISOString(),
+    updated_at: updated_at.toISOString(),
+    secrets: validSecrets(endpoint, nowMs).map((secret) => ({
+      created_at: new Date(secret.created_at).toISOString(),
+      age_days: Math.floor((nowMs - secret.created_at) / DAY_MS),
+      expires_at: secret.expires_at === null ? null : new Date(secret.expires_at).toISOString(),
     })),
   };
 }

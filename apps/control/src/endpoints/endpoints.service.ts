@@ -8,6 +8,9 @@ import { type AddressPolicy, checkUrl } from '#common/security/address-policy.js
 import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { Sealer, sealingContext } from '#common/security/sealing.js';
 import { audit } from '../audit.js';
+import { CONTROL_CONFIG, type ControlConfig } from '../config.js';
+import { changeBreaker } from '../health/breaker-changes.js';
+import { publishEndpointEvent } from '../operational-events.js';
 import { decodeCursor, type Page, toPage } from '../queries/paging.js';
 import { owningTenant, visibleTenant } from '../tenancy.js';
 import { type StoredEndpoint, showEndpoint } from './endpoint.js';
@@ -18,10 +21,12 @@ import {
   insertEndpoint,
   insertSecret,
   listEndpoints,
+  lockEndpoint,
   retireSecrets,
   updateEndpoint,
 } from './endpoint.repository.js';
 import { announceEndpoint } from './endpoint-announcement.js';
+import { defaultLimits, mergeLimits } from './endpoint-limits.js';
 import { collides, type EndpointCreate, type EndpointPatch, type ShownEndpoint } from './endpoint-schemas.js';
 import { toRetryPolicy } from './retry-policy-form.js';
 
@@ -39,18 +44,20 @@ export class EndpointsService {
     @Inject(Database) private readonly database: Database,
     @Inject(Sealer) private readonly sealer: Sealer,
     @Inject(ADDRESS_POLICY) private readonly addressPolicy: AddressPolicy,
+    @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
   ) {}
 
   /** @throws ProblemError URL_NOT_ALLOWED */
   async create(caller: AuthenticatedKey, input: EndpointCreate): Promise<ShownEndpoint & { secret: string }> {
     this.requireAllowedUrl(input.url);
-    const { tenant: named, headers, retry_policy, ...rest } = input;
+    const { tenant: named, headers, retry_policy, breaker: _breaker, ...rest } = input;
     const tenant = owningTenant(caller, named);
     const id = newId('ep');
     const key = randomBytes(SECRET_BYTES);
     const endpoint = await this.database.transaction(async (tx) => {
       await insertEndpoint(tx, {
         ...rest,
+        ...mergeLimits(defaultLimits(this.config), input),
         ...this.sealHeaders(headers, tenant, id),
         id,
         tenant,
@@ -58,6 +65,7 @@ export class EndpointsService {
         status: 'active',
         disabled_reason: null,
         disabled_at: null,
+        paused_at: null,
       });
       await insertSecret(tx, id, this.sealer.seal(key, sealingContext(tenant, id, 'secret')));
       await audit(tx, { actor: caller, tenant, action: 'endpoint.created', subject: id, detail: { url: rest.url } });
@@ -88,7 +96,10 @@ export class EndpointsService {
     if (patch.url !== undefined) this.requireAllowedUrl(patch.url);
     const endpoint = await this.database.transaction(async (tx) => {
       const before = await this.lock(tx, caller, id);
-      await updateEndpoint(tx, id, this.patched(before, patch));
+      const after = this.patched(before, patch);
+      await updateEndpoint(tx, id, after);
+      if (patch.breaker !== undefined) await changeBreaker(tx, id, { type: 'configured' });
+      await tellStatus(tx, before, after.status);
       const detail = { fields: Object.keys(patch) };
       await audit(tx, { actor: caller, tenant: before.tenant, action: 'endpoint.changed', subject: id, detail });
       return announceEndpoint(tx, id);
@@ -127,15 +138,16 @@ export class EndpointsService {
   }
 
   private async lock(tx: Queryable, caller: AuthenticatedKey, id: string): Promise<StoredEndpoint> {
-    return found(await findEndpoint(tx, id, visibleTenant(caller, undefined), { lock: true }));
+    return found(await lockEndpoint(tx, id, visibleTenant(caller, undefined)));
   }
 
   private patched(before: StoredEndpoint, patch: EndpointPatch): EndpointSettings {
-    const { headers, retry_policy, enabled, ...rest } = withoutUndefined(patch);
+    const { headers, retry_policy, enabled, breaker: _breaker, ...rest } = withoutUndefined(patch);
     const sealed = headers === undefined ? {} : this.sealHeaders(headers, before.tenant, before.id);
     const after: EndpointSettings = {
       ...before,
       ...rest,
+      ...mergeLimits(before, patch),
       ...sealed,
       ...(retry_policy === undefined ? {} : { retry_policy: toRetryPolicy(retry_policy) }),
       ...(enabled === undefined ? {} : enabledState(enabled)),
@@ -170,6 +182,13 @@ export class EndpointsService {
 function enabledState(enabled: boolean): Pick<EndpointSettings, 'status' | 'disabled_reason' | 'disabled_at'> {
   if (enabled) return { status: 'active', disabled_reason: null, disabled_at: null };
   return { status: 'disabled', disabled_reason: 'operator', disabled_at: new Date() };
+}
+
+/** The tenant learns that an endpoint takes no events any more, or takes them again. */
+async function tellStatus(tx: Queryable, before: StoredEndpoint, after: StoredEndpoint['status']): Promise<void> {
+  if (before.status === after) return;
+  const type = after === 'disabled' ? 'endpoint.disabled' : 'endpoint.recovered';
+  await publishEndpointEvent(tx, type, before, { reason: 'operator' });
 }
 
 function shown(endpoint: StoredEndpoint | undefined): ShownEndpoint {

@@ -5,6 +5,9 @@ import { ATTEMPTS_TOPIC } from '#common/records/topics.js';
 import { audit } from '../audit.js';
 import { disableGone } from '../endpoints/endpoint.repository.js';
 import { announceEndpoint } from '../endpoints/endpoint-announcement.js';
+import type { BreakerChange } from '../health/breaker-changes.js';
+import { recordHealth } from '../health/health-recorder.js';
+import { type DeadDelivery, publishDeadDeliveries, publishEndpointEvent } from '../operational-events.js';
 import {
   type AttemptRow,
   type DeadLetterRow,
@@ -20,6 +23,7 @@ import {
 export interface Projected {
   readonly attempts: readonly ProjectedAttempt[];
   readonly deadLetters: readonly ProjectedDeadLetter[];
+  readonly breakerChanges: readonly BreakerChange[];
 }
 
 /** Writes records of `attempts` and `dlq` to the tables: each exactly once, with its offset in the same transaction. */
@@ -38,19 +42,18 @@ export class ProjectionWriter {
       const attempts = fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC).map(projectAttempt);
       const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
       const states = [...attempts, ...deadLetters].flatMap(({ delivery }) => delivery ?? []);
-      await insertAttempts(
-        tx,
-        attempts.map(({ attempt }) => attempt),
-      );
+      const unseen = await insertAttempts(tx, attempts);
       await upsertDeliveries(tx, latestStates(states));
       await insertDeadLetters(
         tx,
         deadLetters.map(({ deadLetter }) => deadLetter),
       );
       await markReplayed(tx, states);
+      const breakerChanges = await recordHealth(tx, unseen);
       await disableEndpoints(tx, attempts);
+      await publishDeadDeliveries(tx, deadLetters.flatMap(deadDelivery));
       await advanceOffsets(tx, fresh);
-      return { attempts, deadLetters };
+      return { attempts, deadLetters, breakerChanges };
     });
   }
 }
@@ -91,14 +94,16 @@ async function advanceOffsets(tx: Queryable, records: readonly InRecord[]): Prom
   );
 }
 
-async function insertAttempts(tx: Queryable, rows: readonly AttemptRow[]): Promise<void> {
-  if (rows.length === 0) return;
-  await tx.query(
+/** @returns those that were not stored before: a dispatcher that was killed may tell of the same attempt again */
+async function insertAttempts(tx: Queryable, attempts: readonly ProjectedAttempt[]): Promise<ProjectedAttempt[]> {
+  if (attempts.length === 0) return [];
+  const rows = attempts.map(({ attempt }) => attempt);
+  const inserted = await tx.query<AttemptKey>(
     `INSERT INTO attempts (delivery_id, accepted_at, replay, attempt, at, duration_ms, status_code, error, error_detail,
        outcome, response_body)
      SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::int[], $4::int[], $5::timestamptz[], $6::int[], $7::int[],
        $8::text[], $9::text[], $10::text[], $11::bytea[])
-     ON CONFLICT DO NOTHING`,
+     ON CONFLICT DO NOTHING RETURNING delivery_id, replay, attempt`,
     [
       rows.map((row) => row.delivery_id),
       rows.map((row) => row.accepted_at),
@@ -114,6 +119,14 @@ async function insertAttempts(tx: Queryable, rows: readonly AttemptRow[]): Promi
     ],
     'insert-attempts',
   );
+  const unseen = new Set(inserted.map(attemptKey));
+  return attempts.filter(({ attempt }) => unseen.delete(attemptKey(attempt)));
+}
+
+type AttemptKey = Pick<AttemptRow, 'delivery_id' | 'replay' | 'attempt'>;
+
+function attemptKey({ delivery_id, replay, attempt }: AttemptKey): string {
+  return `${delivery_id}/${replay}/${attempt}`;
 }
 
 /** `latestStates` in SQL: a state replaces one of an earlier life, a weaker one, or one of an earlier attempt. */
@@ -206,5 +219,27 @@ async function disableEndpoints(tx: Queryable, attempts: readonly ProjectedAttem
     const endpoint = await announceEndpoint(tx, id);
     const tenant = endpoint?.tenant ?? null;
     await audit(tx, { actor: 'system', tenant, action: 'endpoint.disabled', subject: id, detail: { reason: 'gone' } });
+    if (endpoint) await publishEndpointEvent(tx, 'endpoint.disabled', endpoint, { reason: 'gone' });
   }
+}
+
+function deadDelivery({ deadLetter, delivery }: ProjectedDeadLetter): DeadDelivery[] {
+  if (delivery === undefined) return [];
+  return [
+    {
+      deadLetterId: deadLetter.id,
+      deliveryId: delivery.id,
+      replay: delivery.replay,
+      attempts: delivery.attempts,
+      tenant: delivery.tenant,
+      endpointId: delivery.endpoint_id,
+      eventId: delivery.event_id,
+      eventType: delivery.event_type,
+      reason: deadLetter.reason,
+      detail: deadLetter.detail,
+      lastStatusCode: deadLetter.last_status_code,
+      lastError: deadLetter.last_error,
+      deadAt: deadLetter.dead_at,
+    },
+  ];
 }

@@ -4,6 +4,7 @@ import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.j
 import type { InRecord } from '#common/kafka/record.js';
 import { isUnavailable } from '#common/postgres/errors.js';
 import {
+  breakerOpenings,
   endpointDeliveries,
   endpointLabel,
   endpointLastSuccess,
@@ -159,7 +160,8 @@ function bytesOf({ value }: InRecord): number {
   return (value?.length ?? 0) + RECORD_OVERHEAD_BYTES;
 }
 
-function countProjected({ attempts, deadLetters }: Projected): void {
+function countProjected({ attempts, deadLetters, breakerChanges }: Projected): void {
+  breakerOpenings.inc(breakerChanges.filter(({ to }) => to.state === 'open').length);
   for (const { attempt, delivery } of attempts) {
     projectedAttempts.inc({ outcome: attempt.outcome });
     const endpoint = endpointLabel.of(delivery.endpoint_id);

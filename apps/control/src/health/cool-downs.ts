@@ -1,0 +1,67 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Database } from '#common/postgres/database.js';
+import { SchemaState } from '../schema-state.js';
+import { announceChanges, runBreaker } from './breaker-changes.js';
+import { breakerSettings, lockCooledDown, storeHealth } from './breaker-store.js';
+
+const PERIOD_MS = 500;
+const PAGE = 100;
+
+/**
+ * Lets breakers whose cool-down is over have a probe. When that is, is in the database: a process that starts after
+ * everything was killed goes on where the last one was, and several share the work.
+ */
+@Injectable()
+export class CoolDowns implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(CoolDowns.name);
+  private timer: NodeJS.Timeout | undefined;
+  private isStopping = false;
+
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(SchemaState) private readonly schema: SchemaState,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    void this.schema.ready.then(() => this.round());
+  }
+
+  onModuleDestroy(): void {
+    this.isStopping = true;
+    clearTimeout(this.timer);
+  }
+
+  private async round(): Promise<void> {
+    try {
+      while (!this.isStopping && (await this.endSome()) === PAGE);
+    } catch (error) {
+      // The database is away: what has cooled down by then is seen in a later round.
+      this.logger.debug({ err: error }, 'breaker.round_failed');
+    }
+    if (!this.isStopping) this.timer = setTimeout(() => void this.round(), PERIOD_MS);
+  }
+
+  /** @returns how many were due, up to a page */
+  private async endSome(): Promise<number> {
+    return this.database.transaction(async (tx) => {
+      const due = await lockCooledDown(tx, PAGE);
+      if (due.size === 0) return 0;
+      const settings = await breakerSettings(tx, [...due.keys()]);
+      const now = Date.now();
+      const results = [...due].flatMap(([endpointId, breaker]) => {
+        const own = settings.get(endpointId);
+        return own ? [{ endpointId, ...runBreaker(endpointId, breaker, [{ type: 'ticked' }], own, now) }] : [];
+      });
+      const unseen = { lastSuccessAt: undefined, lastFailureAt: undefined };
+      await storeHealth(
+        tx,
+        results.map(({ endpointId, breaker }) => ({ endpointId, breaker, ...unseen })),
+      );
+      await announceChanges(
+        tx,
+        results.flatMap(({ changes }) => changes),
+      );
+      return due.size;
+    });
+  }
+}

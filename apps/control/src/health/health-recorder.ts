@@ -1,0 +1,70 @@
+import type { Queryable } from '#common/postgres/database.js';
+import type { ProjectedAttempt } from '../projector/projection.js';
+import { announceChanges, type BreakerChange, runBreaker } from './breaker-changes.js';
+import { breakerSettings, type HealthChange, lockBreakers, storeHealth } from './breaker-store.js';
+
+/**
+ * What a batch of attempts says of their endpoints' health, in the transaction that stores them: no crash can count an
+ * outcome twice or not at all.
+ *
+ * @param attempts that were not stored before, each endpoint's in order
+ * @returns the breakers' changes of state
+ */
+export async function recordHealth(tx: Queryable, attempts: readonly ProjectedAttempt[]): Promise<BreakerChange[]> {
+  if (attempts.length === 0) return [];
+  const byEndpoint = Map.groupBy(attempts, ({ delivery }) => delivery.endpoint_id);
+  const endpointIds = [...byEndpoint.keys()];
+  const breakers = await lockBreakers(tx, endpointIds);
+  const settings = await breakerSettings(tx, endpointIds);
+  const now = Date.now();
+  const results = [...byEndpoint].flatMap(([endpointId, ofOne]) => {
+    const [before, own] = [breakers.get(endpointId), settings.get(endpointId)];
+    if (before === undefined || own === undefined) return [];
+    const events = ofOne.map(({ attempt: { outcome, at } }) => {
+      return { type: 'attempted', outcome, at: at.getTime() } as const;
+    });
+    return [{ endpointId, attempts: ofOne, ...runBreaker(endpointId, before, events, own, now) }];
+  });
+  await storeHealth(tx, results.map(healthChange));
+  await countMinutes(tx, byEndpoint);
+  const changes = results.flatMap((result) => result.changes);
+  await announceChanges(tx, changes);
+  return changes;
+}
+
+function healthChange(
+  result: Omit<HealthChange, 'lastSuccessAt' | 'lastFailureAt'> & { attempts: ProjectedAttempt[] },
+) {
+  const latest = (isSuccess: boolean) =>
+    result.attempts
+      .filter(({ attempt }) => (attempt.outcome === 'delivered') === isSuccess)
+      .map(({ attempt }) => attempt.at)
+      .reduce<Date | undefined>((last, at) => (last === undefined || at > last ? at : last), undefined);
+  const { endpointId, breaker } = result;
+  return { endpointId, breaker, lastSuccessAt: latest(true), lastFailureAt: latest(false) };
+}
+
+const MINUTE_MS = 60_000;
+
+/** Attempts by endpoint and minute: the rates of the last hour are read from at most 61 rows. */
+async function countMinutes(tx: Queryable, byEndpoint: ReadonlyMap<string, ProjectedAttempt[]>): Promise<void> {
+  const rows = [...byEndpoint].flatMap(([endpointId, ofOne]) => {
+    const byMinute = Map.groupBy(ofOne, ({ attempt }) => Math.floor(attempt.at.getTime() / MINUTE_MS) * MINUTE_MS);
+    return [...byMinute].map(([minute, attempts]) => ({ endpointId, minute: new Date(minute), attempts }));
+  });
+  await tx.query(
+    `INSERT INTO endpoint_minutes AS m (endpoint_id, minute, attempts, delivered, duration_ms)
+     SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::int[], $4::int[], $5::bigint[])
+       AS i (endpoint_id, minute, attempts, delivered, duration_ms) ORDER BY endpoint_id, minute
+     ON CONFLICT (endpoint_id, minute) DO UPDATE SET attempts = m.attempts + excluded.attempts,
+       delivered = m.delivered + excluded.delivered, duration_ms = m.duration_ms + excluded.duration_ms`,
+    [
+      rows.map(({ endpointId }) => endpointId),
+      rows.map(({ minute }) => minute),
+      rows.map(({ attempts }) => attempts.length),
+      rows.map(({ attempts }) => attempts.filter(({ attempt }) => attempt.outcome === 'delivered').length),
+      rows.map(({ attempts }) => attempts.reduce((sum, { attempt }) => sum + attempt.duration_ms, 0)),
+    ],
+    'count-minutes',
+  );
+}

@@ -1,0 +1,44 @@
+import { Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Caller, RequireScope } from '#common/http/api-key.guard.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { ApiAnswer } from '../api-answer.js';
+import { endpointSchema, idSchema, type ShownEndpoint } from '../endpoints/endpoint-schemas.js';
+import { HealthQueries } from './health.queries.js';
+import { type EndpointHealth, endpointHealthSchema } from './health-schemas.js';
+import { HoldsService } from './holds.service.js';
+
+@ApiTags('endpoints')
+@Controller('v1/endpoints')
+export class EndpointHealthController {
+  constructor(
+    @Inject(HealthQueries) private readonly health: HealthQueries,
+    @Inject(HoldsService) private readonly holds: HoldsService,
+  ) {}
+
+  @Get(':id/health')
+  @RequireScope('read')
+  @ApiOperation({ summary: 'How the endpoint does: breaker, what is parked, the attempts of the last hour' })
+  @ApiAnswer(200, endpointHealthSchema, { problems: ['NOT_FOUND'] })
+  get(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<EndpointHealth> {
+    return this.health.get(caller, id);
+  }
+
+  @Post(':id/pause')
+  @HttpCode(200)
+  @RequireScope('write')
+  @ApiOperation({ summary: 'Send nothing to the endpoint; what comes for it is parked until it is resumed' })
+  @ApiAnswer(200, endpointSchema, { problems: ['NOT_FOUND'] })
+  pause(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<ShownEndpoint> {
+    return this.holds.pause(caller, id);
+  }
+
+  @Post(':id/resume')
+  @HttpCode(200)
+  @RequireScope('write')
+  @ApiOperation({ summary: 'End a pause, close the breaker and enable the endpoint, whichever of them holds it' })
+  @ApiAnswer(200, endpointSchema, { problems: ['NOT_FOUND'] })
+  resume(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<ShownEndpoint> {
+    return this.holds.resume(caller, id);
+  }
+}
