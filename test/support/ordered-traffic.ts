@@ -49,10 +49,19 @@ export class OrderedTraffic {
     const traffic = new OrderedTraffic(cluster, options, receiver);
     receiver.on('request', (request, response) => traffic.receive(request, response));
     await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
-    await cluster.call('control', '/v1/endpoints', {
+    await traffic.register((receiver.address() as AddressInfo).port).catch((error: unknown) => {
+      traffic.close();
+      throw error;
+    });
+    return traffic;
+  }
+
+  private async register(port: number): Promise<void> {
+    const { options } = this;
+    await this.cluster.call('control', '/v1/endpoints', {
       body: {
-        url: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`,
-        event_types: [`${traffic.name}.*`],
+        url: `http://127.0.0.1:${port}/`,
+        event_types: [`${this.name}.*`],
         ordering: options.ordering ?? 'resource',
         retry_policy: { delays_s: DELAYS_S },
         ...options.endpoint,
@@ -60,7 +69,6 @@ export class OrderedTraffic {
     });
     // The router learns of the endpoint within half a second; what is published before would not be for it.
     await new Promise((resolve) => setTimeout(resolve, 600));
-    return traffic;
   }
 
   /** Publishes all rounds. A batch that is refused, or whose answer is lost, is sent again with the same ids. */
