@@ -1,4 +1,4 @@
-import { DEFAULT_TENANT, EVENT_ID_PATTERN, newId } from '#common/domain/identifiers.js';
+import { DEFAULT_TENANT, EVENT_ID_PATTERN, EVENT_ID_RULE, newId } from '#common/domain/identifiers.js';
 import { type FieldError, ProblemError } from '#common/http/problem.js';
 import {
   CLOUD_EVENT_BATCH_TYPE,
@@ -128,7 +128,7 @@ function tenantFor(named: string | undefined, { tenant }: AuthenticatedKey): str
 function idempotencyKeyOf(request: EventRequest): string | undefined {
   const key = header(request, 'idempotency-key');
   if (key === undefined || EVENT_ID_PATTERN.test(key)) return key;
-  const message = 'must be 1 to 256 printable ASCII characters';
+  const message = `must be ${EVENT_ID_RULE}`;
   throw invalid('the request is not valid', [{ field: 'idempotency-key', message }]);
 }
 

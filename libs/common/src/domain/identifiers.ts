@@ -6,6 +6,9 @@ import { hash, randomBytes } from 'node:crypto';
  */
 export const EVENT_ID_PATTERN = /^[\x21-\x7e]([\x20-\x7e]{0,254}[\x21-\x7e])?$/;
 
+/** The same in words, for error messages. */
+export const EVENT_ID_RULE = '1 to 256 printable ASCII characters, no space at either end';
+
 export const TENANT_PATTERN = /^[A-Za-z0-9._-]{1,64}$/;
 export const DEFAULT_TENANT = 'default';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { contentEventId, EVENT_ID_PATTERN, TENANT_PATTERN } from '../domain/identifiers.js';
+import { contentEventId, EVENT_ID_PATTERN, EVENT_ID_RULE, TENANT_PATTERN } from '../domain/identifiers.js';
 import { parseRfc3339 } from '../domain/rfc3339.js';
 import { EVENT_TYPE_PATTERN } from '../domain/subscription.js';
 import type { FieldError } from '../http/problem.js';
@@ -36,7 +36,7 @@ const RESOURCE_ID_PATTERN = /^[^\p{Cc}\p{Cs}]+$/u;
 
 export const eventIdField = z
   .string()
-  .regex(EVENT_ID_PATTERN, 'must be 1 to 256 printable ASCII characters')
+  .regex(EVENT_ID_PATTERN, `must be ${EVENT_ID_RULE}`)
   .describe('Unique within the tenant for 7 days; a second event with the same id is dropped.');
 
 export const eventTypeField = z
