@@ -154,6 +154,22 @@ describe('what an endpoint gets', () => {
     );
     expect(counts()).toEqual(expected);
   });
+
+  it('given the same id several times and over both doors, then it is delivered once, and the others are counted', async () => {
+    const hook = use.receiver.hook();
+    await use.client.createEndpoint(hook, { event_types: ['twin.made'] });
+    const duplicates = () => use.client.metric('ingest', 'posthorn_events_duplicate_total');
+    const before = await duplicates();
+    const twin = { id: 'evt-twin', type: 'twin.made', data: 1 };
+
+    await Promise.all([use.client.publish(twin), use.client.publish({ ...twin, data: 2 })]);
+    await use.client.publishByKafka({ ...twin, resource_id: 'r' });
+    await use.client.publish({ ...twin, tenant: 'another' });
+
+    await until('the duplicates are counted', async () => (await duplicates()) === before + 2);
+    const { attempts } = await use.client.deliveryOnce('evt-twin', { status: 'delivered' });
+    expect({ attempts: attempts.length, hits: hook.hits.length }).toEqual({ attempts: 1, hits: 1 });
+  });
 });
 
 function sum(numbers: readonly number[]): number {

@@ -1,0 +1,166 @@
+import { jest } from '@jest/globals';
+import { partitionOf } from '#common/kafka/partitioner.js';
+import { deliveriesPoison, INGEST_POISON, MAX_EVENT_BYTES, type Poison } from '../support/poison.js';
+import type { TailRecord } from '../support/topic-tail.js';
+import { until } from '../support/until.js';
+import { useSystem } from '../support/use-system.js';
+
+jest.setTimeout(60_000);
+
+/** Of `ingest` and `deliveries`, by default. */
+const PARTITIONS = 8;
+
+describe('what a running system refuses', () => {
+  const use = useSystem();
+
+  describe('over HTTP', () => {
+    const event = JSON.stringify({ type: 'invoice.paid', data: null });
+    const keys: Record<string, string | undefined> = { wrong: `ph_00000000_${'A'.repeat(43)}_000000`, none: undefined };
+
+    beforeAll(async () => {
+      keys.admin = use.system.run.api_key;
+      for (const scope of ['read', 'write']) {
+        const url = `${use.system.run.control_url}/v1/api-keys`;
+        const { body } = await use.system.request(url, { tenant: 'acme', scopes: [scope] });
+        keys[scope] = (body as { key: string }).key;
+      }
+      await until(
+        'the keys are known',
+        async () => (await send('ingest_url', '/v1/events', 'write', event)).status === 202,
+      );
+    });
+
+    async function send(
+      app: 'ingest_url' | 'control_url',
+      path: string,
+      key: string,
+      body?: string,
+      type = 'application/json',
+    ) {
+      const authorization = keys[key] === undefined ? {} : { authorization: `Bearer ${keys[key]}` };
+      const post = body === undefined ? {} : { method: 'POST', body };
+      return fetch(use.system.run[app] + path, { ...post, headers: { 'content-type': type, ...authorization } });
+    }
+
+    const big = JSON.stringify({ type: 'invoice.paid', data: 'x'.repeat(MAX_EVENT_BYTES) });
+    const wrong = JSON.stringify({ id: 'ä', type: 7, occurred_at: 'yesterday', resourceid: 'r' });
+    it.each`
+      what                          | app              | path                    | key        | body                                     | status | code                 | fields
+      ${'no JSON'}                  | ${'ingest_url'}  | ${'/v1/events'}         | ${'admin'} | ${'hello'}                               | ${400} | ${'BODY_INVALID'}    | ${['body']}
+      ${'an event all wrong'}       | ${'ingest_url'}  | ${'/v1/events'}         | ${'admin'} | ${wrong}                                 | ${400} | ${'BODY_INVALID'}    | ${['data', 'id', 'occurred_at', 'resourceid', 'type']}
+      ${'no key'}                   | ${'ingest_url'}  | ${'/v1/events'}         | ${'none'}  | ${event}                                 | ${401} | ${'UNAUTHENTICATED'} | ${[]}
+      ${'a wrong key'}              | ${'ingest_url'}  | ${'/v1/events'}         | ${'wrong'} | ${event}                                 | ${401} | ${'UNAUTHENTICATED'} | ${[]}
+      ${'a key that may only read'} | ${'ingest_url'}  | ${'/v1/events'}         | ${'read'}  | ${event}                                 | ${403} | ${'FORBIDDEN'}       | ${[]}
+      ${"another tenant's event"}   | ${'ingest_url'}  | ${'/v1/events'}         | ${'write'} | ${tenantEvent('other')}                  | ${403} | ${'FORBIDDEN'}       | ${[]}
+      ${'too large an event'}       | ${'ingest_url'}  | ${'/v1/events'}         | ${'admin'} | ${big}                                   | ${413} | ${'BODY_TOO_LARGE'}  | ${[]}
+      ${'a path that is none'}      | ${'ingest_url'}  | ${'/v1/event'}          | ${'admin'} | ${event}                                 | ${404} | ${'NOT_FOUND'}       | ${[]}
+      ${'an endpoint without URL'}  | ${'control_url'} | ${'/v1/endpoints'}      | ${'admin'} | ${'{"payload":"slim"}'}                  | ${400} | ${'BODY_INVALID'}    | ${['event_types', 'payload', 'url']}
+      ${'a metadata address'}       | ${'control_url'} | ${'/v1/endpoints'}      | ${'admin'} | ${endpointAt('http://169.254.169.254/')} | ${422} | ${'URL_NOT_ALLOWED'} | ${['url']}
+      ${'no key'}                   | ${'control_url'} | ${'/v1/endpoints'}      | ${'none'}  | ${undefined}                             | ${401} | ${'UNAUTHENTICATED'} | ${[]}
+      ${'a key that may not'}       | ${'control_url'} | ${'/v1/api-keys'}       | ${'write'} | ${undefined}                             | ${403} | ${'FORBIDDEN'}       | ${[]}
+      ${'an endpoint there is not'} | ${'control_url'} | ${'/v1/endpoints/ep_0'} | ${'admin'} | ${undefined}                             | ${404} | ${'NOT_FOUND'}       | ${[]}
+    `('given $what at $app, then $status $code', async ({ app, path, key, body, status, code, fields }) => {
+      const response = await send(app, path, key, body);
+
+      expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+      const { errors = [], ...problem } = (await response.json()) as Problem;
+      expect({ http: response.status, ...problem }).toMatchObject({
+        http: status,
+        status,
+        code,
+        title: expect.any(String),
+      });
+      expect(errors.map(({ field }) => field).sort()).toEqual(fields);
+    });
+
+    it('given another content type, then 415', async () => {
+      const response = await send('ingest_url', '/v1/events', 'admin', event, 'text/plain');
+
+      expect(response.status).toBe(415);
+      expect(await response.json()).toMatchObject({ code: 'UNSUPPORTED_MEDIA_TYPE' });
+    });
+  });
+
+  describe('over Kafka', () => {
+    let pids: Record<string, number>;
+    beforeAll(() => {
+      pids = use.system.run.pids;
+    });
+    afterAll(() => expect(use.system.run.pids).toEqual(pids));
+
+    it.each(Object.entries(INGEST_POISON))(
+      'given %s in ingest, then it is set aside as it was, and what follows is delivered',
+      async (what, poison) => {
+        const hook = use.receiver.hook();
+        const type = `after.poison-${Object.keys(INGEST_POISON).indexOf(what)}`;
+        await use.client.createEndpoint(hook, { event_types: [type] });
+
+        const source = await put('ingest', type, poison);
+        const behind = await use.client.publishByKafka({ type, resource_id: type, data: null });
+
+        expect(source).toMatch(`ingest/${behind.partition}/`);
+        await until('what is behind it arrives', () => hook.hits.length === 1);
+        await expectSetAside(source, poison, type);
+      },
+    );
+
+    const header = ['1', 'dlv_1', 'evt', 'ep_1', 'default', 'poison.taken', 0, 0, Date.now(), 'f', '', '', ''].join(
+      '\n',
+    );
+    it.each(Object.entries(deliveriesPoison(header)))(
+      'given %s in deliveries, then it is set aside as it was, and what follows is delivered',
+      async (what, poison) => {
+        const hook = use.receiver.hook();
+        const type = `after.refused-${what.replaceAll(/\W/g, '-')}`;
+        const endpointId = await use.client.createEndpoint(hook, { event_types: [type] });
+        const lane = `${endpointId}:r`;
+
+        const source = await put('deliveries', lane, poison);
+        await use.client.publish({ type, resource_id: 'r', data: null });
+
+        await until('what is behind it arrives', () => hook.hits.length === 1);
+        await expectSetAside(source, poison, lane);
+      },
+    );
+
+    /** Where the records of this key lie. @returns topic/partition/offset */
+    async function put(topic: string, key: string, poison: Poison): Promise<string> {
+      const headers = { ...poison.headers, own: Buffer.from([0xff, 0x00]) };
+      const record = { key: poison.key === null ? null : key, value: poison.value, headers };
+      const { baseOffset, partition } = await use.client.produce(topic, {
+        ...record,
+        partition: partitionOf(key, PARTITIONS),
+      });
+      return `${topic}/${partition}/${baseOffset}`;
+    }
+
+    async function expectSetAside(source: string, poison: Poison, key: string): Promise<void> {
+      const find = () =>
+        use.client.dlq.records.find(({ headers }) => String(headers['posthorn-dead-source']) === source);
+      await until('it is in dlq', () => find() !== undefined);
+      const { headers, ...record } = find() as TailRecord;
+      const value = poison.value === null ? null : Buffer.from(poison.value);
+      expect(record).toMatchObject({ key: poison.key === null ? null : Buffer.from(key), value });
+      const { 'posthorn-dead-reason': _reason, ...own } = poison.headers ?? {};
+      for (const [name, bytes] of Object.entries(own)) expect(headers[name]).toEqual(Buffer.from(bytes as Buffer));
+      expect(headers.own).toEqual(Buffer.from([0xff, 0x00]));
+      expect(String(headers['posthorn-dead-reason'])).toBe('payload_error');
+      const letters = () => use.client.deadLetters({ reason: 'payload_error' });
+      await until('the API lists it', async () => (await letters()).some((letter) => letter.source === source));
+    }
+  });
+});
+
+interface Problem {
+  readonly status: number;
+  readonly code: string;
+  readonly errors?: readonly { readonly field: string }[];
+}
+
+function tenantEvent(tenant: string): string {
+  return JSON.stringify({ type: 'invoice.paid', tenant, data: null });
+}
+
+function endpointAt(url: string): string {
+  return JSON.stringify({ url, event_types: ['*'] });
+}
