@@ -39,7 +39,9 @@ export interface GateOptions {
  * its own slots and nobody else's.
  */
 export class EndpointGate {
-  private turns: Turn[] = [];
+  private fresh: Turn[] = [];
+  /** Of parked rows. */
+  private drains: Turn[] = [];
   private inFlight = 0;
   private inMemory = 0;
   private isSlow = false;
@@ -62,11 +64,11 @@ export class EndpointGate {
 
   /** How many more lanes may start to drain without making the endpoint slow. */
   get room(): number {
-    return Math.max(0, Math.floor(this.options.queueLimit / 2) - this.turns.length);
+    return Math.max(0, Math.floor(this.options.queueLimit / 2) - this.waiting);
   }
 
   get isIdle(): boolean {
-    return this.inFlight === 0 && this.turns.length === 0 && this.inMemory === 0;
+    return this.inFlight === 0 && this.waiting === 0 && this.inMemory === 0;
   }
 
   change(settings: GateSettings): void {
@@ -94,13 +96,17 @@ export class EndpointGate {
   }
 
   ask(turn: Turn): void {
-    this.turns.push(turn);
+    (turn.isDrain ? this.drains : this.fresh).push(turn);
     this.pump();
   }
 
   leave(): void {
     this.inFlight--;
     this.pump();
+  }
+
+  private get waiting(): number {
+    return this.fresh.length + this.drains.length;
   }
 
   private setRate(perSecond: number | undefined): void {
@@ -115,36 +121,41 @@ export class EndpointGate {
     this.options.onHold(after);
     if (after !== 'paused' && after !== 'breaker') return;
     // What has not begun goes back to its lane, and from there to the database.
-    const waiting = this.turns;
-    this.turns = waiting.filter((turn) => turn.isProbe);
+    const waiting = [...this.drains, ...this.fresh];
+    this.drains = this.drains.filter((turn) => turn.isProbe);
+    this.fresh = [];
     for (const turn of waiting) if (!turn.isProbe) turn.withdraw();
   }
 
   private pump(): void {
-    while (!this.isHalted && this.timer === undefined && this.inFlight < this.settings.maxInFlight) {
-      const [next] = this.turns;
+    clearTimeout(this.timer);
+    while (!this.isHalted && this.inFlight < this.settings.maxInFlight) {
+      const next = this.next();
       if (next === undefined) return;
-      if (next.log.lost.aborted) {
-        this.turns.shift();
-        continue;
-      }
-      const waitMs = this.waitFor(next);
-      if (waitMs > 0) {
-        this.timer = setTimeout(() => {
-          this.timer = undefined;
-          this.pump();
-        }, waitMs);
+      if (typeof next === 'number') {
+        this.timer = setTimeout(() => this.pump(), next);
         return;
       }
-      this.turns.shift();
       this.inFlight++;
       next.begin();
     }
   }
 
-  private waitFor(turn: Turn): number {
+  /** Whose turn it is; or the ms until somebody's is; or undefined when nobody waits. Drains, the older ones, go first. */
+  private next(): Turn | number | undefined {
+    for (const queue of [this.drains, this.fresh]) {
+      while (queue[0]?.log.lost.aborted) queue.shift();
+    }
+    const [drain] = this.drains;
+    if (drain === undefined && this.fresh.length === 0) return undefined;
     const now = this.options.now();
-    const drainMs = turn.isDrain && !turn.isProbe ? this.drainRate.take(now) : 0;
-    return drainMs > 0 ? drainMs : (this.rate?.take(now) ?? 0);
+    const rateMs = this.rate?.waitMs(now) ?? 0;
+    if (rateMs > 0) return rateMs;
+    const drainMs = drain === undefined || drain.isProbe ? 0 : this.drainRate.waitMs(now);
+    const isDrain = drain !== undefined && drainMs === 0;
+    if (!isDrain && this.fresh.length === 0) return drainMs;
+    this.rate?.take(now);
+    if (isDrain && !drain.isProbe) this.drainRate.take(now);
+    return isDrain ? this.drains.shift() : this.fresh.shift();
   }
 }

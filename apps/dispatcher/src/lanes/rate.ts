@@ -15,15 +15,21 @@ export class Rate {
     this.perSecond = perSecond;
   }
 
-  /** @returns 0 when one was taken, else the ms until one can be */
-  take(nowMs: number): number {
-    const burst = Math.max(1, this.perSecond);
-    this.tokens = Math.min(burst, this.tokens + (Math.max(0, nowMs - this.filledAt) * this.perSecond) / 1_000);
+  /** @returns 0 when there is a token, else the whole ms until there is one */
+  waitMs(nowMs: number): number {
+    this.fill(nowMs);
+    return this.tokens >= 1 ? 0 : Math.max(1, Math.ceil(((1 - this.tokens) / this.perSecond) * 1_000));
+  }
+
+  /** Takes a token; call it only when {@link waitMs} is 0. */
+  take(nowMs: number): void {
+    this.fill(nowMs);
+    this.tokens--;
+  }
+
+  private fill(nowMs: number): void {
+    const most = Math.max(1, this.perSecond);
+    this.tokens = Math.min(most, this.tokens + (Math.max(0, nowMs - this.filledAt) * this.perSecond) / 1_000);
     this.filledAt = nowMs;
-    if (this.tokens >= 1) {
-      this.tokens--;
-      return 0;
-    }
-    return Math.max(1, Math.ceil(((1 - this.tokens) / this.perSecond) * 1_000));
   }
 }
