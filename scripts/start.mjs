@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { appService, CONTROL, echoService, WORKERS } from './lib/apps.mjs';
 import { buildApps } from './lib/build.mjs';
 import { installDependencies } from './lib/dependencies.mjs';
@@ -7,9 +7,9 @@ import { fetchKafkaLibs } from './lib/kafka-libs.mjs';
 import { limitLogFiles } from './lib/log-files.mjs';
 import { appNode } from './lib/node-binary.mjs';
 import { awaitDatabase, postgresService, postgresUrl } from './lib/postgres.mjs';
-import { ProcessFile, SUPERVISOR, writeAtomically } from './lib/process-file.mjs';
 import { Progress } from './lib/progress.mjs';
 import { runFile, welcome } from './lib/run-file.mjs';
+import { RunRecord } from './lib/run-record.mjs';
 import { keepSecrets } from './lib/secrets.mjs';
 import { readSettings, UserError } from './lib/settings.mjs';
 import { stopSignal } from './lib/stop-signal.mjs';
@@ -93,39 +93,6 @@ function appEnvironment({ kafkaBrokers, databaseUrl }, { secretKeys, adminApiKey
   };
 }
 
-/** Keeps the files that tell others about this run. */
-class RunRecord {
-  /** @type {import('./lib/run-file.mjs').RunFile | undefined} */
-  #run;
-  /** @type {Record<string, number>} */
-  #pids = { [SUPERVISOR]: process.pid };
-
-  /** @param {import('./lib/settings.mjs').Settings} settings */
-  constructor({ paths }) {
-    this.paths = paths;
-    this.processes = new ProcessFile(paths.processes);
-  }
-
-  /** @param {Record<string, number>} pids */
-  update(pids) {
-    this.#pids = { [SUPERVISOR]: process.pid, ...pids };
-    this.processes.write(this.#pids);
-    if (this.#run) this.publish(this.#run);
-  }
-
-  /** @param {Omit<import('./lib/run-file.mjs').RunFile, 'pids'>} run */
-  publish(run) {
-    this.#run = { ...run, pids: this.#pids };
-    writeAtomically(this.paths.run, this.#run);
-    return this.#run;
-  }
-
-  remove() {
-    rmSync(this.paths.run, { force: true });
-    this.processes.remove();
-  }
-}
-
 /**
  * @param {import('./lib/settings.mjs').Settings} settings
  * @param {RunRecord} record
@@ -136,8 +103,9 @@ async function run(settings, record, supervisor) {
   await prepare(settings);
   const servers = await startServers(settings, { supervisor, password: secrets.postgresPassword });
   await startApps(settings, { supervisor, env: appEnvironment(servers, secrets) });
-  const published = record.publish(runFile({ settings, apiKey: secrets.adminApiKey, ...servers, pids: {} }));
-  progress.say(welcome(published, settings.paths.logs));
+  const addresses = runFile({ settings, apiKey: secrets.adminApiKey, ...servers });
+  record.publish(addresses);
+  progress.say(welcome(addresses, settings.paths.logs));
   await stop.requested;
 }
 

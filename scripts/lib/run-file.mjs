@@ -1,12 +1,11 @@
 import { CONTROL, WORKERS } from './apps.mjs';
 
 /**
- * What `.posthorn/run.json` holds while a system runs, for scripts and tests.
+ * What `.posthorn/run.json` holds while a system runs, for scripts and tests; beside it, the pids.
  *
- * @param {{ settings: import('./settings.mjs').Settings, apiKey: string, kafkaBrokers: string[], databaseUrl: string,
- *   pids: Record<string, number> }} run
+ * @param {{ settings: import('./settings.mjs').Settings, apiKey: string, kafkaBrokers: string[], databaseUrl: string }} run
  */
-export function runFile({ settings, apiKey, kafkaBrokers, databaseUrl, pids }) {
+export function runFile({ settings, apiKey, kafkaBrokers, databaseUrl }) {
   const { ports } = settings;
   const url = (/** @type {number} */ port) => `http://127.0.0.1:${port}`;
   return {
@@ -19,16 +18,16 @@ export function runFile({ settings, apiKey, kafkaBrokers, databaseUrl, pids }) {
     metrics_urls: Object.fromEntries(
       [CONTROL, ...WORKERS].map(({ name, portName }) => [name, `${url(ports[portName])}/metrics`]),
     ),
-    pids,
   };
 }
 
-/** @typedef {ReturnType<typeof runFile>} RunFile */
+/** @typedef {ReturnType<typeof runFile>} RunAddresses */
+/** @typedef {RunAddresses & { pids: Record<string, number> }} RunFile */
 
 /**
  * What a user needs to know once everything runs.
  *
- * @param {RunFile} run
+ * @param {RunAddresses} run
  * @param {string} logs
  */
 export function welcome(run, logs) {
