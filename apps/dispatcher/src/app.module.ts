@@ -9,12 +9,13 @@ import { LaneCommands } from '#common/postgres/lane-commands.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
+import { maxBatchBytes } from '#common/records/topics.js';
 import { addressPolicy } from '#common/security/address-policy.js';
 import { Sealer } from '#common/security/sealing.js';
 import { ADDRESS_POLICY, Attempter } from './attempter.js';
 import { Attempts } from './attempts.js';
 import type { DispatcherConfig } from './config.js';
-import { DeliveriesConsumer } from './deliveries.consumer.js';
+import { DeliveriesConsumer, RECORD_LIMITS } from './deliveries.consumer.js';
 import { DeliveryEngine, ENGINE_LIMITS } from './delivery-engine.js';
 import { Drainer } from './drainer.js';
 import { EndpointDirectory } from './endpoint-directory.js';
@@ -47,6 +48,7 @@ export class AppModule {
           provide: MEMORY_LIMITS,
           useValue: { endpointQueue: config.ENDPOINT_QUEUE_LIMIT, bytes: config.MEMORY_LIMIT_BYTES },
         },
+        { provide: RECORD_LIMITS, useValue: { batchBytes: maxBatchBytes(config.MAX_EVENT_BYTES) } },
         { provide: ENGINE_LIMITS, useValue: { recentDeliveries: config.RECENT_DELIVERIES } },
         EndpointDirectory,
         Attempter,

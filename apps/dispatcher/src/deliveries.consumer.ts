@@ -4,11 +4,19 @@ import { partitionOf } from '#common/kafka/partitioner.js';
 import type { FencedLog, LogBatch, OwnedLog } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import { poisonRecord } from '#common/records/poison-record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { readDelivery } from './delivery.js';
 import { DeliveryEngine } from './delivery-engine.js';
 import * as metrics from './metrics.js';
-import { poisonRecord } from './outcome.js';
+
+/** DI token of {@link RecordLimits}. */
+export const RECORD_LIMITS = Symbol('RecordLimits');
+
+export interface RecordLimits {
+  /** Largest record batch the topics take. */
+  readonly batchBytes: number;
+}
 
 /** Reads `deliveries` and hands every delivery to the engine. What is none is set aside; what lies wrong is moved. */
 @Controller()
@@ -18,6 +26,7 @@ export class DeliveriesConsumer {
   constructor(
     @Inject(DeliveryEngine) private readonly engine: DeliveryEngine,
     @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(RECORD_LIMITS) private readonly limits: RecordLimits,
   ) {}
 
   @EventPattern(DELIVERIES_TOPIC)
@@ -29,7 +38,7 @@ export class DeliveriesConsumer {
     const delivery = readDelivery(log, record);
     if ('detail' in delivery) {
       metrics.dead.inc({ reason: 'payload_error' });
-      void this.pass(log, record, poisonRecord(record, delivery.detail, Date.now()));
+      void this.pass(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));
     } else if (partitionOf(delivery.lane, log.partitions) !== log.partition) {
       // A lane has one owner only while all of it is on the partition its key belongs to.
       metrics.misplaced.inc();

@@ -1,7 +1,7 @@
 import type { Hop } from '#common/domain/tier.js';
 import { hopFor } from '#common/domain/tier.js';
 import type { AttemptError, DeadReason, Verdict } from '#common/domain/verdict.js';
-import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import type { OutRecord } from '#common/kafka/record.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';
 import { deadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, type DeliveryMeta, encodeDelivery } from '#common/records/delivery-record.js';
@@ -62,25 +62,6 @@ export function deadRecord(
     key: lane,
     value: body,
     headers: { ...headers, ...packed({ ...meta, attempt }), ...dead },
-  };
-}
-
-/** A record that is no delivery: set aside with its original bytes, key and headers. */
-export function poisonRecord(record: InRecord, detail: string, nowMs: number): OutRecord {
-  const source = `${record.topic}/${record.partition}/${record.offset}`;
-  const info = {
-    reason: 'payload_error',
-    at: nowMs,
-    detail,
-    lastStatus: undefined,
-    lastError: undefined,
-    source,
-  } as const;
-  return {
-    topic: DLQ_TOPIC,
-    key: record.key,
-    value: record.value,
-    headers: { ...record.headers, ...deadLetterHeaders(info) },
   };
 }
 
