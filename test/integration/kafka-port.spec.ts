@@ -245,6 +245,8 @@ describe('LogConsumer', () => {
     const pausedAt = Date.now();
     await until('two sessions are over', () => Date.now() - pausedAt > 12_000);
     expect(reader.values()).toEqual(['first']);
+    const lag = await register.getSingleMetric('posthorn_consumer_lag_records')?.get();
+    expect(lag?.values.find(({ labels }) => labels.topic === 'log')?.value).toBe(1);
 
     reader.owned[0]?.resume();
     await until('the second is read', () => reader.records.length === 2);

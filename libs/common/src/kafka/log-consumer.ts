@@ -6,6 +6,7 @@ import { Committer } from './committer.js';
 import { toRecord } from './kafka-message.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
+import { refreshEnds } from './log-ends.js';
 import { lagRecords, lostRecords, rebalances, unfinishedRecords } from './metrics.js';
 import { OwnedPartition, type PartitionConsumer } from './owned-partition.js';
 import type { LogBatch, OwnershipListener } from './port.js';
@@ -39,6 +40,7 @@ const STALE_BATCH_PAUSE_MS = 50;
 /** Without any fetch for this long, while a broker answers others, the consumer is stuck for good. */
 const STUCK_AFTER_MS = 120_000;
 const CHECK_INTERVAL_MS = 1_000;
+const ENDS_INTERVAL_MS = 5_000;
 
 /**
  * Consumes logs as one member of a group. kafkajs fetches, heartbeats and joins; offsets, ownership and commits are ours:
@@ -106,6 +108,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     this.timers = [
       setInterval(() => this.committer.commit(), COMMIT_INTERVAL_MS),
       setInterval(() => this.check(), CHECK_INTERVAL_MS),
+      setInterval(() => refreshEnds(this.admin, this.settings.prefix, this.owned.values()), ENDS_INTERVAL_MS),
     ];
     await this.consumer.run({
       autoCommit: false,
