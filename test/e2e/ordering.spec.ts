@@ -52,13 +52,17 @@ describe('order per resource', () => {
     const seen = await traffic({ ...TEN_PERCENT, roundMs: 300 });
     const dispatcher = cluster.app('dispatcher');
     let underWay = 0;
-    await seen.publish(async (round) => {
-      if (round !== 10) return;
+    let killed: Promise<void> = Promise.resolve();
+    await seen.publish((round) => {
+      if (round === 10) killed = killUnderWay();
+    });
+    async function killUnderWay(): Promise<void> {
       await until('attempts are under way', () => seen.underWay > 0);
       underWay = seen.underWay;
       await dispatcher.server.kill();
-      void startAgain(dispatcher);
-    });
+      await startAgain(dispatcher);
+    }
+    await killed;
     await seen.complete();
 
     expectOrder(seen);
@@ -167,7 +171,7 @@ describe('an endpoint that is down', () => {
       resources: 500,
       rounds,
       roundMs: 1_000,
-      endpoint: { retry_policy: { delays_s: Array.from({ length: 300 }, () => 1) } },
+      endpoint: { retry_policy: { delays_s: Array.from({ length: 60 }, () => 3) } },
     });
     const neighbour = await traffic({ resources: 20, rounds, roundMs: 1_000 });
     broken.isDown = true;
