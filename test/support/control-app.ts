@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { register } from 'prom-client';
 import { loadConfig } from '#common/config/env.js';
 import { ProblemFilter } from '#common/http/problem.filter.js';
@@ -13,6 +13,7 @@ import { Database } from '#common/postgres/database.js';
 import { generateApiKey } from '#common/security/api-key.js';
 import { AppModule } from '../../apps/control/src/app.module.js';
 import { configSchema } from '../../apps/control/src/config.js';
+import { createHttpAdapter } from '../../apps/control/src/http-adapter.js';
 import { serveOpenApi } from '../../apps/control/src/openapi.js';
 import { RecordingConsumer } from './kafka-port.js';
 import { freshTopicPrefix, testBrokers } from './servers.js';
@@ -60,7 +61,7 @@ export class ControlApp {
       LOG_LEVEL: 'silent',
     });
     const module = AppModule.forConfig(config);
-    const app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), { logger: false });
+    const app = await NestFactory.create<NestFastifyApplication>(module, createHttpAdapter(), { logger: false });
     app.useGlobalFilters(new ProblemFilter());
     serveOpenApi(app);
     app.connectMicroservice({ strategy: app.get(KafkaTransport) });

@@ -22,6 +22,10 @@ import { EndpointHealthController } from './health/health.controller.js';
 import { HealthQueries } from './health/health.queries.js';
 import { HoldsService } from './health/holds.service.js';
 import { Janitor } from './janitor.js';
+import { LaneQueries } from './lanes/lane.queries.js';
+import { LaneSkips } from './lanes/lane-skips.js';
+import { LanesController } from './lanes/lanes.controller.js';
+import { ParkingGauges } from './lanes/parking-gauges.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
 import { ProjectionWriter } from './projector/projection-writer.js';
 import { ProjectorConsumer } from './projector/projector.consumer.js';
@@ -32,6 +36,9 @@ import { DeliveriesController } from './queries/deliveries.controller.js';
 import { DeliveryQueries } from './queries/delivery.queries.js';
 import { EventQueries } from './queries/event.queries.js';
 import { EventsController } from './queries/events.controller.js';
+import { RecoveriesController } from './recoveries/recoveries.controller.js';
+import { RecoveriesService } from './recoveries/recoveries.service.js';
+import { RecoveryWorker } from './recoveries/recovery-worker.js';
 import { Replays } from './replays.js';
 import { SchemaState } from './schema-state.js';
 
@@ -59,6 +66,8 @@ export class AppModule {
         EventsController,
         DeliveriesController,
         DeadLettersController,
+        LanesController,
+        RecoveriesController,
         ApiKeysController,
         ProjectorConsumer,
       ],
@@ -79,6 +88,11 @@ export class AppModule {
         DeliveryQueries,
         DeadLetterQueries,
         Replays,
+        LaneQueries,
+        LaneSkips,
+        ParkingGauges,
+        RecoveryWorker,
+        RecoveriesService,
         OutboxRelay,
         ProjectionWriter,
         Projector,

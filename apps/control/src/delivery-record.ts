@@ -20,12 +20,24 @@ export interface ArchivedEvent {
   readonly data: string;
 }
 
+/** What a delivery's record is made of. */
+export interface DeliveryParts {
+  readonly lane: string;
+  /** The packed header. */
+  readonly header: string;
+  readonly body: Buffer;
+}
+
+type Receiver = Pick<StoredEndpoint, 'id' | 'ordering' | 'payload'>;
+
 /** A first record of `deliveries`: this event, for this endpoint, in its given life. */
-export function deliveryRecord(
-  event: ArchivedEvent,
-  endpoint: Pick<StoredEndpoint, 'id' | 'ordering' | 'payload'>,
-  replay: number,
-): OutRecord {
+export function deliveryRecord(event: ArchivedEvent, endpoint: Receiver, replay: number): OutRecord {
+  const { lane, header, body } = deliveryParts(event, endpoint, replay);
+  return { topic: DELIVERIES_TOPIC, key: lane, value: body, headers: { [DELIVERY_HEADER]: header } };
+}
+
+/** As the router would make it now, in its given life, before any attempt. */
+export function deliveryParts(event: ArchivedEvent, endpoint: Receiver, replay: number): DeliveryParts {
   const resourceId = event.resource_id ?? undefined;
   const deliveryId = deliveryIdOf(event.tenant, event.id, endpoint.id);
   const content = {
@@ -36,7 +48,7 @@ export function deliveryRecord(
     resourceId,
     rawData: event.data,
   };
-  const meta = encodeDelivery({
+  const header = encodeDelivery({
     deliveryId,
     eventId: event.id,
     endpointId: endpoint.id,
@@ -50,10 +62,6 @@ export function deliveryRecord(
     dueAt: undefined,
     tierUntil: undefined,
   });
-  return {
-    topic: DELIVERIES_TOPIC,
-    key: laneOf({ ordering: endpoint.ordering, endpointId: endpoint.id, resourceId, deliveryId }),
-    value: deliveryBody(content, endpoint.payload),
-    headers: { [DELIVERY_HEADER]: meta },
-  };
+  const lane = laneOf({ ordering: endpoint.ordering, endpointId: endpoint.id, resourceId, deliveryId });
+  return { lane, header, body: deliveryBody(content, endpoint.payload) };
 }

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Database } from '#common/postgres/database.js';
+import { forgetLaneEvidence } from '#common/postgres/lane-evidence.js';
 import { createPartitions, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
 import { CONTROL_CONFIG, type ControlConfig } from './config.js';
 import { endpointCount } from './metrics.js';
@@ -7,9 +8,11 @@ import { SchemaState } from './schema-state.js';
 
 const PERIOD_MS = 60_000;
 const DAY_MS = 86_400_000;
-const KEYS_AT_ONCE = 20_000;
+const ROWS_AT_ONCE = 20_000;
+/** The rates of the last hour need no more. */
+const MINUTES_KEPT_MS = 2 * 3_600_000;
 
-/** Keeps the tables within bounds: partitions ahead of time, old ones dropped, old event ids and dead letters forgotten. */
+/** Keeps the tables within bounds: partitions ahead of time, old ones dropped, what is old forgotten. */
 @Injectable()
 export class Janitor implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(Janitor.name);
@@ -45,15 +48,25 @@ export class Janitor implements OnApplicationBootstrap, OnModuleDestroy {
     await this.countEndpoints();
     const created = await createPartitions(this.database, nowMs);
     const dropped = await dropOldPartitions(this.database, nowMs, this.config.RETENTION_DAYS);
-    let forgotten = 0;
-    for (let count = KEYS_AT_ONCE; count === KEYS_AT_ONCE && !this.isStopping; forgotten += count) {
-      count = await forgetEventKeys(this.database, nowMs, KEYS_AT_ONCE);
-    }
+    const keys = await this.inPortions((atMost) => forgetEventKeys(this.database, nowMs, atMost));
+    const lanes = await this.inPortions((atMost) => forgetLaneEvidence(this.database, nowMs, atMost));
     const oldest = new Date(nowMs - this.config.RETENTION_DAYS * DAY_MS);
     await this.database.query('DELETE FROM dead_letters WHERE dead_at < $1', [oldest]);
-    if (created.length + dropped.length + forgotten > 0) {
-      this.logger.log({ created, dropped, event_keys_forgotten: forgotten }, 'janitor.swept');
+    await this.database.query(`DELETE FROM recoveries WHERE updated_at < $1 AND state NOT IN ('counting', 'sending')`, [
+      oldest,
+    ]);
+    await this.database.query('DELETE FROM endpoint_minutes WHERE minute < $1', [new Date(nowMs - MINUTES_KEPT_MS)]);
+    if (created.length + dropped.length + keys + lanes > 0) {
+      this.logger.log({ created, dropped, event_keys_forgotten: keys, lanes_forgotten: lanes }, 'janitor.swept');
     }
+  }
+
+  private async inPortions(forget: (atMost: number) => Promise<number>): Promise<number> {
+    let forgotten = 0;
+    for (let count = ROWS_AT_ONCE; count === ROWS_AT_ONCE && !this.isStopping; forgotten += count) {
+      count = await forget(ROWS_AT_ONCE);
+    }
+    return forgotten;
   }
 
   private async countEndpoints(): Promise<void> {

@@ -3,6 +3,7 @@ import { runApp } from '#common/http/run-app.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { AppModule } from './app.module.js';
 import { configSchema } from './config.js';
+import { createHttpAdapter } from './http-adapter.js';
 import { serveOpenApi } from './openapi.js';
 
 await runApp({
@@ -10,5 +11,6 @@ await runApp({
   env: process.env,
   module: AppModule.forConfig,
   transports: [KafkaTransport],
+  adapter: createHttpAdapter,
   configure: serveOpenApi,
 });

@@ -3,13 +3,15 @@ import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { archivedEventOf } from './archive.js';
 import { audit } from './audit.js';
-import { type ArchivedEvent, deliveryRecord } from './delivery-record.js';
+import { deliveryRecord } from './delivery-record.js';
 import { findEndpoint } from './endpoints/endpoint.repository.js';
 import { requestedReplays } from './metrics.js';
 import { decodeHeaders, owe } from './outbox/outbox.js';
 import { findDeadLetter, type WholeDeadLetter } from './queries/dead-letter.queries.js';
-import { type FoundDelivery, findDelivery } from './queries/delivery.queries.js';
+import { findDelivery } from './queries/delivery.queries.js';
+import type { FoundDelivery } from './queries/found-delivery.js';
 import { visibleTenant } from './tenancy.js';
 
 /** A life of a delivery that was asked for. */
@@ -79,11 +81,7 @@ async function replay(tx: Queryable, letter: WholeDeadLetter): Promise<Requested
 }
 
 async function sendAgain(tx: Queryable, delivery: FoundDelivery): Promise<RequestedLife> {
-  const [event] = await tx.query<ArchivedEvent>(
-    'SELECT * FROM events WHERE tenant = $1 AND id = $2 AND accepted_at = $3',
-    [delivery.tenant, delivery.event_id, delivery.accepted_at],
-  );
-  if (event === undefined) throw new ProblemError('CONFLICT', 'the event is no longer archived');
+  const event = await archivedEventOf(tx, delivery);
   const endpoint = await findEndpoint(tx, delivery.endpoint_id, delivery.tenant);
   if (endpoint === undefined) throw new ProblemError('CONFLICT', 'the endpoint no longer exists');
   const life = { delivery_id: delivery.id, replay: delivery.replay + 1 };
@@ -94,12 +92,18 @@ async function sendAgain(tx: Queryable, delivery: FoundDelivery): Promise<Reques
 
 /** The delivery is pending from now on: asking again is a conflict, and earlier lives change it no more. */
 async function beginLife(tx: Queryable, { delivery_id, replay }: RequestedLife, acceptedAt: Date): Promise<void> {
-  await tx.query(
+  const begun = await tx.query(
     `UPDATE deliveries SET status = 'pending', replay = $3, attempts = 0, last_status_code = NULL, last_error = NULL,
        dead_reason = NULL, next_attempt_at = NULL, updated_at = now()
-     WHERE id = $1 AND accepted_at = $2 AND replay < $3`,
+     WHERE id = $1 AND accepted_at = $2 AND replay < $3 RETURNING 1`,
     [delivery_id, acceptedAt, replay],
   );
+  if (begun.length > 0) return;
+  const [row] = await tx.query('SELECT 1 FROM deliveries WHERE id = $1 AND accepted_at = $2', [
+    delivery_id,
+    acceptedAt,
+  ]);
+  if (row !== undefined) throw new ProblemError('CONFLICT', 'the delivery was sent again meanwhile');
 }
 
 async function lastDeadLetter(tx: Queryable, { id, replay }: FoundDelivery): Promise<WholeDeadLetter | undefined> {

@@ -2,25 +2,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import type { AttemptRow, DeliveryStatus } from '../projector/projection.js';
+import type { AttemptRow } from '../projector/projection.js';
 import { visibleTenant } from '../tenancy.js';
 import { Conditions } from './conditions.js';
 import type { DeliveryFilter, DetailedDelivery, ShownDelivery } from './delivery-schemas.js';
+import type { FoundDelivery, Search } from './found-delivery.js';
 import { decodeCursor, type Page, type Position, toPage } from './paging.js';
-
-/** A delivery, whether it has a row or is pending and known only from its event. */
-export interface FoundDelivery {
-  readonly id: string;
-  readonly accepted_at: Date;
-  readonly tenant: string;
-  readonly event_id: string;
-  readonly event_type: string;
-  readonly endpoint_id: string;
-  readonly status: DeliveryStatus;
-  readonly replay: number;
-  readonly dead_reason: string | null;
-  readonly next_attempt_at: Date | null;
-}
+import { markParked, parkedDeliveries } from './parked-deliveries.js';
 
 const COLUMNS =
   'id, accepted_at, tenant, event_id, event_type, endpoint_id, status, replay, dead_reason, next_attempt_at';
@@ -51,10 +39,10 @@ export class DeliveryQueries {
       limit: filter.limit + 1,
     };
     const rows = await this.search(search);
-    const shown = rows.slice(0, filter.limit);
+    const shown = await markParked(this.database, rows.slice(0, filter.limit));
     const attempts = await attemptsOf(this.database, shown);
     return toPage(
-      rows,
+      [...shown, ...rows.slice(filter.limit)],
       filter.limit,
       (row) => ({ ...showDelivery(row), attempts: (attempts.get(row.id) ?? []).map(showAttempt) }),
       ({ accepted_at, id }) => ({ at: accepted_at, key: [id] }),
@@ -70,7 +58,7 @@ export class DeliveryQueries {
 
   /** Rows first; then what is pending, no further back than the page reaches. */
   private async search(search: Search): Promise<FoundDelivery[]> {
-    if (search.status === 'parked') return [];
+    if (search.status === 'parked') return parkedDeliveries(this.database, search);
     if (search.status !== undefined && search.status !== 'pending') return storedDeliveries(this.database, search);
     const stored = await storedDeliveries(this.database, search);
     const oldest = stored.length < search.limit ? undefined : stored.at(-1)?.accepted_at;
@@ -78,11 +66,6 @@ export class DeliveryQueries {
     return [...stored, ...pending].sort(newestFirst).slice(0, search.limit);
   }
 }
-
-type Search = Omit<DeliveryFilter, 'tenant' | 'cursor'> & {
-  readonly tenant: string | undefined;
-  readonly before: Position | undefined;
-};
 
 function pendingSince({ since, until, event_id }: Search, oldestStored: Date | undefined): Date | undefined {
   const asked = since === undefined ? undefined : new Date(since);
@@ -97,6 +80,7 @@ async function storedDeliveries(db: Queryable, search: Search): Promise<FoundDel
     .add('tenant = ?', search.tenant)
     .add('endpoint_id = ?', search.endpoint_id)
     .add('status = ?', search.status)
+    .add(NOT_PARKED('deliveries.id'), ...onlyIfUnderWay(search))
     .add('event_type = ?', search.type)
     .add('accepted_at >= ?', search.since)
     .add('accepted_at < ?', search.until)
@@ -123,12 +107,21 @@ async function pendingDeliveries(db: Queryable, search: Search, since: Date | un
     .add('e.type = ?', search.type)
     .add('e.accepted_at >= ?', since)
     .add('e.accepted_at < ?', search.until)
+    .add(NOT_PARKED('k.id'), ...onlyIfUnderWay(search))
     .add('e.accepted_at <= ? AND (e.accepted_at, k.id) < (?, ?)', ...beforeParams(search.before));
   return db.query<FoundDelivery>(
     `SELECT ${PENDING_COLUMNS} ${PENDING} AND ${conditions.sql}
      ORDER BY e.accepted_at DESC, k.id DESC LIMIT ${conditions.param(search.limit)}`,
     conditions.params,
   );
+}
+
+const NOT_PARKED = (id: string) =>
+  `?::boolean AND NOT EXISTS (SELECT FROM parked_deliveries p WHERE p.delivery_id = ${id})`;
+
+/** What is parked is neither pending nor retrying, for those who ask for one of them. */
+function onlyIfUnderWay({ status }: Search): unknown[] {
+  return [status === 'pending' || status === 'retrying' ? true : undefined];
 }
 
 function beforeParams(before: Position | undefined): unknown[] {
@@ -144,7 +137,8 @@ export async function findDelivery(db: Queryable, id: string, tenant: string | u
   );
   const delivery = stored[0] ?? (await findPending(db, id, tenant));
   if (delivery === undefined) throw new ProblemError('NOT_FOUND', 'there is no such delivery');
-  return delivery;
+  const [marked = delivery] = await markParked(db, [delivery]);
+  return marked;
 }
 
 async function findPending(db: Queryable, id: string, tenant: string | undefined): Promise<FoundDelivery | undefined> {

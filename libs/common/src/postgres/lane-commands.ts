@@ -1,4 +1,4 @@
-import type { Database } from './database.js';
+import type { Queryable } from './database.js';
 
 /** What an operator asks of a lane's owner: to give up its head, whose record waits in a tier. */
 export interface LaneCommand {
@@ -12,7 +12,7 @@ export interface LaneCommand {
 }
 
 export class LaneCommands {
-  constructor(private readonly database: Database) {}
+  constructor(private readonly database: Queryable) {}
 
   /** Commands of this log that are still to be carried out; those that have become idle are forgotten. */
   async open(log: string): Promise<LaneCommand[]> {

@@ -1,0 +1,77 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ProblemError } from '#common/http/problem.js';
+import { Database, type Queryable } from '#common/postgres/database.js';
+import { type LaneCommand, LaneCommands } from '#common/postgres/lane-commands.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { archivedEventOf } from '../archive.js';
+import { audit } from '../audit.js';
+import { deliveryParts } from '../delivery-record.js';
+import type { StoredEndpoint } from '../endpoints/endpoint.js';
+import { findEndpoint } from '../endpoints/endpoint.repository.js';
+import { findDelivery } from '../queries/delivery.queries.js';
+import { visibleTenant } from '../tenancy.js';
+import { decodeLaneId, type LaneName } from './lane-id.js';
+import type { Skipped } from './lane-schemas.js';
+
+interface Head {
+  readonly endpoint_id: string;
+  readonly place: number;
+  readonly attempt: number | null;
+  readonly delivery_id: string;
+}
+
+/**
+ * Asks a lane's owner to give up its head. The owner needs the record, to make a dead letter of it: it is the parked row
+ * if the head is parked; while it waits in a tier, where nothing can be looked up, it is made anew from the archive.
+ */
+@Injectable()
+export class LaneSkips {
+  constructor(@Inject(Database) private readonly database: Database) {}
+
+  /** @throws ProblemError NOT_FOUND; CONFLICT when the lane has no head, or its event is no longer archived */
+  async skip(caller: AuthenticatedKey, id: string): Promise<Skipped> {
+    const name = decodeLaneId(id);
+    return this.database.transaction(async (tx) => {
+      const head = await findHead(tx, name);
+      const endpoint = head && (await findEndpoint(tx, head.endpoint_id, visibleTenant(caller, undefined)));
+      if (head === undefined || endpoint === undefined) throw new ProblemError('NOT_FOUND', 'there is no such lane');
+      const { delivery_id, place, attempt } = head;
+      if (attempt === null) {
+        throw new ProblemError('CONFLICT', 'the lane has no head: none of its deliveries waits for a retry');
+      }
+      const record = (await parkedRecord(tx, name, place)) ?? (await archivedRecord(tx, endpoint, delivery_id));
+      const command: LaneCommand = { lane: name.lane, place, attempt, ...record };
+      await new LaneCommands(tx).ask(name.log, command);
+      const detail = { lane: name.lane, delivery_id };
+      await audit(tx, { actor: caller, tenant: endpoint.tenant, action: 'lane.skipped', subject: endpoint.id, detail });
+      return { lane_id: id, delivery_id };
+    });
+  }
+}
+
+/** A lane that only has parked rows is one without a head. */
+async function findHead(tx: Queryable, { log, lane }: LaneName): Promise<Head | undefined> {
+  const [row] = await tx.query<Head>(
+    `SELECT endpoint_id, place, attempt, delivery_id FROM lane_rows WHERE log = $1 AND lane = $2
+     UNION ALL SELECT endpoint_id, place, NULL, delivery_id FROM parked_deliveries WHERE log = $1 AND lane = $2
+     ORDER BY attempt NULLS LAST LIMIT 1`,
+    [log, lane],
+  );
+  return row;
+}
+
+type HeadRecord = Pick<LaneCommand, 'header' | 'body'>;
+
+async function parkedRecord(tx: Queryable, { log, lane }: LaneName, place: number): Promise<HeadRecord | undefined> {
+  const [row] = await tx.query<HeadRecord>(
+    'SELECT header, body FROM parked_deliveries WHERE log = $1 AND lane = $2 AND place = $3',
+    [log, lane, place],
+  );
+  return row;
+}
+
+async function archivedRecord(tx: Queryable, endpoint: StoredEndpoint, deliveryId: string): Promise<HeadRecord> {
+  const delivery = await findDelivery(tx, deliveryId, endpoint.tenant);
+  const { header, body } = deliveryParts(await archivedEventOf(tx, delivery), endpoint, delivery.replay);
+  return { header, body };
+}

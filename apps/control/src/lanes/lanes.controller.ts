@@ -1,0 +1,48 @@
+import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Caller, RequireScope } from '#common/http/api-key.guard.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { ApiAnswer } from '../api-answer.js';
+import type { Page } from '../queries/paging.js';
+import { LaneQueries } from './lane.queries.js';
+import {
+  type LaneFilter,
+  laneIdSchema,
+  laneListQuery,
+  lanePageSchema,
+  type ShownLane,
+  type Skipped,
+  skippedSchema,
+} from './lane-schemas.js';
+import { LaneSkips } from './lane-skips.js';
+
+@ApiTags('lanes')
+@Controller('v1/lanes')
+export class LanesController {
+  constructor(
+    @Inject(LaneQueries) private readonly lanes: LaneQueries,
+    @Inject(LaneSkips) private readonly skips: LaneSkips,
+  ) {}
+
+  @Get()
+  @RequireScope('read')
+  @ApiOperation({ summary: 'Lanes of an endpoint whose deliveries wait, by name' })
+  @ApiAnswer(200, lanePageSchema, { problems: ['BODY_INVALID', 'NOT_FOUND'] })
+  list(
+    @Caller() caller: AuthenticatedKey,
+    @Query({ schema: laneListQuery }) filter: LaneFilter,
+  ): Promise<Page<ShownLane>> {
+    return this.lanes.list(caller, filter);
+  }
+
+  @Post(':id/skip')
+  @HttpCode(202)
+  @RequireScope('write')
+  @ApiOperation({
+    summary: "Give up the delivery a lane waits for: its dead letter can be replayed, behind the lane's others",
+  })
+  @ApiAnswer(202, skippedSchema, { problems: ['NOT_FOUND', 'CONFLICT'] })
+  skip(@Caller() caller: AuthenticatedKey, @Param('id', { schema: laneIdSchema }) id: string): Promise<Skipped> {
+    return this.skips.skip(caller, id);
+  }
+}

@@ -1,0 +1,36 @@
+import type { Queryable } from '#common/postgres/database.js';
+
+/** A delivery in the life somebody saw it end in. */
+export interface EndedLife {
+  readonly id: string;
+  readonly accepted_at: Date;
+  readonly replay: number;
+}
+
+/**
+ * Begins the next life of each delivery that still is in the life it was seen in, and over; one that somebody else sent
+ * again meanwhile is left alone.
+ *
+ * @returns ids of those that were begun
+ */
+export async function beginNextLives(tx: Queryable, seen: readonly EndedLife[]): Promise<Set<string>> {
+  const params = [
+    seen.map(({ id }) => id),
+    seen.map(({ accepted_at }) => accepted_at),
+    seen.map(({ replay }) => replay),
+  ];
+  // Locked in the order in which the projector locks them.
+  const rows = await tx.query<{ id: string }>(
+    `WITH locked AS MATERIALIZED (
+       SELECT d.id, d.accepted_at FROM deliveries d
+       JOIN unnest($1::text[], $2::timestamptz[], $3::int[]) AS s (id, accepted_at, replay)
+         ON d.id = s.id AND d.accepted_at = s.accepted_at AND d.replay = s.replay
+       WHERE d.status IN ('dead', 'delivered') ORDER BY d.id FOR UPDATE OF d
+     )
+     UPDATE deliveries d SET status = 'pending', replay = d.replay + 1, attempts = 0, last_status_code = NULL,
+       last_error = NULL, dead_reason = NULL, next_attempt_at = NULL, updated_at = now()
+     FROM locked WHERE d.id = locked.id AND d.accepted_at = locked.accepted_at RETURNING d.id`,
+    params,
+  );
+  return new Set(rows.map(({ id }) => id));
+}

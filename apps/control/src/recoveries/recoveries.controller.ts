@@ -1,0 +1,77 @@
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Caller, RequireScope } from '#common/http/api-key.guard.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { ApiAnswer } from '../api-answer.js';
+import { idSchema } from '../endpoints/endpoint-schemas.js';
+import type { Page } from '../queries/paging.js';
+import { RecoveriesService } from './recoveries.service.js';
+import {
+  type BulkReplayRequest,
+  bulkReplaySchema,
+  type RecoverRequest,
+  type RecoveryFilter,
+  recoverSchema,
+  recoveryListQuery,
+  recoveryPageSchema,
+  recoverySchema,
+  type ShownRecovery,
+} from './recovery-schemas.js';
+
+@ApiTags('recoveries')
+@Controller('v1')
+export class RecoveriesController {
+  constructor(@Inject(RecoveriesService) private readonly recoveries: RecoveriesService) {}
+
+  @Post('endpoints/:id/recover')
+  @HttpCode(202)
+  @RequireScope('write')
+  @ApiOperation({
+    summary: 'Send an endpoint what it failed to take, or all it should have got, since a moment, in order',
+  })
+  @ApiAnswer(202, recoverySchema, { problems: ['BODY_INVALID', 'NOT_FOUND', 'CONFLICT'] })
+  recover(
+    @Caller() caller: AuthenticatedKey,
+    @Param('id', { schema: idSchema }) id: string,
+    @Body({ schema: recoverSchema }) request: RecoverRequest,
+  ): Promise<ShownRecovery> {
+    return this.recoveries.recover(caller, id, request);
+  }
+
+  @Post('dead-letters/replay')
+  @HttpCode(202)
+  @RequireScope('write')
+  @ApiOperation({ summary: 'Replay all dead letters that match and were not replayed yet, in order' })
+  @ApiAnswer(202, recoverySchema, { problems: ['BODY_INVALID'] })
+  replay(
+    @Caller() caller: AuthenticatedKey,
+    @Body({ schema: bulkReplaySchema }) request: BulkReplayRequest,
+  ): Promise<ShownRecovery> {
+    return this.recoveries.replayDeadLetters(caller, request);
+  }
+
+  @Get('recoveries')
+  @RequireScope('read')
+  @ApiAnswer(200, recoveryPageSchema, { problems: ['BODY_INVALID'] })
+  list(
+    @Caller() caller: AuthenticatedKey,
+    @Query({ schema: recoveryListQuery }) filter: RecoveryFilter,
+  ): Promise<Page<ShownRecovery>> {
+    return this.recoveries.list(caller, filter);
+  }
+
+  @Get('recoveries/:id')
+  @RequireScope('read')
+  @ApiAnswer(200, recoverySchema, { problems: ['NOT_FOUND'] })
+  get(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<ShownRecovery> {
+    return this.recoveries.get(caller, id);
+  }
+
+  @Post('recoveries/:id/cancel')
+  @HttpCode(200)
+  @RequireScope('write')
+  @ApiAnswer(200, recoverySchema, { problems: ['NOT_FOUND', 'CONFLICT'] })
+  cancel(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<ShownRecovery> {
+    return this.recoveries.cancel(caller, id);
+  }
+}

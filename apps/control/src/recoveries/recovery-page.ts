@@ -1,0 +1,17 @@
+import type { RecoveryCursor } from './recovery.repository.js';
+
+/** Most deliveries of one page that are sent; each comes with its body. */
+export const SEND_PAGE = 50;
+/** Most rows of one page that are looked at. */
+export const SCAN_PAGE = 2_000;
+
+/** What one page of a job came to. */
+export type RecoveryPage =
+  | {
+      /** Where the next one begins; undefined when there is none. */
+      readonly cursor: RecoveryCursor | undefined;
+      /** Deliveries found, to be counted; of a page that is sent, those that were and those that were not. */
+      readonly found: number;
+      readonly sent: number;
+    }
+  | { readonly problem: string };

@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { DEAD_REASONS } from '#common/domain/verdict.js';
+import { line } from '#common/http/validation.js';
+import { tenantSchema } from '../endpoints/endpoint-schemas.js';
+import { pageOf, pageQuery } from '../queries/paging.js';
+
+const moment = z.iso.datetime();
+const time = z.iso.datetime({ offset: true });
+const inOrder = ({ since, until }: { since?: string | undefined; until?: string | undefined }) =>
+  since === undefined || until === undefined || Date.parse(since) < Date.parse(until);
+const notInOrder = { error: 'must be after since', path: ['until'] };
+
+export const RECOVERY_STATES = ['counting', 'sending', 'done', 'failed', 'cancelled'] as const;
+export type RecoveryState = (typeof RECOVERY_STATES)[number];
+
+/** What is asked for by `POST /v1/endpoints/{id}/recover`. */
+export const recoverSchema = z
+  .strictObject({
+    since: time.describe('events accepted at or after this time'),
+    until: time.optional().describe('and before this time; the time of the request, if left out'),
+    only: z
+      .enum(['failed', 'all'])
+      .default('failed')
+      .describe(
+        'failed: what is dead, and events of its types it never got since it was created, as while it was disabled; all: what was delivered, too. What is under way is never sent again',
+      ),
+  })
+  .refine(inOrder, notInOrder);
+export type RecoverRequest = z.infer<typeof recoverSchema>;
+
+/** What is asked for by `POST /v1/dead-letters/replay`. */
+export const bulkReplaySchema = z
+  .strictObject({
+    tenant: tenantSchema.optional(),
+    endpoint_id: line(256).optional(),
+    type: line(256).optional().describe('event type'),
+    reason: z.enum(DEAD_REASONS).optional(),
+    since: time.optional().describe('dead at or after this time'),
+    until: time.optional().describe('dead before this time; the time of the request, if left out'),
+  })
+  .refine(inOrder, notInOrder);
+export type BulkReplayRequest = z.infer<typeof bulkReplaySchema>;
+
+export const recoverySchema = z
+  .object({
+    id: z.string(),
+    kind: z.enum(['endpoint', 'dead_letters']),
+    tenant: z.string().nullable().describe('null: of all tenants'),
+    endpoint_id: z.string().nullable(),
+    filter: z.record(z.string(), z.string()).describe('what was asked for'),
+    state: z.enum(RECOVERY_STATES),
+    problem: z.string().nullable().describe('why it failed'),
+    total: z.number().describe('deliveries to send again; grows while they are counted'),
+    sent: z.number().describe('handed over so far; what became of them is seen in their deliveries'),
+    skipped: z.number().describe('under way by other means when their turn came'),
+    created_at: moment,
+    updated_at: moment,
+  })
+  .meta({ id: 'Recovery' });
+export type ShownRecovery = z.infer<typeof recoverySchema>;
+
+export const recoveryPageSchema = pageOf(recoverySchema);
+export const recoveryListQuery = z.strictObject({
+  tenant: tenantSchema.optional(),
+  endpoint_id: line(256).optional(),
+  ...pageQuery,
+});
+export type RecoveryFilter = z.infer<typeof recoveryListQuery>;
