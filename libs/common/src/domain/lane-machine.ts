@@ -159,6 +159,8 @@ function loaded<Work>(lane: Lane<Work>, { row, hasParked }: { row: LaneRow | und
   lane.isRowKnown = true;
   lane.row = row;
   lane.hasParked = hasParked;
+  // With nothing parked, the head is not among the parked rows.
+  lane.isBlocked = hasHead(lane) && !hasParked;
 }
 
 function takeFromQueue<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
