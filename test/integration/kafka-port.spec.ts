@@ -281,7 +281,7 @@ describe('LogConsumer', () => {
   });
 
   it('given a killed process of the same name, then its successor does not wait for the session to end', async () => {
-    const named = { hasStableName: true, clientId: 'posthorn-dispatcher-0', sessionTimeoutMs: 45_000 };
+    const named = { clientId: 'posthorn-dispatcher-0', sessionTimeoutMs: 45_000 };
     const settings = await prepared(testSettings([logTopic('log')], named));
     await publish(settings, ['one']);
     await consumer(settings, group, () => undefined);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { LogConsumer, type LogConsumerOptions } from '#common/kafka/log-consumer.js';
 import type { OwnedLog } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
@@ -5,13 +6,14 @@ import type { KafkaSettings } from '#common/kafka/settings.js';
 import type { TopicSpec } from '#common/records/topics.js';
 import { freshTopicPrefix, testBrokers } from './servers.js';
 
+const NAMELESS = 'test';
+
 /** Settings for a few topics of a test's own. */
 export function testSettings(topics: readonly TopicSpec[], overrides: Partial<KafkaSettings> = {}): KafkaSettings {
   return {
     brokers: testBrokers(),
     prefix: freshTopicPrefix(),
-    clientId: 'test',
-    hasStableName: false,
+    clientId: NAMELESS,
     sessionTimeoutMs: 10_000,
     topics,
     replicationFactor: 1,
@@ -40,21 +42,26 @@ export class RecordingConsumer {
     options: Pick<LogConsumerOptions, 'groupId' | 'topics'> & Partial<LogConsumerOptions>,
     private readonly onRecord: (log: OwnedLog, record: InRecord) => void = (log, { offset }) => log.finish(offset),
   ) {
-    this.consumer = new LogConsumer(settings, {
-      maxWaitMs: 100,
-      onBatch: ({ log, records }) => {
-        for (const record of records) {
-          this.records.push(record);
-          this.onRecord(log, record);
-        }
+    // Two consumers of one name would be lives of one process.
+    const clientId = settings.clientId === NAMELESS ? `test-${randomUUID()}` : settings.clientId;
+    this.consumer = new LogConsumer(
+      { ...settings, clientId },
+      {
+        maxWaitMs: 100,
+        onBatch: ({ log, records }) => {
+          for (const record of records) {
+            this.records.push(record);
+            this.onRecord(log, record);
+          }
+        },
+        ownership: {
+          onOwned: (log) => void this.owned.push(log),
+          onLost: (log) => void this.lost.push(log),
+          onRebalancing: async () => void this.rebalancings++,
+        },
+        ...options,
       },
-      ownership: {
-        onOwned: (log) => void this.owned.push(log),
-        onLost: (log) => void this.lost.push(log),
-        onRebalancing: async () => void this.rebalancings++,
-      },
-      ...options,
-    });
+    );
   }
 
   start(): Promise<void> {

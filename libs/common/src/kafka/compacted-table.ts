@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { Admin, Consumer, EachBatchPayload } from 'kafkajs';
 import { createKafka } from './client.js';
+import { hookedAssigner } from './kafkajs-patches.js';
+import { endPredecessor } from './predecessor.js';
 import type { KafkaSettings } from './settings.js';
 
 export interface CompactedTableOptions {
@@ -40,6 +42,8 @@ export class CompactedTable {
     this.consumer = kafka.consumer({
       groupId: this.groupId,
       maxWaitTimeInMs: 1_000,
+      // The group is ours alone, so any other member is what we were before a crash; it must not be waited for.
+      partitionAssigners: [hookedAssigner({ beforeJoin: (group) => endPredecessor(group, settings.clientId) })],
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => !this.isStopping },
     });
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {

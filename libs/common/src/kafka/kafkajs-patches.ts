@@ -31,7 +31,7 @@ export function patchKafkajs(): void {
 }
 
 /** A partition assigner that carries the hooks of its consumer. */
-export function hookedAssigner(hooks: GroupHooks): PartitionAssigner {
+export function hookedAssigner(hooks: Partial<GroupHooks>): PartitionAssigner {
   return (config) => Object.assign(PartitionAssigners.roundRobin(config), { [HOOKS]: hooks });
 }
 
@@ -47,22 +47,22 @@ function patchGroup(): void {
 
   ConsumerGroup.prototype.joinAndSync = async function (this: ConsumerGroup) {
     const hooks = hooksOf(this);
-    await hooks?.beforeJoin(this);
+    await hooks?.beforeJoin?.(this);
     await joinAndSync.call(this);
-    await hooks?.afterJoin(this);
+    await hooks?.afterJoin?.(this);
   };
 
   ConsumerGroup.prototype.fetch = async function (this: ConsumerGroup, nodeId: number) {
     const hooks = hooksOf(this);
-    await hooks?.beforeFetch(this);
+    await hooks?.beforeFetch?.(this);
     const batches = await fetch.call(this, nodeId);
-    hooks?.afterFetch();
+    hooks?.afterFetch?.();
     return batches;
   };
 
   ConsumerGroup.prototype.recoverFromOffsetOutOfRange = function (this: ConsumerGroup, error) {
     const hooks = hooksOf(this);
-    if (hooks === undefined) return recoverFromOffsetOutOfRange.call(this, error);
+    if (hooks?.onOutOfRange === undefined) return recoverFromOffsetOutOfRange.call(this, error);
     return hooks.onOutOfRange(this, error.topic, error.partition);
   };
 }
@@ -79,7 +79,7 @@ function patchCoordinator(): void {
   };
 }
 
-function hooksOf(group: ConsumerGroup): GroupHooks | undefined {
-  const assigner = group.assigners[0] as { [HOOKS]?: GroupHooks } | undefined;
+function hooksOf(group: ConsumerGroup): Partial<GroupHooks> | undefined {
+  const assigner = group.assigners[0] as { [HOOKS]?: Partial<GroupHooks> } | undefined;
   return assigner?.[HOOKS];
 }

@@ -139,7 +139,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   async beforeJoin(group: KafkaGroup): Promise<void> {
     const isFirst = this.group !== group;
     this.group = group;
-    if (isFirst && this.settings.hasStableName) await endPredecessor(group, this.settings.clientId);
+    if (isFirst) await endPredecessor(group, this.settings.clientId);
     if (this.owned.size > 0) {
       await this.drain();
       await this.committer.commit();

@@ -4,8 +4,9 @@ import type { KafkaGroup } from './kafkajs-group.js';
 const logger = new Logger('endPredecessor');
 
 /**
- * Takes members with our own client id out of the group. Such a member is our killed predecessor, and nobody need wait
- * for its session to end. Should it live after all, it finds itself evicted, as a zombie does: that is safe, only slow.
+ * Takes members with our own client id out of the group: a killed predecessor of the same name, or what this process was
+ * before its client started anew, as it does when a broker restarts. Nobody need wait for their sessions to end. Should
+ * such a member live after all, it finds itself evicted, as a zombie does: that is safe, only slow.
  */
 export async function endPredecessor(group: KafkaGroup, clientId: string): Promise<void> {
   const { groupId } = group;

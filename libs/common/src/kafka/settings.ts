@@ -6,9 +6,8 @@ export interface KafkaSettings {
   readonly brokers: readonly string[];
   /** Put before every topic and group name. */
   readonly prefix: string;
+  /** This process's own: members of a group that have it are earlier lives of this process. */
   readonly clientId: string;
-  /** True when `clientId` is stable over restarts, so that a predecessor's group membership can be ended at once. */
-  readonly hasStableName: boolean;
   readonly sessionTimeoutMs: number;
   readonly topics: readonly TopicSpec[];
   readonly replicationFactor: number;
@@ -43,7 +42,6 @@ export function kafkaSettings(
     brokers: config.KAFKA_BROKERS,
     prefix: config.KAFKA_TOPIC_PREFIX,
     clientId: `posthorn-${instance}`,
-    hasStableName: config.INSTANCE !== '',
     sessionTimeoutMs: config.KAFKA_SESSION_TIMEOUT_MS,
     topics: topicSpecs({
       logPartitions: config.LOG_PARTITIONS,
