@@ -31,6 +31,7 @@ export interface ControlOptions {
   readonly prefix?: string;
   readonly adminKey?: string;
   readonly secretKeys?: string;
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** The control app in this process, on the test servers. One at a time: its metrics are the process's. */
@@ -59,6 +60,7 @@ export class ControlApp {
       ALLOW_HTTP: 'true',
       ALLOWED_ADDRESSES: '127.0.0.0/8',
       LOG_LEVEL: 'silent',
+      ...options.env,
     });
     const module = AppModule.forConfig(config);
     const app = await NestFactory.create<NestFastifyApplication>(module, createHttpAdapter(), { logger: false });

@@ -8,16 +8,16 @@ import type { Answer, ControlApp } from './control-app.js';
 import { until } from './until.js';
 
 /** One event of the tenant acme, fanned out to an endpoint; archived as the router does it. */
-export async function newDelivery(control: ControlApp, endpoint: string) {
+export async function newDelivery(control: ControlApp, endpoint: string, type = 'invoice.paid') {
   const eventId = newId('evt');
   const acceptedAt = Date.now();
   await control.database.query(
     `INSERT INTO events (tenant, id, type, resource_id, occurred_at, accepted_at, source_partition, source_offset, endpoint_ids, data)
-     VALUES ('acme', $1, 'invoice.paid', 'inv-1', $2, $2, 0, 41, $3, '{"n":12}')`,
-    [eventId, new Date(acceptedAt), [endpoint]],
+     VALUES ('acme', $1, $4, 'inv-1', $2, $2, 0, 41, $3, '{"n":12}')`,
+    [eventId, new Date(acceptedAt), [endpoint], type],
   );
   const id = deliveryIdOf('acme', eventId, endpoint);
-  return { id, eventId, acceptedAt, endpoint, lane: `${endpoint}:inv-1` };
+  return { id, eventId, acceptedAt, endpoint, type, lane: `${endpoint}:inv-1` };
 }
 export type Made = Awaited<ReturnType<typeof newDelivery>>;
 
@@ -29,7 +29,7 @@ export function attempt(made: Made, over: Partial<AttemptRecord> = {}): OutRecor
     event_id: made.eventId,
     endpoint_id: made.endpoint,
     tenant: 'acme',
-    event_type: 'invoice.paid',
+    event_type: made.type,
     lane: made.lane,
     accepted_at: made.acceptedAt,
     replay: 0,
@@ -56,7 +56,7 @@ export function deadLetter(made: Made, over: Partial<DeadLetterInfo> = {}, repla
     eventId: made.eventId,
     endpointId: made.endpoint,
     tenant: 'acme',
-    eventType: 'invoice.paid',
+    eventType: made.type,
     attempt: 4,
     replay,
     acceptedAt: made.acceptedAt,

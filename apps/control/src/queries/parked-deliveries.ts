@@ -26,7 +26,10 @@ export async function parkedDeliveries(db: Queryable, search: Search): Promise<F
          ${EVENT_TYPE} AS event_type, p.endpoint_id, 'parked' AS status, ${REPLAY} AS replay, NULL AS dead_reason,
          NULL::timestamptz AS next_attempt_at
        FROM parked_deliveries p
-     ) d WHERE ${conditions.sql} ORDER BY accepted_at DESC, id DESC LIMIT ${conditions.param(search.limit)}`,
+     ) p WHERE ${conditions.sql} AND NOT EXISTS (
+       SELECT FROM deliveries d WHERE d.id = p.id AND d.accepted_at = p.accepted_at
+         AND d.status IN ('dead', 'delivered') AND d.replay >= p.replay
+     ) ORDER BY accepted_at DESC, id DESC LIMIT ${conditions.param(search.limit)}`,
     conditions.params,
   );
 }
