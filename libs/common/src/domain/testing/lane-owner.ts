@@ -76,7 +76,7 @@ export class Owner implements LogView {
 
   /** A statement that came late may have parked what has no row to call it over: the shell looks for such lanes. */
   addSweep(events: (() => void)[]): void {
-    if (!this.watermark) return;
+    if (!this.watermark || !this.world.shape.hasUnordered) return;
     for (const key of this.world.database.lanesWithParked()) {
       const lane = this.shell.lanes.get(key);
       const isUnseen = lane ? isIdle(lane) && !isParked(lane) : !this.shell.known.has(key);
