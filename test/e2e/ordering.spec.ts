@@ -49,7 +49,7 @@ describe('order per resource', () => {
   }, 180_000);
 
   it('given a dispatcher killed in the middle, then nothing is lost or out of order', async () => {
-    const seen = await traffic({ ...TEN_PERCENT, roundMs: 300 });
+    const seen = await traffic({ ...TEN_PERCENT, roundMs: 300, answerMs: 30 });
     const dispatcher = cluster.app('dispatcher');
     let underWay = 0;
     let killed: Promise<void> = Promise.resolve();
@@ -171,7 +171,7 @@ describe('an endpoint that is down', () => {
       resources: 500,
       rounds,
       roundMs: 1_000,
-      endpoint: { retry_policy: { delays_s: Array.from({ length: 60 }, () => 3) } },
+      endpoint: { retry_policy: { delays_s: Array.from({ length: 49 }, () => 4) } },
     });
     const neighbour = await traffic({ resources: 20, rounds, roundMs: 1_000 });
     broken.isDown = true;

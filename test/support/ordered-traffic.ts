@@ -10,7 +10,9 @@ export interface TrafficOptions {
   /** Fraction of requests that are answered 500. */
   readonly failRate?: number;
   readonly ordering?: 'resource' | 'endpoint' | 'none';
-  /** Pause between two rounds. */
+  /** How long the endpoint takes to answer. */
+  readonly answerMs?: number;
+  /** From the start of a round to that of the next. */
   readonly roundMs?: number;
   /** More of the endpoint's settings. */
   readonly endpoint?: Readonly<Record<string, unknown>>;
@@ -142,8 +144,9 @@ export class OrderedTraffic {
       text += chunk;
     });
     response.on('close', () => this.inFlight--);
-    request.on('end', () => {
+    request.on('end', async () => {
       this.requests++;
+      if (this.options.answerMs) await new Promise((resolve) => setTimeout(resolve, this.options.answerMs));
       const isFailing = this.isDown || Math.random() < (this.options.failRate ?? 0);
       if (isFailing) response.writeHead(this.isDown ? 503 : 500).end();
       else {
