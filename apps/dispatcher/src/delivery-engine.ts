@@ -150,6 +150,7 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
   }
 
   private async makeAttempt(lanes: LogLanes, lane: ActiveLane, delivery: Delivery): Promise<void> {
+    if (delivery.isParked) metrics.drained.inc();
     const gate = this.gates.of(delivery.meta.endpointId);
     lane.hasBegun = true;
     this.turns.set(delivery.log, (this.turns.get(delivery.log) ?? 0) + 1);

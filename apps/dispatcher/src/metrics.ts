@@ -51,6 +51,11 @@ export const stale = new Counter({
   help: 'Records whose place in their lane was over already',
 });
 
+export const drained = new Counter({
+  name: 'posthorn_drained_deliveries_total',
+  help: 'Attempts of deliveries that were parked, probes of a half-open breaker included',
+});
+
 export const repeatedHandOvers = new Counter({
   name: 'posthorn_repeated_hand_overs_total',
   help: 'Deliveries put into their tier again, because a crash cut the first time off',

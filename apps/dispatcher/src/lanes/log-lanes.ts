@@ -1,12 +1,12 @@
 import { isOrderedLane } from '#common/domain/lane.js';
 import {
   isIdle,
-  isParked,
   type Lane,
   type LaneEffect,
   type LaneEvent,
   type LaneItem,
   type LaneTransaction,
+  mustBeLoaded,
   newLane,
   stepLane,
 } from '#common/domain/lane-machine.js';
@@ -60,6 +60,8 @@ export interface LaneHost {
 export class LogLanes {
   private readonly active = new Map<string, ActiveLane>();
   readonly known = new KnownLanes();
+  /** No first record or replay below this offset comes from the log any more. */
+  private nextOffset: number;
 
   /** @param name `topic/partition`, as the database knows the log */
   constructor(
@@ -67,9 +69,12 @@ export class LogLanes {
     readonly log: FencedLog,
     private readonly journal: LaneJournal,
     private readonly host: LaneHost,
-  ) {}
+  ) {
+    this.nextOffset = log.start;
+  }
 
   arrived(delivery: Delivery): void {
+    this.nextOffset = Math.max(this.nextOffset, delivery.offset + 1);
     const lane = this.lane(delivery.lane, delivery);
     const place = delivery.meta.place ?? delivery.offset;
     this.run(lane, {
@@ -159,7 +164,7 @@ export class LogLanes {
   private forgetIfIdle(lane: ActiveLane): void {
     if (!isIdle(lane.machine) || this.active.get(lane.name) !== lane) return;
     this.active.delete(lane.name);
-    if (isParked(lane.machine)) this.known.add(lane.name);
+    if (mustBeLoaded(lane.machine, this.nextOffset)) this.known.add(lane.name);
     else this.known.delete(lane.name);
   }
 
