@@ -29,6 +29,7 @@ let nextPort = 0;
  */
 export class OrderedTraffic {
   readonly accepted = new Map<string, number>();
+  endpointId = '';
   /** By resource: the numbers of its events in the order of their first acceptance. */
   private readonly orders = new Map<string, number[]>();
   requests = 0;
@@ -60,7 +61,7 @@ export class OrderedTraffic {
 
   private async register(port: number): Promise<void> {
     const { options } = this;
-    await this.cluster.call('control', '/v1/endpoints', {
+    const { id } = await this.cluster.call<{ id: string }>('control', '/v1/endpoints', {
       body: {
         url: `http://127.0.0.1:${port}/`,
         event_types: [`${this.name}.*`],
@@ -69,6 +70,7 @@ export class OrderedTraffic {
         ...options.endpoint,
       },
     });
+    this.endpointId = id;
     // The router learns of the endpoint within half a second; what is published before would not be for it.
     await new Promise((resolve) => setTimeout(resolve, 600));
   }
