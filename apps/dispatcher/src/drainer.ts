@@ -12,8 +12,8 @@ const RETRY_MS = 500;
 @Injectable()
 export class Drainer {
   private readonly logger = new Logger(Drainer.name);
-  /** Drains under way, by log and endpoint. */
-  private readonly running = new WeakMap<LogLanes, Set<string>>();
+  /** Drains under way, by log and endpoint; true when another one was asked for meanwhile. */
+  private readonly running = new WeakMap<LogLanes, Map<string, boolean>>();
 
   constructor(
     @Inject(LaneStore) private readonly store: LaneStore,
@@ -35,13 +35,23 @@ export class Drainer {
     }
   }
 
-  /** Begins a drain unless one is under way. Ends by itself: when nothing is left, a hold begins or the log is lost. */
+  /** Begins a drain, or has the one under way begin anew. Ends when nothing is left, a hold begins or the log is lost. */
   start(lanes: LogLanes, endpointId: string): void {
-    const running = this.running.get(lanes) ?? new Set();
+    if (this.gates.holdOf(endpointId) !== undefined) return;
+    const running = this.running.get(lanes) ?? new Map();
     this.running.set(lanes, running);
-    if (running.has(endpointId) || this.gates.holdOf(endpointId) !== undefined) return;
-    running.add(endpointId);
-    void this.drain(lanes, endpointId).finally(() => running.delete(endpointId));
+    const isRunning = running.has(endpointId);
+    running.set(endpointId, isRunning);
+    if (!isRunning) void this.drainUntilQuiet(lanes, endpointId, running);
+  }
+
+  /** What a short hold parked below a drain's position is seen by the next one. */
+  private async drainUntilQuiet(lanes: LogLanes, endpointId: string, running: Map<string, boolean>): Promise<void> {
+    do {
+      running.set(endpointId, false);
+      await this.drain(lanes, endpointId);
+    } while (running.get(endpointId));
+    running.delete(endpointId);
   }
 
   private async drain(lanes: LogLanes, endpointId: string): Promise<void> {
