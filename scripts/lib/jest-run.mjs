@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from './paths.mjs';
+
+/** How long Jest may take to exit after its report. */
+const EXIT_LIMIT_MS = 15_000;
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Tally */
 
@@ -20,7 +23,7 @@ export async function runJest(project, { node, args }) {
     const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
     const output = ['--json', `--outputFile=${report}`];
     const options = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', jest];
-    const exitCode = await run(node, [...options, `--selectProjects=${project}`, ...output, ...args]);
+    const exitCode = await run(node, [...options, `--selectProjects=${project}`, ...output, ...args], report);
     return tally(report, exitCode);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -30,15 +33,20 @@ export async function runJest(project, { node, args }) {
 /**
  * @param {string} command
  * @param {string[]} args
- * @returns {Promise<number | null>} exit code
+ * @param {string} report its last act
+ * @returns {Promise<number | null>} exit code; null when it had to be killed
  */
-function run(command, args) {
+function run(command, args, report) {
   // Standard output holds the report, which is in the file as well.
   const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+  // A test that failed may leave something running, for which Jest waits for ever.
+  const watch = setInterval(() => {
+    if (existsSync(report) && Date.now() - statSync(report).mtimeMs > EXIT_LIMIT_MS) child.kill('SIGKILL');
+  }, 1_000);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => resolve(code));
-  });
+  }).finally(() => clearInterval(watch));
 }
 
 /**
