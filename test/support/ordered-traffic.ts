@@ -96,6 +96,10 @@ export class OrderedTraffic {
     );
   }
 
+  get eventType(): string {
+    return `${this.name}.happened`;
+  }
+
   /** Events that were first accepted after a later one of their resource. */
   get disorder(): number {
     let count = 0;
@@ -123,7 +127,7 @@ export class OrderedTraffic {
     const count = Math.min(BATCH, this.options.resources - first);
     const events = Array.from({ length: count }, (_, index) => ({
       id: `${this.name}-${first + index}-${round}`,
-      type: `${this.name}.happened`,
+      type: this.eventType,
       resource_id: `${this.name}-${first + index}`,
       data: { number: round },
     }));

@@ -1,0 +1,227 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Cluster, startAgain } from '../support/cluster.js';
+import { OrderedTraffic, type TrafficOptions } from '../support/ordered-traffic.js';
+import { type Hook, Receiver } from '../support/receiver.js';
+import { until } from '../support/until.js';
+
+/*
+ * What holds an endpoint, and what an operator does about it, with the real processes: the breaker over a kill of
+ * everything that knows of it, pause and resume, the skip of a head, and a recovery that outlives its process.
+ */
+
+/** One attempt a delivery: dead at its first failure. */
+const NO_RETRIES = { retry_policy: { delays_s: [] } };
+const THRESHOLD = 25;
+
+interface Health {
+  breaker: { state: string; openings: number; consecutive_dead: number };
+  parked: { deliveries: number };
+}
+interface Job {
+  id: string;
+  state: string;
+  total: number;
+  sent: number;
+  skipped: number;
+}
+interface Lane {
+  id: string;
+  reason: string;
+  parked: number;
+  head: { delivery_id: string; attempt: number } | null;
+}
+
+let cluster: Cluster;
+let receiver: Receiver;
+const open: OrderedTraffic[] = [];
+
+beforeAll(async () => {
+  receiver = await Receiver.start();
+  cluster = await Cluster.start({ RECOVERY_PER_SECOND: '100' });
+}, 180_000);
+
+afterEach(() => {
+  for (const traffic of open.splice(0)) traffic.close();
+});
+
+afterAll(async () => {
+  await cluster?.stop();
+  await receiver.stop();
+}, 60_000);
+
+async function traffic(options: TrafficOptions): Promise<OrderedTraffic> {
+  const started = await OrderedTraffic.start(cluster, options);
+  open.push(started);
+  return started;
+}
+
+/** An endpoint that is told of the others. */
+async function listener(): Promise<Hook> {
+  const hook = receiver.hook();
+  const body = { url: hook.url, event_types: ['endpoint.*', 'delivery.dead'] };
+  const { secret } = await cluster.call<{ secret: string }>('control', '/v1/endpoints', { body });
+  hook.secret = secret;
+  return hook;
+}
+
+const health = (id: string) => cluster.call<Health>('control', `/v1/endpoints/${id}/health`);
+const onceBreaker = (id: string, state: string) =>
+  until(`the breaker is ${state}`, async () => (await health(id)).breaker.state === state, 30_000);
+const lanesOf = async (id: string) =>
+  (await cluster.call<{ items: Lane[] }>('control', `/v1/lanes?endpoint_id=${id}&limit=200`)).items;
+const deadOf = async (id: string) =>
+  (await cluster.call<{ total: number }>('control', `/v1/dead-letters/stats?endpoint_id=${id}`)).total;
+const post = <Body>(path: string, body: unknown = {}) => cluster.call<Body>('control', path, { method: 'POST', body });
+
+/** Types of what a hook was told about an endpoint, each event once. */
+function toldAbout(hook: Hook, endpointId: string): string[] {
+  const events = new Map(hook.hits.map(({ event }) => [event.id, event]));
+  const about = (data: unknown) => (data as { endpoint_id?: string } | undefined)?.endpoint_id;
+  return [...events.values()].filter(({ data }) => about(data) === endpointId).map(({ type }) => type);
+}
+
+describe('the breaker', () => {
+  it('given an endpoint that is down, then it opens, outlives a kill, probes one by one, and drains in order when all is well', async () => {
+    const told = await listener();
+    const breaker = { threshold: THRESHOLD, cooldown_s: 4, max_cooldown_s: 5 };
+    const seen = await traffic({ resources: 40, rounds: 10, endpoint: { ...NO_RETRIES, breaker } });
+    const id = seen.endpointId;
+    seen.isDown = true;
+    await seen.publish();
+    await onceBreaker(id, 'open');
+    await until('the rest is parked', async () => (await health(id)).parked.deliveries + (await deadOf(id)) === 400);
+    const deadAtOnce = await deadOf(id);
+    expect(deadAtOnce).toBeGreaterThanOrEqual(THRESHOLD);
+    expect(deadAtOnce).toBeLessThan(THRESHOLD + 200);
+    const lanes = await lanesOf(id);
+    expect(new Set(lanes.map(({ reason }) => reason))).toEqual(new Set(['breaker']));
+    expect(lanes.reduce((sum, { parked }) => sum + parked, 0)).toBe(400 - deadAtOnce);
+
+    // Whoever knows of it is killed at once; only the database remembers.
+    const [control, dispatcher] = [cluster.app('control'), cluster.app('dispatcher')];
+    await Promise.all([control.server.kill(), dispatcher.server.kill()]);
+    await Promise.all([startAgain(control), startAgain(dispatcher)]);
+    expect((await health(id)).breaker.state).not.toBe('closed');
+
+    await until('two probes have failed', async () => (await health(id)).breaker.openings >= 3, 60_000);
+    seen.isDown = false;
+    await onceBreaker(id, 'closed');
+    await until('it is drained', async () => (await health(id)).parked.deliveries === 0);
+    const died = await deadOf(id);
+    await until('all that is not dead was accepted', () => seen.accepted.size === 400 - died);
+    // Each probe that failed was one delivery, and nothing else was sent meanwhile.
+    expect(died - deadAtOnce).toBeGreaterThanOrEqual(2);
+    expect(died - deadAtOnce).toBeLessThanOrEqual(5);
+    expect(seen.disorder).toBe(0);
+    await until('the recovery is told', () => toldAbout(told, id).includes('endpoint.recovered'));
+    const types = toldAbout(told, id);
+    expect(types.filter((type) => type !== 'delivery.dead')).toEqual(['endpoint.disabled', 'endpoint.recovered']);
+    await until('every death is told', () => toldAbout(told, id).length === died + 2);
+  }, 240_000);
+
+  it('given the mode discard, then what comes while it is open is dead, and one success closes it', async () => {
+    const breaker = { threshold: 3, cooldown_s: 3, mode: 'discard' };
+    const seen = await traffic({ resources: 5, rounds: 1, endpoint: { ...NO_RETRIES, breaker } });
+    const id = seen.endpointId;
+    seen.isDown = true;
+    await seen.publish();
+    await onceBreaker(id, 'open');
+    seen.isDown = false;
+    await publishTo(seen, 'while-open');
+    const expired = () =>
+      cluster.call<{ items: unknown[] }>('control', `/v1/dead-letters?endpoint_id=${id}&reason=expired`);
+    await until('it is dead', async () => (await expired()).items.length === 1);
+    await onceBreaker(id, 'half_open');
+    await publishTo(seen, 'half-open');
+    await onceBreaker(id, 'closed');
+    expect(seen.accepted.has('half-open')).toBe(true);
+  }, 60_000);
+});
+
+async function publishTo(seen: OrderedTraffic, eventId: string): Promise<void> {
+  const type = seen.eventType;
+  const event = { id: eventId, type, resource_id: eventId, data: { number: 0 } };
+  await cluster.call('ingest', '/v1/events', { body: event });
+}
+
+describe('an operator', () => {
+  it('given a pause, then everything is parked; given a resume, then it drains in order', async () => {
+    const seen = await traffic({ resources: 20, rounds: 10 });
+    const id = seen.endpointId;
+    await post(`/v1/endpoints/${id}/pause`);
+    // The dispatcher learns of it within half a second, as it does of any change.
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await seen.publish();
+    await until('all is parked', async () => (await health(id)).parked.deliveries === 200);
+    expect(seen.requests).toBe(0);
+    expect(new Set((await lanesOf(id)).map(({ reason }) => reason))).toEqual(new Set(['paused']));
+    const { items } = await cluster.call<{ items: { status: string }[] }>(
+      'control',
+      `/v1/deliveries?endpoint_id=${id}`,
+    );
+    expect(new Set(items.map(({ status }) => status))).toEqual(new Set(['parked']));
+
+    await post(`/v1/endpoints/${id}/resume`);
+
+    await seen.complete();
+    expect({ disorder: seen.disorder, repeats: seen.repeats }).toEqual({ disorder: 0, repeats: 0 });
+    await until('nothing is parked', async () => (await lanesOf(id)).length === 0);
+    expect(await cluster.metric(cluster.app('dispatcher'), 'posthorn_drained_deliveries_total')).toBeGreaterThan(0);
+  }, 60_000);
+
+  it('given a head that would wait for ten minutes, when it is skipped, then the next ones follow', async () => {
+    const seen = await traffic({ resources: 1, rounds: 3, endpoint: { retry_policy: { delays_s: [600] } } });
+    const id = seen.endpointId;
+    seen.isDown = true;
+    await seen.publish();
+    await until('two wait behind the head', async () => {
+      const [lane] = await lanesOf(id);
+      return lane?.parked === 2 && lane.head !== null;
+    });
+    seen.isDown = false;
+    const [lane] = await lanesOf(id);
+    await post(`/v1/lanes/${lane?.id}/skip`);
+
+    await until('the others are accepted', () => seen.accepted.size === 2);
+    expect([...seen.accepted.keys()].map((eventId) => eventId.split('-').at(-1))).toEqual(['1', '2']);
+    const letters = async () =>
+      (
+        await cluster.call<{ items: { id: string; reason: string; detail: string }[] }>(
+          'control',
+          `/v1/dead-letters?endpoint_id=${id}`,
+        )
+      ).items;
+    await until('the head is dead', async () => (await letters()).length === 1);
+    expect(await letters()).toMatchObject([{ reason: 'unrecoverable', detail: 'skipped by an operator' }]);
+    const [letter] = await letters();
+    await post(`/v1/dead-letters/${letter?.id}/replay`);
+    await until('its replay is accepted', () => seen.accepted.size === 3);
+  }, 60_000);
+});
+
+describe('a recovery', () => {
+  it('given control killed in the middle, then every dead delivery is sent again, in order', async () => {
+    const breaker = { threshold: 10_000 };
+    const seen = await traffic({ resources: 40, rounds: 10, endpoint: { ...NO_RETRIES, breaker } });
+    const id = seen.endpointId;
+    const since = new Date().toISOString();
+    seen.isDown = true;
+    await seen.publish();
+    await until('all are dead', async () => (await deadOf(id)) === 400, 60_000);
+    seen.isDown = false;
+    const job = await post<Job>(`/v1/endpoints/${id}/recover`, { since });
+    const progress = () => cluster.call<Job>('control', `/v1/recoveries/${job.id}`);
+    await until('it is under way', async () => (await progress()).sent >= 100);
+    const control = cluster.app('control');
+    await control.server.kill();
+    await startAgain(control);
+    expect((await progress()).state).toBe('sending');
+
+    await until('it is done', async () => (await progress()).state === 'done', 60_000);
+    expect(await progress()).toMatchObject({ total: 400, sent: 400, skipped: 0 });
+    await seen.complete();
+    expect(seen.disorder).toBe(0);
+    // The relay may have been killed between a page's produce and its confirmation.
+    expect(seen.repeats).toBeLessThanOrEqual(50);
+  }, 120_000);
+});
