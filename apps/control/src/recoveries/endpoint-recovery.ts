@@ -9,7 +9,7 @@ import { findEndpoint } from '../endpoints/endpoint.repository.js';
 import { owe } from '../outbox/outbox.js';
 import { beginNextLives } from './lives.js';
 import type { Recovery, RecoveryCursor } from './recovery.repository.js';
-import { type RecoveryPage, SCAN_PAGE, SEND_PAGE } from './recovery-page.js';
+import { COUNT_SCAN, type RecoveryPage, SEND_PAGE, SEND_SCAN } from './recovery-page.js';
 
 /** An event of the period, and what became of its delivery to the endpoint. */
 interface ScannedEvent {
@@ -33,10 +33,11 @@ export async function recoverPage(tx: Queryable, job: Recovery): Promise<Recover
   const endpoint = await findEndpoint(tx, job.endpoint_id ?? '', job.tenant ?? undefined);
   if (endpoint === undefined) return { problem: 'the endpoint was deleted' };
   if (endpoint.status === 'disabled') return { problem: 'the endpoint is disabled' };
-  const scanned = await scan(tx, job, endpoint);
   const isCounting = job.state === 'counting';
-  const { found, last } = select(scanned, endpoint, job.filter.only === 'all', isCounting ? SCAN_PAGE : SEND_PAGE);
-  const isEnd = scanned.length < SCAN_PAGE && last === scanned.at(-1);
+  const limit = isCounting ? COUNT_SCAN : SEND_SCAN;
+  const scanned = await scan(tx, job, endpoint, limit);
+  const { found, last } = select(scanned, endpoint, job.filter.only === 'all', isCounting ? limit : SEND_PAGE);
+  const isEnd = scanned.length < limit && last === scanned.at(-1);
   const cursor = isEnd || last === undefined ? undefined : cursorOf(last);
   const sent = isCounting ? 0 : await send(tx, endpoint, found);
   return { cursor, found: found.length, sent };
@@ -55,7 +56,12 @@ function select(scanned: readonly ScannedEvent[], endpoint: StoredEndpoint, isAl
 }
 
 /** Events of other tenants are passed over here: the archive has no index by tenant and time. */
-async function scan(tx: Queryable, { cursor, filter }: Recovery, endpoint: StoredEndpoint): Promise<ScannedEvent[]> {
+async function scan(
+  tx: Queryable,
+  { cursor, filter }: Recovery,
+  endpoint: StoredEndpoint,
+  limit: number,
+): Promise<ScannedEvent[]> {
   const [atMs, partition, offset, tenant, id] = cursor ?? [Date.parse(filter.since ?? ''), -2, -2, '', ''];
   return tx.query<ScannedEvent>(
     `WITH page AS MATERIALIZED (
@@ -69,7 +75,7 @@ async function scan(tx: Queryable, { cursor, filter }: Recovery, endpoint: Store
      LEFT JOIN deliveries d ON page.tenant = $9 AND d.id = delivery_id(page.tenant, page.id, $8)
        AND d.accepted_at = page.accepted_at
      ORDER BY page.accepted_at, source_partition, source_offset, page.tenant, page.id`,
-    [new Date(Number(atMs)), filter.until, partition, offset, tenant, id, SCAN_PAGE, endpoint.id, endpoint.tenant],
+    [new Date(Number(atMs)), filter.until, partition, offset, tenant, id, limit, endpoint.id, endpoint.tenant],
   );
 }
 

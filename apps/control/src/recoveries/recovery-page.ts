@@ -2,8 +2,9 @@ import type { RecoveryCursor } from './recovery.repository.js';
 
 /** Most deliveries of one page that are sent; each comes with its body. */
 export const SEND_PAGE = 50;
-/** Most rows of one page that are looked at. */
-export const SCAN_PAGE = 2_000;
+/** Most rows of one page that are looked at, to count them, or to find those to send. */
+export const COUNT_SCAN = 2_000;
+export const SEND_SCAN = 500;
 
 /** What one page of a job came to. */
 export type RecoveryPage =
