@@ -119,6 +119,20 @@ describe('the breaker', () => {
     await until('every death is told', () => toldAbout(told, id).length === died + 2);
   }, 240_000);
 
+  it('given nothing is parked when the cool-down ends, then the next delivery that comes is the probe', async () => {
+    const breaker = { threshold: 3, cooldown_s: 1 };
+    const seen = await traffic({ resources: 3, rounds: 1, endpoint: { ...NO_RETRIES, breaker } });
+    const id = seen.endpointId;
+    seen.isDown = true;
+    await seen.publish();
+    await onceBreaker(id, 'half_open');
+    seen.isDown = false;
+    expect(await health(id)).toMatchObject({ parked: { deliveries: 0 } });
+    await publishTo(seen, 'probe');
+    await onceBreaker(id, 'closed');
+    expect([...seen.accepted.keys()]).toEqual(['probe']);
+  }, 60_000);
+
   it('given the mode discard, then what comes while it is open is dead, and one success closes it', async () => {
     const breaker = { threshold: 3, cooldown_s: 3, mode: 'discard' };
     const seen = await traffic({ resources: 5, rounds: 1, endpoint: { ...NO_RETRIES, breaker } });
