@@ -170,7 +170,7 @@ describe('what becomes of a delivery that fails', () => {
   it('given preset quick and an endpoint that is never well, then 4, 16 and 64 s after each failure, then dead', async () => {
     await until('all four attempts are made', () => neverWell.hits.length === 4, 100_000);
 
-    const { attempts, dead_reason } = await use.client.deliveryOnce('evt-schedule', { status: 'dead' });
+    const { attempts, dead_reason } = await use.client.deliveryOnce('evt-schedule', { status: 'dead' }, 4);
     expect(dead_reason).toBe('max_retries');
     expect(attempts.map(({ status_code }) => status_code)).toEqual([500, 500, 500, 500]);
     expectWaits(neverWell.hits, QUICK_WAITS_MS);
@@ -183,7 +183,7 @@ describe('what becomes of a delivery that fails', () => {
     endpointId: string,
     { reason, statuses }: { reason: string; statuses: number[] },
   ) {
-    const { attempts, dead_reason } = await use.client.deliveryOnce(eventId, { status: 'dead' });
+    const { attempts, dead_reason } = await use.client.deliveryOnce(eventId, { status: 'dead' }, statuses.length);
     expect({ reason: dead_reason, statuses: attempts.map(({ status_code }) => status_code) }).toEqual({
       reason,
       statuses,

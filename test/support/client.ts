@@ -118,12 +118,16 @@ export class Client {
     return this.list('dead-letters', filter);
   }
 
-  /** The only delivery of an event, once it is as wanted. */
-  async deliveryOnce(eventId: string, wanted: Partial<ShownDelivery>): Promise<ShownDelivery> {
+  /**
+   * The only delivery of an event, once it is as wanted and shows so many attempts: its dead letter and its attempts
+   * come by different topics, in either order.
+   */
+  async deliveryOnce(eventId: string, wanted: Partial<ShownDelivery>, attempts = 0): Promise<ShownDelivery> {
     let found: readonly ShownDelivery[] = [];
-    await until(`${eventId} is ${JSON.stringify(wanted)}`, async () => {
+    await until(`${eventId} is ${JSON.stringify(wanted)} after ${attempts} attempts or more`, async () => {
       found = await this.deliveries({ event_id: eventId });
-      return found.length > 0 && found.every((delivery) => isLike(delivery, wanted));
+      const isShown = (delivery: ShownDelivery) => isLike(delivery, wanted) && delivery.attempts.length >= attempts;
+      return found.length > 0 && found.every(isShown);
     });
     const [delivery, another] = found;
     if (delivery === undefined || another !== undefined) throw new Error(`${eventId} has not one delivery`);
