@@ -36,6 +36,8 @@ export interface LogConsumerOptions {
 const COMMIT_INTERVAL_MS = 100;
 const MAX_HEARTBEAT_MS = 3_000;
 const MAX_LEASE_MARGIN_MS = 5_000;
+/** So many heartbeats missing in a row are no hiccup. */
+const SILENT_HEARTBEATS = 3;
 const STALE_BATCH_PAUSE_MS = 50;
 /** Without any fetch for this long, while a broker answers others, the consumer is stuck for good. */
 const STUCK_AFTER_MS = 120_000;
@@ -133,7 +135,10 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   /** Undefined when all is well; else why this consumer takes no records now. */
   problem(): string | undefined {
     if (this.isStopping) return 'stopping';
-    return this.isSynced ? undefined : `not a member of group ${this.groupId}`;
+    if (!this.isSynced) return `not a member of group ${this.groupId}`;
+    const silentMs = Date.now() - this.lastHeartbeatAt;
+    if (silentMs < SILENT_HEARTBEATS * this.heartbeatMs) return undefined;
+    return `group ${this.groupId} has not answered for ${Math.round(silentMs / 1_000)} s`;
   }
 
   async beforeJoin(group: KafkaGroup): Promise<void> {
