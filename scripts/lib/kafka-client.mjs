@@ -9,12 +9,13 @@ RequestQueue.prototype.scheduleCheckPendingRequests = function () {
 };
 
 /**
- * A client for scripts. The apps have their own, in libs/common/src/kafka.
+ * A client for scripts and tests. The apps have their own, in libs/common/src/kafka.
  *
- * @param {{ clientId: string, brokers: string[] }} options
+ * @param {{ clientId: string, brokers: string[], isQuiet?: boolean }} options `isQuiet` where brokers are expected to be
+ *   away at times
  */
-export function kafkaClient({ clientId, brokers }) {
-  return new Kafka({ clientId, brokers, logLevel: logLevel.ERROR });
+export function kafkaClient({ clientId, brokers, isQuiet = false }) {
+  return new Kafka({ clientId, brokers, logLevel: isQuiet ? logLevel.NOTHING : logLevel.ERROR });
 }
 
 /**

@@ -56,7 +56,7 @@ export class Client {
   ) {}
 
   static async connect(system: RunningSystem): Promise<Client> {
-    const kafka = kafkaClient({ clientId: 'e2e', brokers: system.run.kafka_brokers });
+    const kafka = kafkaClient({ clientId: 'e2e', brokers: system.run.kafka_brokers, isQuiet: true });
     const producer = keyedProducer(kafka);
     const [dlq] = await Promise.all([TopicTail.start(kafka, 'dlq'), producer.connect()]);
     return new Client(system, producer, dlq);

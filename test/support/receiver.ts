@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   createServer,
   type IncomingHttpHeaders,
@@ -54,6 +55,11 @@ export function first(...answers: readonly (Answer | 'hang')[]): Script {
 /** One path of the receiver, with a script of its own. Its requests stay in the order they came. */
 export class Hook {
   readonly hits: Hit[] = [];
+  /** Ids of the events that were answered with 2xx. */
+  readonly accepted = new Set<string>();
+  /** Requests whose answer is outstanding. */
+  open = 0;
+  private readonly byEvent = new Map<string, Hit[]>();
   /** Told by the API when the endpoint is created. */
   secret: string | undefined;
 
@@ -62,13 +68,13 @@ export class Hook {
     public script: Script,
   ) {}
 
-  /** Requests whose answer is outstanding. */
-  get open(): number {
-    return this.hits.filter(({ status }) => status === undefined).length;
+  take(hit: Hit): void {
+    this.hits.push(hit);
+    this.byEvent.set(hit.event.id, [...this.hitsOf(hit.event.id), hit]);
   }
 
   hitsOf(eventId: string): Hit[] {
-    return this.hits.filter(({ event }) => event.id === eventId);
+    return this.byEvent.get(eventId) ?? [];
   }
 }
 
@@ -122,18 +128,20 @@ export class Receiver {
       status: undefined,
       answeredAt: undefined,
     };
-    hook.hits.push(hit);
-    await answer(hook, hit, response);
+    hook.take(hit);
+    hook.open++;
+    await answer(hook, hit, response).finally(() => hook.open--);
   }
 }
 
 async function answer(hook: Hook, hit: Hit, response: ServerResponse): Promise<void> {
   const decided = hook.script(hit, hook);
-  if (decided === 'hang') return;
+  if (decided === 'hang') return void (await once(response, 'close'));
   if (decided.afterMs !== undefined) await delay(decided.afterMs);
   // The sender was killed meanwhile: it will never know.
   if (response.destroyed) return;
   hit.status = decided.status;
   hit.answeredAt = Date.now();
+  if (hit.status >= 200 && hit.status < 300) hook.accepted.add(hit.event.id);
   response.writeHead(decided.status, decided.headers).end();
 }

@@ -7,7 +7,9 @@ import { identityOf } from '../../scripts/lib/process-identity.mjs';
 import type { RunFile } from '../../scripts/lib/run-file.mjs';
 import { until } from './until.js';
 
-const START_TIMEOUT_MS = 120_000;
+/** Far beyond what a start takes: the first one of a checkout builds, and the machine may be busy. */
+const START_TIMEOUT_MS = 240_000;
+const BACK_TIMEOUT_MS = 90_000;
 
 const PORTS = [
   'INGEST_PORT',
@@ -22,6 +24,8 @@ const PORTS = [
 
 /** A folder and ports for `npm start`; one run after another may use them. */
 export class SystemHome {
+  private started: ScriptRun | undefined;
+
   private constructor(
     readonly folder: string,
     readonly env: NodeJS.ProcessEnv,
@@ -48,12 +52,22 @@ export class SystemHome {
   /** `npm start`; resolves when it says that it runs. */
   async start(env: NodeJS.ProcessEnv = {}): Promise<RunningSystem> {
     const script = new ScriptRun('start', { ...this.env, ...env });
+    this.started = script;
     const isUp = () => {
       if (script.code !== undefined) throw new Error(`npm start ended:\n${script.output}`);
       return script.output.includes('Ctrl-C stops everything');
     };
-    await until(`npm start is up; it said:\n${script.output}`, isUp, START_TIMEOUT_MS);
+    await until('npm start is up', isUp, START_TIMEOUT_MS).catch((error: Error) => {
+      throw new Error(`${error.message}; it said:\n${script.output}`);
+    });
     return new RunningSystem(this, script);
+  }
+
+  /** Stops what the last start began, however far it came. */
+  async stop(): Promise<void> {
+    if (this.started === undefined || this.started.code !== undefined) return;
+    process.kill(this.started.pid, 'SIGTERM');
+    await this.started.ended;
   }
 
   has(name: string): boolean {
@@ -105,6 +119,42 @@ export class RunningSystem {
     const code = await this.script.ended;
     await until('all processes have ended', () => pids.every((pid) => identityOf(pid) === undefined));
     return { code, tookMs: Date.now() - since };
+  }
+
+  /** kill -9 of one process, which the supervisor starts again; `back` resolves when it serves. */
+  killOne(name: string): { back: Promise<void> } {
+    const pid = this.pidOf(name);
+    process.kill(pid, 'SIGKILL');
+    return { back: this.backAgain(name, pid) };
+  }
+
+  /** Ends Kafka or PostgreSQL, and keeps it away while `work` runs; resolves when it serves again. */
+  async withoutServer(name: string, signal: NodeJS.Signals, work: () => Promise<void>): Promise<void> {
+    const pid = this.pidOf(name);
+    // A supervisor that stands still starts nothing again.
+    process.kill(this.pidOf('supervisor'), 'SIGSTOP');
+    try {
+      process.kill(pid, signal);
+      await until(`${name} has ended`, () => identityOf(pid) === undefined);
+      await work();
+    } finally {
+      process.kill(this.pidOf('supervisor'), 'SIGCONT');
+    }
+    await this.backAgain(name, pid);
+  }
+
+  private async backAgain(name: string, before: number): Promise<void> {
+    const isBack = () => {
+      const pid = this.run.pids[name];
+      return pid !== before && this.output.includes(`${name} is back (process ${pid})`);
+    };
+    await until(`${name} is back`, isBack, BACK_TIMEOUT_MS);
+  }
+
+  private pidOf(name: string): number {
+    const pid = this.run.pids[name];
+    if (pid === undefined) throw new Error(`${name} does not run`);
+    return pid;
   }
 
   /** kill -9 of npm, of the supervisor, and of every process it started. */

@@ -1,0 +1,180 @@
+import { jest } from '@jest/globals';
+import { runSql } from '../../scripts/lib/postgres.mjs';
+import { accountOf, Load, type LoadedEvent } from '../support/load.js';
+import { always, type Hook, type Script } from '../support/receiver.js';
+import { until } from '../support/until.js';
+import { useSystem } from '../support/use-system.js';
+
+jest.setTimeout(120_000);
+
+const RESOURCES = 100;
+const EVERY_MS = 1_000;
+/** Below what a resource's next event waits, above what an attempt takes: at any moment some are in flight. */
+const SLOW_MS = 250;
+const POSTGRES_AWAY_MS = 10_000;
+/** In flight when the dispatcher is killed, or finished within its last commit interval; with room for a busy machine. */
+const MOST_REPEATS = 200;
+/** Well below a consumer's session of 45 s: nobody may wait for the session of a member that is no more. */
+const READY_LIMIT_MS = 30_000;
+const APPS = ['ingest', 'control', 'dispatcher', 'retry-scheduler'];
+
+/** The tests tell one story: events come steadily, and one thing after the other is killed under them. */
+describe('a system whose parts are killed under load', () => {
+  const use = useSystem();
+  let load: Load;
+  let steady: Hook;
+  let slow: Hook;
+  let flaky: Hook;
+  /** So many of the acknowledged events, from the first on, are known to be delivered. */
+  let checked = 0;
+
+  beforeAll(async () => {
+    steady = use.receiver.hook(always(200));
+    slow = use.receiver.hook(() => ({ status: 200, afterMs: SLOW_MS }));
+    flaky = use.receiver.hook(failingOnce);
+    await use.client.createEndpoint(steady, { event_types: ['load.*'] });
+    await use.client.createEndpoint(slow, { event_types: ['load.*'], max_in_flight: 64 });
+    await use.client.createEndpoint(flaky, { event_types: ['load.retried'], retry_policy: { delays_s: [2, 2, 2] } });
+    const typeOf = (number: number) => (number % 10 === 1 ? 'load.retried' : 'load.made');
+    load = new Load(use.client, { resources: RESOURCES, everyMs: EVERY_MS, typeOf });
+    await load.more(3 * RESOURCES);
+  }, 60_000);
+  afterAll(() => load?.stop(), 60_000);
+
+  /** What each app has under way: a fault that hits nothing shows nothing. */
+  const underWay: Record<string, () => number> = {
+    ingest: () => load.unanswered,
+    control: () => slow.open,
+    dispatcher: () => slow.open,
+    'retry-scheduler': () => waitingForRetry(flaky),
+  };
+
+  it.each(APPS)('given %s is killed with work under way, then it is started again, and all goes on', async (app) => {
+    const hasWork = underWay[app] ?? (() => 0);
+    await until(`${app} has work under way`, () => hasWork() > 0);
+
+    const before = signsOfLoss();
+    const { back } = use.system.killOne(app);
+
+    expect(hasWork()).toBeGreaterThan(0);
+    await back;
+    await load.more(RESOURCES);
+    await delivered();
+    if (app === 'ingest') expect(signsOfLoss().brokenOff).toBeGreaterThan(before.brokenOff);
+    if (app === 'dispatcher') expect(signsOfLoss().repeated).toBeGreaterThan(before.repeated);
+  });
+
+  /** What a kill leaves behind where others can see it. */
+  function signsOfLoss() {
+    return { brokenOff: load.failures, repeated: slow.hits.length - slow.accepted.size - slow.open };
+  }
+
+  it('given Kafka is killed, then producers are refused and no app is ready; when it is back, all goes on', async () => {
+    await until('attempts are under way', () => slow.open > 0);
+
+    await use.system.withoutServer('kafka', 'SIGKILL', async () => {
+      const event = { type: 'load.refused', data: null };
+      const { status, headers } = await postEvent(event);
+      expect({ status, retryAfter: headers.get('retry-after') }).toEqual({
+        status: 503,
+        retryAfter: expect.any(String),
+      });
+      for (const app of APPS) await until(`${app} says it is not ready`, async () => (await ready(app)) === 503);
+      for (const app of APPS) expect(await health(app, 'live')).toBe(200);
+    });
+
+    for (const app of APPS)
+      await until(`${app} is ready again`, async () => (await ready(app)) === 200, READY_LIMIT_MS);
+    await load.more(RESOURCES);
+    await delivered();
+  });
+
+  it('given PostgreSQL is away for 10 s, then producers notice nothing, and what waited is delivered afterwards', async () => {
+    const before = { count: load.acknowledged.length, failures: load.failures };
+
+    await use.system.withoutServer('postgres', 'SIGINT', async () => {
+      const until10s = Date.now() + POSTGRES_AWAY_MS;
+      await until('control says it is not ready', async () => (await ready('control')) === 503);
+      await until('10 s are over', () => Date.now() >= until10s);
+      for (const app of ['ingest', 'dispatcher', 'retry-scheduler'])
+        expect({ app, ready: await ready(app) }).toEqual({ app, ready: 200 });
+    });
+
+    const published = load.acknowledged.length - before.count;
+    expect(published).toBeGreaterThan((POSTGRES_AWAY_MS / EVERY_MS) * RESOURCES * 0.9);
+    expect(load.failures).toBe(before.failures);
+    await until('control is ready again', async () => (await ready('control')) === 200, READY_LIMIT_MS);
+    await delivered();
+  });
+
+  it('when the load ends, then every endpoint got every acknowledged event, in order, and few twice', async () => {
+    await load.stop();
+    await delivered();
+
+    const retried = load.acknowledged.filter(({ type }) => type === 'load.retried');
+    const accounts = {
+      steady: accountOf(steady, load.acknowledged),
+      slow: accountOf(slow, load.acknowledged),
+      flaky: accountOf(flaky, retried, 2),
+    };
+    const right = { missing: [], disorder: [], overlaps: [], repeats: expect.any(Number) };
+    expect(accounts).toEqual({ steady: right, slow: right, flaky: right });
+    const repeats = Object.values(accounts).reduce((sum, account) => sum + account.repeats, 0);
+    expect(repeats).toBeLessThanOrEqual(MOST_REPEATS);
+    for (const { headers, event } of [...steady.hits, ...slow.hits, ...flaky.hits]) {
+      expect(headers['webhook-id']).toBe(event.id);
+    }
+  });
+
+  it('when all is delivered, then the history says so of each delivery', async () => {
+    const retried = load.acknowledged.filter(({ type }) => type === 'load.retried').length;
+    const expected = 2 * load.acknowledged.length + retried;
+    const statement = `SELECT status, count(*)::int FROM deliveries WHERE event_type LIKE 'load.%' GROUP BY status`;
+    const byStatus = () => runSql(use.system.run.database_url, statement);
+
+    await until(
+      'all outcomes are written',
+      async () => (await byStatus()).some(({ count }) => count === expected),
+      60_000,
+    );
+
+    expect(await byStatus()).toEqual([{ status: 'delivered', count: expected }]);
+    expect(await use.client.deadLetters({})).toEqual([]);
+  });
+
+  /** Until what was acknowledged before this call was accepted by all who should get it. */
+  async function delivered(): Promise<void> {
+    const goal = load.acknowledged.length;
+    const takersOf = ({ type }: LoadedEvent) => (type === 'load.retried' ? [steady, slow, flaky] : [steady, slow]);
+    const isDelivered = (event: LoadedEvent) => takersOf(event).every(({ accepted }) => accepted.has(event.id));
+    const isAll = () => {
+      const { acknowledged } = load;
+      const open = acknowledged.slice(checked, goal).findIndex((event) => !isDelivered(event));
+      checked = open < 0 ? goal : checked + open;
+      return checked === goal;
+    };
+    await until('everything acknowledged is delivered', isAll, 90_000).catch((error: Error) => {
+      const missing = load.acknowledged.slice(checked, goal).filter((event) => !isDelivered(event));
+      throw new Error(`${error.message}: ${missing.length} are missing, e.g. ${missing[0]?.id}`);
+    });
+  }
+
+  const ready = (app: string) => health(app, 'ready');
+
+  async function health(app: string, which: 'live' | 'ready'): Promise<number> {
+    return (await fetch(new URL(`/health/${which}`, use.system.run.metrics_urls[app]))).status;
+  }
+
+  function postEvent(event: object): Promise<Response> {
+    const headers = { authorization: `Bearer ${use.system.run.api_key}`, 'content-type': 'application/json' };
+    return fetch(`${use.system.run.ingest_url}/v1/events`, { method: 'POST', headers, body: JSON.stringify(event) });
+  }
+});
+
+/** The first attempt of every event fails. */
+const failingOnce: Script = ({ event }, hook) => ({ status: hook.hitsOf(event.id).length === 1 ? 500 : 200 });
+
+/** Deliveries that failed and were not accepted yet. */
+function waitingForRetry({ hits, accepted }: Hook): number {
+  return hits.filter(({ event }) => !accepted.has(event.id)).length;
+}
