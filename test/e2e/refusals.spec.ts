@@ -1,6 +1,8 @@
 import { jest } from '@jest/globals';
 import { partitionOf } from '#common/kafka/partitioner.js';
+import type { EventInput } from '../support/client.js';
 import { deliveriesPoison, INGEST_POISON, MAX_EVENT_BYTES, type Poison } from '../support/poison.js';
+import type { Hook } from '../support/receiver.js';
 import type { TailRecord } from '../support/topic-tail.js';
 import { until } from '../support/until.js';
 import { useSystem } from '../support/use-system.js';
@@ -9,6 +11,11 @@ jest.setTimeout(60_000);
 
 /** Of `ingest` and `deliveries`, by default. */
 const PARTITIONS = 8;
+
+/** Of a delivery to an endpoint there is not. */
+const PACKED_HEADER = ['1', 'dlv_1', 'evt', 'ep_1', 'default', 'poison.taken', 0, 0, Date.now(), 'f', '', '', ''].join(
+  '\n',
+);
 
 describe('what a running system refuses', () => {
   const use = useSystem();
@@ -82,43 +89,37 @@ describe('what a running system refuses', () => {
   });
 
   describe('over Kafka', () => {
+    let hook: Hook;
+    let endpointId: string;
     let pids: Record<string, number>;
-    beforeAll(() => {
+    beforeAll(async () => {
       pids = use.system.run.pids;
+      hook = use.receiver.hook();
+      endpointId = await use.client.createEndpoint(hook, { event_types: ['poison.followed'] });
     });
     afterAll(() => expect(use.system.run.pids).toEqual(pids));
 
     it.each(Object.entries(INGEST_POISON))(
       'given %s in ingest, then it is set aside as it was, and what follows is delivered',
       async (what, poison) => {
-        const hook = use.receiver.hook();
-        const type = `after.poison-${Object.keys(INGEST_POISON).indexOf(what)}`;
-        await use.client.createEndpoint(hook, { event_types: [type] });
-
-        const source = await put('ingest', type, poison);
-        const behind = await use.client.publishByKafka({ type, resource_id: type, data: null });
+        const source = await put('ingest', what, poison);
+        const behind = await use.client.publishByKafka(followingEvent(what));
 
         expect(source).toMatch(`ingest/${behind.partition}/`);
-        await until('what is behind it arrives', () => hook.hits.length === 1);
-        await expectSetAside(source, poison, type);
+        await until('what is behind it arrives', () => hook.accepted.has(behind.id));
+        await expectSetAside(source, poison, what);
       },
     );
 
-    const header = ['1', 'dlv_1', 'evt', 'ep_1', 'default', 'poison.taken', 0, 0, Date.now(), 'f', '', '', ''].join(
-      '\n',
-    );
-    it.each(Object.entries(deliveriesPoison(header)))(
+    it.each(Object.entries(deliveriesPoison(PACKED_HEADER)))(
       'given %s in deliveries, then it is set aside as it was, and what follows is delivered',
       async (what, poison) => {
-        const hook = use.receiver.hook();
-        const type = `after.refused-${what.replaceAll(/\W/g, '-')}`;
-        const endpointId = await use.client.createEndpoint(hook, { event_types: [type] });
-        const lane = `${endpointId}:r`;
+        const lane = `${endpointId}:${what}`;
 
         const source = await put('deliveries', lane, poison);
-        await use.client.publish({ type, resource_id: 'r', data: null });
+        const behind = await use.client.publish(followingEvent(what));
 
-        await until('what is behind it arrives', () => hook.hits.length === 1);
+        await until('what is behind it arrives', () => hook.accepted.has(behind));
         await expectSetAside(source, poison, lane);
       },
     );
@@ -150,6 +151,10 @@ describe('what a running system refuses', () => {
     }
   });
 });
+
+function followingEvent(resourceId: string): EventInput {
+  return { type: 'poison.followed', resource_id: resourceId, data: null };
+}
 
 interface Problem {
   readonly status: number;

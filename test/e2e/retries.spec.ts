@@ -178,6 +178,25 @@ describe('what becomes of a delivery that fails', () => {
     expectPlanned(attempts, QUICK_WAITS_MS);
   });
 
+  it('when all this is over, then the metrics have counted it', async () => {
+    const metric = (name: string, labels = {}) => use.client.metric('dispatcher', `posthorn_${name}`, labels);
+    const answers = use.receiver.hits.map(({ status }) => status);
+
+    expect(await metric('attempts_total')).toBe(answers.length);
+    expect(await metric('attempts_total', { outcome: 'delivered' })).toBe(
+      answers.filter((status) => status === 200).length,
+    );
+    expect(await metric('attempt_errors_total', { error: 'timeout' })).toBe(1);
+    expect(await metric('retries_total', { tier: 'retry-64s' })).toBe(1);
+    expect(await metric('retries_total', { tier: 'retry-16s' })).toBe(1);
+    expect(await metric('dead_letters_total', { reason: 'unrecoverable' })).toBe(1);
+    // Each way ends in a dead letter twice; the schedule ends in one, too.
+    expect(await metric('dead_letters_total', { reason: 'max_retries' })).toBe(9);
+    expect(await metric('replays_total')).toBeGreaterThanOrEqual(8);
+    const returns = await use.client.metric('retry-scheduler', 'posthorn_scheduler_lateness_seconds_count');
+    expect(returns).toBe(await metric('retries_total'));
+  });
+
   async function expectDead(
     eventId: string,
     endpointId: string,

@@ -107,6 +107,11 @@ export class Receiver {
     return hook;
   }
 
+  /** Of all hooks. */
+  get hits(): Hit[] {
+    return [...this.hooks.values()].flatMap((hook) => hook.hits);
+  }
+
   async stop(): Promise<void> {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
