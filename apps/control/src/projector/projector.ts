@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
+import { atMost, delay } from '#common/kafka/timing.js';
 import { isUnavailable } from '#common/postgres/errors.js';
 import {
   breakerOpenings,
@@ -58,7 +58,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   async onApplicationShutdown(): Promise<void> {
     this.isStopping = true;
     this.wake.call();
-    await Promise.race([this.running, sleep(STOP_MS, undefined, { ref: false })]);
+    await atMost(STOP_MS, this.running);
   }
 
   take({ log, records }: LogBatch): void {
@@ -125,7 +125,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
       } catch (error) {
         if (!isUnavailable(error)) return this.writeOneByOne(owned, error);
         this.logger.warn({ err: error, records: owned.length }, 'projector.waiting_for_postgres');
-        await sleep(waitMs, undefined, { ref: false });
+        await delay(waitMs);
       }
     }
     return false;

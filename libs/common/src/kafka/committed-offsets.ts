@@ -21,7 +21,7 @@ export interface StartPosition {
  */
 export async function startPositions(
   group: KafkaGroup,
-  admin: Admin,
+  admin: Pick<Admin, 'fetchTopicOffsets'>,
   partitions: readonly { topic: string; partition: number }[],
 ): Promise<StartPosition[]> {
   const byTopic = Map.groupBy(partitions, ({ topic }) => topic);

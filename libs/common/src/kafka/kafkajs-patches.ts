@@ -79,7 +79,8 @@ function patchCoordinator(): void {
   };
 }
 
-function hooksOf(group: ConsumerGroup): Partial<GroupHooks> | undefined {
-  const assigner = group.assigners[0] as { [HOOKS]?: Partial<GroupHooks> } | undefined;
+/** What {@link hookedAssigner} made the first of these assigners carry. */
+export function hooksOf({ assigners }: { readonly assigners: readonly object[] }): Partial<GroupHooks> | undefined {
+  const assigner = assigners[0] as { [HOOKS]?: Partial<GroupHooks> } | undefined;
   return assigner?.[HOOKS];
 }

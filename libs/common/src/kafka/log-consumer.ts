@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { Admin, Consumer, EachBatchPayload } from 'kafkajs';
+import type { Admin, AdminConfig, Consumer, ConsumerConfig, EachBatchPayload } from 'kafkajs';
 import { createKafka } from './client.js';
 import { type StartPosition, startPositions } from './committed-offsets.js';
 import { Committer } from './committer.js';
@@ -33,6 +33,12 @@ export interface LogConsumerOptions {
   readonly drainMs?: number;
 }
 
+/** What consuming takes of a Kafka client. */
+export interface ConsumerClient {
+  consumer(config: ConsumerConfig): Pick<Consumer, 'connect' | 'disconnect' | 'subscribe' | 'run' | 'on' | 'events'>;
+  admin(config: AdminConfig): Pick<Admin, 'connect' | 'disconnect' | 'fetchTopicOffsets'>;
+}
+
 const COMMIT_INTERVAL_MS = 100;
 const MAX_HEARTBEAT_MS = 3_000;
 const MAX_LEASE_MARGIN_MS = 5_000;
@@ -51,8 +57,8 @@ const ENDS_INTERVAL_MS = 5_000;
  */
 export class LogConsumer implements GroupHooks, PartitionConsumer {
   private readonly logger = new Logger(LogConsumer.name);
-  private readonly consumer: Consumer;
-  private readonly admin: Admin;
+  private readonly consumer: ReturnType<ConsumerClient['consumer']>;
+  private readonly admin: ReturnType<ConsumerClient['admin']>;
   private readonly groupId: string;
   /** By full topic name and partition. */
   private readonly owned = new Map<string, OwnedPartition>();
@@ -73,8 +79,8 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   constructor(
     private readonly settings: KafkaSettings,
     private readonly options: LogConsumerOptions,
+    kafka: ConsumerClient = createKafka(settings),
   ) {
-    const kafka = createKafka(settings);
     this.heartbeatMs = Math.min(MAX_HEARTBEAT_MS, settings.sessionTimeoutMs / 5);
     this.leaseMs = settings.sessionTimeoutMs - Math.min(MAX_LEASE_MARGIN_MS, settings.sessionTimeoutMs / 4);
     this.groupId = settings.prefix + options.groupId;

@@ -10,7 +10,11 @@ const logger = new Logger('refreshEnds');
  *
  * @param prefix of the topic names
  */
-export async function refreshEnds(admin: Admin, prefix: string, logs: Iterable<OwnedPartition>): Promise<void> {
+export async function refreshEnds(
+  admin: Pick<Admin, 'fetchTopicOffsets'>,
+  prefix: string,
+  logs: Iterable<OwnedPartition>,
+): Promise<void> {
   const paused = [...logs].filter((log) => log.paused);
   try {
     for (const [topic, list] of Map.groupBy(paused, (log) => log.topic)) {

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { type Message, Partitioners, type Producer } from 'kafkajs';
+import { type Message, Partitioners, type Producer, type ProducerConfig } from 'kafkajs';
 import { createKafka, REQUEST_TIMEOUT_MS } from './client.js';
 import { partitionOf } from './partitioner.js';
 import type { RecordWriter } from './port.js';
@@ -13,6 +13,11 @@ export class KafkaUnavailableError extends Error {}
 export interface WriteOptions {
   /** Give up, with an unknown outcome, after this long. Without it the write is tried until it succeeds. */
   readonly timeoutMs?: number;
+}
+
+/** What writing takes of a Kafka client. */
+export interface ProducerClient {
+  producer(config: ProducerConfig): Pick<Producer, 'connect' | 'disconnect' | 'sendBatch'>;
 }
 
 interface PendingWrite {
@@ -36,15 +41,17 @@ const RECORD_OVERHEAD_BYTES = 64;
  */
 export class RecordProducer implements RecordWriter {
   private readonly logger = new Logger(RecordProducer.name);
-  private readonly producer: Producer;
+  private readonly producer: ReturnType<ProducerClient['producer']>;
   private readonly maxRequestBytes: number;
   private queue: PendingWrite[] = [];
   private queuedBytes = 0;
   private pumping: Promise<void> | undefined;
   private isClosed = false;
 
-  constructor(private readonly settings: KafkaSettings) {
-    const kafka = createKafka(settings);
+  constructor(
+    private readonly settings: KafkaSettings,
+    kafka: ProducerClient = createKafka(settings),
+  ) {
     this.producer = kafka.producer({
       idempotent: false,
       createPartitioner: Partitioners.DefaultPartitioner,
