@@ -28,17 +28,18 @@ export function appMain(name) {
 
 /**
  * @param {App} app
- * @param {{ node: string, port: number, env: NodeJS.ProcessEnv }} options
+ * @param {{ node: string, port: number, env: NodeJS.ProcessEnv, instance?: number }} options `instance` tells apart the
+ *   processes of one app
  * @returns {Service}
  */
-export function appService({ name }, { node, port, env }) {
+export function appService({ name }, { node, port, env, instance = 0 }) {
   return {
     name,
     prepare: async () => ({
       command: node,
       args: ['--enable-source-maps', appMain(name)],
       cwd: ROOT,
-      env: { ...env, PORT: String(port), INSTANCE: `${name}-0` },
+      env: { ...env, PORT: String(port), INSTANCE: `${name}-${instance}` },
     }),
     ready: (signal) => awaitHealth(name, port, '/health/ready', signal),
     stopSignal: 'SIGTERM',

@@ -65,12 +65,9 @@ export class Cluster {
       node: process.execPath,
       port,
       env: this.env,
+      instance,
     });
-    const prepare = async () => {
-      const launch = await service.prepare();
-      return { ...launch, env: { ...launch.env, INSTANCE: name } };
-    };
-    const server = new Server({ ...service, name, prepare }, join(this.folder, `${name}.log`));
+    const server = new Server({ ...service, name }, join(this.folder, `${name}.log`));
     await server.start();
     const added = { name, url: `http://127.0.0.1:${port}`, server };
     this.processes.push(added);

@@ -53,11 +53,18 @@ export function readDelivery(log: FencedLog, record: InRecord): Delivery | NoDel
     offset,
     lane: key.toString(),
     meta,
-    body: value,
+    // A copy of its own: the value is a piece of a whole fetch, which would stay in memory as long as one of its records.
+    body: copyOf(value),
     headers: withoutDeadLetterHeaders(rest),
     isReplay,
     isParked: false,
   };
+}
+
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 function replayed(meta: DeliveryMeta, place: number): DeliveryMeta {

@@ -1,0 +1,97 @@
+import { loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { Ipc } from './ipc.mjs';
+import { BenchSystem } from './system.mjs';
+import { measureIdle, measureLight } from './throughput/calm.mjs';
+import { Load } from './throughput/load.mjs';
+import { printReport } from './throughput/report.mjs';
+
+const RAW_S = 5;
+const QUICK_RAW_S = 3;
+
+/**
+ * One measured scene. `events` is how many are published; each has `endpoints` deliveries.
+ *
+ * @typedef {{ door: 'kafka' | 'http', endpoints: number, ordering: 'resource' | 'none', failRate: number, events: number }} Scene
+ */
+
+/** @type {readonly Scene[]} */
+const QUICK_SCENES = [
+  { door: 'kafka', endpoints: 1, ordering: 'resource', failRate: 0, events: 25_000 },
+  { door: 'kafka', endpoints: 1, ordering: 'none', failRate: 0, events: 25_000 },
+  { door: 'kafka', endpoints: 5, ordering: 'resource', failRate: 0, events: 8_000 },
+  { door: 'http', endpoints: 1, ordering: 'resource', failRate: 0, events: 20_000 },
+];
+
+/** @type {readonly Scene[]} */
+const ALL_SCENES = /** @type {const} */ (['kafka', 'http']).flatMap((door) =>
+  [1, 5].flatMap((endpoints) =>
+    /** @type {const} */ (['resource', 'none']).flatMap((ordering) =>
+      [0, 0.05].map((failRate) => ({ door, endpoints, ordering, failRate, events: endpoints === 1 ? 40_000 : 12_000 })),
+    ),
+  ),
+);
+
+/**
+ * The whole system against the fastest possible sender, on the same machine, in the same run.
+ *
+ * @param {string[]} args `--quick` for the scenes that matter most, in less than two minutes
+ * @returns {Promise<boolean>} whether every delivery arrived
+ */
+export async function run(args) {
+  const { values } = parseArgs({ args, options: { quick: { type: 'boolean', default: false } } });
+  const system = await BenchSystem.start();
+  const receiver = new Ipc(new URL('./throughput/receiver.mjs', import.meta.url));
+  try {
+    const { listening } = await receiver.next();
+    const load = await Load.start(system, receiver, listening);
+    await load.warmUp();
+    const raw = await measureRaw(listening, receiver, values.quick ? QUICK_RAW_S : RAW_S);
+    const light = await measureLight(load, values.quick ? 10 : 30);
+    const idle = await measureIdle(system, values.quick ? 10 : 30);
+    const runs = [];
+    for (const scene of values.quick ? QUICK_SCENES : ALL_SCENES) runs.push(await load.measure(scene, raw));
+    const scaling = values.quick ? undefined : await measureScaling(system, load, raw);
+    await load.stop();
+    return printReport({ raw, runs, light, idle, scaling, rss: system.peakRssMb(), loadAverage: loadavg()[0] ?? 0 });
+  } finally {
+    receiver.close();
+    await system.stop();
+  }
+}
+
+/**
+ * @param {number} port
+ * @param {Ipc} receiver
+ * @param {number} seconds
+ * @returns {Promise<number>} requests per second
+ */
+async function measureRaw(port, receiver, seconds) {
+  await receiver.ask({ start: { failRate: 0 } });
+  const sender = new Ipc(new URL('./throughput/raw-loop.mjs', import.meta.url), [String(port), String(seconds)]);
+  const { perSecond, failed } = await sender.next();
+  if (failed > 0) throw new Error(`${failed} requests of the raw loop failed`);
+  return perSecond;
+}
+
+/**
+ * The same load with one dispatcher and with two.
+ *
+ * @param {BenchSystem} system
+ * @param {Load} load
+ * @param {number} raw
+ */
+async function measureScaling(system, load, raw) {
+  const scene = /** @type {const} */ ({
+    door: 'kafka',
+    endpoints: 5,
+    ordering: 'resource',
+    failRate: 0,
+    events: 12_000,
+  });
+  const one = await load.measure(scene, raw);
+  await system.addDispatcher();
+  await load.warmUp();
+  const two = await load.measure(scene, raw);
+  return { one: one.deliveries_per_s, two: two.deliveries_per_s };
+}

@@ -1,0 +1,159 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { kafkaClient, keyedProducer } from '../../lib/kafka-client.mjs';
+import { eventValue } from './event.mjs';
+import { HttpDoor } from './http-door.mjs';
+
+const RESOURCES = 1_000;
+const BATCH = 500;
+const WARM_UP_EVENTS = 4_000;
+/** Time for a new endpoint to reach the routers and dispatchers. */
+const SETTLE_MS = 1_000;
+const POLL_MS = 100;
+/** Without a further delivery for this long, what is missing counts as missing. */
+const STALLED_MS = 20_000;
+/** The rate counts up to this share of deliveries: the last retries' waits are a policy's, not the system's. */
+const COUNTED_SHARE = 0.9;
+/** Retries of failed first attempts come soon, so that a run measures work and not waiting. */
+const RETRY_DELAYS_S = [0.5, 1, 2, 4];
+
+/** @typedef {import('../throughput.mjs').Scene} Scene */
+
+/** Publishes through both doors and counts what arrives. */
+export class Load {
+  #scene = 0;
+
+  /**
+   * @param {import('../system.mjs').BenchSystem} system
+   * @param {import('../ipc.mjs').Ipc} receiver
+   * @param {number} receiverPort
+   * @param {import('kafkajs').Producer} producer
+   */
+  constructor(system, receiver, receiverPort, producer) {
+    this.system = system;
+    this.receiver = receiver;
+    this.receiverPort = receiverPort;
+    this.producer = producer;
+    this.http = new HttpDoor(system.port('ingest'), system.apiKey);
+  }
+
+  /**
+   * @param {import('../system.mjs').BenchSystem} system
+   * @param {import('../ipc.mjs').Ipc} receiver
+   * @param {number} receiverPort
+   */
+  static async start(system, receiver, receiverPort) {
+    const producer = keyedProducer(kafkaClient({ clientId: 'posthorn-bench', brokers: system.kafka.brokers }));
+    await producer.connect();
+    return new Load(system, receiver, receiverPort, producer);
+  }
+
+  async stop() {
+    await this.producer.disconnect();
+    await this.http.close();
+  }
+
+  /** Compilers warm up, connections are made. */
+  async warmUp() {
+    for (const door of /** @type {const} */ (['kafka', 'http'])) {
+      await this.measure({ door, endpoints: 1, ordering: 'resource', failRate: 0, events: WARM_UP_EVENTS }, 1);
+    }
+  }
+
+  /**
+   * Registers endpoints, publishes as fast as the door takes it, and waits for the deliveries.
+   *
+   * @param {Scene} scene
+   * @param {number} raw requests per second of the raw loop
+   */
+  async measure(scene, raw) {
+    const { type, remove } = await this.register(scene);
+    await this.receiver.ask({ start: { failRate: scene.failRate } });
+    const before = this.system.usage();
+    const startedAt = Date.now();
+    await this.publish(scene.door, type, scene.events);
+    const expected = scene.events * scene.endpoints;
+    const { acceptedAt } = await this.#arrived(expected);
+    const cpu = this.system.cpuSince(before);
+    await remove();
+    const counted = acceptedAt[Math.floor(expected * COUNTED_SHARE) - 1] ?? Number.POSITIVE_INFINITY;
+    const perSecond = (expected * COUNTED_SHARE * 1_000) / (counted - startedAt);
+    return {
+      door: scene.door,
+      endpoints: scene.endpoints,
+      ordering: scene.ordering,
+      fail_rate: scene.failRate,
+      deliveries_per_s: Math.round(perSecond),
+      ratio: Number((perSecond / raw).toFixed(3)),
+      cpu_us: mapValues(cpu, (seconds) => Math.round((seconds * 1_000_000) / expected)),
+      missing: expected - acceptedAt.length,
+    };
+  }
+
+  /**
+   * @param {Pick<Scene, 'endpoints' | 'ordering'>} scene
+   * @returns the type its endpoints subscribe to
+   */
+  async register({ endpoints, ordering }) {
+    const type = `bench.s${this.#scene++}`;
+    const url = `http://127.0.0.1:${this.receiverPort}/${type}`;
+    const settings = { event_types: [type], ordering, max_in_flight: 32, retry_policy: { delays_s: RETRY_DELAYS_S } };
+    /** @type {string[]} */
+    const ids = [];
+    for (let number = 0; number < endpoints; number++) {
+      const { id } = await this.system.post('control', '/v1/endpoints', { ...settings, url: `${url}/${number}` });
+      ids.push(id);
+    }
+    await delay(SETTLE_MS);
+    const remove = async () => {
+      for (const id of ids) await this.system.call('control', 'DELETE', `/v1/endpoints/${id}`);
+    };
+    return { type, remove };
+  }
+
+  /**
+   * @param {'kafka' | 'http'} door
+   * @param {string} type
+   * @param {number} events
+   */
+  async publish(door, type, events) {
+    if (door === 'http') return this.http.publishAll(events, (number) => eventOf(type, number).value);
+    for (let from = 0; from < events; from += BATCH) {
+      const messages = Array.from({ length: Math.min(BATCH, events - from) }, (_, index) =>
+        eventOf(type, from + index),
+      );
+      await this.producer.send({ topic: 'ingest', acks: -1, messages });
+    }
+  }
+
+  /** @param {number} expected */
+  async #arrived(expected) {
+    let report = await this.receiver.ask('count');
+    let changedAt = Date.now();
+    while (report.accepted < expected && Date.now() - changedAt < STALLED_MS) {
+      await delay(POLL_MS);
+      const { accepted } = report;
+      report = await this.receiver.ask('count');
+      if (report.accepted > accepted) changedAt = Date.now();
+    }
+    return this.receiver.ask('report');
+  }
+}
+
+/**
+ * @param {string} type
+ * @param {number} number
+ */
+export function eventOf(type, number) {
+  const resource = `r${number % RESOURCES}`;
+  return { key: resource, value: eventValue({ id: `${type}-${number}`, type, resource, at: Date.now() }) };
+}
+
+/**
+ * @template V, W
+ * @param {Record<string, V>} object
+ * @param {(value: V) => W} map
+ * @returns {Record<string, W>}
+ */
+export function mapValues(object, map) {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, map(value)]));
+}

@@ -1,0 +1,60 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { Pool } from 'undici';
+import { eventValue } from './event.mjs';
+
+/*
+ * What the fastest possible sender would do, in a process of its own: sign and POST, nothing else, over kept-alive
+ * connections. Everything else is measured against it. Arguments: port of the receiver, seconds.
+ */
+
+const CONNECTIONS = 64;
+
+const [port, seconds] = process.argv.slice(2).map(Number);
+const pool = new Pool(`http://127.0.0.1:${port}`, { connections: CONNECTIONS });
+const key = randomBytes(32);
+const endsAt = performance.now() + Number(seconds) * 1_000;
+let done = 0;
+let failed = 0;
+let underWay = 0;
+
+function post() {
+  const id = `evt_${done}`;
+  const body = Buffer.from(eventValue({ id, type: 'raw', resource: 'r', at: Date.now() }));
+  const timestamp = String(Math.floor(Date.now() / 1_000));
+  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64');
+  const headers = [
+    ...['content-type', 'application/json', 'webhook-id', id, 'webhook-timestamp', timestamp],
+    ...['webhook-signature', `v1,${signature}`],
+  ];
+  underWay++;
+  pool.dispatch({ path: '/raw', method: 'POST', headers, body }, handler);
+}
+
+function next() {
+  underWay--;
+  if (performance.now() < endsAt) post();
+  else if (underWay === 0) report();
+}
+
+const ignore = () => undefined;
+const handler = {
+  onRequestStart: ignore,
+  onResponseStart: ignore,
+  onResponseData: ignore,
+  onResponseEnd() {
+    done++;
+    next();
+  },
+  onResponseError() {
+    failed++;
+    next();
+  },
+};
+
+function report() {
+  process.send?.({ perSecond: done / Number(seconds), failed });
+  process.disconnect();
+  void pool.close();
+}
+
+for (let connection = 0; connection < CONNECTIONS; connection++) post();

@@ -1,0 +1,46 @@
+/**
+ * Prints tables for people, and one line of JSON.
+ *
+ * @param {object} measured
+ * @param {number} measured.raw
+ * @param {Awaited<ReturnType<import('./load.mjs').Load['measure']>>[]} measured.runs
+ * @param {{ rate: number, p50_ms: number, p95_ms: number, p99_ms: number }} measured.light
+ * @param {Record<string, number>} measured.idle percent of one core
+ * @param {{ one: number, two: number } | undefined} measured.scaling
+ * @param {Record<string, number>} measured.rss
+ * @param {number} measured.loadAverage
+ * @returns {boolean} whether every delivery arrived
+ */
+export function printReport({ raw, runs, light, idle, scaling, rss, loadAverage }) {
+  console.log(`raw loop: ${Math.round(raw)} requests/s (sign and POST, nothing else)`);
+  console.table(runs.map(({ cpu_us, ...run }) => run));
+  console.log('CPU, microseconds per delivery:');
+  console.table(
+    runs.map(({ door, endpoints, ordering, fail_rate, cpu_us }) => ({
+      door,
+      endpoints,
+      ordering,
+      fail_rate,
+      ...cpu_us,
+    })),
+  );
+  console.log(`at ${light.rate} events/s: p50 ${light.p50_ms} ms, p95 ${light.p95_ms} ms, p99 ${light.p99_ms} ms`);
+  const total = Object.values(idle).reduce((sum, percent) => sum + percent, 0);
+  console.log(`idle, percent of one core (${total.toFixed(1)} in all), and peak memory in MB:`);
+  console.table(Object.fromEntries(Object.keys(rss).map((name) => [name, { idle: idle[name], peak_mb: rss[name] }])));
+  if (scaling) console.log(`one dispatcher ${scaling.one}/s, two ${scaling.two}/s`);
+  const missing = runs.reduce((sum, run) => sum + run.missing, 0);
+  if (missing > 0) console.log(`${missing} deliveries did not arrive`);
+  const result = {
+    benchmark: 'throughput',
+    raw_per_s: Math.round(raw),
+    runs,
+    light,
+    idle_cpu: idle,
+    rss_mb: rss,
+    ...(scaling ? { scaling } : {}),
+    load_average: Number(loadAverage.toFixed(2)),
+  };
+  console.log(JSON.stringify(result));
+  return missing === 0;
+}
