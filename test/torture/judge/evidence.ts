@@ -83,8 +83,9 @@ export interface EndpointUnderTest {
 }
 
 /**
- * One try to hand an event in; an event that is tried again with the same id has several. `unknown` is an answer that
- * never came: the event may have been taken.
+ * One try to hand an event in; an event that is tried again with the same id has several. Ids are unique over a run's
+ * tenants. `fail` is a refusal that took nothing (4xx, a connection refused); `unknown` an answer that never came, and
+ * every 5xx: the event may have been taken.
  */
 export interface LedgerEntry {
   readonly eventId: string;
@@ -186,7 +187,9 @@ export interface ParkedRow {
 }
 
 export interface DeadLetterRow {
-  readonly id: string;
+  /** Of its record in `dlq`. */
+  readonly partition: number;
+  readonly offset: number;
   readonly reason: string;
   readonly eventId: string | undefined;
   readonly endpointId: string | undefined;

@@ -1,0 +1,167 @@
+import type { Case, Duty } from './case.js';
+import { disturbances } from './disturbances.js';
+import type { CommitSample, CommittedPosition, TopicRecord } from './evidence.js';
+import { clock, verdictOf } from './findings.js';
+import { isFinished } from './positions.js';
+import type { Finding, PromiseVerdict } from './verdict.js';
+
+/** The broker's clock and the sampler's are read on one machine, a moment apart. */
+const SAME_MOMENT_MS = 20;
+
+/**
+ * P7: a commit never calls a record finished before what it caused is stored, no commit goes back but by a process that
+ * was cut off, and no record leaves its log unread without an alarm.
+ */
+export function judgeProgress(all: Case): PromiseVerdict {
+  const { commits } = all.evidence;
+  const early = new EarlyCommits(all);
+  for (const sample of commits) early.look(sample);
+  const findings = [...early.findings, ...wentBack(all), ...skipped(all)];
+  return verdictOf(early.checked, findings);
+}
+
+/** Looks at each record once: when a commit first calls it finished. */
+class EarlyCommits {
+  readonly findings: Finding[] = [];
+  checked = 0;
+  /** By partition: offsets not yet known to be finished, ascending. */
+  private readonly open = new Map<string, TopicRecord[]>();
+  /** By where a record was read from. */
+  private readonly setAside: ReadonlyMap<string, number>;
+
+  constructor(private readonly all: Case) {
+    for (const { topic, records } of all.evidence.topics) {
+      for (const record of records) {
+        const name = `${topic}/${record.partition}`;
+        const list = this.open.get(name);
+        if (list === undefined) this.open.set(name, [record]);
+        else list.push(record);
+      }
+    }
+    const dlq = all.evidence.topics.find(({ topic }) => topic === 'dlq')?.records ?? [];
+    this.setAside = new Map(dlq.flatMap(({ dead, timestamp }) => (dead ? [[dead.source, timestamp]] : [])));
+  }
+
+  look(sample: CommitSample): void {
+    for (const position of sample.positions) {
+      const isJudged =
+        position.topic === 'ingest' || position.topic === 'deliveries' || position.topic.startsWith('retry-');
+      if (isJudged) this.lookAt(position, sample);
+    }
+  }
+
+  private lookAt(position: CommittedPosition, sample: CommitSample): void {
+    const { topic, partition } = position;
+    const left: TopicRecord[] = [];
+    for (const record of this.open.get(`${topic}/${partition}`) ?? []) {
+      if (!isFinished(position, record.offset)) left.push(record);
+      else if (this.isHandedOn(topic, record, sample)) this.checked++;
+      // What may be parked can be told when PostgreSQL is back.
+      else if (topic === 'deliveries' && sample.parked === undefined) left.push(record);
+      else this.findings.push(this.tooEarly(topic, record, sample));
+    }
+    this.open.set(`${topic}/${partition}`, left);
+  }
+
+  private isHandedOn(topic: string, record: TopicRecord, { endedAt, parked }: CommitSample): boolean {
+    const by = endedAt + SAME_MOMENT_MS;
+    const setAsideAt = this.setAside.get(`${topic}/${record.partition}/${record.offset}`);
+    if (setAsideAt !== undefined) return setAsideAt <= by;
+    if (topic === 'ingest') return this.isFannedOut(record, by);
+    const { delivery } = record;
+    if (delivery === undefined) return false;
+    if (topic === 'deliveries' && parked?.has(delivery.deliveryId)) return true;
+    const duty = this.all.byDelivery.get(delivery.deliveryId);
+    return duty === undefined || wentOn(duty, topic, record, by);
+  }
+
+  /** Every endpoint the router found has its delivery. A record whose event was claimed by another one needs nothing. */
+  private isFannedOut(record: TopicRecord, by: number): boolean {
+    const { eventId, offset, partition, dead } = record;
+    if (eventId === undefined || dead !== undefined) return true;
+    const duties = this.all.duties.filter((duty) => duty.eventId === eventId);
+    const { source } = duties[0]?.event ?? {};
+    if (source === undefined || source.offset !== offset || source.partition !== partition) return true;
+    const isThere = (duty: Duty) =>
+      duty.records.some(({ topic, timestamp }) => topic === 'deliveries' && timestamp <= by);
+    return duties.filter(({ isOwed }) => isOwed).every(isThere);
+  }
+
+  private tooEarly(topic: string, record: TopicRecord, { endedAt }: CommitSample): Finding {
+    const { partition, offset, delivery, eventId } = record;
+    return {
+      kind: 'committed_too_early',
+      text: `${topic}/${partition}/${offset} was committed by ${clock(endedAt)}, and nothing it causes was stored`,
+      ...((delivery?.eventId ?? eventId) ? { eventId: delivery?.eventId ?? eventId ?? '' } : {}),
+    };
+  }
+}
+
+/** Whether somebody else has the delivery by then: its outcome is told, and what waits is in a tier or came back from it. */
+function wentOn({ records }: Duty, topic: string, from: TopicRecord, by: number): boolean {
+  const { attempt, replay } = lifeOf(from);
+  const stored = records.filter(({ timestamp }) => timestamp <= by);
+  if (stored.some((record) => record.topic === 'dlq' && (record.delivery?.replay ?? 0) >= replay)) return true;
+  const isLater = (record: TopicRecord) => {
+    const { delivery } = record;
+    return delivery !== undefined && (delivery.replay > replay || delivery.attempt > attempt);
+  };
+  if (stored.some((record) => record.topic !== 'dlq' && isLater(record))) return true;
+  if (topic !== 'deliveries') {
+    return stored.some(
+      (record) =>
+        record.topic !== topic &&
+        record.delivery?.replay === replay &&
+        record.delivery.attempt === attempt &&
+        record.timestamp >= from.timestamp &&
+        (record.topic === 'deliveries' ? record.delivery.returned : true),
+    );
+  }
+  return stored.some(
+    (record) => record.attempt !== undefined && record.attempt.outcome !== 'retry' && record.attempt.replay >= replay,
+  );
+}
+
+/** A dead letter that was put back begins a life of its own. */
+function lifeOf({ delivery, dead }: TopicRecord): { attempt: number; replay: number } {
+  const { attempt = 0, replay = 0 } = delivery ?? {};
+  return dead === undefined ? { attempt, replay } : { attempt: 0, replay: replay + 1 };
+}
+
+function wentBack({ evidence }: Case): Finding[] {
+  const windows = disturbances(evidence).filter(({ hitsAttempts }) => hitsAttempts);
+  const highest = new Map<string, number>();
+  return evidence.commits.flatMap(({ positions, endedAt }) =>
+    positions.flatMap(({ group, topic, partition, offset }): Finding[] => {
+      const name = `${group} ${topic}/${partition}`;
+      const before = highest.get(name) ?? -1;
+      highest.set(name, Math.max(before, offset));
+      const mayGoBack = windows.some(({ from, to }) => endedAt >= from && endedAt <= to);
+      if (offset >= before || mayGoBack) return [];
+      return [{ kind: 'commit_went_back', text: `${name} went from ${before} to ${offset} by ${clock(endedAt)}` }];
+    }),
+  );
+}
+
+/** Retention took what its readers had not finished: they must say so. */
+function skipped({ evidence: { topics, commits, alarms, faults } }: Case): Finding[] {
+  return faults
+    .filter(({ kind }) => kind === 'retention')
+    .flatMap((fault) => {
+      const before = commits.findLast(({ endedAt }) => endedAt <= fault.to);
+      return topics.flatMap(({ topic, partitions }) =>
+        partitions.flatMap(({ partition, start }): Finding[] => {
+          const isHere = (each: { topic: string; partition: number }) =>
+            each.topic === topic && each.partition === partition;
+          const position = before?.positions.find(isHere);
+          if (position === undefined || !lacks(position, start) || alarms.some(isHere)) return [];
+          const text = `${topic}/${partition} begins at ${start}; what its reader had not finished below it, from ${position.offset} on, is gone, and no app said so`;
+          return [{ kind: 'skipped_silently', text }];
+        }),
+      );
+    });
+}
+
+function lacks({ offset, finishedAbove }: CommittedPosition, start: number): boolean {
+  return finishedAbove.filter((each) => each < start).length < start - offset;
+}
