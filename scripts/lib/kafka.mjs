@@ -18,6 +18,23 @@ const GRACE_MS = 4_000;
  * @property {number} port of the listener for clients
  * @property {number} [controllerPort] of the listener a broker talks to itself by; a free one when missing
  * @property {number} [heapMb]
+ * @property {Proxied} [proxied] a second listener
+ * @property {Membership} [membership] missing for a cluster of one
+ */
+
+/**
+ * A listener whose clients are sent to another port, that of a proxy.
+ *
+ * @typedef {{ port: number, advertisedPort: number }} Proxied
+ */
+
+/**
+ * The place of a node in a cluster of several.
+ *
+ * @typedef {object} Membership
+ * @property {string} clusterId 16 bytes in base64url, the same for all nodes
+ * @property {number} nodeId from 1
+ * @property {readonly number[]} controllerPorts of all nodes, by node id
  */
 
 /**
@@ -26,15 +43,16 @@ const GRACE_MS = 4_000;
  * @param {KafkaOptions} options
  * @returns {import('./server.mjs').Service}
  */
-export function kafkaService({ dir, port, controllerPort, heapMb = 512 }) {
+export function kafkaService({ dir, port, controllerPort, heapMb = 512, proxied, membership }) {
   const home = resolve(dir);
   const java = javaCommand(process.env);
   const jvm = ['-cp', join(KAFKA_LIBS, '*'), '-Dorg.slf4j.simpleLogger.showDateTime=true'];
   return {
     name: 'kafka',
     prepare: async () => {
-      const config = await writeConfig(home, port, controllerPort ?? (await freePort()));
-      formatOnce(home, config, [java, ...jvm]);
+      const nodes = membership ?? aloneAt(controllerPort ?? (await freePort()));
+      const config = await writeConfig(home, { ...listenerSettings(port, nodes, proxied), ...clusterSettings(nodes) });
+      formatOnce(home, config, nodes.clusterId, [java, ...jvm]);
       const broker = [`-Xms${Math.min(heapMb, 256)}m`, `-Xmx${heapMb}m`, ...BROKER, ...jvm, 'kafka.Kafka', config];
       return { command: java, args: broker, cwd: home };
     },
@@ -99,29 +117,70 @@ function hideTimerWarning() {
 }
 
 /**
- * @param {string} home
- * @param {number} port
  * @param {number} controllerPort
+ * @returns {Membership}
+ */
+function aloneAt(controllerPort) {
+  return { clusterId: newClusterId(), nodeId: 1, controllerPorts: [controllerPort] };
+}
+
+/** @returns {string} for the nodes of a new cluster */
+export function newClusterId() {
+  return Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
+}
+
+/**
+ * @param {number} port
+ * @param {Membership} membership
+ * @param {Proxied} [proxied]
+ */
+function listenerSettings(port, { nodeId, controllerPorts }, proxied) {
+  const own = `PLAINTEXT://127.0.0.1:${port}`;
+  const controller = `CONTROLLER://127.0.0.1:${controllerPorts[nodeId - 1]}`;
+  const proxiedListener = proxied ? [`PROXIED://127.0.0.1:${proxied.port}`] : [];
+  const proxiedClients = proxied ? [`PROXIED://127.0.0.1:${proxied.advertisedPort}`] : [];
+  return {
+    listeners: [own, controller, ...proxiedListener].join(','),
+    'advertised.listeners': [own, ...proxiedClients].join(','),
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'controller.listener.names': 'CONTROLLER',
+  };
+}
+
+/**
+ * A cluster of three keeps three copies of everything, and takes what two have.
+ *
+ * @param {Membership} membership
+ */
+function clusterSettings({ nodeId, controllerPorts }) {
+  const copies = Math.min(controllerPorts.length, 3);
+  const enough = Math.max(copies - 1, 1);
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': nodeId,
+    'controller.quorum.voters': controllerPorts.map((port, index) => `${index + 1}@127.0.0.1:${port}`).join(','),
+    'min.insync.replicas': enough,
+    'offsets.topic.replication.factor': copies,
+    'transaction.state.log.replication.factor': copies,
+    'transaction.state.log.min.isr': enough,
+    'share.coordinator.state.topic.replication.factor': copies,
+    'share.coordinator.state.topic.min.isr': enough,
+  };
+}
+
+/**
+ * @param {string} home
+ * @param {Record<string, string | number>} node what is this node's own
  * @returns {Promise<string>} the file written
  */
-async function writeConfig(home, port, controllerPort) {
+async function writeConfig(home, node) {
   const settings = {
-    'process.roles': 'broker,controller',
-    'node.id': 1,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    'controller.listener.names': 'CONTROLLER',
-    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    ...node,
     'log.dirs': join(home, 'data'),
     // The apps create their topics themselves; a misspelt name must be an error.
     'auto.create.topics.enable': false,
     'offsets.topic.num.partitions': 8,
-    'offsets.topic.replication.factor': 1,
-    'transaction.state.log.replication.factor': 1,
-    'transaction.state.log.min.isr': 1,
-    'share.coordinator.state.topic.replication.factor': 1,
-    'share.coordinator.state.topic.min.isr': 1,
     'group.initial.rebalance.delay.ms': 0,
     // A killed broker may register again when the session of its former run has expired: 9 s unless told.
     'broker.session.timeout.ms': 3_000,
@@ -139,12 +198,12 @@ async function writeConfig(home, port, controllerPort) {
  *
  * @param {string} home
  * @param {string} config
+ * @param {string} clusterId
  * @param {string[]} java command and arguments before the class
  */
-function formatOnce(home, config, [command = 'java', ...args]) {
+function formatOnce(home, config, clusterId, [command = 'java', ...args]) {
   const data = join(home, 'data');
   if (existsSync(join(data, 'meta.properties')) && existsSync(join(data, 'bootstrap.checkpoint'))) return;
-  const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
   const format = [
     'kafka.tools.StorageTool',
     'format',

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { type AppProcess, Cluster, startAgain } from '../support/cluster.js';
+import { type AppProcess, startAgain } from '../support/app-processes.js';
+import { Cluster } from '../support/cluster.js';
 import { OrderedTraffic, type TrafficOptions } from '../support/ordered-traffic.js';
 import { until } from '../support/until.js';
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Client } from './client.js';
+import type { EventInput } from './client.js';
 import type { Hit, Hook } from './receiver.js';
 import { until } from './until.js';
 
@@ -11,8 +11,16 @@ export interface LoadedEvent {
   readonly type: string;
 }
 
+/** The two ways in. Both resolve when the event is acknowledged, and reject when it is not known to be. */
+export interface Doors {
+  publish(event: EventInput): Promise<unknown>;
+  publishByKafka(event: EventInput): Promise<unknown>;
+}
+
 export interface LoadOptions {
   readonly resources: number;
+  /** Put before the names of resources. */
+  readonly prefix?: string;
   /** Between two events of one resource. */
   readonly everyMs: number;
   readonly typeOf: (number: number) => string;
@@ -34,7 +42,7 @@ export class Load {
   private readonly running: Promise<void>[];
 
   constructor(
-    private readonly client: Client,
+    private readonly doors: Doors,
     private readonly options: LoadOptions,
   ) {
     this.running = Array.from({ length: options.resources }, (_, index) => this.run(index));
@@ -53,15 +61,15 @@ export class Load {
   }
 
   private async run(index: number): Promise<void> {
-    const { everyMs, resources, typeOf } = this.options;
+    const { everyMs, resources, typeOf, prefix = '' } = this.options;
     const isHttp = index % 2 === 0;
     let dueAt = Date.now() + (everyMs * index) / resources;
     for (let number = 0; ; number++) {
-      await delay(dueAt - Date.now());
+      await delay(Math.max(0, dueAt - Date.now()));
       if (this.stopping.signal.aborted) return;
       // What could not be published meanwhile is not caught up.
       dueAt = Math.max(dueAt, Date.now()) + everyMs;
-      const resource = `resource-${index}`;
+      const resource = `${prefix}resource-${index}`;
       await this.publish({ id: `${resource}-${number}`, resource, number, type: typeOf(number) }, isHttp);
     }
   }
@@ -71,7 +79,7 @@ export class Load {
     const input = { id, type, resource_id: resource, data: { number } };
     for (;;) {
       try {
-        await (isHttp ? this.counted(this.client.publish(input)) : this.client.publishByKafka(input));
+        await (isHttp ? this.counted(this.doors.publish(input)) : this.doors.publishByKafka(input));
         this.acknowledged.push(event);
         return;
       } catch {

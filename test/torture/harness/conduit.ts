@@ -1,0 +1,148 @@
+import type { Socket } from 'node:net';
+import type { Dialect, Message } from './message.js';
+
+/** What a link does to a connection now. */
+export interface Trouble {
+  /** Nothing passes, in either direction; nobody is told. */
+  readonly isFrozen: boolean;
+  /** Every message arrives so much later. */
+  readonly delayMs: number;
+}
+
+export interface ConduitHooks {
+  troubleOf(client: string | undefined): Trouble;
+  /** @returns what to do at which moment of this request; undefined for nothing */
+  trapFor(message: Message, client: string | undefined): SetTrap | undefined;
+  onClose(): void;
+}
+
+/**
+ * The moments of a request: before the server has it, when it is sent, and when the server has answered. The caller is
+ * not given the answer, and its connection ends.
+ */
+export type Moment = 'before' | 'sent' | 'answered';
+
+export interface SetTrap {
+  readonly moment: Moment;
+  readonly spring: () => void;
+}
+
+interface Parcel {
+  readonly bytes: Buffer;
+  readonly to: Socket;
+  readonly dueAt: number;
+}
+
+/** One connection through a link. */
+export class Conduit {
+  /** Known with the first message that tells. */
+  client: string | undefined;
+  /** A request was sent whose answer must not arrive. */
+  private sprung: { trap: SetTrap; correlation: number | undefined } | undefined;
+  private readonly parcels: Parcel[] = [];
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly near: Socket,
+    private readonly far: Socket,
+    private readonly dialect: Dialect,
+    private readonly hooks: ConduitHooks,
+  ) {
+    near.setNoDelay(true);
+    far.setNoDelay(true);
+    near.on('data', (chunk: Buffer) => this.takeRequests(chunk));
+    far.on('data', (chunk: Buffer) => this.takeAnswers(chunk));
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      one.on('error', () => this.end());
+      one.on('end', () => this.pass(undefined, other));
+      one.on('close', () => this.end());
+    }
+  }
+
+  /** The link's trouble has changed. */
+  review(): void {
+    const { isFrozen } = this.hooks.troubleOf(this.client);
+    for (const socket of [this.near, this.far]) socket[isFrozen ? 'pause' : 'resume']();
+    this.ship();
+  }
+
+  end(): void {
+    clearTimeout(this.timer);
+    this.near.destroy();
+    this.far.destroy();
+    this.hooks.onClose();
+  }
+
+  private takeRequests(chunk: Buffer): void {
+    for (const message of this.dialect.requests(chunk)) {
+      if (message.client !== undefined && this.client === undefined) {
+        this.client = message.client;
+        this.review();
+      }
+      const trap = this.sprung ? undefined : this.hooks.trapFor(message, this.client);
+      if (trap?.moment === 'before') {
+        trap.spring();
+        this.end();
+        return;
+      }
+      if (trap) this.sprung = { trap, correlation: message.correlation };
+      this.pass(message.bytes, this.far);
+      // What belongs to the request may follow in the same chunk.
+      if (trap?.moment === 'sent') setImmediate(() => this.springAndEnd(trap));
+    }
+  }
+
+  private takeAnswers(chunk: Buffer): void {
+    for (const answer of this.dialect.answers(chunk)) {
+      const { sprung } = this;
+      if (sprung === undefined || !isFor(sprung.correlation, answer.correlation)) this.pass(answer.bytes, this.near);
+      else if (answer.isEnd && sprung.trap.moment === 'answered') return this.springAndEnd(sprung.trap);
+    }
+  }
+
+  private springAndEnd(trap: SetTrap): void {
+    trap.spring();
+    this.end();
+  }
+
+  /** @param bytes undefined for the end of the stream */
+  private pass(bytes: Buffer | undefined, to: Socket): void {
+    const { isFrozen, delayMs } = this.hooks.troubleOf(this.client);
+    if (!isFrozen && delayMs === 0 && this.parcels.length === 0) write(bytes, to);
+    else {
+      this.parcels.push({ bytes: bytes ?? Buffer.alloc(0), to, dueAt: Date.now() + delayMs });
+      this.ship();
+    }
+  }
+
+  /** Sends what is due, in order. */
+  private ship(): void {
+    clearTimeout(this.timer);
+    if (this.hooks.troubleOf(this.client).isFrozen) return;
+    for (;;) {
+      const [next] = this.parcels;
+      if (next === undefined) return;
+      const waitMs = next.dueAt - Date.now();
+      if (waitMs > 0) {
+        this.timer = setTimeout(() => this.ship(), waitMs);
+        return;
+      }
+      this.parcels.shift();
+      write(next.bytes.length === 0 ? undefined : next.bytes, next.to);
+    }
+  }
+}
+
+function write(bytes: Buffer | undefined, to: Socket): void {
+  if (to.destroyed || !to.writable) return;
+  if (bytes === undefined) to.end();
+  else to.write(bytes);
+}
+
+/** Kafka repeats the request's number; elsewhere every answer is the next one's. */
+function isFor(asked: number | undefined, answered: number | undefined): boolean {
+  return asked === answered;
+}

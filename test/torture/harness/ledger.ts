@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import type { Producer } from 'kafkajs';
+import { kafkaClient, keyedProducer } from '../../../scripts/lib/kafka-client.mjs';
+import type { EventInput } from '../../support/client.js';
+import type { Doors } from '../../support/load.js';
+import type { LedgerEntry } from '../judge/evidence.js';
+import type { TortureSystem } from './torture-system.js';
+
+const TENANT = 'default';
+/** Beyond the time an API takes to say that Kafka does not answer. */
+const HTTP_TIMEOUT_MS = 15_000;
+
+/** Both doors of a system, and a ledger of every try: when it was begun, when it ended, and what was said. */
+export class Ledger implements Doors {
+  readonly entries: LedgerEntry[] = [];
+  private tries = 0;
+
+  private constructor(
+    private readonly system: TortureSystem,
+    private readonly producer: Producer,
+  ) {}
+
+  static async open(system: TortureSystem): Promise<Ledger> {
+    const kafka = kafkaClient({ clientId: 'producer', brokers: system.brokers.direct, isQuiet: true });
+    const producer = keyedProducer(kafka);
+    await producer.connect();
+    return new Ledger(system, producer);
+  }
+
+  close(): Promise<void> {
+    return this.producer.disconnect();
+  }
+
+  /** By the processes of ingest in turn, as behind a load balancer that knows nothing. */
+  async publish(event: EventInput): Promise<void> {
+    const apis = this.system.apps.all().filter(({ app }) => app === 'ingest');
+    const api = apis[this.tries++ % apis.length];
+    await this.note(event, 'http', async () => {
+      const response = await fetch(`${api?.url}/v1/events`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${this.system.apiKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify(event),
+        signal: AbortSignal.timeout(HTTP_TIMEOUT_MS),
+      });
+      const detail = `${response.status} ${response.ok ? '' : await response.text()}`.trim();
+      // A 503 may say that Kafka did not confirm in time: the event may be there.
+      return { detail, outcome: response.ok ? 'ok' : response.status < 500 ? 'fail' : 'unknown', position: undefined };
+    });
+  }
+
+  async publishByKafka(event: EventInput): Promise<void> {
+    await this.note(event, 'kafka', async () => {
+      const message = { key: event.resource_id ?? randomUUID(), value: JSON.stringify(event) };
+      const [written] = await this.producer.send({ topic: 'ingest', acks: -1, messages: [message] });
+      const position = written && { partition: written.partition, offset: Number(written.baseOffset) };
+      return { detail: 'stored', outcome: 'ok', position };
+    });
+  }
+
+  /** @throws Error unless the event was acknowledged */
+  private async note(event: EventInput, door: LedgerEntry['door'], work: () => Promise<Said>): Promise<void> {
+    const invokedAt = Date.now();
+    const said = await work().catch(unanswered);
+    const { number } = event.data as { number: number };
+    this.entries.push({
+      eventId: event.id ?? '',
+      tenant: TENANT,
+      type: event.type,
+      resourceId: event.resource_id,
+      number,
+      door,
+      invokedAt,
+      endedAt: said.isUnanswered ? undefined : Date.now(),
+      outcome: said.outcome,
+      detail: said.detail,
+      position: said.position,
+      expects: 'delivery',
+    });
+    if (said.outcome !== 'ok') throw new Error(said.detail);
+  }
+}
+
+interface Said extends Pick<LedgerEntry, 'outcome' | 'detail' | 'position'> {
+  readonly isUnanswered?: boolean;
+}
+
+/** A connection that was refused carried nothing; whatever else broke may have happened after the event was taken. */
+function unanswered(error: Error & { cause?: { code?: string } }): Said {
+  const isRefused = error.cause?.code === 'ECONNREFUSED';
+  const detail = error.cause?.code ?? error.message;
+  return { detail, outcome: isRefused ? 'fail' : 'unknown', position: undefined, isUnanswered: true };
+}

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { generateApiKey } from '#common/security/api-key.js';
+import { postgresService, postgresUrl } from '../../../scripts/lib/postgres.mjs';
+import { freePort } from '../../../scripts/lib/ports.mjs';
+import { Server } from '../../../scripts/lib/server.mjs';
+import { type AppName, type AppProcess, AppProcesses } from '../../support/app-processes.js';
+import { appSettings } from '../../support/cluster.js';
+import { type Brokers, startBrokers } from './brokers.js';
+import { DnsStub } from './dns-stub.js';
+import { Link } from './link.js';
+import { postgresDialect } from './postgres-dialect.js';
+import { preloadEnv } from './preload-env.js';
+import { Supervised } from './supervised.js';
+
+/** Two of each: whatever ends, another can take over. */
+const PROCESSES: readonly (readonly [AppName, number])[] = [
+  ['control', 1],
+  ['ingest', 0],
+  ['ingest', 1],
+  ['dispatcher', 0],
+  ['dispatcher', 1],
+  ['retry-scheduler', 0],
+  ['retry-scheduler', 1],
+];
+
+/**
+ * A system to be tortured: Kafka, PostgreSQL and two processes of each app, with a link between the apps and either
+ * server, and a supervisor that starts again what has ended.
+ */
+export class TortureSystem {
+  private constructor(
+    private readonly folder: string,
+    /** Whom the dispatchers ask for host names. */
+    readonly dns: DnsStub,
+    readonly brokers: Brokers,
+    readonly postgres: Server,
+    readonly postgresUrl: string,
+    /** Between the apps and PostgreSQL. */
+    readonly postgresLink: Link,
+    readonly apps: AppProcesses,
+    readonly apiKey: string,
+    /** Processes, of the servers too. */
+    readonly supervised: Supervised,
+  ) {}
+
+  /** @param brokerCount 1 or 3 */
+  static async start(brokerCount: number): Promise<TortureSystem> {
+    const folder = mkdtempSync(join(tmpdir(), 'posthorn-torture-'));
+    const postgresPort = await freePort();
+    const postgresOptions = { dir: join(folder, 'postgres'), port: postgresPort, isDurable: false };
+    const postgres = new Server(postgresService(postgresOptions), join(folder, 'postgres.log'));
+    const [brokers, postgresLink] = await Promise.all([
+      startBrokers(folder, brokerCount),
+      Link.to(postgresPort, postgresDialect),
+      postgres.start(),
+    ]);
+    const apiKey = generateApiKey().text;
+    const shared = {
+      ...process.env,
+      ...appSettings(brokers.proxied, '', apiKey),
+      SECRET_KEYS: `test:${randomBytes(32).toString('base64')}`,
+      REPLICATION_FACTOR: String(brokerCount),
+    };
+    const dns = await DnsStub.start();
+    const envOf = (name: string) => ({
+      ...shared,
+      ...preloadEnv(dns.address, clockFile(folder, name)),
+      // PostgreSQL's connections tell whose they are by this name.
+      DATABASE_URL: `${postgresUrl({ port: postgresLink.port })}?application_name=${name}`,
+    });
+    const apps = new AppProcesses({ folder, envOf, apiKey });
+    const supervised = new Supervised(apps);
+    const url = postgresUrl({ port: postgresPort });
+    const system = new TortureSystem(folder, dns, brokers, postgres, url, postgresLink, apps, apiKey, supervised);
+    await supervised.add('control', 0);
+    await Promise.all(PROCESSES.map(([app, instance]) => supervised.add(app, instance)));
+    return system;
+  }
+
+  /** What an app wrote to its log so far, by line. */
+  logFile(name: string): string {
+    return join(this.folder, `${name}.log`);
+  }
+
+  /** Ends all that faults may have left behind. */
+  heal(): void {
+    this.postgresLink.heal();
+    for (const link of this.brokers.links) link.heal();
+    this.dns.behave('answer');
+  }
+
+  /** Moves the wall clock of one process. */
+  moveClock(process: AppProcess, shiftMs: number): void {
+    writeFileSync(clockFile(this.folder, process.name), String(shiftMs));
+    process.server.child?.signalGroup('SIGUSR2');
+  }
+
+  async stop(): Promise<void> {
+    this.heal();
+    this.supervised.retireAll();
+    await this.apps.stop();
+    await Promise.all([this.brokers.stop(), this.postgres.stop()]);
+    await Promise.all([this.postgresLink.close(), this.dns.stop()]);
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+}
+
+function clockFile(folder: string, name: string): string {
+  return join(folder, `${name}.clock`);
+}
