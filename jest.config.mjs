@@ -35,5 +35,7 @@ export default {
     { ...withServers, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.spec.ts'] },
     // Each file starts whole systems of its own.
     { ...common, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.spec.ts'] },
+    // Started by `npm run torture` alone.
+    { ...common, displayName: 'torture', testMatch: ['<rootDir>/test/torture/*.spec.ts'] },
   ],
 };

@@ -99,7 +99,10 @@ export class Conduit {
     for (const answer of this.dialect.answers(chunk)) {
       const { sprung } = this;
       if (sprung === undefined || !isFor(sprung.correlation, answer.correlation)) this.pass(answer.bytes, this.near);
-      else if (answer.isEnd && sprung.trap.moment === 'answered') return this.springAndEnd(sprung.trap);
+      else if (answer.isEnd && sprung.trap.moment === 'answered') {
+        this.springAndEnd(sprung.trap);
+        return;
+      }
     }
   }
 

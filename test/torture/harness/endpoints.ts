@@ -54,7 +54,7 @@ export function typeOf(number: number): string {
 }
 
 /** Many short waits: a delivery is given up only after minutes of failures. */
-const DELAYS_S = [0.3, 0.5, ...Array.from({ length: 90 }, () => 1)];
+const DELAYS_S = [0.3, 0.5, ...Array.from({ length: 47 }, () => 1.5)];
 /** A new endpoint gets what is accepted so long after its 201. */
 const KNOWN_AFTER_MS = 500;
 

@@ -57,6 +57,13 @@ export class Ledger implements Doors {
     });
   }
 
+  /** A record nobody can understand was written. @param position where Kafka said that it put it */
+  notePoison(name: string, invokedAt: number, position: LedgerEntry['position']): void {
+    const none = { eventId: '', tenant: TENANT, type: '', resourceId: undefined, number: 0, door: 'kafka' } as const;
+    const said = { endedAt: Date.now(), outcome: 'ok', detail: name, position, expects: 'dead_letter' } as const;
+    this.entries.push({ ...none, ...said, invokedAt });
+  }
+
   /** @throws Error unless the event was acknowledged */
   private async note(event: EventInput, door: LedgerEntry['door'], work: () => Promise<Said>): Promise<void> {
     const invokedAt = Date.now();

@@ -89,20 +89,21 @@ export class Link {
     return [...this.conduits].filter((conduit) => client.test(conduit.client ?? '')).length;
   }
 
-  impose(fault: LinkFault): void {
+  /** @returns ends it */
+  impose(fault: LinkFault): () => void {
     this.faults.push(fault);
     for (const conduit of [...this.conduits]) {
       if (!isMeant(fault, conduit.client)) continue;
       if (fault.kind === 'cut') this.cut(conduit);
       else conduit.review();
     }
+    return () => this.setFaults(this.faults.filter((other) => other !== fault));
   }
 
   /** Ends all faults and takes all traps away. */
   heal(): void {
-    this.faults = [];
     this.traps = [];
-    for (const conduit of this.conduits) conduit.review();
+    this.setFaults([]);
   }
 
   arm(trap: Trap): ArmedTrap {
@@ -111,9 +112,18 @@ export class Link {
     return armed;
   }
 
+  disarm(trap: ArmedTrap): void {
+    this.traps = this.traps.filter((other) => other !== trap);
+  }
+
   async close(): Promise<void> {
     for (const conduit of [...this.conduits]) conduit.end();
     await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private setFaults(faults: LinkFault[]): void {
+    this.faults = faults;
+    for (const conduit of this.conduits) conduit.review();
   }
 
   private accept(near: Socket): void {

@@ -35,7 +35,7 @@ export function plainDialect(): Dialect {
 
 /** Cuts a stream into frames whose length stands at their beginning. */
 export class Frames {
-  private rest = Buffer.alloc(0);
+  private rest: Buffer = Buffer.alloc(0);
 
   /** @param lengthOf of a whole frame, given its first bytes; undefined when they are too few */
   constructor(private readonly lengthOf: (head: Buffer) => number | undefined) {}

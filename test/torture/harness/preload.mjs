@@ -10,32 +10,31 @@ import { syncBuiltinESMExports } from 'node:module';
 
 const { TORTURE_CLOCK_FILE, TORTURE_DNS_SERVER } = process.env;
 
-if (TORTURE_CLOCK_FILE) {
+if (TORTURE_CLOCK_FILE) moveClockBy(TORTURE_CLOCK_FILE);
+if (TORTURE_DNS_SERVER) askOnly(TORTURE_DNS_SERVER);
+
+/** @param {string} file */
+function moveClockBy(file) {
   const RealDate = Date;
   let shiftMs = 0;
-  globalThis.Date = class extends RealDate {
-    /** @param {[]} args */
-    constructor(...args) {
-      if (args.length === 0) super(RealDate.now() + shiftMs);
-      else super(...args);
-    }
-
-    static now() {
-      return RealDate.now() + shiftMs;
-    }
-  };
+  const now = () => RealDate.now() + shiftMs;
+  globalThis.Date = new Proxy(RealDate, {
+    construct: (target, args) => Reflect.construct(target, args.length === 0 ? [now()] : args),
+    get: (target, name) => (name === 'now' ? now : Reflect.get(target, name)),
+  });
   process.on('SIGUSR2', () => {
-    shiftMs = Number(readFileSync(TORTURE_CLOCK_FILE, 'utf8'));
+    shiftMs = Number(readFileSync(file, 'utf8'));
   });
 }
 
-if (TORTURE_DNS_SERVER) {
+/** @param {string} server `ip:port` */
+function askOnly(server) {
   const RealResolver = dns.Resolver;
   dns.Resolver = class extends RealResolver {
-    /** @param {dns.ResolverOptions} [options] */
-    constructor(options) {
-      super(options);
-      this.setServers([TORTURE_DNS_SERVER]);
+    /** @param {ConstructorParameters<typeof RealResolver>} options */
+    constructor(...options) {
+      super(...options);
+      this.setServers([server]);
     }
   };
   syncBuiltinESMExports();

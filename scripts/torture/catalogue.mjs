@@ -1,0 +1,54 @@
+/**
+ * Every fault, in the order of the table: its title, the number it has in the test plan of docs/reliability.md, whether
+ * `.ci/run` runs it, and how many brokers it needs when one is not enough. What it does is in test/torture/faults.
+ *
+ * @typedef {{ title: string, isFixed?: true, brokers?: 3 }} FaultEntry
+ */
+export const CATALOGUE = /** @type {const} @satisfies {Record<string, FaultEntry>} */ ({
+  'dispatcher-kill': { title: 'each dispatcher killed under load' },
+  'dispatcher-points': { title: 'a dispatcher killed at ten points of its work', isFixed: true },
+  'ingest-kill': { title: 'each ingest killed under load' },
+  'ingest-points': { title: 'an ingest killed at seven points of its work', isFixed: true },
+  'scheduler-kill': { title: 'each retry-scheduler killed under load' },
+  'scheduler-points': { title: 'a retry-scheduler killed at four points of its work', isFixed: true },
+  'control-kill': { title: 'each control killed under load' },
+  'control-points': { title: 'a control killed at five points of its work' },
+  sigterm: { title: 'SIGTERM to each process, then to all at once', isFixed: true },
+  storm: { title: 'dispatchers come and go every 0.5 to 2 s', isFixed: true },
+  zombie: { title: 'a dispatcher frozen past its session goes on', isFixed: true },
+  'broker-stop': { title: 'broker stopped for 4 s' },
+  'broker-kill': { title: 'broker killed, back after 4 s', isFixed: true },
+  'broker-freeze': { title: 'broker frozen for 5 s' },
+  'broker-freeze-long': { title: 'broker frozen for 14 s, beyond sessions' },
+  'produce-answers': { title: 'answers to produces lost', isFixed: true },
+  'commit-answers': { title: 'answers to offset commits lost' },
+  'postgres-answers': { title: 'answers to PostgreSQL commits lost' },
+  'postgres-stop': { title: 'PostgreSQL killed, back after 12 s', isFixed: true },
+  'postgres-freeze': { title: 'PostgreSQL silent for 12 s' },
+  'postgres-slow': { title: 'PostgreSQL 2 s slower a statement' },
+  'postgres-lock': { title: 'the table of parked deliveries locked for 8 s' },
+  'cut-kafka': { title: 'one dispatcher cut off from Kafka alone, beyond its session', isFixed: true },
+  'refuse-kafka': { title: 'all apps cut off from Kafka for 6 s' },
+  'slow-kafka': { title: 'Kafka 0.6 s slower a request' },
+  'cut-postgres': { title: 'one dispatcher cut off from PostgreSQL for 12 s' },
+  'cut-receiver': { title: 'dispatchers cut off from two endpoints' },
+  'dns-dead': { title: 'no name server answers for 8 s' },
+  'dns-slow': { title: 'name servers answer after 1.5 s' },
+  poison: { title: '52 records nobody can understand' },
+  duplicates: { title: 'events published again, at once and later' },
+  retention: { title: 'unread deliveries deleted by retention', isFixed: true },
+  'replay-killed': { title: 'a replay of everything killed half-way, beside live traffic' },
+  'clock-ahead': { title: 'three processes’ clocks 1 h ahead for 5 s' },
+  'clock-behind': { title: 'three processes’ clocks 1 h behind for 5 s' },
+});
+
+/** @typedef {keyof typeof CATALOGUE} FaultName */
+
+/** Those that are also worth running with three brokers, where only one of them is hit. */
+export const ON_THREE_BROKERS = /** @type {const} @satisfies {readonly FaultName[]} */ ([
+  'broker-stop',
+  'broker-kill',
+  'broker-freeze-long',
+  'produce-answers',
+  'dispatcher-kill',
+]);

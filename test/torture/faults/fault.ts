@@ -1,0 +1,78 @@
+import type { Random } from '../../../libs/common/src/domain/testing/random.js';
+import type { AppName, AppProcess } from '../../support/app-processes.js';
+import type { Link, LinkFault, Trap } from '../harness/link.js';
+import type { TortureRun } from '../harness/torture-run.js';
+import type { TortureSystem } from '../harness/torture-system.js';
+import type { Budgets, FaultEvent, FaultKind, PromiseName } from '../judge/evidence.js';
+
+/** Something that is broken on purpose, in a run of its own or together with others. */
+export interface Fault {
+  readonly budgets?: Partial<Budgets>;
+  /** Promises beyond P1 to P3 that the run is there to try. */
+  readonly mustJudge?: readonly PromiseName[];
+  /** Breaks, waits, heals, and notes what was done. */
+  readonly inject: (scene: Scene) => Promise<void>;
+}
+
+export interface FaultToNote {
+  readonly kind: FaultKind;
+  readonly target: string;
+  /** Counted when the fault begins, if not given: attempts under way, and requests over HTTP that wait for their answer. */
+  readonly inFlight?: number;
+}
+
+/** What a fault has at hand. */
+export class Scene {
+  constructor(
+    readonly system: TortureSystem,
+    readonly run: TortureRun,
+    readonly random: Random,
+  ) {}
+
+  app(app: AppName, instance = 0): AppProcess {
+    return this.system.apps.get(app, instance);
+  }
+
+  /** How long a fault lasts: the one thing here that waits for time alone. */
+  last(ms: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, ms));
+  }
+
+  /** @param work breaks, waits and heals. @returns how often the fault took effect */
+  async during({ kind, target, inFlight }: FaultToNote, work: () => Promise<number>): Promise<void> {
+    const underWay = inFlight ?? (await this.underWay());
+    const from = Date.now();
+    const fired = await work();
+    this.note({ kind, target, from, to: Date.now(), fired, inFlight: underWay, ambiguous: 0 });
+  }
+
+  /** Imposes a fault on links for some time. */
+  async impose(what: FaultToNote, links: readonly Link[], fault: LinkFault, ms: number): Promise<void> {
+    await this.during(what, async () => {
+      const hit = links.reduce((sum, link) => sum + link.open(fault.client), 0);
+      const lifts = links.map((link) => link.impose(fault));
+      await this.last(ms);
+      for (const lift of lifts) lift();
+      return hit;
+    });
+  }
+
+  note(event: FaultEvent): void {
+    this.run.faults.push(event);
+  }
+
+  private async underWay(): Promise<number> {
+    return (await this.run.attemptsUnderWay()) + this.run.load.unanswered;
+  }
+}
+
+/** Sets one trap on several links. `disarm` tells how often it went off. */
+export function setTraps(links: readonly Link[], trap: Trap): { disarm(): number } {
+  const armed = links.map((link) => ({ link, trap: link.arm(trap) }));
+  return {
+    disarm: () => {
+      for (const { link, trap: set } of armed) link.disarm(set);
+      return armed.reduce((sum, { trap: set }) => sum + set.fired, 0);
+    },
+  };
+}

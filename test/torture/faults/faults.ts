@@ -1,0 +1,25 @@
+import type { FaultName } from '../../../scripts/torture/catalogue.mjs';
+import { CLOCK_FAULTS } from './clocks.js';
+import type { Fault } from './fault.js';
+import { MIXED } from './mixed.js';
+import { NETWORK_FAULTS } from './networks.js';
+import { PROCESS_FAULTS } from './processes.js';
+import { RECORD_FAULTS } from './records.js';
+import { SERVER_FAULTS } from './servers.js';
+
+/** What each fault of the catalogue does. */
+const FAULTS: Readonly<Record<FaultName | 'mixed', Fault>> = {
+  ...PROCESS_FAULTS,
+  ...SERVER_FAULTS,
+  ...NETWORK_FAULTS,
+  ...RECORD_FAULTS,
+  ...CLOCK_FAULTS,
+  mixed: MIXED,
+};
+
+/** @throws Error when there is none of this name */
+export function faultOf(name: string): Fault {
+  const fault = Object.entries(FAULTS).find(([known]) => known === name)?.[1];
+  if (fault === undefined) throw new Error(`there is no fault ${name}`);
+  return fault;
+}

@@ -1,0 +1,100 @@
+import type { AppName } from '../../support/app-processes.js';
+import { until } from '../../support/until.js';
+import type { Fault, Scene } from './fault.js';
+import { CONTROL_POINTS, DISPATCHER_POINTS, INGEST_POINTS, killAt, SCHEDULER_POINTS } from './points.js';
+import { BEYOND_SESSION_MS } from './times.js';
+
+const APPS: readonly AppName[] = ['ingest', 'control', 'dispatcher', 'retry-scheduler'];
+const STORM_MS = 15_000;
+const KILL_EVERY_MS = 2_000;
+
+/** Processes of the apps end, in every way, and come again. */
+export const PROCESS_FAULTS = {
+  'dispatcher-kill': { inject: (scene) => killUnderLoad(scene, 'dispatcher') },
+  'ingest-kill': { inject: (scene) => killUnderLoad(scene, 'ingest') },
+  'scheduler-kill': { inject: (scene) => killUnderLoad(scene, 'retry-scheduler') },
+  'control-kill': { inject: (scene) => killUnderLoad(scene, 'control') },
+  'dispatcher-points': { inject: (scene) => killAt(scene, DISPATCHER_POINTS) },
+  'ingest-points': { inject: (scene) => killAt(scene, INGEST_POINTS) },
+  'scheduler-points': { inject: (scene) => killAt(scene, SCHEDULER_POINTS) },
+  'control-points': { inject: whileChanging },
+  sigterm: { budgets: { duplicates: 0, staleRepeats: 0 }, inject: terminateAll },
+  storm: { inject: storm },
+  zombie: { inject: zombie },
+} satisfies Record<string, Fault>;
+
+async function killUnderLoad(scene: Scene, app: AppName): Promise<void> {
+  for (const instance of [0, 1]) {
+    await until('attempts are under way', async () => (await scene.run.attemptsUnderWay()) > 0);
+    const process = scene.app(app, instance);
+    await scene.during({ kind: 'kill', target: process.name }, async () => {
+      await scene.system.supervised.kill(process);
+      return 1;
+    });
+    await scene.last(KILL_EVERY_MS);
+    await scene.system.supervised.allReady();
+  }
+}
+
+/** Configuration changes steadily, so that control has something to announce. */
+async function whileChanging(scene: Scene): Promise<void> {
+  const isOver = new AbortController();
+  const changes = keepChanging(scene, isOver.signal);
+  await killAt(scene, CONTROL_POINTS);
+  isOver.abort();
+  await changes;
+}
+
+async function keepChanging(scene: Scene, isOver: AbortSignal): Promise<void> {
+  const { system, run } = scene;
+  const path = `/v1/endpoints/${run.endpoints.strict.id}`;
+  for (let change = 0; !isOver.aborted; change++) {
+    const body = { description: `change ${change}` };
+    // A control that was just killed does not answer; the next change goes to another.
+    await system.apps.call('control', path, { method: 'PATCH', body }).catch(() => undefined);
+    await scene.last(300);
+  }
+}
+
+async function terminateAll(scene: Scene): Promise<void> {
+  const { supervised, apps } = scene.system;
+  for (const app of APPS) {
+    const process = scene.app(app, 1);
+    await scene.during({ kind: 'terminate', target: process.name }, async () => {
+      await supervised.terminate(process);
+      return 1;
+    });
+    await supervised.allReady();
+  }
+  await scene.during({ kind: 'terminate', target: 'all' }, async () => {
+    const all = [...apps.all()];
+    await Promise.all(all.map((process) => supervised.terminate(process)));
+    return all.length;
+  });
+  await supervised.allReady();
+}
+
+async function storm(scene: Scene): Promise<void> {
+  const { supervised } = scene.system;
+  await scene.during({ kind: 'storm', target: 'dispatcher' }, async () => {
+    let changes = 0;
+    for (const endAt = Date.now() + STORM_MS; Date.now() < endAt; changes++) {
+      const added = await supervised.add('dispatcher', 10 + changes);
+      await scene.last(500 + scene.random.pick(1_500));
+      await supervised.remove(added);
+    }
+    return changes;
+  });
+}
+
+async function zombie(scene: Scene): Promise<void> {
+  const { supervised } = scene.system;
+  const process = scene.app('dispatcher', 1);
+  await until('attempts are under way', async () => (await scene.run.attemptsUnderWay()) > 0);
+  await scene.during({ kind: 'freeze', target: process.name }, async () => {
+    supervised.freeze(process);
+    await scene.last(BEYOND_SESSION_MS);
+    supervised.thaw(process);
+    return 1;
+  });
+}

@@ -1,0 +1,78 @@
+import type { Admin } from 'kafkajs';
+import { kafkaClient } from '../../../scripts/lib/kafka-client.mjs';
+import { runSql } from '../../../scripts/lib/postgres.mjs';
+import type { TortureSystem } from './torture-system.js';
+
+/** Who reads what; all that is written is read by somebody. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  router: ['ingest'],
+  dispatcher: ['deliveries'],
+  'retry-scheduler': [4, 16, 64, 256, 1024, 4096, 16384, 65536].map((seconds) => `retry-${seconds}s`),
+  control: ['attempts', 'dlq'],
+};
+const WAITING_SQL = `SELECT (SELECT count(*) FROM parked_deliveries) + (SELECT count(*) FROM outbox)
+  + (SELECT count(*) FROM lane_rows WHERE attempt IS NOT NULL) AS waiting`;
+const CHECK_EVERY_MS = 250;
+
+/** Tells when a system has nothing left to do: all that was written is finished and committed, and no row waits. */
+export class Quiet {
+  private constructor(
+    private readonly admin: Admin,
+    private readonly databaseUrl: string,
+  ) {}
+
+  static async of(system: TortureSystem): Promise<Quiet> {
+    const kafka = kafkaClient({ clientId: 'quiet', brokers: system.brokers.direct, isQuiet: true });
+    const admin = kafka.admin();
+    await admin.connect();
+    return new Quiet(admin, system.postgresUrl);
+  }
+
+  /** @returns since when it is, or undefined when it is not within the limit */
+  async since(limitMs: number): Promise<number | undefined> {
+    for (const deadline = Date.now() + limitMs; Date.now() < deadline; ) {
+      const at = Date.now();
+      // Twice: what one look at the groups saw done may have caused what the next one sees.
+      if ((await this.isQuiet()) && (await this.isQuiet())) return at;
+      await new Promise((resolve) => setTimeout(resolve, CHECK_EVERY_MS));
+    }
+    return undefined;
+  }
+
+  /** What is left to do, for the message of a run that did not become quiet. */
+  async remainder(): Promise<string> {
+    const behind = await Promise.all(Object.entries(GROUPS).map(([group, topics]) => this.behind(group, topics)));
+    const [row] = await runSql(this.databaseUrl, WAITING_SQL);
+    return [...behind.flat(), `${row?.waiting} rows wait`].join(', ');
+  }
+
+  async stop(): Promise<void> {
+    await this.admin.disconnect();
+  }
+
+  private async isQuiet(): Promise<boolean> {
+    try {
+      const behind = await Promise.all(Object.entries(GROUPS).map(([group, topics]) => this.behind(group, topics)));
+      if (behind.flat().length > 0) return false;
+      const [row] = await runSql(this.databaseUrl, WAITING_SQL);
+      return Number(row?.waiting) === 0;
+    } catch {
+      // A server that does not answer is not quiet.
+      return false;
+    }
+  }
+
+  private async behind(group: string, topics: readonly string[]): Promise<string[]> {
+    const committed = await this.admin.fetchOffsets({ groupId: group, topics: [...topics] });
+    const found: string[] = [];
+    for (const { topic, partitions } of committed) {
+      for (const { partition, high } of await this.admin.fetchTopicOffsets(topic)) {
+        const offset = Number(partitions.find((candidate) => candidate.partition === partition)?.offset ?? -1);
+        // A log that never had a record has no commit either.
+        const isBehind = offset < 0 ? Number(high) > 0 : offset < Number(high);
+        if (isBehind) found.push(`${topic}/${partition}: ${offset} of ${high}`);
+      }
+    }
+    return found;
+  }
+}

@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Load } from '../../support/load.js';
+import { until } from '../../support/until.js';
+import { TortureReceiver } from '../evidence/receiver.js';
+import type { EndpointUnderTest, FaultEvent, ReceivedRequest } from '../judge/evidence.js';
+import { createEndpoints, type EndpointName, type TestedEndpoint, typeOf } from './endpoints.js';
+import { Ledger } from './ledger.js';
+import type { Quiet } from './quiet.js';
+import type { TortureSystem } from './torture-system.js';
+
+const RESOURCES = 50;
+/** Between two events of a resource: together 125 events a second. */
+const EVERY_MS = 400;
+const QUIET_LIMIT_MS = 60_000;
+
+/** One fault's run: endpoints, a receiver and a load of its own, on a system that may have seen other runs. */
+export class TortureRun {
+  readonly faults: FaultEvent[] = [];
+  readonly startedAt = Date.now();
+  loadEndedAt = 0;
+  quietAt: number | undefined;
+
+  private constructor(
+    readonly system: TortureSystem,
+    readonly name: string,
+    readonly endpoints: Readonly<Record<EndpointName, TestedEndpoint>>,
+    readonly receiver: TortureReceiver,
+    readonly ledger: Ledger,
+    readonly load: Load,
+    private readonly folder: string,
+  ) {}
+
+  static async open(system: TortureSystem, name: string, seed: number): Promise<TortureRun> {
+    const folder = mkdtempSync(join(tmpdir(), 'posthorn-torture-run-'));
+    const receiver = TortureReceiver.start(join(folder, 'receiver.jsonl'));
+    const endpoints = await createEndpoints(system, receiver, { run: name, seed });
+    const activeFrom = Math.max(...Object.values(endpoints).map((endpoint) => endpoint.activeFrom));
+    await until('every router knows the endpoints', () => Date.now() >= activeFrom);
+    const ledger = await Ledger.open(system);
+    const load = new Load(ledger, {
+      resources: RESOURCES,
+      prefix: `${name}-`,
+      everyMs: EVERY_MS,
+      typeOf: (number) => `${name}.${typeOf(number)}`,
+    });
+    return new TortureRun(system, name, endpoints, receiver, ledger, load, folder);
+  }
+
+  /** Attempts under way at the endpoints of this run. */
+  async attemptsUnderWay(): Promise<number> {
+    return Object.values(await this.receiver.count()).reduce((sum, { open }) => sum + open, 0);
+  }
+
+  /** Ends the load, and waits until nothing is left to do. */
+  async drain(quiet: Quiet): Promise<void> {
+    await this.load.stop();
+    this.loadEndedAt = Date.now();
+    this.quietAt = await quiet.since(QUIET_LIMIT_MS);
+  }
+
+  requests(): Promise<ReceivedRequest[]> {
+    const ids = Object.values(this.endpoints).map(({ hook, id }) => [hook, id] as const);
+    return this.receiver.requests(new Map(ids));
+  }
+
+  get tested(): EndpointUnderTest[] {
+    return Object.values(this.endpoints);
+  }
+
+  async close(): Promise<void> {
+    await this.load.stop();
+    await Promise.all([this.ledger.close(), this.receiver.stop()]);
+    await Promise.all(Object.values(this.endpoints).map(({ link }) => link.close()));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
