@@ -66,13 +66,20 @@ class EarlyCommits {
   private isHandedOn(topic: string, record: TopicRecord, { endedAt, parked }: CommitSample): boolean {
     const by = endedAt + SAME_MOMENT_MS;
     const setAsideAt = this.setAside.get(`${topic}/${record.partition}/${record.offset}`);
-    if (setAsideAt !== undefined) return setAsideAt <= by;
+    if (setAsideAt !== undefined && setAsideAt <= by) return true;
+    if (this.wasReportedLost(topic, record)) return true;
     if (topic === 'ingest') return this.isFannedOut(record, by);
     const { delivery } = record;
     if (delivery === undefined) return false;
     if (topic === 'deliveries' && parked?.has(delivery.deliveryId)) return true;
     const duty = this.all.byDelivery.get(delivery.deliveryId);
     return duty === undefined || wentOn(duty, topic, record, by);
+  }
+
+  private wasReportedLost(topic: string, { partition, offset }: TopicRecord): boolean {
+    return this.all.evidence.alarms.some(
+      (alarm) => alarm.topic === topic && alarm.partition === partition && offset < alarm.nextOffset,
+    );
   }
 
   /** Every endpoint the router found has its delivery. A record whose event was claimed by another one needs nothing. */
