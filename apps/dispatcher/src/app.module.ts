@@ -46,7 +46,11 @@ export class AppModule {
         },
         {
           provide: MEMORY_LIMITS,
-          useValue: { endpointQueue: config.ENDPOINT_QUEUE_LIMIT, bytes: config.MEMORY_LIMIT_BYTES },
+          useValue: {
+            endpointQueue: config.ENDPOINT_QUEUE_LIMIT,
+            slowAfterMs: config.SLOW_AFTER_MS,
+            bytes: config.MEMORY_LIMIT_BYTES,
+          },
         },
         { provide: RECORD_LIMITS, useValue: { batchBytes: maxBatchBytes(config.MAX_EVENT_BYTES) } },
         { provide: ENGINE_LIMITS, useValue: { recentDeliveries: config.RECENT_DELIVERIES } },

@@ -14,7 +14,15 @@ export const configSchema = z.object({
     .min(1)
     .default(1_000)
     .describe(
-      'deliveries of one endpoint that may wait in memory; beyond it the endpoint is slower than its traffic, and what comes is parked in the database',
+      'deliveries of one endpoint that may wait in memory before it is looked at: whether it is slower than its traffic, so that what comes is parked in the database, or only has a burst to work off',
+    ),
+  SLOW_AFTER_MS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(2_000)
+    .describe(
+      'an endpoint is slower than its traffic when what waits in memory would take longer than this; 15 times longer while the dispatcher itself has no time to spare',
     ),
   MEMORY_LIMIT_BYTES: z.coerce
     .number()

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Endpoint, EndpointDirectory } from './endpoint-directory.js';
 import { EndpointGate, type GateSettings, type HoldReason } from './lanes/endpoint-gate.js';
+import { lookAtOurselves } from './lanes/patience.js';
 import { MEMORY_LIMITS, type MemoryLimits } from './memory-budget.js';
 
 /** DI token of {@link DrainLimits}. */
@@ -39,6 +40,7 @@ export class Gates {
     if (known) return known;
     const gate = new EndpointGate(this.settingsOf(endpointId), {
       queueLimit: this.memory.endpointQueue,
+      patience: () => lookAtOurselves(this.memory.slowAfterMs),
       drainPerSecond: this.drain.perSecond,
       now: Date.now,
       onHold: (reason) => this.onHold(endpointId, reason),

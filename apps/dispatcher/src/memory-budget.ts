@@ -7,8 +7,10 @@ import * as metrics from './metrics.js';
 export const MEMORY_LIMITS = Symbol('MemoryLimits');
 
 export interface MemoryLimits {
-  /** Deliveries of one endpoint that may be in memory before it counts as slower than its traffic. */
+  /** Deliveries of one endpoint that may be in memory before it is suspected of being slower than its traffic. */
   readonly endpointQueue: number;
+  /** It is, when they would take longer than this, in ms. */
+  readonly slowAfterMs: number;
   /** Bytes of all deliveries that may be in memory. */
   readonly bytes: number;
 }
@@ -17,8 +19,9 @@ export interface MemoryLimits {
 const DELIVERY_OVERHEAD_BYTES = 1_024;
 
 /**
- * Keeps what was read from the logs and is not finished within its limits. Usually the database takes what must wait; it
- * is when that is away that partitions pause: all of them beyond the bytes, and those of an endpoint with twice its share.
+ * Keeps what was read from the logs and is not finished within its limits. The database takes what a slow endpoint must
+ * wait for; what comes faster than this process works waits in Kafka. So partitions pause: all of them beyond the bytes, and
+ * those of an endpoint with twice its share.
  */
 @Injectable()
 export class MemoryBudget {

@@ -11,6 +11,7 @@ function gateOf(settings: GateSettings = OPEN) {
   const withdrawn: string[] = [];
   const gate = new EndpointGate(settings, {
     queueLimit: 4,
+    patience: () => () => 2_000,
     drainPerSecond: 2,
     now: Date.now,
     onHold: (reason) => holds.push(reason),
@@ -49,9 +50,12 @@ describe('EndpointGate', () => {
     expect(begun).toEqual(['a', 'b', 'probe']);
   });
 
-  it('given too many deliveries in memory, then the endpoint is slow until half of them are gone', () => {
+  it('given more deliveries in memory than it gets done, then the endpoint is slow until half of them are gone', () => {
+    jest.useFakeTimers();
     const { gate, holds } = gateOf();
     for (let count = 0; count < 4; count++) gate.count(1);
+    expect(holds).toEqual([]);
+    jest.advanceTimersByTime(500);
     expect(holds).toEqual(['slow']);
 
     gate.count(-1);
@@ -59,6 +63,23 @@ describe('EndpointGate', () => {
     expect(holds).toEqual(['slow']);
     gate.count(-1);
     expect(holds).toEqual(['slow', undefined]);
+    jest.useRealTimers();
+  });
+
+  it('given many deliveries in memory that are soon done, then the endpoint is not slow', () => {
+    jest.useFakeTimers();
+    const { gate, holds } = gateOf();
+    for (let count = 0; count < 4; count++) gate.count(1);
+    for (let round = 0; round < 40; round++) {
+      jest.advanceTimersByTime(100);
+      gate.count(-1);
+      gate.count(1);
+    }
+    expect(holds).toEqual([]);
+
+    jest.advanceTimersByTime(1_000);
+    expect(holds).toEqual(['slow']);
+    jest.useRealTimers();
   });
 
   it('given drains beyond their rate, then fresh deliveries go on meanwhile', () => {

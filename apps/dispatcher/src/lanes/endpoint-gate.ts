@@ -1,4 +1,5 @@
 import type { OwnedLog } from '#common/kafka/port.js';
+import { Backlog, type BacklogOptions } from './backlog.js';
 import { Rate } from './rate.js';
 
 /** Why an endpoint takes nothing for now (lanes.md, rule 6). */
@@ -26,8 +27,10 @@ export interface Turn {
 }
 
 export interface GateOptions {
-  /** Deliveries from the log that may be in memory; beyond it the endpoint counts as slower than its traffic. */
+  /** Deliveries from the log that may be in memory before the endpoint is suspected of being slower than its traffic. */
   readonly queueLimit: number;
+  /** How long those in memory may take before it is; see {@link BacklogOptions}. */
+  readonly patience: BacklogOptions['patience'];
   readonly drainPerSecond: number;
   readonly now: () => number;
   /** Called when the hold begins, ends or changes its reason. */
@@ -43,8 +46,7 @@ export class EndpointGate {
   /** Of parked rows. */
   private drains: Turn[] = [];
   private inFlight = 0;
-  private inMemory = 0;
-  private isSlow = false;
+  private readonly backlog: Backlog;
   private isHalted = false;
   private timer: NodeJS.Timeout | undefined;
   private readonly drainRate: Rate;
@@ -54,12 +56,14 @@ export class EndpointGate {
     private settings: GateSettings,
     private readonly options: GateOptions,
   ) {
+    const { queueLimit: limit, patience, now } = options;
+    this.backlog = new Backlog({ limit, patience, now, onChange: () => this.slownessChanged() });
     this.drainRate = new Rate(options.drainPerSecond, options.now());
     this.setRate(settings.perSecond);
   }
 
   get hold(): HoldReason | undefined {
-    return this.settings.hold ?? (this.isSlow ? 'slow' : undefined);
+    return this.settings.hold ?? (this.backlog.isSlow ? 'slow' : undefined);
   }
 
   /** How many more lanes may start to drain without making the endpoint slow. */
@@ -68,7 +72,7 @@ export class EndpointGate {
   }
 
   get isIdle(): boolean {
-    return this.inFlight === 0 && this.waiting === 0 && this.inMemory === 0;
+    return this.inFlight === 0 && this.waiting === 0 && this.backlog.size === 0;
   }
 
   change(settings: GateSettings): void {
@@ -87,12 +91,8 @@ export class EndpointGate {
 
   /** A delivery of this endpoint was read from the log, or is over or parked. */
   count(change: 1 | -1): void {
-    const before = this.hold;
-    this.inMemory += change;
-    const limit = this.options.queueLimit;
-    if (this.inMemory >= limit) this.isSlow = true;
-    else if (this.inMemory * 2 < limit) this.isSlow = false;
-    this.afterChange(before);
+    if (change === 1) this.backlog.add();
+    else this.backlog.remove();
   }
 
   ask(turn: Turn): void {
@@ -113,6 +113,11 @@ export class EndpointGate {
     if (perSecond === undefined) this.rate = undefined;
     else if (this.rate) this.rate.change(perSecond);
     else this.rate = new Rate(perSecond, this.options.now());
+  }
+
+  /** A stronger hold keeps its name meanwhile. */
+  private slownessChanged(): void {
+    if (this.settings.hold === undefined) this.options.onHold(this.hold);
   }
 
   private afterChange(before: HoldReason | undefined): void {
