@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { type SigningKey, signingKey } from '#common/domain/signature.js';
 import { CompactedTable } from '#common/kafka/compacted-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Health } from '#common/observability/health.js';
@@ -10,7 +11,7 @@ import { Sealer, SealingError, sealingContext } from '#common/security/sealing.j
 export interface Endpoint {
   readonly record: EndpointRecord;
   /** Newest first. `expiresAt` in ms since the epoch. */
-  readonly keys: readonly { readonly key: Buffer; readonly expiresAt: number | undefined }[];
+  readonly keys: readonly { readonly key: SigningKey; readonly expiresAt: number | undefined }[];
   readonly staticHeaders: Readonly<Record<string, string>>;
 }
 
@@ -97,7 +98,7 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
       const record = endpointRecordSchema.parse(JSON.parse(value.toString()));
       const context = (purpose: 'secret' | 'headers') => sealingContext(record.tenant, id, purpose);
       const keys = record.secrets.map(({ sealed, expires_at }) => ({
-        key: this.sealer.open(sealed, context('secret')),
+        key: signingKey(this.sealer.open(sealed, context('secret'))),
         expiresAt: expires_at ?? undefined,
       }));
       const headers = record.headers_sealed;

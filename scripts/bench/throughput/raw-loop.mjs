@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { Pool } from 'undici';
 import { eventValue } from './event.mjs';
 
@@ -11,7 +11,7 @@ const CONNECTIONS = 64;
 
 const [port, seconds] = process.argv.slice(2).map(Number);
 const pool = new Pool(`http://127.0.0.1:${port}`, { connections: CONNECTIONS });
-const key = randomBytes(32);
+const key = createSecretKey(randomBytes(32));
 const endsAt = performance.now() + Number(seconds) * 1_000;
 let done = 0;
 let failed = 0;

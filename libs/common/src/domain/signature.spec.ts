@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { formatSecret, standardSignature, timestampedSignature } from './signature.js';
+import { formatSecret, signingKey, standardSignature, timestampedSignature } from './signature.js';
 
 /** The example of the Standard Webhooks specification. */
 const EXAMPLE = {
@@ -9,17 +9,17 @@ const EXAMPLE = {
   body: Buffer.from('{"test": 2432232314}'),
   signature: 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
 };
-const OTHER_KEY = Buffer.alloc(24, 7);
+const OTHER_KEY = signingKey(Buffer.alloc(24, 7));
 
 describe('standardSignature', () => {
   const { key, id, timestampS, body, signature } = EXAMPLE;
 
   it('given the example of the specification, then it is what the specification says', () => {
-    expect(standardSignature([key], id, timestampS, body)).toBe(signature);
+    expect(standardSignature([signingKey(key)], id, timestampS, body)).toBe(signature);
   });
 
   it('given two keys, then each signs, the newest first', () => {
-    const [first, second, ...rest] = standardSignature([OTHER_KEY, key], id, timestampS, body).split(' ');
+    const [first, second, ...rest] = standardSignature([OTHER_KEY, signingKey(key)], id, timestampS, body).split(' ');
     expect(first).toBe(standardSignature([OTHER_KEY], id, timestampS, body));
     expect([second, rest]).toEqual([signature, []]);
   });
@@ -28,7 +28,7 @@ describe('standardSignature', () => {
     const bytes = Buffer.from([0xff, 0x00, 0xc3]);
     const signed = Buffer.concat([Buffer.from('e.1.'), bytes]);
     const expected = createHmac('sha256', key).update(signed).digest('base64');
-    expect(standardSignature([key], 'e', 1, bytes)).toBe(`v1,${expected}`);
+    expect(standardSignature([signingKey(key)], 'e', 1, bytes)).toBe(`v1,${expected}`);
   });
 });
 
@@ -39,10 +39,12 @@ describe('timestampedSignature', () => {
     const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
     const hex = createHmac('sha256', secret).update(`${timestampS}.${body.toString()}`).digest('hex');
     expect(formatSecret(key)).toBe(secret);
-    expect(timestampedSignature([key], timestampS, body)).toBe(`t=${timestampS},v1=${hex}`);
+    expect(timestampedSignature([signingKey(key)], timestampS, body)).toBe(`t=${timestampS},v1=${hex}`);
   });
 
   it('given two keys, then there is a v1 of each', () => {
-    expect(timestampedSignature([OTHER_KEY, key], timestampS, body)).toMatch(/^t=\d+,v1=[0-9a-f]{64},v1=[0-9a-f]{64}$/);
+    expect(timestampedSignature([OTHER_KEY, signingKey(key)], timestampS, body)).toMatch(
+      /^t=\d+,v1=[0-9a-f]{64},v1=[0-9a-f]{64}$/,
+    );
   });
 });

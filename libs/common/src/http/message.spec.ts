@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Webhook as StandardWebhook } from 'standardwebhooks';
 import Stripe from 'stripe';
 import { Webhook as SvixWebhook } from 'svix';
-import { formatSecret } from '../domain/signature.js';
+import { formatSecret, signingKey } from '../domain/signature.js';
 import { type MessageContent, messageHeaders, RESERVED_HEADERS } from './message.js';
 
 const BODY = Buffer.from('{"id":"evt_1","data":{"name":"Zoë","price":1.10}}');
@@ -16,7 +16,7 @@ function headersOf(changes: Partial<MessageContent> = {}): Record<string, string
     attempt: 2,
     timestampS: Math.floor(Date.now() / 1_000),
     body: BODY,
-    keys: [KEY],
+    keys: [signingKey(KEY)],
     signatureHeader: undefined,
     staticHeaders: {},
     ...changes,
@@ -48,7 +48,7 @@ describe('messageHeaders', () => {
     });
 
     it('given two keys during a rotation, then holders of either verify', () => {
-      const headers = headersOf({ keys: [KEY, OLD_KEY] });
+      const headers = headersOf({ keys: [signingKey(KEY), signingKey(OLD_KEY)] });
       expect(() => verifier(formatSecret(KEY)).verify(BODY.toString(), headers)).not.toThrow();
       expect(() => verifier(formatSecret(OLD_KEY)).verify(BODY.toString(), headers)).not.toThrow();
     });
@@ -65,7 +65,8 @@ describe('messageHeaders', () => {
 
   describe('checked by stripe', () => {
     const { webhooks } = new Stripe('sk_unused');
-    const signed = (keys: Buffer[]) => headersOf({ keys, signatureHeader: 'Acme-Signature' })['Acme-Signature'] ?? '';
+    const signed = (keys: Buffer[]) =>
+      headersOf({ keys: keys.map(signingKey), signatureHeader: 'Acme-Signature' })['Acme-Signature'] ?? '';
 
     it('given the secret as the tenant has it, then the body verifies', () => {
       const event: unknown = webhooks.constructEvent(BODY, signed([KEY]), formatSecret(KEY));

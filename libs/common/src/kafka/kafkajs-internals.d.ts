@@ -32,7 +32,3 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
     commitOffsets(offsets: { topics: readonly unknown[] }): Promise<void>;
   }
 }
-
-declare module 'kafkajs/src/producer/partitioners/default/murmur2.js' {
-  export default function murmur2(key: Buffer | string): number;
-}
