@@ -7,8 +7,7 @@ import type { CommitSample, CommittedPosition } from '../judge/evidence.js';
 const GROUPS = ['router', 'dispatcher', 'retry-scheduler'];
 const INTERVAL_MS = 200;
 const QUERY_TIMEOUT_MS = 1_000;
-const PARKED =
-  'SELECT delivery_id FROM parked_deliveries UNION SELECT delivery_id FROM lane_rows WHERE attempt IS NOT NULL';
+const PARKED = 'SELECT delivery_id FROM parked_deliveries';
 
 /**
  * Looks every 200 ms at what the groups have committed, and after that at what is parked. While Kafka does not answer

@@ -9,7 +9,7 @@ import type { DeliveryMeta } from '../../../libs/common/src/records/delivery-rec
  * since the epoch of the machine's own clock; a clock that a fault moves is an app's, never one that writes evidence.
  */
 
-/** Everything the judge looks at. It is read when the system is quiet, or when waiting for that was given up. */
+/** Everything the judge looks at, read when the system is quiet, or when waiting for that was given up. */
 export interface Evidence {
   readonly run: Run;
   readonly endpoints: readonly EndpointUnderTest[];
@@ -231,7 +231,7 @@ export interface CommitSample {
   /** After both were there. Commits are asked first: what was parked before them may have been delivered since. */
   readonly endedAt: number;
   readonly positions: readonly CommittedPosition[];
-  /** Delivery ids that were parked or the head of a lane; undefined while PostgreSQL was away. */
+  /** Ids of parked deliveries; undefined while PostgreSQL was away. A lane's head is in a tier, or nowhere. */
   readonly parked: ReadonlySet<string> | undefined;
 }
 

@@ -1,0 +1,71 @@
+import { until } from '../../support/until.js';
+import type { Fault, Scene } from './fault.js';
+import { BEYOND_SESSION_MS } from './times.js';
+
+const BREAKER = { threshold: 5, cooldown_s: 3, max_cooldown_s: 3 };
+/** Longer than from one look for a probe to the next: several would overlap. */
+const PROBE_MS = 1_500;
+const FAILING_MS = 16_000;
+const STATE_LIMIT_MS = 30_000;
+/** Until statements of several lanes wait. */
+const PILING_MS = 1_000;
+
+/** An endpoint that is held, and a dispatcher that writes when it is too late. */
+export const HOLD_FAULTS = {
+  breaker: { mustJudge: ['P5'], inject: breaker },
+  'late-writes': { inject: lateWrites },
+} satisfies Record<string, Fault>;
+
+/** It opens, probes fail, a dispatcher is killed while it is half-open, a probe succeeds. */
+async function breaker(scene: Scene): Promise<void> {
+  const { run, system } = scene;
+  const { flaky } = run.endpoints;
+  const body = { breaker: BREAKER, retry_policy: { delays_s: [0.3] } };
+  await system.apps.call('control', `/v1/endpoints/${flaky.id}`, { method: 'PATCH', body });
+  const stateOf = async () => {
+    const health = await system.apps.call<{ breaker: { state: string } }>(
+      'control',
+      `/v1/endpoints/${flaky.id}/health`,
+    );
+    return health.breaker.state;
+  };
+  const once = (state: string) =>
+    until(`the breaker is ${state}`, async () => (await stateOf()) === state, STATE_LIMIT_MS);
+  await scene.during({ kind: 'bad_endpoint', target: flaky.hook }, async () => {
+    await run.receiver.behave(flaky.hook, { kind: 'status', status: 500, answerMs: PROBE_MS });
+    await once('open');
+    await scene.last(FAILING_MS);
+    await once('half_open');
+    await system.supervised.kill(scene.app('dispatcher', 0));
+    await run.receiver.behave(flaky.hook, { kind: 'healthy', answerMs: PROBE_MS });
+    await system.supervised.allReady();
+    await once('closed');
+    return 1;
+  });
+  await run.receiver.behave(flaky.hook, { kind: 'healthy' });
+}
+
+/**
+ * What a dispatcher has asked of PostgreSQL arrives after it has lost its partitions: its link freezes, then it does; when
+ * others own what was its own, its statements are let through.
+ */
+async function lateWrites(scene: Scene): Promise<void> {
+  const { run, system, random } = scene;
+  const { flaky } = run.endpoints;
+  const dispatcher = scene.app('dispatcher', 1);
+  const seed = random.pick(1_000);
+  await run.receiver.behave(flaky.hook, { kind: 'failing', rate: 0.5, seed });
+  await scene.during({ kind: 'freeze', target: `${dispatcher.name}→postgres, then ${dispatcher.name}` }, async () => {
+    const client = /^dispatcher-1$/;
+    const held = system.postgresLink.open(client);
+    const lift = system.postgresLink.impose({ kind: 'freeze', client });
+    await scene.last(PILING_MS);
+    system.supervised.freeze(dispatcher);
+    await scene.last(BEYOND_SESSION_MS);
+    lift();
+    await scene.last(PILING_MS);
+    system.supervised.thaw(dispatcher);
+    return held;
+  });
+  await run.receiver.behave(flaky.hook, { kind: 'failing', rate: 0.1, seed });
+}

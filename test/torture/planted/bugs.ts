@@ -1,0 +1,107 @@
+import type { FindingKind } from '../judge/verdict.js';
+
+/** A text of the built apps, and what becomes of it. */
+export interface Patch {
+  /** In `dist`. */
+  readonly file: string;
+  /** Must be there exactly once. */
+  readonly text: string;
+  readonly becomes: string;
+}
+
+/** A bug that is planted on purpose, to see that the judge finds it. */
+export interface Bug {
+  readonly title: string;
+  readonly patch: Patch;
+  /** Brings it to light: a fault of scripts/torture/catalogue.mjs. */
+  readonly fault: string;
+  /** Of these, one at least must be found. */
+  readonly findings: readonly FindingKind[];
+}
+
+export const BUGS = {
+  'commit-before-post': {
+    title: 'a delivery is finished before its attempt is made',
+    patch: {
+      file: 'apps/dispatcher/src/delivery-engine.js',
+      text: 'const outcome = await this.attempts.make(delivery)',
+      becomes: 'delivery.log.finish(delivery.offset);\n        const outcome = await this.attempts.make(delivery)',
+    },
+    fault: 'dispatcher-kill',
+    findings: ['lost'],
+  },
+  'ack-before-produce': {
+    title: 'the API acknowledges an event before Kafka has it',
+    patch: {
+      file: 'apps/ingest/src/api/publisher.js',
+      text: 'await writeAll(this.producer, records, { timeoutMs: this.limits.timeoutMs });',
+      becomes: 'writeAll(this.producer, records, { timeoutMs: this.limits.timeoutMs }).catch(() => undefined);',
+    },
+    fault: 'ingest-points',
+    findings: ['lost'],
+  },
+  'lane-order-skipped': {
+    title: 'a delivery does not wait for the head of its lane',
+    patch: {
+      file: 'libs/common/src/domain/lane-judgement.js',
+      text: "    if (row?.attempt !== undefined)\n        return 'wait';",
+      becomes: "    if (row?.attempt !== undefined)\n        return 'go';",
+    },
+    fault: 'control-kill',
+    findings: ['out_of_order', 'overtaken'],
+  },
+  'park-row-dropped': {
+    title: 'the first of several parked deliveries is not stored',
+    patch: {
+      file: 'apps/dispatcher/src/lanes/log-lanes.js',
+      text: 'park: park.map((item) => this.toRecord(lane, item))',
+      becomes: 'park: park.slice(1).map((item) => this.toRecord(lane, item))',
+    },
+    fault: 'control-kill',
+    findings: ['lost'],
+  },
+  'retry-after-commit': {
+    title: 'a retry is handed to its tier after the source was committed',
+    patch: {
+      file: 'apps/dispatcher/src/lanes/log-lanes.js',
+      text: 'return lane.ended?.store();',
+      becomes:
+        'return ((store) => { setTimeout(() => void store().catch(() => undefined), 1000); return Promise.resolve(); })(lane.ended.store);',
+    },
+    fault: 'dispatcher-kill',
+    findings: ['lost', 'committed_too_early'],
+  },
+  'probes-ignore-breaker': {
+    title: 'every dispatcher gives itself a permit to probe',
+    patch: {
+      file: 'libs/common/src/postgres/lane-limits.js',
+      text: 'return rows.length > 0;',
+      becomes: 'return true;',
+    },
+    fault: 'breaker',
+    findings: ['several_probes'],
+  },
+  'no-epoch-fence': {
+    title: 'a lane is written by whoever held its partition once',
+    patch: {
+      file: 'libs/common/src/postgres/lane-store.js',
+      text: 'log = $1 AND epoch = $2 FOR SHARE',
+      becomes: 'log = $1 AND epoch >= $2 FOR SHARE',
+    },
+    fault: 'late-writes',
+    findings: ['not_quiet', 'still_waiting', 'lost', 'too_many_stale_repeats', 'too_many_duplicates'],
+  },
+  'out-of-range-ignored': {
+    title: 'a position that left the log is passed over without a word',
+    patch: {
+      file: 'libs/common/src/kafka/committed-offsets.js',
+      text: 'const lostRecords = log.low - committed.offset - finishedAbove.filter((offset) => offset < log.low).length;',
+      becomes: 'const lostRecords = 0;',
+    },
+    fault: 'retention',
+    findings: ['lost', 'skipped_silently'],
+  },
+} as const satisfies Record<string, Bug>;
+
+export type BugName = keyof typeof BUGS;
+export const BUG_NAMES = Object.keys(BUGS) as readonly BugName[];
