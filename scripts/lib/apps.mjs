@@ -20,25 +20,26 @@ export const WORKERS = /** @type {const} @satisfies {readonly App[]} */ ([
 
 /**
  * @param {string} name
+ * @param {string} [home] holds `dist`; this checkout when missing
  * @returns {string} what node runs
  */
-export function appMain(name) {
-  return join(ROOT, 'dist', 'apps', name, 'src', 'main.js');
+export function appMain(name, home = ROOT) {
+  return join(home, 'dist', 'apps', name, 'src', 'main.js');
 }
 
 /**
  * @param {App} app
- * @param {{ node: string, port: number, env: NodeJS.ProcessEnv, instance?: number }} options `instance` tells apart the
- *   processes of one app
+ * @param {{ node: string, port: number, env: NodeJS.ProcessEnv, instance?: number, home?: string }} options `instance`
+ *   tells apart the processes of one app; `home` holds `dist`, this checkout when missing
  * @returns {Service}
  */
-export function appService({ name }, { node, port, env, instance = 0 }) {
+export function appService({ name }, { node, port, env, instance = 0, home = ROOT }) {
   return {
     name,
     prepare: async () => ({
       command: node,
-      args: ['--enable-source-maps', appMain(name)],
-      cwd: ROOT,
+      args: ['--enable-source-maps', appMain(name, home)],
+      cwd: home,
       env: { ...env, PORT: String(port), INSTANCE: `${name}-${instance}` },
     }),
     ready: (signal) => awaitHealth(name, port, '/health/ready', signal),

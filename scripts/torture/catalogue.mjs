@@ -40,6 +40,8 @@ export const CATALOGUE = /** @type {const} @satisfies {Record<string, FaultEntry
   'replay-killed': { title: 'a replay of everything killed half-way, beside live traffic' },
   'clock-ahead': { title: 'three processes’ clocks 1 h ahead for 5 s' },
   'clock-behind': { title: 'three processes’ clocks 1 h behind for 5 s' },
+  breaker: { title: 'an endpoint fails until its breaker opens, and recovers; a dispatcher killed half-open' },
+  'late-writes': { title: 'statements of a dispatcher arrive after it lost its partitions' },
 });
 
 /** @typedef {keyof typeof CATALOGUE} FaultName */

@@ -22,6 +22,8 @@ export interface AppProcessesOptions {
   readonly envOf: (name: string) => NodeJS.ProcessEnv;
   /** For `call`. */
   readonly apiKey: string;
+  /** Holds the `dist` they are started from; this checkout when missing. */
+  readonly home?: string | undefined;
 }
 
 /** The processes of a system's apps, run from the built files: each may be killed, frozen, stopped, started and added. */
@@ -32,7 +34,7 @@ export class AppProcesses {
 
   /** Starts one more process of an app, and waits until it is ready. It is listed from its spawn on. */
   async add(app: AppName, instance = 0): Promise<AppProcess> {
-    const { folder, envOf } = this.options;
+    const { folder, envOf, home } = this.options;
     const port = await freePort();
     const name = `${app}-${instance}`;
     const service = appService({ name: app } as Parameters<typeof appService>[0], {
@@ -40,6 +42,7 @@ export class AppProcesses {
       port,
       env: envOf(name),
       instance,
+      ...(home === undefined ? {} : { home }),
     });
     const server = new Server({ ...service, name }, join(folder, `${name}.log`));
     const added = { app, name, url: `http://127.0.0.1:${port}`, server };

@@ -46,8 +46,11 @@ export class TortureSystem {
     readonly supervised: Supervised,
   ) {}
 
-  /** @param brokerCount 1 or 3 */
-  static async start(brokerCount: number): Promise<TortureSystem> {
+  /**
+   * @param brokerCount 1 or 3
+   * @param home holds the `dist` of the apps; this checkout when missing
+   */
+  static async start(brokerCount: number, home?: string): Promise<TortureSystem> {
     const folder = mkdtempSync(join(tmpdir(), 'posthorn-torture-'));
     const postgresPort = await freePort();
     const postgresOptions = { dir: join(folder, 'postgres'), port: postgresPort, isDurable: false };
@@ -71,7 +74,7 @@ export class TortureSystem {
       // PostgreSQL's connections tell whose they are by this name.
       DATABASE_URL: `${postgresUrl({ port: postgresLink.port })}?application_name=${name}`,
     });
-    const apps = new AppProcesses({ folder, envOf, apiKey });
+    const apps = new AppProcesses({ folder, envOf, apiKey, home });
     const supervised = new Supervised(apps);
     const url = postgresUrl({ port: postgresPort });
     const system = new TortureSystem(folder, dns, brokers, postgres, url, postgresLink, apps, apiKey, supervised);
