@@ -6,6 +6,14 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
   }
 }
 
+declare module 'kafkajs/src/broker/index.js' {
+  export default class Broker {
+    /** Finds the version of a request that both sides speak. */
+    lookupRequest: (...args: never[]) => unknown;
+    isConnected(): boolean;
+  }
+}
+
 declare module 'kafkajs/src/cluster/index.js' {
   export default class Cluster {
     findGroupCoordinatorMetadata(query: object): Promise<unknown>;

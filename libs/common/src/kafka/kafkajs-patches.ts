@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { type PartitionAssigner, PartitionAssigners } from 'kafkajs';
+import Broker from 'kafkajs/src/broker/index.js';
 import Cluster from 'kafkajs/src/cluster/index.js';
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
@@ -16,7 +17,8 @@ let arePatched = false;
  * - its request queue re-arms a timer every millisecond for ever: 5 % of a core per dozen idle connections, measured;
  * - it has no hook before a rebalance is joined, none for what was committed with an assignment, and it resets an offset
  *   that fell out of the log without a word;
- * - it gives a consumer up for good when no broker could name its coordinator at once, as while a broker starts.
+ * - it gives a consumer up for good when no broker could name its coordinator at once, as while a broker starts;
+ * - it takes a broker for connected before it knows its versions, and gives a consumer up for good that asks it then.
  *
  * @throws Error when another release of kafkajs is installed
  */
@@ -27,6 +29,7 @@ export function patchKafkajs(): void {
   patchTimer();
   patchGroup();
   patchCoordinator();
+  patchBroker();
   arePatched = true;
 }
 
@@ -80,7 +83,22 @@ function patchCoordinator(): void {
 }
 
 /** What {@link hookedAssigner} made the first of these assigners carry. */
-export function hooksOf({ assigners }: { readonly assigners: readonly object[] }): Partial<GroupHooks> | undefined {
+export /**
+ * Between the connection and the answer to its first request a broker counts as connected, while every other request to
+ * it throws a plain error that ends the consumer. A broker that goes away just then, behind a proxy that still accepts,
+ * ended the process. Not connected means what it says: whoever needs the broker waits for it to be connected.
+ */
+function patchBroker(): void {
+  const { isConnected } = Broker.prototype;
+  Broker.prototype.isConnected = function (this: Broker) {
+    return isConnected.call(this) && this.lookupRequest.name !== NO_VERSIONS_YET;
+  };
+}
+
+/** The name of what stands in kafkajs for the versions of a broker that has not told them. */
+const NO_VERSIONS_YET = 'notInitializedLookup';
+
+function hooksOf({ assigners }: { readonly assigners: readonly object[] }): Partial<GroupHooks> | undefined {
   const assigner = assigners[0] as { [HOOKS]?: Partial<GroupHooks> } | undefined;
   return assigner?.[HOOKS];
 }
