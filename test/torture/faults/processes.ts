@@ -1,4 +1,4 @@
-import type { AppName } from '../../support/app-processes.js';
+import type { AppName, AppProcess } from '../../support/app-processes.js';
 import { until } from '../../support/until.js';
 import type { Fault, Scene } from './fault.js';
 import { CONTROL_POINTS, DISPATCHER_POINTS, INGEST_POINTS, killAt, SCHEDULER_POINTS } from './points.js';
@@ -6,6 +6,8 @@ import { BEYOND_SESSION_MS } from './times.js';
 
 const APPS: readonly AppName[] = ['ingest', 'control', 'dispatcher', 'retry-scheduler'];
 const STORM_MS = 15_000;
+/** Dispatchers beyond the two. */
+const STORM_SIZE = 3;
 const KILL_EVERY_MS = 2_000;
 
 /** Processes of the apps end, in every way, and come again. */
@@ -74,17 +76,26 @@ async function terminateAll(scene: Scene): Promise<void> {
   await supervised.allReady();
 }
 
+/** Some are gone before they have joined, others while they own partitions. */
 async function storm(scene: Scene): Promise<void> {
   const { supervised } = scene.system;
   await scene.during({ kind: 'storm', target: 'dispatcher' }, async () => {
+    const here: Promise<AppProcess>[] = [];
+    const going: Promise<void>[] = [];
     let changes = 0;
     for (const endAt = Date.now() + STORM_MS; Date.now() < endAt; changes++) {
-      const added = await supervised.add('dispatcher', 10 + changes);
+      if (here.length < STORM_SIZE) here.push(supervised.add('dispatcher', 10 + changes));
+      else going.push(remove(here.shift()));
       await scene.last(500 + scene.random.pick(1_500));
-      await supervised.remove(added);
     }
+    await Promise.all([...going, ...here.map(remove)]);
     return changes;
   });
+
+  async function remove(added: Promise<AppProcess> | undefined): Promise<void> {
+    const process = await added;
+    if (process) await supervised.remove(process);
+  }
 }
 
 async function zombie(scene: Scene): Promise<void> {

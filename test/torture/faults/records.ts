@@ -2,6 +2,7 @@ import type { Admin } from 'kafkajs';
 import { kafkaClient, keyedProducer } from '../../../scripts/lib/kafka-client.mjs';
 import { INGEST_POISON } from '../../support/poison.js';
 import { until } from '../../support/until.js';
+import { readAllTopics } from '../harness/evidence.js';
 import type { Fault, Scene } from './fault.js';
 
 const POISON_ROUNDS = 4;
@@ -69,6 +70,7 @@ async function retention(scene: Scene): Promise<void> {
   await Promise.all(dispatchers.map((dispatcher) => supervised.terminate(dispatcher)));
   await scene.last(UNREAD_MS);
   const unread = await unreadDeliveries(admin);
+  scene.run.topicsBefore = await readAllTopics(scene.system);
   await scene.during({ kind: 'retention', target: 'deliveries', inFlight: unread }, async () => {
     const ends = await admin.fetchTopicOffsets('deliveries');
     const partitions = ends.map(({ partition, high }) => ({ partition, offset: high }));

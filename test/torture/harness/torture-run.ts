@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Load } from '../../support/load.js';
 import { until } from '../../support/until.js';
 import { TortureReceiver } from '../evidence/receiver.js';
-import type { EndpointUnderTest, FaultEvent, ReceivedRequest } from '../judge/evidence.js';
+import type { EndpointUnderTest, FaultEvent, ReceivedRequest, TopicContents } from '../judge/evidence.js';
 import { createEndpoints, type EndpointName, type TestedEndpoint, typeOf } from './endpoints.js';
 import { Ledger } from './ledger.js';
 import type { Quiet } from './quiet.js';
@@ -19,6 +19,8 @@ const QUIET_LIMIT_MS = 60_000;
 export class TortureRun {
   readonly faults: FaultEvent[] = [];
   readonly startedAt = Date.now();
+  /** What a fault was about to take out of the logs. */
+  topicsBefore: readonly TopicContents[] = [];
   loadEndedAt = 0;
   quietAt: number | undefined;
 
@@ -51,6 +53,13 @@ export class TortureRun {
   /** Attempts under way at the endpoints of this run. */
   async attemptsUnderWay(): Promise<number> {
     return Object.values(await this.receiver.count()).reduce((sum, { open }) => sum + open, 0);
+  }
+
+  /** One of the endpoints refuses connections while the work lasts. */
+  async whileDown(work: () => Promise<void>): Promise<void> {
+    const { hook } = this.endpoints.down;
+    await this.receiver.behave(hook, { kind: 'down' });
+    await work().finally(() => this.receiver.behave(hook, { kind: 'healthy' }));
   }
 
   /** Ends the load, and waits until nothing is left to do. */

@@ -107,7 +107,8 @@ export class TortureSystem {
     await this.apps.stop();
     await Promise.all([this.brokers.stop(), this.postgres.stop()]);
     await Promise.all([this.postgresLink.close(), this.dns.stop()]);
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    if (!process.env.TORTURE_KEEP)
+      rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
 

@@ -1,0 +1,65 @@
+import { Random } from '../../../libs/common/src/domain/testing/random.js';
+import { kafkaClient } from '../../../scripts/lib/kafka-client.mjs';
+import { CommitSampler } from '../evidence/commit-sampler.js';
+import { Scene } from '../faults/fault.js';
+import { faultOf } from '../faults/faults.js';
+import type { Evidence } from '../judge/evidence.js';
+import { collectEvidence } from './evidence.js';
+import type { Plan } from './plan.js';
+import { Quiet } from './quiet.js';
+import { TortureRun } from './torture-run.js';
+import { TortureSystem } from './torture-system.js';
+
+interface Whole {
+  readonly system: TortureSystem;
+  readonly quiet: Quiet;
+}
+
+/** Runs one fault after the other on a system, which is made anew after it was stopped. */
+export class Tormentor {
+  private whole: Promise<Whole> | undefined;
+
+  constructor(private readonly plan: Plan) {}
+
+  async start(): Promise<void> {
+    await this.ready();
+  }
+
+  async stop(): Promise<void> {
+    const whole = await this.whole?.catch(() => undefined);
+    this.whole = undefined;
+    await whole?.quiet.stop();
+    await whole?.system.stop();
+  }
+
+  /** Steady load, the fault, a while after it, quiet; then all that the run left behind is read. */
+  async torment(name: string): Promise<Evidence> {
+    const { system, quiet } = await this.ready();
+    const { seed, steadyMs, afterMs } = this.plan;
+    const { inject, budgets = {}, mustJudge = [] } = faultOf(name);
+    const run = await TortureRun.open(system, `${name}-${seed}`, seed);
+    const kafka = kafkaClient({ clientId: 'sampler', brokers: system.brokers.direct, isQuiet: true });
+    const sampler = await CommitSampler.start(kafka, system.postgresUrl);
+    const scene = new Scene(system, run, new Random(seed));
+    try {
+      await scene.last(steadyMs);
+      await run.whileDown(() => inject(scene)).finally(() => system.heal());
+      await scene.last(afterMs);
+      await run.drain(quiet);
+      return await collectEvidence(run, { seed, budgets, mustJudge, commits: await sampler.stop() });
+    } finally {
+      await run.close();
+      await quiet.forget();
+    }
+  }
+
+  private ready(): Promise<Whole> {
+    this.whole ??= begin(this.plan.brokers);
+    return this.whole;
+  }
+}
+
+async function begin(brokers: number): Promise<Whole> {
+  const system = await TortureSystem.start(brokers);
+  return { system, quiet: await Quiet.of(system) };
+}
