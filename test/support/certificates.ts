@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,43 +8,50 @@ export interface KeyPair {
   readonly cert: string;
 }
 
-const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-
-/** A certificate authority of a test's own, made with the openssl command. Not trusted by anybody unless told so. */
+/**
+ * A certificate authority of a test's own, made with the openssl command. Not trusted by anybody unless told so. It is kept
+ * in memory: no folder outlives a call, also when the test that asked for it never runs.
+ */
 export class TestAuthority {
-  private readonly folder = mkdtempSync(join(tmpdir(), 'posthorn-ca-'));
-  readonly cert: string;
+  private readonly own = openssl({}, (run) =>
+    run('req', '-x509', ...newPair('own.crt'), '-subj', '/CN=test', '-days', '2'),
+  );
 
-  constructor() {
-    this.openssl('req', '-x509', ...NEW_KEY, '-keyout', 'ca.key', '-out', 'ca.crt', '-subj', '/CN=test', '-days', '2');
-    this.cert = this.read('ca.crt');
+  get cert(): string {
+    return this.own.cert;
   }
 
   /** @param days may be negative: the certificate has then expired */
   issue(host: string, days = 1): KeyPair {
-    const subject = ['-subj', '/CN=server', '-addext', `subjectAltName=DNS:${host}`];
-    this.openssl('req', ...NEW_KEY, '-keyout', 'server.key', '-out', 'server.csr', ...subject);
-    const signing = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-copy_extensions', 'copy', '-days', String(days)];
-    this.openssl('x509', '-req', '-in', 'server.csr', ...signing, '-out', 'server.crt');
-    return { key: this.read('server.key'), cert: this.read('server.crt') };
+    return openssl({ 'ca.key': this.own.key, 'ca.crt': this.own.cert }, (run) => {
+      run('req', ...newPair('own.csr'), ...named(host));
+      const signing = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-copy_extensions', 'copy', '-days', String(days)];
+      run('x509', '-req', '-in', 'own.csr', ...signing, '-out', 'own.crt');
+    });
   }
 
   /** A certificate signed by nobody but itself. */
   selfSigned(host: string): KeyPair {
-    const subject = ['-subj', '/CN=server', '-addext', `subjectAltName=DNS:${host}`];
-    this.openssl('req', '-x509', ...NEW_KEY, '-keyout', 'self.key', '-out', 'self.crt', ...subject, '-days', '1');
-    return { key: this.read('self.key'), cert: this.read('self.crt') };
+    return openssl({}, (run) => run('req', '-x509', ...newPair('own.crt'), ...named(host), '-days', '1'));
   }
+}
 
-  remove(): void {
-    rmSync(this.folder, { recursive: true });
-  }
+function newPair(out: string): string[] {
+  return ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'own.key', '-out', out];
+}
 
-  private read(file: string): string {
-    return readFileSync(join(this.folder, file), 'utf8');
-  }
+function named(host: string): string[] {
+  return ['-subj', '/CN=server', '-addext', `subjectAltName=DNS:${host}`];
+}
 
-  private openssl(...args: string[]): void {
-    execFileSync('openssl', args, { cwd: this.folder, stdio: 'pipe' });
+/** Runs openssl in a folder that holds `files`, and is gone afterwards. @returns the own.key and own.crt it made there */
+function openssl(files: Record<string, string>, make: (run: (...args: string[]) => void) => void): KeyPair {
+  const folder = mkdtempSync(join(tmpdir(), 'posthorn-ca-'));
+  try {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    make((...args) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' }));
+    return { key: readFileSync(join(folder, 'own.key'), 'utf8'), cert: readFileSync(join(folder, 'own.crt'), 'utf8') };
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 }

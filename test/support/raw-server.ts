@@ -6,8 +6,12 @@ export type RawAnswer = (socket: Socket, index: number) => void;
 
 export interface RawServerOptions {
   readonly tls?: TlsOptions;
-  /** Written to every connection before anything was asked. */
-  readonly greeting?: string;
+  /** Called with every connection before anything was asked. */
+  readonly onConnect?: (socket: Socket) => void;
+  /** 127.0.0.1 if not given. */
+  readonly host?: string;
+  /** A free one if not given. */
+  readonly port?: number;
 }
 
 /**
@@ -24,11 +28,11 @@ export class RawServer {
 
   private constructor(
     private readonly answer: RawAnswer,
-    { tls, greeting }: RawServerOptions,
+    { tls, onConnect }: RawServerOptions,
   ) {
     const accept = (socket: Socket) => {
       this.accept(socket);
-      if (greeting !== undefined) socket.write(greeting);
+      onConnect?.(socket);
     };
     this.server = tls ? createTlsServer({ ...tls }, accept) : createServer(accept);
     this.server.on('tlsClientError', () => undefined);
@@ -36,7 +40,7 @@ export class RawServer {
 
   static async start(answer: RawAnswer, options: RawServerOptions = {}): Promise<RawServer> {
     const server = new RawServer(answer, options);
-    await new Promise<void>((resolve) => server.server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.server.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve));
     return server;
   }
 

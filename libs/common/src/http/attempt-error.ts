@@ -3,6 +3,7 @@ import type { AttemptError } from '../domain/verdict.js';
 import { errorCode } from './error-code.js';
 import { BlockedAddressError } from './guarded-connector.js';
 import { NameResolutionError } from './host-resolver.js';
+import { ReadLimitError } from './read-limit.js';
 
 /** Why no status arrived: one of the closed set, and a short code that says more, for people. */
 export interface AttemptFailure {
@@ -36,6 +37,7 @@ const PROTOCOL_BREACHES: ReadonlyMap<string, string> = new Map([
 export function classifyFailure(error: unknown): AttemptFailure {
   if (error instanceof BlockedAddressError) return { error: 'blocked_address', detail: undefined };
   if (error instanceof NameResolutionError) return { error: 'dns_error', detail: error.code.toLowerCase() };
+  if (error instanceof ReadLimitError) return { error: 'bad_response', detail: 'too_long' };
   if (error instanceof errors.HTTPParserError) return { error: 'bad_response', detail: 'invalid_http' };
   const breach = error instanceof errors.SocketError ? PROTOCOL_BREACHES.get(error.message) : undefined;
   if (breach !== undefined) return { error: 'bad_response', detail: breach };

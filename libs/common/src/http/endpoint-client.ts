@@ -3,6 +3,7 @@ import type { AttemptError } from '../domain/verdict.js';
 import { type AddressPolicy, checkUrl } from '../security/address-policy.js';
 import { guardedConnector } from './guarded-connector.js';
 import { HostResolver } from './host-resolver.js';
+import { withFault } from './own-fault.js';
 import { PostHandler } from './post-handler.js';
 import type { SendResult } from './send-result.js';
 
@@ -49,14 +50,18 @@ const SHARED_RESOLVER = new HostResolver();
  */
 export class EndpointClient {
   private readonly pool: Pool | undefined;
+  private readonly resolver: HostResolver;
+  private readonly hostname: string;
   private readonly path: string;
   private readonly problem: AttemptError | undefined;
   private closed: Promise<void> | undefined;
 
   /** Does not throw for a URL the policy refuses: each post then fails. */
   constructor({ url, maxConnections, policy, resolver = SHARED_RESOLVER, ca }: EndpointClientOptions) {
+    this.resolver = resolver;
     this.problem = urlProblem(url, policy);
     const parsed = this.problem === undefined ? new URL(url) : undefined;
+    this.hostname = parsed?.hostname ?? '';
     this.path = parsed ? parsed.pathname + parsed.search : '';
     this.pool =
       parsed &&
@@ -65,6 +70,8 @@ export class EndpointClient {
         connect: guardedConnector({ policy, resolver, ...(ca === undefined ? {} : { ca }) }),
         allowH2: false,
         keepAliveTimeout: KEEP_ALIVE_MS,
+        // An endpoint may ask for less by a header of its own, not for more: it would hold connections of ours for minutes.
+        keepAliveMaxTimeout: KEEP_ALIVE_MS,
         maxRequestsPerClient: MAX_REQUESTS_PER_CONNECTION,
         maxHeaderSize: MAX_HEADER_BYTES,
         // The one deadline of each request covers both; undici's count anew from chunk to chunk.
@@ -75,10 +82,12 @@ export class EndpointClient {
 
   /** Never rejects: what went wrong is in the result. */
   post({ headers, body, timeoutMs, signal }: PostRequest): Promise<SendResult> {
-    const { pool, path, problem } = this;
+    const { pool, path, problem, hostname, resolver } = this;
     if (pool === undefined) return Promise.resolve(refused(problem ?? 'invalid_url'));
     return new Promise((resolve) => {
-      const handler = new PostHandler(resolve, timeoutMs, signal);
+      const settle = (sent: SendResult) =>
+        resolve(sent.statusCode === undefined ? withFault(sent, hostname, resolver) : sent);
+      const handler = new PostHandler(settle, timeoutMs, signal);
       if (handler.isSettled) return;
       pool.dispatch({ path, method: 'POST', headers, body }, handler);
     });
@@ -104,5 +113,6 @@ function refused(error: AttemptError): SendResult {
     errorDetail: undefined,
     responseBody: Buffer.alloc(0),
     durationMs: 0,
+    isOurFault: false,
   };
 }

@@ -2,6 +2,7 @@ import type { LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
 import { type AddressPolicy, isAddressAllowed, literalAddress } from '../security/address-policy.js';
 import { type HostResolver, NameResolutionError } from './host-resolver.js';
+import { limitReading } from './read-limit.js';
 
 /**
  * Every address of the host is refused by policy. Carries no address: what a tenant is told must not tell the inside of a
@@ -49,7 +50,11 @@ export function guardedConnector({ policy, resolver, ca }: ConnectorOptions): bu
       queueMicrotask(() => callback(new BlockedAddressError(), null));
       return;
     }
-    connect(options, callback);
+    connect(options, (...connected: Parameters<typeof callback>) => {
+      // Node leaves it out when there is an error.
+      if (connected[1]) limitReading(connected[1]);
+      callback(...connected);
+    });
   };
 }
 

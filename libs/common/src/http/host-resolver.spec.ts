@@ -1,89 +1,17 @@
-import { createSocket, type Socket } from 'node:dgram';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NXDOMAIN, StubDns } from '../../../../test/support/stub-dns.js';
 import { addressPolicy } from '../security/address-policy.js';
 import { EndpointClient } from './endpoint-client.js';
 import { HostResolver, type HostResolverOptions } from './host-resolver.js';
 
-const TYPE_A = 1;
-const TYPE_AAAA = 28;
-const NXDOMAIN = 3;
-
-interface Zone {
-  readonly a?: readonly string[];
-  readonly aaaa?: readonly number[];
-  readonly ttlS?: number;
-  readonly code?: number;
-}
-
-/** A DNS server of a few names. About a name it does not have it is silent, until it is told to deny them all. */
-class StubDns {
-  readonly questions: string[] = [];
-  private readonly unanswered: (() => void)[] = [];
-  private readonly socket: Socket = createSocket('udp4');
-
-  constructor(readonly zones: Record<string, Zone>) {
-    this.socket.on('message', (query, sender) => {
-      const { name, type, end } = question(query);
-      this.questions.push(`${name} ${type === TYPE_A ? 'A' : 'AAAA'}`);
-      const reply = (zone: Zone) => this.socket.send(answer(query, end, type, zone), sender.port, sender.address);
-      const zone = this.zones[name];
-      if (zone) reply(zone);
-      else this.unanswered.push(() => reply({ code: NXDOMAIN }));
-    });
-  }
-
-  denyTheRest(): void {
-    for (const deny of this.unanswered.splice(0)) deny();
-  }
-
-  async start(): Promise<string> {
-    await new Promise<void>((resolve) => this.socket.bind(0, '127.0.0.1', resolve));
-    return `127.0.0.1:${this.socket.address().port}`;
-  }
-
-  close(): void {
-    this.socket.close();
-  }
-}
-
-function question(query: Buffer): { name: string; type: number; end: number } {
-  const labels: string[] = [];
-  let at = 12;
-  for (let length = query.readUInt8(at); length > 0; length = query.readUInt8(at)) {
-    labels.push(query.toString('ascii', at + 1, at + 1 + length).toLowerCase());
-    at += 1 + length;
-  }
-  return { name: labels.join('.'), type: query.readUInt16BE(at + 1), end: at + 5 };
-}
-
-function answer(query: Buffer, end: number, type: number, { a = [], aaaa = [], ttlS = 5, code = 0 }: Zone): Buffer {
-  const addresses = type === TYPE_A ? a.map((ip) => Buffer.from(ip.split('.').map(Number))) : [];
-  if (type === TYPE_AAAA) addresses.push(...aaaa.map((last) => Buffer.from([0x26, 6, ...Array(13).fill(0), last])));
-  const records = addresses.map((bytes) => {
-    const head = Buffer.alloc(12);
-    head.writeUInt16BE(0xc00c, 0);
-    head.writeUInt16BE(type, 2);
-    head.writeUInt16BE(1, 4);
-    head.writeUInt32BE(ttlS, 6);
-    head.writeUInt16BE(bytes.length, 10);
-    return Buffer.concat([head, bytes]);
-  });
-  const reply = Buffer.from(query.subarray(0, end));
-  reply.writeUInt16BE(0x8180 | code, 2);
-  reply.writeUInt16BE(records.length, 6);
-  reply.writeUInt32BE(0, 8);
-  return Buffer.concat([reply, ...records]);
-}
-
 let folder: string;
 let dns: StubDns;
-let server: string;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'posthorn-hosts-'));
-  dns = new StubDns({
+  dns = await StubDns.start({
     'dual.acme.io': { a: ['93.184.216.34', '93.184.216.35'], aaaa: [1, 2] },
     'six.acme.io': { aaaa: [6] },
     'many.acme.io': { a: Array.from({ length: 20 }, (_, index) => `93.184.216.${index}`) },
@@ -91,7 +19,6 @@ beforeEach(async () => {
     'nothing.acme.io': {},
     'unknown.acme.io': { code: NXDOMAIN },
   });
-  server = await dns.start();
 });
 afterEach(async () => {
   dns.close();
@@ -99,7 +26,7 @@ afterEach(async () => {
 });
 
 const resolverOf = (options: HostResolverOptions = {}) =>
-  new HostResolver({ servers: [server], hostsFile: join(folder, 'hosts'), ...options });
+  new HostResolver({ servers: [dns.address], hostsFile: join(folder, 'hosts'), ...options });
 const addresses = async (resolver: HostResolver, name: string) =>
   (await resolver.resolve(name)).map(({ address }) => address);
 

@@ -53,6 +53,9 @@ export class HostResolver {
   private readonly dns = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES });
   private readonly hostsFile: string;
   private readonly now: () => number;
+  /** When a DNS server last answered about any name, on the clock `now`. */
+  private answeredAt = Number.NEGATIVE_INFINITY;
+  private probe: Promise<boolean> | undefined;
   /** Oldest first, as a Map keeps them. A pending promise is shared by all who ask meanwhile. */
   private readonly known = new Map<string, Entry>();
 
@@ -67,11 +70,39 @@ export class HostResolver {
    * @throws NameResolutionError
    */
   resolve(hostname: string): Promise<readonly HostAddress[]> {
-    const name = hostname.toLowerCase().replace(/\.$/, '');
+    const name = nameOf(hostname);
     if (name === 'localhost' || name.endsWith('.localhost')) return Promise.resolve(LOOPBACK);
     const known = this.known.get(name);
     if (known && this.now() < known.until) return known.addresses;
     return this.ask(name);
+  }
+
+  /** Whether somebody waits for the addresses of a name. */
+  isResolving(hostname: string): boolean {
+    return this.known.get(nameOf(hostname))?.until === Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * Tells our own outage from a name whose servers fail: nobody has answered about any name for `sinceMs`, nor does anybody
+   * now about the root, which every resolver knows.
+   */
+  async isCutOff(sinceMs: number): Promise<boolean> {
+    if (this.answeredAt >= this.now() - sinceMs) return false;
+    this.probe ??= this.reachesRoot().finally(() => {
+      this.probe = undefined;
+    });
+    return !(await this.probe);
+  }
+
+  private async reachesRoot(): Promise<boolean> {
+    return this.note(await settle(this.dns.resolveNs('.').then(() => [])));
+  }
+
+  /** @returns whether it is an answer: that there is no such name is one, that nobody could tell is none */
+  private note({ code }: Settled): boolean {
+    const isAnswer = ANSWERS.has(code);
+    if (isAnswer) this.answeredAt = this.now();
+    return isAnswer;
   }
 
   private ask(name: string): Promise<readonly HostAddress[]> {
@@ -96,6 +127,7 @@ export class HostResolver {
     const four = settle(this.dns.resolve4(name, { ttl: true }));
     const six = settle(this.dns.resolve6(name, { ttl: true }));
     const foundFour = await four;
+    this.note(foundFour);
     const foundSix = foundFour.records.length === 0 ? await six : await Promise.race([six, nothingAfterGrace()]);
     const records = [...foundFour.records.slice(0, MAX_ADDRESSES), ...foundSix.records.slice(0, MAX_ADDRESSES)];
     if (records.length === 0) throw new NameResolutionError(name, worse(foundFour.code, foundSix.code));
@@ -104,6 +136,10 @@ export class HostResolver {
       ttlMs: Math.min(...records.map(({ ttl }) => ttl)) * 1_000,
     };
   }
+}
+
+function nameOf(hostname: string): string {
+  return hostname.toLowerCase().replace(/\.$/, '');
 }
 
 interface Entry {
@@ -128,6 +164,9 @@ const IPV6_GRACE_MS = 100;
 function nothingAfterGrace(): Promise<Settled> {
   return setTimeout(IPV6_GRACE_MS, { records: [], code: 'ENODATA' });
 }
+
+/** ENODATA stands for "no error", too. */
+const ANSWERS: ReadonlySet<string> = new Set(['ENODATA', 'ENOTFOUND']);
 
 async function settle(answer: Promise<Settled['records']>): Promise<Settled> {
   try {

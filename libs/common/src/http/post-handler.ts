@@ -9,6 +9,9 @@ import { MAX_CAPTURED_BYTES, type SendResult } from './send-result.js';
  */
 const MAX_READ_BYTES = 65_536;
 
+/** What may come before the answer (RFC 9110, 15.2). Nobody needs as many; an endpoint could send nothing else, at full speed. */
+const MAX_INFORMATIONAL = 16;
+
 const NO_BYTES = Buffer.alloc(0);
 
 /** How a request ended; without an error there was a status. */
@@ -18,6 +21,7 @@ interface Ending {
 }
 
 const WHOLE: Ending = { error: undefined, detail: undefined };
+const TALKATIVE: Ending = { error: 'bad_response', detail: 'too_many_informational' };
 const BROKEN_OFF: Ending = { error: undefined, detail: 'body_incomplete' };
 
 /** Ends a request that nobody waits for any more. */
@@ -31,6 +35,7 @@ export class PostHandler implements Dispatcher.DispatchHandler {
   private readonly startedAt = performance.now();
   private readonly timer: NodeJS.Timeout;
   private controller: Dispatcher.DispatchController | undefined;
+  private informational = 0;
   private status: number | undefined;
   private retryAfter: string | undefined;
   private captured = NO_BYTES;
@@ -62,7 +67,10 @@ export class PostHandler implements Dispatcher.DispatchHandler {
     status: number,
     headers: Readonly<Record<string, string | string[] | undefined>>,
   ): void {
-    if (status < 200) return;
+    if (status < 200) {
+      if (++this.informational > MAX_INFORMATIONAL) this.stop(TALKATIVE);
+      return;
+    }
     this.status = status;
     const retryAfter = headers['retry-after'];
     this.retryAfter = Array.isArray(retryAfter) ? retryAfter[0] : retryAfter;
@@ -114,6 +122,7 @@ export class PostHandler implements Dispatcher.DispatchHandler {
       errorDetail: ending.detail,
       responseBody: this.captured,
       durationMs: performance.now() - this.startedAt,
+      isOurFault: false,
     });
   }
 

@@ -12,4 +12,6 @@ export interface SendResult {
   /** First bytes of the answer as they came, never inflated; at most {@link MAX_CAPTURED_BYTES}. */
   readonly responseBody: Buffer;
   readonly durationMs: number;
+  /** The endpoint had no part in the failure: this process has no DNS, or no file handles. Never with a status. */
+  readonly isOurFault: boolean;
 }

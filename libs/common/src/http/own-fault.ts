@@ -1,0 +1,23 @@
+import type { HostResolver } from './host-resolver.js';
+import type { SendResult } from './send-result.js';
+
+/** Codes, in lower case, of what this process or its machine ran out of. */
+const EXHAUSTED: ReadonlySet<string> = new Set(['emfile', 'enfile', 'enobufs', 'enomem']);
+/** What a DNS server says about a name that it knows not to be there. */
+const NO_SUCH_NAME: ReadonlySet<string> = new Set(['enotfound', 'enodata']);
+
+/** @returns the result of a request without a status, its fault laid where it belongs */
+export async function withFault(sent: SendResult, hostname: string, resolver: HostResolver): Promise<SendResult> {
+  const { errorDetail = '' } = sent;
+  const isOurFault =
+    EXHAUSTED.has(errorDetail) ||
+    (lacksAddress(sent, hostname, resolver) && (await resolver.isCutOff(sent.durationMs)));
+  return isOurFault ? { ...sent, isOurFault } : sent;
+}
+
+/** Whether the request ended before anybody could tell it an address. */
+function lacksAddress({ result, errorDetail = '' }: SendResult, hostname: string, resolver: HostResolver): boolean {
+  if (result.kind === 'response') return false;
+  if (result.error === 'dns_error') return !NO_SUCH_NAME.has(errorDetail);
+  return result.error === 'timeout' && errorDetail === 'connect' && resolver.isResolving(hostname);
+}

@@ -1,0 +1,65 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers/promises';
+import { EndpointClient } from '#common/http/endpoint-client.js';
+import { addressPolicy } from '#common/security/address-policy.js';
+
+/*
+ * A process that does nothing but send: `sender-process.mjs <url to warm up at> <url to measure at> <timeout in ms>`. It
+ * prints what one attempt came to and cost it, as JSON.
+ */
+
+const [warmUrl = '', url = '', timeoutMs] = process.argv.slice(2);
+const WARM_UPS = 500;
+const SAMPLE_MS = 5;
+
+/** @param {string} to */
+const clientOf = (to) =>
+  new EndpointClient({
+    url: to,
+    maxConnections: 1,
+    policy: addressPolicy({ allowHttp: true, allowedAddresses: ['127.0.0.0/8'] }),
+  });
+
+const request = { headers: ['webhook-id', 'evt_1'], body: Buffer.from('{}'), timeoutMs: Number(timeoutMs) };
+
+/** Memory that is in use, and not only waiting to be collected. */
+async function settledMemory() {
+  for (let round = 0; round < 3; round++) {
+    globalThis.gc?.();
+    await setTimeout(20);
+  }
+  return process.memoryUsage();
+}
+
+const warm = clientOf(warmUrl);
+for (let index = 0; index < WARM_UPS; index++) await warm.post(request);
+await warm.close();
+
+const client = clientOf(url);
+const loop = monitorEventLoopDelay({ resolution: 5 });
+const before = await settledMemory();
+let peakRss = before.rss;
+const sampler = setInterval(() => {
+  peakRss = Math.max(peakRss, process.memoryUsage.rss());
+}, SAMPLE_MS);
+loop.enable();
+const sent = await client.post(request);
+// The result may be there before the last byte is read.
+await client.close();
+await setTimeout(10 * SAMPLE_MS);
+loop.disable();
+clearInterval(sampler);
+const after = await settledMemory();
+
+console.log(
+  JSON.stringify({
+    result: sent.result,
+    errorDetail: sent.errorDetail,
+    durationMs: sent.durationMs,
+    keptBytes: sent.responseBody.length,
+    peakRssBytes: peakRss - before.rss,
+    rssBytes: after.rss - before.rss,
+    heapBytes: after.heapUsed + after.external - before.heapUsed - before.external,
+    loopDelayMs: loop.max / 1e6,
+  }),
+);

@@ -1,0 +1,49 @@
+import { EndpointClient, type EndpointClientOptions, type PostRequest } from '#common/http/endpoint-client.js';
+import { addressPolicy } from '#common/security/address-policy.js';
+import { type RawAnswer, RawServer, type RawServerOptions } from './raw-server.js';
+
+/** What a test sends from and to. All of it is closed after each test. */
+export interface SenderScene {
+  server(answer: RawAnswer | string, options?: RawServerOptions): Promise<RawServer>;
+  /** Dials loopback addresses only, over one connection at a time unless told otherwise. */
+  client(url: string, changes?: Partial<EndpointClientOptions>): EndpointClient;
+}
+
+/** A request to an endpoint's test server; ten seconds are more than any of them should need. */
+export function postRequest(changes: Partial<PostRequest> = {}): PostRequest {
+  return {
+    headers: ['content-type', 'application/json', 'webhook-id', 'evt_1'],
+    body: Buffer.from('{"secret":1}'),
+    timeoutMs: 10_000,
+    ...changes,
+  };
+}
+
+/** Servers and senders for the tests of a file. */
+export function useSender(): SenderScene {
+  const policy = addressPolicy({ allowHttp: true, allowedAddresses: ['127.0.0.0/8', '::1/128'] });
+  const servers: RawServer[] = [];
+  const clients: EndpointClient[] = [];
+
+  afterEach(async () => {
+    // Servers first: a request that nobody answers would keep its client from closing until its deadline.
+    await Promise.all(servers.splice(0).map((server) => server.close()));
+    await Promise.all(clients.splice(0).map((client) => client.close()));
+  });
+
+  return {
+    async server(answer, options = {}) {
+      const server = await RawServer.start(
+        typeof answer === 'string' ? (socket) => socket.write(answer) : answer,
+        options,
+      );
+      servers.push(server);
+      return server;
+    },
+    client(url, changes = {}) {
+      const client = new EndpointClient({ url, maxConnections: 1, policy, ...changes });
+      clients.push(client);
+      return client;
+    },
+  };
+}
