@@ -25,13 +25,15 @@ what
   --faults a,b       these
   --all              every fault, then some of them with three brokers
   --mixed            several at a time, chosen by the seed
+  --planted          those that bring eight planted bugs to light, without the bugs and with them: is the judge awake?
   --list             say which there are
 
 options
   --seed N           of all choices; default 1
-  --brokers 3        a cluster of three`;
+  --brokers 3        a cluster of three
+  --bugs a,b         with --planted: these only`;
 
-/** @typedef {{ faults: readonly string[], brokers: number }} Piece */
+/** @typedef {{ suite?: 'torture' | 'planted', faults: readonly string[], brokers: number }} Piece */
 
 const progress = new Progress(process.stdout);
 const stop = stopSignal();
@@ -43,6 +45,8 @@ const { values } = parseArgs({
     fixed: { type: 'boolean' },
     all: { type: 'boolean' },
     mixed: { type: 'boolean' },
+    planted: { type: 'boolean' },
+    bugs: { type: 'string' },
     list: { type: 'boolean' },
     help: { type: 'boolean' },
     seed: { type: 'string', default: '1' },
@@ -54,6 +58,7 @@ const { values } = parseArgs({
 function pieces() {
   const names = Object.keys(CATALOGUE);
   const brokers = Number(values.brokers);
+  if (values.planted) return [{ suite: 'planted', faults: [], brokers }];
   if (values.mixed) return [{ faults: ['mixed'], brokers }];
   if (values.faults) return [{ faults: values.faults.split(','), brokers }];
   if (values.all && brokers === 1) {
@@ -83,12 +88,13 @@ async function prepare() {
  * @param {Piece} piece
  * @param {string} report
  */
-function torture({ faults, brokers }, report) {
+function torture({ suite = 'torture', faults, brokers }, report) {
   process.env.TORTURE_FAULTS = faults.join(',');
   process.env.TORTURE_BROKERS = String(brokers);
   process.env.TORTURE_SEED = values.seed;
   process.env.TORTURE_REPORT = report;
-  return runJest('torture', { node: appNode(), args: ['--runInBand'] });
+  if (values.bugs) process.env.TORTURE_BUGS = values.bugs;
+  return runJest('torture', { node: appNode(), args: ['--runInBand', '--testPathPatterns', `torture/${suite}.spec`] });
 }
 
 async function main() {

@@ -13,6 +13,8 @@ import { CATALOGUE } from './catalogue.mjs';
  * @property {number} inFlight
  * @property {Figures} figures
  * @property {string[]} reasons why it is not kept
+ * @property {string} [bug] that was planted
+ * @property {string[]} [found] the kinds of what was found, of a planted bug
  *
  * @typedef {object} Figures
  * @property {number} acknowledged
@@ -50,11 +52,11 @@ export function markdownTable(rows) {
 }
 
 /** @param {TortureRow} row */
-function cells({ fault, brokers, outcome, fired, inFlight, figures }) {
+function cells({ fault, brokers, outcome, fired, inFlight, figures, bug, found = [] }) {
   const { acknowledged, lost, reportedLost, outOfOrder, duplicates, duplicateBudget, staleRepeats } = figures;
   const { title } = CATALOGUE[/** @type {keyof typeof CATALOGUE} */ (fault)] ?? { title: fault };
   return [
-    `\`${fault}\`: ${title}${brokers > 1 ? ` (one of ${brokers} brokers)` : ''}`,
+    `\`${fault}\`: ${title}${brokers > 1 ? ` (one of ${brokers} brokers)` : ''}${bug ? `; planted: \`${bug}\`` : ''}`,
     acknowledged,
     fired,
     inFlight,
@@ -64,7 +66,7 @@ function cells({ fault, brokers, outcome, fired, inFlight, figures }) {
     staleRepeats,
     seconds(figures.longestStallMs),
     figures.healMs === undefined ? 'never' : seconds(figures.healMs),
-    outcome,
+    found.length > 0 ? `${outcome}: ${found.join(', ')}` : outcome,
   ];
 }
 

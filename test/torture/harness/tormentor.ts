@@ -19,7 +19,11 @@ interface Whole {
 export class Tormentor {
   private whole: Promise<Whole> | undefined;
 
-  constructor(private readonly plan: Plan) {}
+  /** @param home holds the `dist` of the apps; this checkout when missing */
+  constructor(
+    private readonly plan: Plan,
+    private readonly home?: string,
+  ) {}
 
   async start(): Promise<void> {
     await this.ready();
@@ -54,12 +58,12 @@ export class Tormentor {
   }
 
   private ready(): Promise<Whole> {
-    this.whole ??= begin(this.plan.brokers);
+    this.whole ??= begin(this.plan.brokers, this.home);
     return this.whole;
   }
 }
 
-async function begin(brokers: number): Promise<Whole> {
-  const system = await TortureSystem.start(brokers);
+async function begin(brokers: number, home: string | undefined): Promise<Whole> {
+  const system = await TortureSystem.start(brokers, home);
   return { system, quiet: await Quiet.of(system) };
 }

@@ -28,7 +28,7 @@ export const BUGS = {
       becomes: 'delivery.log.finish(delivery.offset);\n        const outcome = await this.attempts.make(delivery)',
     },
     fault: 'dispatcher-kill',
-    findings: ['lost'],
+    findings: ['lost', 'committed_too_early'],
   },
   'ack-before-produce': {
     title: 'the API acknowledges an event before Kafka has it',
