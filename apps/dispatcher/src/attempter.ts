@@ -1,10 +1,12 @@
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { judge, type Verdict } from '#common/domain/verdict.js';
-import { EndpointClient, type SendResult } from '#common/http/endpoint-client.js';
+import type { SendResult } from '#common/http/endpoint-client.js';
 import { messageHeaders } from '#common/http/message.js';
 import type { AddressPolicy } from '#common/security/address-policy.js';
 import type { Delivery } from './delivery.js';
+import { EndpointClients } from './endpoint-clients.js';
 import { type Endpoint, EndpointDirectory } from './endpoint-directory.js';
+import * as metrics from './metrics.js';
 import type { AttemptFacts } from './outcome.js';
 
 /** DI token of the {@link AddressPolicy} every connection is held against. */
@@ -14,71 +16,79 @@ export const ADDRESS_POLICY = Symbol('AddressPolicy');
 export interface Attempt {
   readonly facts: AttemptFacts;
   readonly verdict: Verdict;
+  /** It never reached the endpoint, for a reason of ours: what it came to is not to be held against the endpoint. */
+  readonly isOurFault: boolean;
 }
 
-/** Makes attempts: signs, posts, judges. Keeps one connection pool per endpoint. */
+/** How often a fault of ours is told in the log. */
+const TELL_EVERY_MS = 60_000;
+
+/** A request, its answer, and when it was sent in ms since the epoch. */
+type Sent = SendResult & { readonly at: number };
+
+/** Makes attempts: signs, posts, judges. */
 @Injectable()
 export class Attempter implements OnApplicationShutdown {
-  private readonly clients = new Map<string, EndpointClient>();
+  private readonly logger = new Logger(Attempter.name);
+  private readonly clients: EndpointClients;
+  private toldAt = Number.NEGATIVE_INFINITY;
 
-  constructor(
-    @Inject(EndpointDirectory) directory: EndpointDirectory,
-    @Inject(ADDRESS_POLICY) private readonly policy: AddressPolicy,
-  ) {
-    directory.onChange((endpointId) => this.forget(endpointId));
+  constructor(@Inject(EndpointDirectory) directory: EndpointDirectory, @Inject(ADDRESS_POLICY) policy: AddressPolicy) {
+    this.clients = new EndpointClients(policy);
+    // The next attempt connects anew, by the new configuration; those under way finish on the old one.
+    directory.onChange((endpointId) => this.clients.forget(endpointId));
   }
 
   /** @param signal ends the attempt when the delivery's partition is lost; never throws for an endpoint's fault */
   async attempt(delivery: Delivery, endpoint: Endpoint, signal: AbortSignal): Promise<Attempt> {
+    const sent = await this.post(delivery, endpoint, signal);
+    const verdict = judge(sent.result, {
+      policy: endpoint.record.retry_policy,
+      attempt: delivery.meta.attempt + 1,
+      replay: delivery.meta.replay,
+      nowMs: Date.now(),
+      random: Math.random,
+    });
+    if (sent.isOurFault) this.tellOwnFault(sent);
+    return { facts: toFacts(sent), verdict, isOurFault: sent.isOurFault };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.clients.close();
+  }
+
+  private async post(delivery: Delivery, endpoint: Endpoint, signal: AbortSignal): Promise<Sent> {
     const at = Date.now();
     const { record } = endpoint;
-    const attempt = delivery.meta.attempt + 1;
     const headers = messageHeaders({
       eventId: delivery.meta.eventId,
-      attempt,
+      attempt: delivery.meta.attempt + 1,
       timestampS: Math.floor(at / 1_000),
       body: delivery.body,
       keys: endpoint.keys.filter(({ expiresAt }) => expiresAt === undefined || expiresAt > at).map(({ key }) => key),
       signatureHeader: record.signature_header ?? undefined,
       staticHeaders: endpoint.staticHeaders,
     });
-    const result = await this.clientOf(endpoint).post({
+    const result = await this.clients.of(record).post({
       headers,
       body: delivery.body,
       timeoutMs: record.timeout_ms,
       signal,
     });
-    const verdict = judge(result.result, {
-      policy: record.retry_policy,
-      attempt,
-      replay: delivery.meta.replay,
-      nowMs: Date.now(),
-      random: Math.random,
-    });
-    return { facts: toFacts(at, result), verdict };
+    return { ...result, at };
   }
 
-  async onApplicationShutdown(): Promise<void> {
-    await Promise.all([...this.clients.values()].map((client) => client.close()));
-  }
-
-  private clientOf({ record }: Endpoint): EndpointClient {
-    const known = this.clients.get(record.id);
-    if (known) return known;
-    const client = new EndpointClient({ url: record.url, maxConnections: record.max_in_flight, policy: this.policy });
-    this.clients.set(record.id, client);
-    return client;
-  }
-
-  /** The next attempt connects anew, by the new configuration; those under way finish on the old one. */
-  private forget(endpointId: string): void {
-    const client = this.clients.get(endpointId);
-    this.clients.delete(endpointId);
-    void client?.close();
+  private tellOwnFault({ result, errorDetail }: Sent): void {
+    metrics.ownFaults.inc();
+    const now = performance.now();
+    if (now - this.toldAt < TELL_EVERY_MS) return;
+    this.toldAt = now;
+    const error = result.kind === 'failure' ? result.error : undefined;
+    this.logger.error({ error, error_detail: errorDetail }, 'attempts.cannot_be_made');
   }
 }
 
-function toFacts(at: number, { statusCode, result, errorDetail, responseBody, durationMs }: SendResult): AttemptFacts {
+function toFacts({ at, statusCode, result, errorDetail, responseBody, durationMs }: Sent): AttemptFacts {
   return {
     at,
     durationMs,

@@ -5,6 +5,7 @@ import type { Delivery } from './delivery.js';
 import { type Endpoint, EndpointDirectory } from './endpoint-directory.js';
 import * as metrics from './metrics.js';
 import { deadRecord, type Outcome, outcomeOf } from './outcome.js';
+import { throughOwnFaults } from './own-faults.js';
 
 /** How long a delivery waits for the configuration of an endpoint nobody has heard of: the router's table may be ahead. */
 const UNKNOWN_ENDPOINT_WAIT_MS = 5_000;
@@ -24,18 +25,27 @@ export class Attempts {
   /** @returns what it caused; of no meaning when the partition was lost meanwhile */
   async make(delivery: Delivery): Promise<Outcome> {
     if (delivery.isReplay) metrics.replays.inc();
-    const endpoint = this.directory.find(delivery.meta.endpointId) ?? (await this.awaitEndpoint(delivery));
-    const problem = undeliverable(endpoint);
-    if (problem !== undefined || endpoint === undefined) return giveUp(delivery, problem ?? UNKNOWN);
-    const attempt = await this.attempt(delivery, endpoint);
-    const outcome = outcomeOf(delivery, attempt.facts, attempt.verdict, Date.now());
-    if (!delivery.log.lost.aborted) tell(delivery, attempt, outcome);
+    const { outcome } = await throughOwnFaults(() => this.makeOnce(delivery), delivery.log.lost);
     return outcome;
   }
 
   abort(log: OwnedLog): void {
     for (const controller of this.byLog.get(log) ?? []) controller.abort();
     this.byLog.delete(log);
+  }
+
+  /** Asks for the endpoint each time: while a fault of ours lasts, it may be disabled or move. */
+  private async makeOnce(delivery: Delivery): Promise<{ outcome: Outcome; isOurFault: boolean }> {
+    const endpoint = this.directory.find(delivery.meta.endpointId) ?? (await this.awaitEndpoint(delivery));
+    const problem = undeliverable(endpoint);
+    if (problem !== undefined || endpoint === undefined) {
+      return { outcome: giveUp(delivery, problem ?? UNKNOWN), isOurFault: false };
+    }
+    const attempt = await this.attempt(delivery, endpoint);
+    const { isOurFault } = attempt;
+    const outcome = outcomeOf(delivery, attempt.facts, attempt.verdict, Date.now());
+    if (!isOurFault && !delivery.log.lost.aborted) tell(delivery, attempt, outcome);
+    return { outcome, isOurFault };
   }
 
   private async attempt(delivery: Delivery, endpoint: Endpoint): Promise<Attempt> {

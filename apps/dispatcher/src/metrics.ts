@@ -18,6 +18,11 @@ export const attemptErrors = new Counter({
   labelNames: ['error'],
 });
 
+export const ownFaults = new Counter({
+  name: 'posthorn_attempts_not_made_total',
+  help: 'Attempts that a fault of this process kept from its endpoint (no DNS, no file handles), and that are tried again',
+});
+
 export const attemptSeconds = new Histogram({
   name: 'posthorn_attempt_duration_seconds',
   help: 'From the start of an attempt to its verdict',

@@ -93,6 +93,12 @@ export class EndpointClient {
     });
   }
 
+  /** Whether it holds neither a request nor a connection. */
+  get isIdle(): boolean {
+    const { size = 0, connected = 0 } = this.pool?.stats ?? {};
+    return size + connected === 0;
+  }
+
   /** Requests under way finish first, each within its deadline; later ones fail. Idempotent. */
   close(): Promise<void> {
     this.closed ??= this.pool?.close() ?? Promise.resolve();

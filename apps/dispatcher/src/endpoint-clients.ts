@@ -1,0 +1,50 @@
+import { EndpointClient } from '#common/http/endpoint-client.js';
+import type { EndpointRecord } from '#common/records/endpoint-record.js';
+import type { AddressPolicy } from '#common/security/address-policy.js';
+
+/** Longer than an idle connection is kept, so that a pool that is dropped holds none. */
+const SWEEP_MS = 10_000;
+
+/**
+ * A connection pool for each endpoint that was sent to lately. One that is not used holds 20 KB all the same (measured),
+ * which tens of thousands of endpoints with an event now and then would turn into gigabytes.
+ */
+export class EndpointClients {
+  private readonly clients = new Map<string, EndpointClient>();
+  private readonly sweeper: NodeJS.Timeout;
+
+  constructor(
+    private readonly policy: AddressPolicy,
+    sweepMs = SWEEP_MS,
+  ) {
+    this.sweeper = setInterval(() => this.sweep(), sweepMs).unref();
+  }
+
+  get size(): number {
+    return this.clients.size;
+  }
+
+  of({ id, url, max_in_flight }: Pick<EndpointRecord, 'id' | 'url' | 'max_in_flight'>): EndpointClient {
+    const known = this.clients.get(id);
+    if (known) return known;
+    const client = new EndpointClient({ url, maxConnections: max_in_flight, policy: this.policy });
+    this.clients.set(id, client);
+    return client;
+  }
+
+  /** Requests under way finish on the connections they have. */
+  forget(endpointId: string): void {
+    const client = this.clients.get(endpointId);
+    this.clients.delete(endpointId);
+    void client?.close();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.sweeper);
+    await Promise.all([...this.clients.values()].map((client) => client.close()));
+  }
+
+  private sweep(): void {
+    for (const [endpointId, client] of this.clients) if (client.isIdle) this.forget(endpointId);
+  }
+}
