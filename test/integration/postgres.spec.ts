@@ -53,6 +53,21 @@ describe('PostgreSQL', () => {
     }
   });
 
+  it('given any list of texts, then it arrives as it went', async () => {
+    const texts = ['', 'null', 'a,b', '{x}', 'say "hi"', 'C:\\', ' edge ', '\n', 'Zoë', null];
+    const rows = await database.query<{ texts: string[] }>('SELECT $1::text[] AS texts', [texts]);
+    expect(rows).toEqual([{ texts }]);
+  });
+
+  it('given lists of bytes, times and JSON, then they arrive as they went', async () => {
+    const [bytes, at] = [[Buffer.from([0, 92, 34, 255]), null], new Date(1_700_000_000_123)];
+    const rows = await database.query(
+      'SELECT $1::bytea[] AS bytes, $2::timestamptz[] AS times, ($3::jsonb[])[1] AS json',
+      [bytes, [at], [JSON.stringify({ quote: '"', path: '\\' })]],
+    );
+    expect(rows).toEqual([{ bytes, times: [at], json: { quote: '"', path: '\\' } }]);
+  });
+
   it('given a bigint, then it comes back as a number, and a time as it went', async () => {
     const at = new Date(1_700_000_000_123);
     const rows = await database.query('SELECT $1::bigint AS big, $2::timestamptz AS at', [2 ** 53 - 1, at]);

@@ -1,11 +1,12 @@
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
+import { arrayLiteral } from './array-literal.js';
 import { isUnavailable } from './errors.js';
 
 /** Something that runs statements: the pool, or one transaction. */
 export interface Queryable {
   /**
-   * @param sql with `$1`, `$2`, … for `params`; bigint comes back as number, timestamptz as Date
+   * @param sql with `$1`, `$2`, … for `params`; a list is an SQL array, JSON must be text; bigint comes back as number, timestamptz as Date
    * @param name prepares the statement once per connection; the same name must always come with the same text
    * @throws what pg throws; see `isUnavailable`
    */
@@ -159,7 +160,8 @@ function queryableOf(client: pg.ClientBase): Queryable {
 }
 
 function statement(text: string, params: readonly unknown[], name: string | undefined): pg.QueryConfig {
-  return { text, values: [...params], ...(name === undefined ? {} : { name }) };
+  const values = params.map((param) => (Array.isArray(param) ? arrayLiteral(param) : param));
+  return { text, values, ...(name === undefined ? {} : { name }) };
 }
 
 /** bigint holds offsets and sequences here, which are exact in a number up to 2^53; pg would give text. */
