@@ -14,15 +14,15 @@ export const configSchema = z.object({
     .min(1)
     .default(1_000)
     .describe(
-      'deliveries of one endpoint that may wait in memory before it is looked at: whether it is slower than its traffic, so that what comes is parked in the database, or only has a burst to work off',
+      'deliveries of one endpoint that may wait in memory. With more, the partitions they come from pause, and the endpoint is looked at: if it is slower than its traffic, what comes is parked in the database, and the partitions go on',
     ),
   SLOW_AFTER_MS: z.coerce
     .number()
     .int()
     .min(1)
-    .default(2_000)
+    .default(3_000)
     .describe(
-      'an endpoint is slower than its traffic when what waits in memory would take longer than this; 15 times longer while the dispatcher itself has no time to spare',
+      'an endpoint is slower than its traffic when it would take longer than this for as many deliveries; 15 times longer while the dispatcher itself has no time to spare',
     ),
   MEMORY_LIMIT_BYTES: z.coerce
     .number()

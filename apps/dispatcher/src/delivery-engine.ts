@@ -46,18 +46,25 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     @Inject(ENGINE_LIMITS) limits: EngineLimits,
   ) {
     this.recent = new RecentSet(limits.recentDeliveries);
-    gates.listen((endpointId, reason) => {
-      for (const lanes of owners.all()) {
-        lanes.hold(endpointId, reason !== undefined);
-        drainer.start(lanes, endpointId);
-      }
+    gates.listen({
+      onHold: (endpointId, reason) => {
+        for (const lanes of owners.all()) {
+          lanes.hold(endpointId, reason !== undefined);
+          drainer.start(lanes, endpointId);
+        }
+      },
+      onRoom: (endpointId) => {
+        for (const { log } of owners.all()) log.resume(endpointId);
+      },
     });
   }
 
   /** Takes a delivery over. One that came back before its time is held until then: never early (design.md, section 5). */
   accept(delivery: Delivery): void {
     this.memory.enter(delivery);
-    this.gates.of(delivery.meta.endpointId).count(1);
+    const gate = this.gates.of(delivery.meta.endpointId);
+    gate.count(1);
+    if (gate.isFull) delivery.log.pause(delivery.meta.endpointId);
     const earlyMs = (delivery.meta.dueAt ?? 0) - Date.now();
     if (delivery.meta.returned && earlyMs > 0) setTimeout(() => this.arrived(delivery), earlyMs);
     else this.arrived(delivery);

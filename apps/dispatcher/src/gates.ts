@@ -12,13 +12,18 @@ export interface DrainLimits {
   readonly perSecond: number;
 }
 
-type HoldListener = (endpointId: string, reason: HoldReason | undefined) => void;
+interface GateListener {
+  /** A hold of the endpoint begins, ends or changes its reason. */
+  onHold(endpointId: string, reason: HoldReason | undefined): void;
+  /** The endpoint's memory is full no more. */
+  onRoom(endpointId: string): void;
+}
 
 /** The gate of every endpoint, kept in step with its configuration and with the share of the partitions owned here. */
 @Injectable()
 export class Gates {
   private readonly gates = new Map<string, EndpointGate>();
-  private onHold: HoldListener = () => undefined;
+  private listener: GateListener | undefined;
   /** Fraction of all partitions owned here: a rate limit over all dispatchers is divided by it. */
   private share = 1;
   private isHalted = false;
@@ -31,8 +36,8 @@ export class Gates {
     directory.onChange((endpointId) => this.refresh(endpointId));
   }
 
-  listen(onHold: HoldListener): void {
-    this.onHold = onHold;
+  listen(listener: GateListener): void {
+    this.listener = listener;
   }
 
   of(endpointId: string): EndpointGate {
@@ -43,7 +48,8 @@ export class Gates {
       patience: () => lookAtOurselves(this.memory.slowAfterMs),
       drainPerSecond: this.drain.perSecond,
       now: Date.now,
-      onHold: (reason) => this.onHold(endpointId, reason),
+      onHold: (reason) => this.listener?.onHold(endpointId, reason),
+      onRoom: () => this.listener?.onRoom(endpointId),
     });
     gate.halt(this.isHalted);
     this.gates.set(endpointId, gate);

@@ -9,7 +9,7 @@ export const MEMORY_LIMITS = Symbol('MemoryLimits');
 export interface MemoryLimits {
   /** Deliveries of one endpoint that may be in memory before it is suspected of being slower than its traffic. */
   readonly endpointQueue: number;
-  /** It is, when they would take longer than this, in ms. */
+  /** It is slow when they would take longer than this, in ms. */
   readonly slowAfterMs: number;
   /** Bytes of all deliveries that may be in memory. */
   readonly bytes: number;
@@ -19,14 +19,12 @@ export interface MemoryLimits {
 const DELIVERY_OVERHEAD_BYTES = 1_024;
 
 /**
- * Keeps what was read from the logs and is not finished within its limits. The database takes what a slow endpoint must
- * wait for; what comes faster than this process works waits in Kafka. So partitions pause: all of them beyond the bytes, and
- * those of an endpoint with twice its share.
+ * Keeps what was read from the logs and is not finished within its bytes: beyond them all partitions pause, and what comes
+ * waits in Kafka. Each endpoint's part of it is its `Backlog`'s business.
  */
 @Injectable()
 export class MemoryBudget {
   private readonly byLog = new Map<OwnedLog, Set<Delivery>>();
-  private readonly byEndpoint = new Map<string, number>();
   private isFull = false;
   private bytes = 0;
   private count = 0;
@@ -38,8 +36,6 @@ export class MemoryBudget {
     const held = this.byLog.get(log) ?? new Set();
     this.byLog.set(log, held.add(delivery));
     this.account(delivery, 1);
-    const { endpointId } = delivery.meta;
-    if ((this.byEndpoint.get(endpointId) ?? 0) >= 2 * this.limits.endpointQueue) log.pause(endpointId);
     if (this.bytes >= this.limits.bytes) this.isFull = true;
     if (this.isFull) for (const owned of this.byLog.keys()) owned.pause('memory');
   }
@@ -48,11 +44,9 @@ export class MemoryBudget {
   leave(delivery: Delivery): boolean {
     if (!this.byLog.get(delivery.log)?.delete(delivery)) return false;
     this.account(delivery, -1);
-    const { endpointId } = delivery.meta;
-    if ((this.byEndpoint.get(endpointId) ?? 0) === this.limits.endpointQueue) this.resume(endpointId);
     if (this.isFull && this.bytes * 2 < this.limits.bytes) {
       this.isFull = false;
-      this.resume('memory');
+      for (const owned of this.byLog.keys()) owned.resume('memory');
     }
     return true;
   }
@@ -65,14 +59,7 @@ export class MemoryBudget {
     return deliveries;
   }
 
-  private resume(reason: string): void {
-    for (const log of this.byLog.keys()) log.resume(reason);
-  }
-
-  private account({ meta, body }: Delivery, sign: 1 | -1): void {
-    const waiting = (this.byEndpoint.get(meta.endpointId) ?? 0) + sign;
-    if (waiting === 0) this.byEndpoint.delete(meta.endpointId);
-    else this.byEndpoint.set(meta.endpointId, waiting);
+  private account({ body }: Delivery, sign: 1 | -1): void {
     this.count += sign;
     this.bytes += sign * (body.length + DELIVERY_OVERHEAD_BYTES);
     metrics.queued.set(this.count);

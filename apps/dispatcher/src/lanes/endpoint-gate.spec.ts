@@ -7,6 +7,7 @@ const OPEN: GateSettings = { maxInFlight: 2, perSecond: undefined, hold: undefin
 
 function gateOf(settings: GateSettings = OPEN) {
   const holds: (HoldReason | undefined)[] = [];
+  const rooms: boolean[] = [];
   const begun: string[] = [];
   const withdrawn: string[] = [];
   const gate = new EndpointGate(settings, {
@@ -15,6 +16,7 @@ function gateOf(settings: GateSettings = OPEN) {
     drainPerSecond: 2,
     now: Date.now,
     onHold: (reason) => holds.push(reason),
+    onRoom: () => rooms.push(gate.isFull),
   });
   const ask = (name: string, over: Partial<Turn> = {}) =>
     gate.ask({
@@ -25,7 +27,7 @@ function gateOf(settings: GateSettings = OPEN) {
       withdraw: () => void withdrawn.push(name),
       ...over,
     });
-  return { gate, ask, holds, begun, withdrawn };
+  return { gate, ask, holds, rooms, begun, withdrawn };
 }
 
 describe('EndpointGate', () => {
@@ -50,36 +52,71 @@ describe('EndpointGate', () => {
     expect(begun).toEqual(['a', 'b', 'probe']);
   });
 
-  it('given more deliveries in memory than it gets done, then the endpoint is slow until half of them are gone', () => {
-    jest.useFakeTimers();
-    const { gate, holds } = gateOf();
-    for (let count = 0; count < 4; count++) gate.count(1);
-    expect(holds).toEqual([]);
-    jest.advanceTimersByTime(500);
-    expect(holds).toEqual(['slow']);
+  describe('given as many deliveries in memory as are suspicious', () => {
+    beforeEach(() => jest.useFakeTimers());
+    afterEach(() => jest.useRealTimers());
 
-    gate.count(-1);
-    gate.count(-1);
-    expect(holds).toEqual(['slow']);
-    gate.count(-1);
-    expect(holds).toEqual(['slow', undefined]);
-    jest.useRealTimers();
-  });
+    const given = (settings: GateSettings = OPEN) => {
+      const made = gateOf(settings);
+      for (let count = 0; count < 4; count++) made.gate.count(1);
+      return made;
+    };
 
-  it('given many deliveries in memory that are soon done, then the endpoint is not slow', () => {
-    jest.useFakeTimers();
-    const { gate, holds } = gateOf();
-    for (let count = 0; count < 4; count++) gate.count(1);
-    for (let round = 0; round < 40; round++) {
-      jest.advanceTimersByTime(100);
+    it('when it does not answer, then it is slow until more than half of them are gone', () => {
+      const { gate, ask, holds } = given();
+      ask('hangs');
+      expect(holds).toEqual([]);
+      jest.advanceTimersByTime(501);
+      expect(holds).toEqual(['slow']);
+
       gate.count(-1);
-      gate.count(1);
-    }
-    expect(holds).toEqual([]);
+      gate.count(-1);
+      expect(holds).toEqual(['slow']);
+      gate.count(-1);
+      expect(holds).toEqual(['slow', undefined]);
+    });
 
-    jest.advanceTimersByTime(1_000);
-    expect(holds).toEqual(['slow']);
-    jest.useRealTimers();
+    it('when it answers soon, then it is not slow, however long they stay', () => {
+      const { gate, ask, holds } = given();
+      for (let round = 0; round < 40; round++) {
+        ask(String(round));
+        jest.advanceTimersByTime(50);
+        gate.leave();
+        jest.advanceTimersByTime(200);
+      }
+      expect(holds).toEqual([]);
+    });
+
+    it('when it is asked for nothing, then it is not slow', () => {
+      const { holds } = given();
+      jest.advanceTimersByTime(10_000);
+      expect(holds).toEqual([]);
+    });
+
+    it('when half of them are done, then there is room again', () => {
+      const { gate, rooms } = given();
+      expect(gate.isFull).toBe(true);
+      gate.count(-1);
+      expect(gate.isFull).toBe(true);
+      gate.count(-1);
+      expect(rooms).toEqual([false]);
+    });
+
+    it('when it turns out to be slow, then what comes has room, until as many again wait to be parked', () => {
+      const { gate, ask, rooms } = given();
+      ask('hangs');
+      jest.advanceTimersByTime(501);
+      expect({ rooms, isFull: gate.isFull }).toEqual({ rooms: [false], isFull: false });
+
+      for (let count = 0; count < 4; count++) gate.count(1);
+      expect(gate.isFull).toBe(true);
+    });
+
+    it('when its rate limit makes them wait, then it is slow', () => {
+      const { holds } = given({ ...OPEN, perSecond: 1 });
+      jest.advanceTimersByTime(501);
+      expect(holds).toEqual(['slow']);
+    });
   });
 
   it('given drains beyond their rate, then fresh deliveries go on meanwhile', () => {

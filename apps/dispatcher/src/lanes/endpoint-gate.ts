@@ -27,14 +27,16 @@ export interface Turn {
 }
 
 export interface GateOptions {
-  /** Deliveries from the log that may be in memory before the endpoint is suspected of being slower than its traffic. */
+  /** Deliveries from the log that may be in memory. */
   readonly queueLimit: number;
-  /** How long those in memory may take before it is; see {@link BacklogOptions}. */
+  /** How long as many may take before the endpoint counts as slower than its traffic; see {@link BacklogOptions}. */
   readonly patience: BacklogOptions['patience'];
   readonly drainPerSecond: number;
   readonly now: () => number;
   /** Called when the hold begins, ends or changes its reason. */
   readonly onHold: (reason: HoldReason | undefined) => void;
+  /** Called when it is full no more. */
+  readonly onRoom: () => void;
 }
 
 /**
@@ -57,7 +59,14 @@ export class EndpointGate {
     private readonly options: GateOptions,
   ) {
     const { queueLimit: limit, patience, now } = options;
-    this.backlog = new Backlog({ limit, patience, now, onChange: () => this.slownessChanged() });
+    this.backlog = new Backlog({
+      limit,
+      patience,
+      leastMs: () => (this.settings.perSecond === undefined ? 0 : 1_000 / this.settings.perSecond),
+      now,
+      onChange: () => this.slownessChanged(),
+      onRoom: options.onRoom,
+    });
     this.drainRate = new Rate(options.drainPerSecond, options.now());
     this.setRate(settings.perSecond);
   }
@@ -69,6 +78,11 @@ export class EndpointGate {
   /** How many more lanes may start to drain without making the endpoint slow. */
   get room(): number {
     return Math.max(0, Math.floor(this.options.queueLimit / 2) - this.waiting);
+  }
+
+  /** It has as many deliveries in memory as it may have. */
+  get isFull(): boolean {
+    return this.backlog.isFull;
   }
 
   get isIdle(): boolean {
@@ -102,6 +116,7 @@ export class EndpointGate {
 
   leave(): void {
     this.inFlight--;
+    this.backlog.end();
     this.pump();
   }
 
@@ -142,6 +157,7 @@ export class EndpointGate {
         return;
       }
       this.inFlight++;
+      this.backlog.begin();
       next.begin();
     }
   }

@@ -15,6 +15,8 @@ export interface KafkaGroup {
   readonly groupId: string;
   readonly memberId: string | null;
   readonly generationId: number | null;
+  /** How long a broker may wait for a first record, in ms. */
+  maxWaitTime: number;
   readonly coordinator: GroupBroker;
   readonly cluster: {
     findGroupCoordinator(request: { groupId: string }): Promise<GroupBroker>;

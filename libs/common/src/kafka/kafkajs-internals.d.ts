@@ -26,6 +26,7 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
     groupId: string;
     memberId: string | null;
     generationId: number | null;
+    maxWaitTime: number;
     assigners: readonly object[];
     coordinator: GroupBroker;
     cluster: KafkaGroup['cluster'];

@@ -3,6 +3,7 @@ import type { Admin, AdminConfig, Consumer, ConsumerConfig, EachBatchPayload } f
 import { createKafka } from './client.js';
 import { type StartPosition, startPositions } from './committed-offsets.js';
 import { Committer } from './committer.js';
+import { FetchPace, type FetchPaceOptions } from './fetch-pace.js';
 import { toRecord } from './kafka-message.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
@@ -14,7 +15,7 @@ import { endPredecessor } from './predecessor.js';
 import { type KafkaSettings, partitionsOf } from './settings.js';
 import { atMost, delay } from './timing.js';
 
-export interface LogConsumerOptions {
+export interface LogConsumerOptions extends FetchPaceOptions {
   /** Without prefix. */
   readonly groupId: string;
   /** Without prefix. */
@@ -22,10 +23,6 @@ export interface LogConsumerOptions {
   /** Called with each batch, one after the other for a partition. It must hand over and return; a rejection is fatal. */
   readonly onBatch: (batch: LogBatch) => Promise<void> | void;
   readonly ownership?: OwnershipListener;
-  /** Least time between two fetches that brought something: a fetch per record costs three times the CPU (measured). */
-  readonly paceMs?: number;
-  /** How long a fetch waits for a first record. A resumed partition waits for it, too. */
-  readonly maxWaitMs?: number;
   readonly maxBytesPerPartition?: number;
   /** Resolves when what the handlers need is there; nothing is read before. */
   readonly startAfter?: () => Promise<unknown>;
@@ -39,6 +36,12 @@ export interface ConsumerClient {
   admin(config: AdminConfig): Pick<Admin, 'connect' | 'disconnect' | 'fetchTopicOffsets'>;
 }
 
+/**
+ * A few hundred records: decoding what is fetched blocks the event loop, and a megabyte of each partition blocked it for
+ * half a second (measured). A larger batch comes all the same, alone.
+ */
+const FETCH_BYTES_PER_PARTITION = 131_072;
+const MAX_FETCH_BYTES = 4 * 1_048_576;
 const COMMIT_INTERVAL_MS = 100;
 const MAX_HEARTBEAT_MS = 3_000;
 const MAX_LEASE_MARGIN_MS = 5_000;
@@ -63,6 +66,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   /** By full topic name and partition. */
   private readonly owned = new Map<string, OwnedPartition>();
   private readonly committer: Committer;
+  private readonly pace: FetchPace;
   private group: KafkaGroup | undefined;
   /** Membership of the last completed join; a later one continues it only as the same member, one generation on. */
   private joined: { memberId: string | null; generationId: number | null } | undefined;
@@ -70,7 +74,6 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   private isStopping = false;
   private mustRejoin = false;
   private lastHeartbeatAt = Date.now();
-  private lastFetchAt = Date.now();
   private timers: NodeJS.Timeout[] = [];
   private readonly heartbeatMs: number;
   /** Without a heartbeat for this long, this member can no longer be sure of its partitions. */
@@ -84,6 +87,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     this.heartbeatMs = Math.min(MAX_HEARTBEAT_MS, settings.sessionTimeoutMs / 5);
     this.leaseMs = settings.sessionTimeoutMs - Math.min(MAX_LEASE_MARGIN_MS, settings.sessionTimeoutMs / 4);
     this.groupId = settings.prefix + options.groupId;
+    this.pace = new FetchPace(options);
     this.committer = new Committer(options.groupId, () => (this.isSynced ? this.group : undefined), this.owned);
     this.admin = kafka.admin({ retry: { retries: 2 } });
     this.consumer = kafka.consumer({
@@ -91,9 +95,8 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       sessionTimeout: settings.sessionTimeoutMs,
       rebalanceTimeout: Math.max(60_000, settings.sessionTimeoutMs),
       heartbeatInterval: this.heartbeatMs,
-      maxWaitTimeInMs: options.maxWaitMs ?? 500,
-      maxBytesPerPartition: options.maxBytesPerPartition ?? 1_048_576,
-      maxBytes: 16 * 1_048_576,
+      maxBytesPerPartition: options.maxBytesPerPartition ?? FETCH_BYTES_PER_PARTITION,
+      maxBytes: MAX_FETCH_BYTES,
       partitionAssigners: [hookedAssigner(this)],
       // A consumer that crashes while it stops, its broker being away, would start again for ever.
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => !this.isStopping },
@@ -175,12 +178,11 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       await group.joinAndSync();
     }
     if (!this.isSynced) await this.sync(group);
-    const waitMs = this.lastFetchAt + (this.options.paceMs ?? 0) - Date.now();
-    if (waitMs > 0) await delay(waitMs);
+    await this.pace.before(group, this.owned);
   }
 
   afterFetch(): void {
-    this.lastFetchAt = Date.now();
+    this.pace.after();
   }
 
   /** Retention overtook a running consumer. What is left is read; what is gone is counted and told. */
@@ -271,6 +273,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
 
   setPaused({ topic, partition }: OwnedPartition, isPaused: boolean): void {
     this.group?.[isPaused ? 'pause' : 'resume']([{ topic: this.settings.prefix + topic, partitions: [partition] }]);
+    if (!isPaused) this.pace.resume();
   }
 
   abandon(): void {
@@ -310,11 +313,11 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       this.logger.warn({ silent_ms: silentMs }, 'lease.expired');
       this.abandon();
     }
-    if (Date.now() - this.lastFetchAt > STUCK_AFTER_MS) void this.endIfStuck();
+    if (this.pace.silentMs > STUCK_AFTER_MS) void this.endIfStuck();
   }
 
   private async endIfStuck(): Promise<void> {
-    this.lastFetchAt = Date.now();
+    this.pace.after();
     try {
       await this.admin.fetchTopicOffsets(this.settings.prefix + (this.options.topics[0] ?? ''));
     } catch (error) {
