@@ -11,10 +11,12 @@ export interface Disturbance {
 }
 
 /**
- * What is finished is committed within 100 ms, once Kafka has acknowledged its outcome; on a machine that is busy with
- * tests both take their time.
+ * What is finished is committed within 100 ms, once Kafka has acknowledged its outcome; on two cores that share a dozen
+ * processes and their tests both have been seen to take over a second.
  */
-export const UNCOMMITTED_MS = 1_000;
+export const UNCOMMITTED_MS = 2_000;
+/** From the wish to kill a process, which is what is noted, to its end. */
+const DYING_MS = 500;
 /** After a broker or a link is back: clients reconnect and join, and what was under way meanwhile may be read again. */
 const SETTLING_MS = 15_000;
 /** What a process had begun when it froze arrives when it goes on. */
@@ -45,11 +47,8 @@ function ofProcess(event: ProcessEvent, all: readonly ProcessEvent[]): Disturban
     (later) => later.process === process && later.at >= at && (later.kind === 'ready' || later.kind === 'continued'),
   );
   const isOver = kind === 'killed' || kind === 'exited';
-  const to = isBroker
-    ? (back?.at ?? at) + SETTLING_MS
-    : isOver
-      ? at
-      : (back?.at ?? Number.POSITIVE_INFINITY) + LINGERING_MS;
+  const backAt = back?.at ?? Number.POSITIVE_INFINITY;
+  const to = isBroker ? backAt + SETTLING_MS : isOver ? at + DYING_MS : backAt + LINGERING_MS;
   return [
     { from: at - UNCOMMITTED_MS, to, hitsAttempts: isBroker || app === 'dispatcher', cause: `${process} ${kind}` },
   ];

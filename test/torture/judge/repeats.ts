@@ -16,6 +16,8 @@ export interface RepeatJudgement {
 export interface Repeat {
   readonly duty: Duty;
   readonly request: ReceivedRequest;
+  /** The one before it. */
+  readonly before: ReceivedRequest | undefined;
   /** Whether the evidence accounts for it: an earlier attempt's outcome was unknown, or a record was brought twice. */
   readonly isExplained: boolean;
 }
@@ -31,6 +33,7 @@ export function judgeRepeats(all: Case): RepeatJudgement {
     duplicatesOf(duty).map(({ request, earlier }) => ({
       duty,
       request,
+      before: earlier.at(-1),
       isExplained: earlier.some((each) => isUncertain(each, windows)) || wasBroughtTwice(duty, windows),
     })),
   );
@@ -82,9 +85,9 @@ function overBudget(
   const over = budget === 'explained' ? repeats.filter(({ isExplained }) => !isExplained) : repeats;
   if (budget !== 'explained' && repeats.length <= budget) return [];
   const why = budget === 'explained' ? 'nothing explains it' : `${repeats.length} of them, ${budget} allowed`;
-  return over.map(({ duty, request }) => ({
+  return over.map(({ duty, request, before }) => ({
     kind,
-    text: `attempt ${request.attempt} of ${duty.deliveryId} came again at ${clock(request.arrivedAt)}: ${why}`,
+    text: `attempt ${request.attempt} of ${duty.deliveryId} came again at ${clock(request.arrivedAt)} after ${clock(before?.endedAt ?? 0)}: ${why}`,
     eventId: duty.eventId,
     endpointId: duty.endpoint.id,
   }));
