@@ -65,8 +65,8 @@ export class Attempts {
   }
 
   private async awaitEndpoint({ meta, log }: Delivery): Promise<Endpoint | undefined> {
-    const deadline = Date.now() + UNKNOWN_ENDPOINT_WAIT_MS;
-    while (Date.now() < deadline && !this.directory.wasDeleted(meta.endpointId) && !log.lost.aborted) {
+    const deadline = performance.now() + UNKNOWN_ENDPOINT_WAIT_MS;
+    while (performance.now() < deadline && !this.directory.wasDeleted(meta.endpointId) && !log.lost.aborted) {
       await new Promise((resolve) => setTimeout(resolve, UNKNOWN_ENDPOINT_CHECK_MS));
       const endpoint = this.directory.find(meta.endpointId);
       if (endpoint) return endpoint;

@@ -1,6 +1,6 @@
 import type { KafkaGroup } from './kafkajs-group.js';
 import type { OwnedPartition } from './owned-partition.js';
-import { atMost, delay } from './timing.js';
+import { atMost, delay, monotonicMs } from './timing.js';
 
 export interface FetchPaceOptions {
   /** Least time between two fetches that brought something: a fetch per record costs three times the CPU (measured). */
@@ -18,20 +18,20 @@ const PAUSED_MAX_WAIT_MS = 20;
  * one goes on: that halved the throughput of a consumer that is held back now and then (measured).
  */
 export class FetchPace {
-  private lastFetchAt = Date.now();
+  private lastFetchAt = monotonicMs();
   private resumed = Promise.withResolvers<void>();
 
   constructor(private readonly options: FetchPaceOptions) {}
 
   /** ms since the last fetch ended. */
   get silentMs(): number {
-    return Date.now() - this.lastFetchAt;
+    return monotonicMs() - this.lastFetchAt;
   }
 
   /** Resolves when the next fetch is due. */
   async before(group: KafkaGroup, owned: ReadonlyMap<string, OwnedPartition>): Promise<void> {
     const { paceMs = 0, maxWaitMs = MAX_WAIT_MS } = this.options;
-    const waitMs = this.lastFetchAt + paceMs - Date.now();
+    const waitMs = this.lastFetchAt + paceMs - monotonicMs();
     if (waitMs > 0) await delay(waitMs);
     this.resumed = Promise.withResolvers();
     const logs = [...owned.values()];
@@ -40,7 +40,7 @@ export class FetchPace {
   }
 
   after(): void {
-    this.lastFetchAt = Date.now();
+    this.lastFetchAt = monotonicMs();
   }
 
   /** A partition goes on. */

@@ -27,6 +27,8 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
     memberId: string | null;
     generationId: number | null;
     maxWaitTime: number;
+    /** Of the last heartbeat, by the wall clock, ms. */
+    lastRequest: number;
     assigners: readonly object[];
     coordinator: GroupBroker;
     cluster: KafkaGroup['cluster'];

@@ -18,6 +18,7 @@ let arePatched = false;
  * - it has no hook before a rebalance is joined, none for what was committed with an assignment, and it resets an offset
  *   that fell out of the log without a word;
  * - it gives a consumer up for good when no broker could name its coordinator at once, as while a broker starts;
+ * - it counts the time to its next heartbeat by the wall clock: set back by an hour, it would send none for an hour;
  * - it takes a broker for connected before it knows its versions, and gives a consumer up for good that asks it then.
  *
  * @throws Error when another release of kafkajs is installed
@@ -46,7 +47,7 @@ function patchTimer(): void {
 }
 
 function patchGroup(): void {
-  const { joinAndSync, fetch, recoverFromOffsetOutOfRange } = ConsumerGroup.prototype;
+  const { joinAndSync, fetch, recoverFromOffsetOutOfRange, heartbeat } = ConsumerGroup.prototype;
 
   ConsumerGroup.prototype.joinAndSync = async function (this: ConsumerGroup) {
     const hooks = hooksOf(this);
@@ -61,6 +62,11 @@ function patchGroup(): void {
     const batches = await fetch.call(this, nodeId);
     hooks?.afterFetch?.();
     return batches;
+  };
+
+  ConsumerGroup.prototype.heartbeat = function (this: ConsumerGroup, options) {
+    if (this.lastRequest > Date.now()) this.lastRequest = 0;
+    return heartbeat.call(this, options);
   };
 
   ConsumerGroup.prototype.recoverFromOffsetOutOfRange = function (this: ConsumerGroup, error) {

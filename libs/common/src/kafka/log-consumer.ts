@@ -13,7 +13,7 @@ import { OwnedPartition, type PartitionConsumer } from './owned-partition.js';
 import type { LogBatch, OwnershipListener } from './port.js';
 import { endPredecessor } from './predecessor.js';
 import { type KafkaSettings, partitionsOf } from './settings.js';
-import { atMost, delay } from './timing.js';
+import { atMost, delay, monotonicMs } from './timing.js';
 
 export interface LogConsumerOptions extends FetchPaceOptions {
   /** Without prefix. */
@@ -73,7 +73,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   private isSynced = false;
   private isStopping = false;
   private mustRejoin = false;
-  private lastHeartbeatAt = Date.now();
+  private lastHeartbeatAt = monotonicMs();
   private timers: NodeJS.Timeout[] = [];
   private readonly heartbeatMs: number;
   /** Without a heartbeat for this long, this member can no longer be sure of its partitions. */
@@ -145,7 +145,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   problem(): string | undefined {
     if (this.isStopping) return 'stopping';
     if (!this.isSynced) return `not a member of group ${this.groupId}`;
-    const silentMs = Date.now() - this.lastHeartbeatAt;
+    const silentMs = monotonicMs() - this.lastHeartbeatAt;
     if (silentMs < SILENT_HEARTBEATS * this.heartbeatMs) return undefined;
     return `group ${this.groupId} has not answered for ${Math.round(silentMs / 1_000)} s`;
   }
@@ -197,6 +197,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       return;
     }
     this.tellLoss({ ...position, lostRecords: position.offset - log.position });
+    this.options.ownership?.onRecordsLost?.(log);
     log.position = position.offset;
     group.seek({ topic, partition, offset: String(position.offset) });
   }
@@ -224,6 +225,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     const log = new OwnedPartition(name, partition, partitionsOf(this.settings, name), { offset, finishedAbove }, this);
     log.end = end;
     await this.options.ownership?.onOwned?.(log);
+    if (position.lostRecords > 0) this.options.ownership?.onRecordsLost?.(log);
     this.owned.set(`${topic}/${partition}`, log);
   }
 
@@ -298,7 +300,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   }
 
   private noteHeartbeat(): void {
-    this.lastHeartbeatAt = Date.now();
+    this.lastHeartbeatAt = monotonicMs();
   }
 
   /** Once a second: metrics, the lease, and whether the consumer is stuck. */
@@ -308,7 +310,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       lagRecords.set(labels, log.lag);
       unfinishedRecords.set(labels, log.unfinished);
     }
-    const silentMs = Date.now() - this.lastHeartbeatAt;
+    const silentMs = monotonicMs() - this.lastHeartbeatAt;
     if (this.owned.size > 0 && silentMs > this.leaseMs) {
       this.logger.warn({ silent_ms: silentMs }, 'lease.expired');
       this.abandon();

@@ -41,6 +41,8 @@ export interface LogBatch {
 export interface OwnershipListener {
   /** Called before the first record of a newly owned partition. */
   onOwned?(log: OwnedLog): Promise<void> | void;
+  /** Called when records were found to have left the log before they were read; for a new partition, after `onOwned`. */
+  onRecordsLost?(log: OwnedLog): void;
   /**
    * Called before the group is joined again, for all owned partitions: start nothing new, and resolve when what is under
    * way has finished. It is waited for a bounded time; what is still under way then may be repeated by another owner.

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { KafkaGroup } from './kafkajs-group.js';
-import { delay } from './timing.js';
+import { delay, monotonicMs } from './timing.js';
 
 const logger = new Logger('endPredecessor');
 
@@ -19,11 +19,11 @@ const RETRY_FOR_MS = 15_000;
  * such a member live after all, it finds itself evicted, as a zombie does: that is safe, only slow.
  */
 export async function endPredecessor(group: KafkaGroup, clientId: string): Promise<void> {
-  for (const deadline = Date.now() + RETRY_FOR_MS; ; await delay(RETRY_MS)) {
+  for (const deadline = monotonicMs() + RETRY_FOR_MS; ; await delay(RETRY_MS)) {
     try {
       return await evict(group, clientId);
     } catch (error) {
-      if (NOT_YET.has(typeOf(error)) && Date.now() < deadline) continue;
+      if (NOT_YET.has(typeOf(error)) && monotonicMs() < deadline) continue;
       logger.warn({ err: error }, 'predecessor.not_ended');
       return;
     }

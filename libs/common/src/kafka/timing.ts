@@ -1,3 +1,8 @@
+/** Milliseconds of a clock that nobody sets: an hour's jump of the wall clock must neither end a lease nor pace a fetch. */
+export function monotonicMs(): number {
+  return performance.now();
+}
+
 /** Resolves after `ms`. */
 export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
