@@ -35,7 +35,7 @@ export function readWaiting(log: OwnedLog, record: InRecord, readAt: number): Wa
     log,
     offset: record.offset,
     tier,
-    dueAt: boundedDueAt(meta.dueAt, record.timestamp),
+    dueAt: boundedDueAt(meta.dueAt, record.timestamp, tier),
     tierUntil: meta.tierUntil,
     readAt,
     meta,

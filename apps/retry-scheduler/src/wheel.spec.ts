@@ -96,11 +96,27 @@ describe('judge', () => {
 
 describe('boundedDueAt', () => {
   it('given a policy’s longest wait, then it stays', () => {
-    expect(boundedDueAt(T0 + MAX_DELAY_MS, T0)).toBe(T0 + MAX_DELAY_MS);
+    const { tier, dueAt } = hopFor(MAX_DELAY_MS, T0);
+    expect(boundedDueAt(dueAt, T0, tier)).toBe(T0 + MAX_DELAY_MS);
+  });
+
+  it('given any wait and clocks less than a minute apart, then it stays', () => {
+    const ms = fc.integer({ min: MIN_DELAY_MS, max: MAX_DELAY_MS });
+    fc.assert(
+      fc.property(ms, fc.integer({ min: -60_000, max: 60_000 }), (delayMs, aheadMs) => {
+        const { tier, dueAt } = hopFor(delayMs, T0 + aheadMs);
+        expect(boundedDueAt(dueAt, T0, tier)).toBe(dueAt);
+      }),
+    );
+  });
+
+  it('given a clock that was an hour ahead when the wait began, then it costs less than a step of the wheel', () => {
+    const { tier, dueAt } = hopFor(4_000, T0 + 3_600_000);
+    expect(boundedDueAt(dueAt, T0, tier)).toBe(T0 + TIER_16S.delayMs);
   });
 
   it('given a due time in 2099, then it is within minutes of the longest wait', () => {
-    const bounded = boundedDueAt(YEAR_2099, T0);
+    const bounded = boundedDueAt(YEAR_2099, T0, TIERS[TIERS.length - 1] ?? EAGER_TIER);
     expect(bounded - T0).toBeGreaterThanOrEqual(MAX_DELAY_MS);
     expect(bounded - T0).toBeLessThan(MAX_DELAY_MS + 5 * 60_000);
   });

@@ -39,9 +39,18 @@ export function judge(wait: Wait, nowMs: number): Step {
   return nowMs < until ? { kind: 'hold', until } : { kind: 'move', hop: hopFor(remainingMs, nowMs) };
 }
 
-/** A due time kept within what any policy may ask for, counted from the record's append time (ms since the epoch). */
-export function boundedDueAt(dueAt: number, appendedAt: number): number {
-  return Math.min(dueAt, appendedAt + MAX_DELAY_MS + CLOCK_TOLERANCE_MS);
+/**
+ * A due time kept within what a wait in this tier may be, counted from the record's append time (ms since the epoch). What
+ * has longer to go was put here by a process whose clock is ahead: its deliveries must not wait for as long as it is.
+ */
+export function boundedDueAt(dueAt: number, appendedAt: number, tier: Tier): number {
+  const latestAt = appendedAt + longestWaitIn(tier);
+  return dueAt > latestAt + CLOCK_TOLERANCE_MS ? latestAt : dueAt;
+}
+
+/** What is longer enters the next tier. */
+function longestWaitIn(tier: Tier): number {
+  return TIERS[TIERS.findIndex(({ topic }) => topic === tier.topic) + 1]?.delayMs ?? MAX_DELAY_MS;
 }
 
 function holdUntil({ tier, dueAt, tierUntil = dueAt, readAt }: Wait, remainingMs: number): number {
