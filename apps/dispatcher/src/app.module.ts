@@ -22,6 +22,7 @@ import { EndpointDirectory } from './endpoint-directory.js';
 import { DRAIN_LIMITS, Gates } from './gates.js';
 import { Keeper } from './keeper.js';
 import { LogOwners } from './log-owners.js';
+import { LostHeads } from './lost-heads.js';
 import { MEMORY_LIMITS, MemoryBudget } from './memory-budget.js';
 
 /** Least time between two fetches: deliveries come in batches, and the batch costs (measured: docs/adr/0002). */
@@ -64,6 +65,7 @@ export class AppModule {
         { provide: LaneLimits, inject: [Database], useFactory: (database: Database) => new LaneLimits(database) },
         { provide: LaneCommands, inject: [Database], useFactory: (database: Database) => new LaneCommands(database) },
         LogOwners,
+        LostHeads,
         Drainer,
         Keeper,
         DeliveryEngine,

@@ -76,6 +76,10 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     void this.owners.take(log, this, (lanes) => this.startDrains(lanes));
   }
 
+  onRecordsLost(log: FencedLog): void {
+    this.owners.recordsLost(log);
+  }
+
   /** Attempts under way finish, and what they caused is stored; nothing new is begun. */
   async onRebalancing(): Promise<void> {
     this.gates.halt(true);

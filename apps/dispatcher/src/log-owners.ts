@@ -3,6 +3,7 @@ import type { FencedLog } from '#common/kafka/port.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
 import { LaneJournal } from './lanes/lane-journal.js';
 import { type LaneHost, LogLanes } from './lanes/log-lanes.js';
+import { LostHeads } from './lost-heads.js';
 
 const PREPARING = 'preparing';
 const RETRY_MS = 500;
@@ -17,7 +18,10 @@ export class LogOwners {
   private readonly logger = new Logger(LogOwners.name);
   private readonly lanes = new Map<FencedLog, LogLanes>();
 
-  constructor(@Inject(LaneStore) private readonly store: LaneStore) {}
+  constructor(
+    @Inject(LaneStore) private readonly store: LaneStore,
+    @Inject(LostHeads) private readonly lostHeads: LostHeads,
+  ) {}
 
   all(): Iterable<LogLanes> {
     return this.lanes.values();
@@ -43,6 +47,11 @@ export class LogOwners {
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
+  }
+
+  /** Retention took records that were not read: what lanes wait for must not have been among them. */
+  recordsLost(log: FencedLog): void {
+    void this.lostHeads.restore(log);
   }
 
   lose(log: FencedLog): void {

@@ -1,0 +1,49 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { OwnedLog } from '#common/kafka/port.js';
+import { RecordProducer } from '#common/kafka/producer.js';
+import { Database } from '#common/postgres/database.js';
+import { overdueHeads } from '#common/postgres/overdue-heads.js';
+import { DELIVERY_HEADER } from '#common/records/delivery-record.js';
+import { DELIVERIES_TOPIC } from '#common/records/topics.js';
+import { EndpointDirectory } from './endpoint-directory.js';
+
+const RETRY_MS = 1_000;
+
+/**
+ * A lane waits for its head to come back. When the log lost records to retention the head may be among them, and its lane
+ * would wait for ever: so every head that is due is made anew and put into the log again.
+ */
+@Injectable()
+export class LostHeads {
+  private readonly logger = new Logger(LostHeads.name);
+
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
+  ) {}
+
+  /** Keeps at it until it is done, or the log is lost to another owner, who finds what is still in it. */
+  async restore(log: OwnedLog): Promise<void> {
+    const name = `${log.topic}/${log.partition}`;
+    while (!log.lost.aborted) {
+      try {
+        const payloadOf = (endpointId: string) => this.directory.find(endpointId)?.record.payload;
+        const heads = await overdueHeads(this.database, name, payloadOf);
+        await this.producer.write(
+          heads.map(({ lane, header, body }) => ({
+            topic: DELIVERIES_TOPIC,
+            key: lane,
+            value: body,
+            headers: { [DELIVERY_HEADER]: header },
+          })),
+        );
+        if (heads.length > 0) this.logger.warn({ log: name, heads: heads.length }, 'heads.put_back');
+        return;
+      } catch (error) {
+        this.logger.warn({ err: error, log: name }, 'heads.not_put_back');
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { deliveryBody } from '../records/delivery-body.js';
+import { type DeliveryMeta, encodeDelivery } from '../records/delivery-record.js';
+import type { Queryable } from './database.js';
+
+/** The head of a lane as it would come back from its tier, made anew from the archive. */
+export interface RestoredHead {
+  readonly lane: string;
+  /** The packed header. */
+  readonly header: string;
+  readonly body: Buffer;
+}
+
+interface HeadRow {
+  readonly lane: string;
+  readonly place: number;
+  readonly attempt: number;
+  readonly due_at: Date;
+  readonly endpoint_id: string;
+  readonly delivery_id: string;
+  readonly replay: number;
+  readonly tenant: string;
+  readonly id: string;
+  readonly type: string;
+  readonly resource_id: string | null;
+  readonly occurred_at: Date;
+  readonly accepted_at: Date;
+  readonly source_offset: number | null;
+  readonly data: string;
+}
+
+/** Clocks of machines differ by less. */
+const CLOCK_SLACK_S = 10;
+
+/**
+ * Heads of a log's lanes that are due and not parked: their records are on their way back, or were in what the log has
+ * lost. One that comes twice does no harm, as the lane's row calls the second one over.
+ *
+ * @param payloadOf by endpoint; undefined for one that is no more
+ * @returns those whose event is still archived
+ */
+export async function overdueHeads(
+  database: Queryable,
+  log: string,
+  payloadOf: (endpointId: string) => 'full' | 'thin' | undefined,
+): Promise<RestoredHead[]> {
+  const rows = await database.query<HeadRow>(
+    `SELECT r.lane, r.place, r.attempt, r.due_at, r.endpoint_id, r.delivery_id, d.replay, e.tenant, e.id, e.type,
+       e.resource_id, e.occurred_at, e.accepted_at, e.source_offset, e.data
+     FROM lane_rows r
+     JOIN deliveries d ON d.id = r.delivery_id
+     JOIN events e ON e.accepted_at = d.accepted_at AND e.tenant = d.tenant AND e.id = d.event_id
+     WHERE r.log = $1 AND r.attempt IS NOT NULL AND r.due_at < now() + make_interval(secs => $2)
+       AND NOT EXISTS (SELECT FROM parked_deliveries p WHERE p.log = r.log AND p.lane = r.lane AND p.place = r.place)`,
+    [log, CLOCK_SLACK_S],
+  );
+  return rows.flatMap((row) => {
+    const payload = payloadOf(row.endpoint_id);
+    return payload === undefined ? [] : [restored(row, payload)];
+  });
+}
+
+function restored(row: HeadRow, payload: 'full' | 'thin'): RestoredHead {
+  const meta: DeliveryMeta = {
+    deliveryId: row.delivery_id,
+    eventId: row.id,
+    endpointId: row.endpoint_id,
+    tenant: row.tenant,
+    eventType: row.type,
+    attempt: row.attempt,
+    replay: row.replay,
+    acceptedAt: row.accepted_at.getTime(),
+    returned: true,
+    place: row.place,
+    dueAt: row.due_at.getTime(),
+    tierUntil: undefined,
+  };
+  const content = {
+    eventId: row.id,
+    type: row.type,
+    occurredAt: row.occurred_at.toISOString(),
+    sequence: row.source_offset ?? 0,
+    resourceId: row.resource_id ?? undefined,
+    rawData: row.data,
+  };
+  return { lane: row.lane, header: encodeDelivery(meta), body: deliveryBody(content, payload) };
+}
