@@ -26,11 +26,13 @@ describe(`torture with seed ${plan.seed}`, () => {
       const evidence = await tormentor.torment(name);
       const verdict = judge(evidence);
       const text = reportText(verdict, evidence);
-      if (plan.report) appendFileSync(plan.report, `${JSON.stringify(rowOf(name, plan.brokers, verdict, evidence))}\n`);
+      const row = rowOf(name, plan.brokers, verdict, evidence);
+      if (plan.report) appendFileSync(plan.report, `${JSON.stringify(row)}\n`);
+      const isKept = row.outcome === 'kept';
       // Jest shows a file's results when the last one is there, which is minutes later.
-      process.stderr.write(`${verdict.outcome === 'kept' ? text.split('\n', 1)[0] : text}\n`);
-      if (verdict.outcome !== 'kept') await tormentor.stop();
-      expect({ outcome: verdict.outcome, text }).toEqual({ outcome: 'kept', text });
+      process.stderr.write(`${isKept ? text.split('\n', 1)[0] : [text, ...row.reasons].join('\n')}\n`);
+      if (!isKept) await tormentor.stop();
+      expect({ outcome: row.outcome, reasons: row.reasons }).toEqual({ outcome: 'kept', reasons: [] });
     },
     RUN_LIMIT_MS,
   );

@@ -4,7 +4,7 @@ import { syncBuiltinESMExports } from 'node:module';
 
 /*
  * Loaded before an app that is tortured (`node --import`). It moves the wall clock by the milliseconds that the file
- * TORTURE_CLOCK_FILE holds when SIGUSR2 arrives, and asks TORTURE_DNS_SERVER instead of the system's name servers. Timers
+ * TORTURE_CLOCK_FILE holds when SIGWINCH arrives, and asks TORTURE_DNS_SERVER instead of the system's name servers. Timers
  * and the monotonic clock stay as they are, as when an operator sets a machine's clock.
  */
 
@@ -22,7 +22,8 @@ function moveClockBy(file) {
     construct: (target, args) => Reflect.construct(target, args.length === 0 ? [now()] : args),
     get: (target, name) => (name === 'now' ? now : Reflect.get(target, name)),
   });
-  process.on('SIGUSR2', () => {
+  // Of a process without a terminal nobody else listens to it; SIGUSR2 would end a Nest application.
+  process.on('SIGWINCH', () => {
     shiftMs = Number(readFileSync(file, 'utf8'));
   });
 }

@@ -3,10 +3,13 @@ import type { Evidence } from '../judge/evidence.js';
 import type { Verdict } from '../judge/verdict.js';
 
 /** A line of the table. */
-export function rowOf(fault: string, brokers: number, verdict: Verdict, { faults, run }: Evidence): TortureRow {
-  const { figures, outcome, promises, voidReasons, seed } = verdict;
+export function rowOf(fault: string, brokers: number, verdict: Verdict, evidence: Evidence): TortureRow {
+  const { faults, run } = evidence;
+  const { figures, promises, voidReasons, seed } = verdict;
   const sum = (field: 'fired' | 'inFlight') => faults.reduce((total, each) => total + each[field], 0);
   const { healMs, ...known } = figures;
+  const ends = endedUnasked(evidence);
+  const outcome = ends.length > 0 ? 'broken' : verdict.outcome;
   const findings = Object.values(promises).flatMap((promise) =>
     promise.findings.map(({ kind, text }) => `${kind}: ${text}`),
   );
@@ -14,6 +17,11 @@ export function rowOf(fault: string, brokers: number, verdict: Verdict, { faults
     ...{ fault, seed, brokers, outcome, date: new Date(run.startedAt).toISOString() },
     ...{ fired: sum('fired'), inFlight: sum('inFlight') },
     figures: { ...known, ...(healMs === undefined ? {} : { healMs }) },
-    reasons: [...voidReasons, ...findings],
+    reasons: [...ends, ...voidReasons, ...findings],
   };
+}
+
+/** Processes that gave up: whatever goes away, they are to wait for it and go on. */
+function endedUnasked({ processes }: Evidence): string[] {
+  return processes.filter(({ kind }) => kind === 'exited').map(({ process }) => `${process} ended by itself`);
 }

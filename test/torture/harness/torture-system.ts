@@ -14,6 +14,7 @@ import { Link } from './link.js';
 import { postgresDialect } from './postgres-dialect.js';
 import { preloadEnv } from './preload-env.js';
 import { Supervised } from './supervised.js';
+import { Warden } from './warden.js';
 
 /** Two of each: whatever ends, another can take over. */
 const PROCESSES: readonly (readonly [AppName, number])[] = [
@@ -31,6 +32,8 @@ const PROCESSES: readonly (readonly [AppName, number])[] = [
  * server, and a supervisor that starts again what has ended.
  */
 export class TortureSystem {
+  private readonly warden: Warden;
+
   private constructor(
     private readonly folder: string,
     /** Whom the dispatchers ask for host names. */
@@ -44,7 +47,12 @@ export class TortureSystem {
     readonly apiKey: string,
     /** Processes, of the servers too. */
     readonly supervised: Supervised,
-  ) {}
+  ) {
+    const servers = [postgres, ...brokers.servers];
+    this.warden = Warden.over(folder, () =>
+      [...servers, ...apps.all().map(({ server }) => server)].map(({ pid }) => pid),
+    );
+  }
 
   /**
    * @param brokerCount 1 or 3
@@ -98,7 +106,7 @@ export class TortureSystem {
   /** Moves the wall clock of one process. */
   moveClock(process: AppProcess, shiftMs: number): void {
     writeFileSync(clockFile(this.folder, process.name), String(shiftMs));
-    process.server.child?.signalGroup('SIGUSR2');
+    process.server.child?.signalGroup('SIGWINCH');
   }
 
   async stop(): Promise<void> {
@@ -107,6 +115,7 @@ export class TortureSystem {
     await this.apps.stop();
     await Promise.all([this.brokers.stop(), this.postgres.stop()]);
     await Promise.all([this.postgresLink.close(), this.dns.stop()]);
+    this.warden.release();
     if (!process.env.TORTURE_KEEP)
       rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
