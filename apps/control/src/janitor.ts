@@ -4,6 +4,7 @@ import { forgetLaneEvidence } from '#common/postgres/lane-evidence.js';
 import { createPartitions, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
 import { CONTROL_CONFIG, type ControlConfig } from './config.js';
 import { endpointCount } from './metrics.js';
+import { Rounds } from './rounds.js';
 import { SchemaState } from './schema-state.js';
 
 const PERIOD_MS = 60_000;
@@ -16,8 +17,11 @@ const MINUTES_KEPT_MS = 2 * 3_600_000;
 @Injectable()
 export class Janitor implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(Janitor.name);
-  private timer: NodeJS.Timeout | undefined;
-  private isStopping = false;
+  private readonly rounds = new Rounds({
+    periodMs: PERIOD_MS,
+    round: () => this.sweep(Date.now()),
+    onError: (error) => this.logger.warn({ err: error }, 'janitor.failed'),
+  });
 
   constructor(
     @Inject(Database) private readonly database: Database,
@@ -26,24 +30,14 @@ export class Janitor implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    void this.schema.ready.then(() => this.round());
+    this.rounds.startAfter(this.schema.ready);
   }
 
   onModuleDestroy(): void {
-    this.isStopping = true;
-    clearTimeout(this.timer);
+    this.rounds.stop();
   }
 
-  /** What fails is tried again in the next round; in several processes at once, all of this is harmless. */
-  private async round(): Promise<void> {
-    try {
-      await this.sweep(Date.now());
-    } catch (error) {
-      this.logger.warn({ err: error }, 'janitor.failed');
-    }
-    if (!this.isStopping) this.timer = setTimeout(() => void this.round(), PERIOD_MS);
-  }
-
+  /** In several processes at once, all of this is harmless. */
   private async sweep(nowMs: number): Promise<void> {
     await this.countEndpoints();
     const created = await createPartitions(this.database, nowMs);
@@ -63,7 +57,7 @@ export class Janitor implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async inPortions(forget: (atMost: number) => Promise<number>): Promise<number> {
     let forgotten = 0;
-    for (let count = ROWS_AT_ONCE; count === ROWS_AT_ONCE && !this.isStopping; forgotten += count) {
+    for (let count = ROWS_AT_ONCE; count === ROWS_AT_ONCE && !this.rounds.isStopping; forgotten += count) {
       count = await forget(ROWS_AT_ONCE);
     }
     return forgotten;

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Database } from '#common/postgres/database.js';
+import { Rounds } from '../rounds.js';
 import { SchemaState } from '../schema-state.js';
 import { announceChanges, runBreaker } from './breaker-changes.js';
 import { breakerSettings, lockCooledDown, storeHealth } from './breaker-store.js';
@@ -14,8 +15,12 @@ const PAGE = 100;
 @Injectable()
 export class CoolDowns implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(CoolDowns.name);
-  private timer: NodeJS.Timeout | undefined;
-  private isStopping = false;
+  private readonly rounds = new Rounds({
+    periodMs: PERIOD_MS,
+    round: () => this.endAll(),
+    // The database is away: what has cooled down by then is seen in a later round.
+    onError: (error) => this.logger.debug({ err: error }, 'breaker.round_failed'),
+  });
 
   constructor(
     @Inject(Database) private readonly database: Database,
@@ -23,22 +28,15 @@ export class CoolDowns implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    void this.schema.ready.then(() => this.round());
+    this.rounds.startAfter(this.schema.ready);
   }
 
   onModuleDestroy(): void {
-    this.isStopping = true;
-    clearTimeout(this.timer);
+    this.rounds.stop();
   }
 
-  private async round(): Promise<void> {
-    try {
-      while (!this.isStopping && (await this.endSome()) === PAGE);
-    } catch (error) {
-      // The database is away: what has cooled down by then is seen in a later round.
-      this.logger.debug({ err: error }, 'breaker.round_failed');
-    }
-    if (!this.isStopping) this.timer = setTimeout(() => void this.round(), PERIOD_MS);
+  private async endAll(): Promise<void> {
+    while (!this.rounds.isStopping && (await this.endSome()) === PAGE);
   }
 
   /** @returns how many were due, up to a page */

@@ -3,6 +3,7 @@ import type { BreakerState } from '#common/domain/breaker.js';
 import { BREAKER_STATES } from '#common/domain/breaker.js';
 import { Database } from '#common/postgres/database.js';
 import * as metrics from '../metrics.js';
+import { Rounds } from '../rounds.js';
 import { SchemaState } from '../schema-state.js';
 
 const PERIOD_MS = 10_000;
@@ -20,8 +21,12 @@ const STATE_VALUES: Readonly<Record<BreakerState, number>> = { closed: 0, half_o
 @Injectable()
 export class ParkingGauges implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(ParkingGauges.name);
-  private timer: NodeJS.Timeout | undefined;
-  private isStopping = false;
+  private readonly rounds = new Rounds({
+    periodMs: PERIOD_MS,
+    share: SHARE,
+    round: () => this.look(),
+    onError: (error) => this.logger.debug({ err: error }, 'parking.not_seen'),
+  });
 
   constructor(
     @Inject(Database) private readonly database: Database,
@@ -29,23 +34,11 @@ export class ParkingGauges implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    void this.schema.ready.then(() => this.round());
+    this.rounds.startAfter(this.schema.ready);
   }
 
   onModuleDestroy(): void {
-    this.isStopping = true;
-    clearTimeout(this.timer);
-  }
-
-  private async round(): Promise<void> {
-    const startedAt = performance.now();
-    try {
-      await this.look();
-    } catch (error) {
-      this.logger.debug({ err: error }, 'parking.not_seen');
-    }
-    const tookMs = performance.now() - startedAt;
-    if (!this.isStopping) this.timer = setTimeout(() => void this.round(), Math.max(PERIOD_MS, tookMs / SHARE));
+    this.rounds.stop();
   }
 
   /** Sets all gauges anew; what is not parked any more has to vanish from them. */

@@ -1,0 +1,71 @@
+import { until } from '../../../test/support/until.js';
+import { Rounds } from './rounds.js';
+
+const open: Rounds[] = [];
+afterEach(() => {
+  for (const rounds of open.splice(0)) rounds.stop();
+});
+
+function roundsOf(
+  round: () => Promise<void>,
+  changes: { share?: number; onError?: (error: unknown) => void } = {},
+): Rounds {
+  const rounds = new Rounds({ periodMs: 1, round, onError: () => undefined, ...changes });
+  open.push(rounds);
+  return rounds;
+}
+
+it('given that what it needs is not there, then no round begins', async () => {
+  const ready = Promise.withResolvers<void>();
+  let begun = 0;
+  roundsOf(async () => {
+    begun++;
+  }).startAfter(ready.promise);
+  let other = 0;
+  roundsOf(async () => {
+    other++;
+  }).startAfter(Promise.resolve());
+  await until('others went their rounds', () => other > 3);
+  expect(begun).toBe(0);
+  ready.resolve();
+  await until('it goes its own', () => begun > 1);
+});
+
+it('given a round that fails, then it is told, and the next one comes', async () => {
+  const errors: unknown[] = [];
+  const fault = new Error('the database is away');
+  roundsOf(() => Promise.reject(fault), { onError: (error) => errors.push(error) }).startAfter(Promise.resolve());
+  await until('it failed twice', () => errors.length > 1);
+  expect(errors[0]).toBe(fault);
+});
+
+it('given a slow round, then there is never a second beside it, and the pause is as long as its share asks', async () => {
+  const begun: number[] = [];
+  const ended: number[] = [];
+  roundsOf(
+    async () => {
+      begun.push(performance.now());
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      ended.push(performance.now());
+    },
+    { share: 0.25 },
+  ).startAfter(Promise.resolve());
+  await until('there were two', () => begun.length === 2);
+  expect((begun[1] ?? 0) - (ended[0] ?? 0)).toBeGreaterThanOrEqual(75);
+});
+
+it('given that it is stopped within a round, then the round knows, and there is no other', async () => {
+  let begun = 0;
+  const rounds = roundsOf(async () => {
+    begun++;
+    rounds.stop();
+    expect(rounds.isStopping).toBe(true);
+  });
+  rounds.startAfter(Promise.resolve());
+  let other = 0;
+  roundsOf(async () => {
+    other++;
+  }).startAfter(Promise.resolve());
+  await until('others went their rounds', () => other > 5);
+  expect(begun).toBe(1);
+});

@@ -1,0 +1,41 @@
+interface RoundsOptions {
+  /** From the end of a round to the beginning of the next. */
+  readonly periodMs: number;
+  readonly round: () => Promise<void>;
+  /** A round that failed is not repeated: what it left is the next one's. */
+  readonly onError: (error: unknown) => void;
+  /** Rounds take at most this part of the time: after a long one, more than the period goes by. */
+  readonly share?: number;
+}
+
+/** Work that is done from time to time, one round after the other, until it is stopped. */
+export class Rounds {
+  private timer: NodeJS.Timeout | undefined;
+  private stopping = false;
+
+  constructor(private readonly options: RoundsOptions) {}
+
+  /** What a long round asks, to end early. */
+  get isStopping(): boolean {
+    return this.stopping;
+  }
+
+  /** @param ready what the first round waits for */
+  startAfter(ready: Promise<unknown>): void {
+    void ready.then(() => this.run());
+  }
+
+  stop(): void {
+    this.stopping = true;
+    clearTimeout(this.timer);
+  }
+
+  private async run(): Promise<void> {
+    if (this.stopping) return;
+    const { periodMs, round, onError, share = 1 } = this.options;
+    const startedAt = performance.now();
+    await round().catch(onError);
+    const tookMs = performance.now() - startedAt;
+    if (!this.stopping) this.timer = setTimeout(() => void this.run(), Math.max(periodMs, tookMs / share));
+  }
+}
