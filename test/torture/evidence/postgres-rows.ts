@@ -29,8 +29,8 @@ const DELIVERIES = `SELECT id, event_id AS "eventId", endpoint_id AS "endpointId
   dead_reason AS "deadReason", replay, attempts FROM deliveries`;
 const ATTEMPTS = `SELECT delivery_id AS "deliveryId", replay, attempt,
   (extract(epoch FROM at) * 1000)::float8 AS at, status_code AS "statusCode", error, outcome FROM attempts`;
-const HEADS = `SELECT log, lane, delivery_id AS "deliveryId", attempt FROM lane_rows WHERE attempt IS NOT NULL`;
-const PARKED = `SELECT log, lane, place::float8 AS place, delivery_id AS "deliveryId" FROM parked_deliveries`;
+const HEADS = `SELECT lane, delivery_id AS "deliveryId", attempt FROM lane_rows WHERE attempt IS NOT NULL`;
+const PARKED = `SELECT lane, place::float8 AS place, delivery_id AS "deliveryId" FROM parked_deliveries`;
 const DEAD_LETTERS = `SELECT dlq_partition AS partition, dlq_offset::float8 AS offset, reason, event_id AS "eventId",
   endpoint_id AS "endpointId", delivery_id AS "deliveryId", replayed_at IS NOT NULL AS "isReplayed" FROM dead_letters`;
 const HEALTH = `SELECT endpoint_id AS "endpointId", state FROM endpoint_health`;

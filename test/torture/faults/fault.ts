@@ -43,7 +43,7 @@ export class Scene {
     const underWay = inFlight ?? (await this.underWay());
     const from = Date.now();
     const fired = await work();
-    this.note({ kind, target, from, to: Date.now(), fired, inFlight: underWay, ambiguous: 0 });
+    this.note({ kind, target, from, to: Date.now(), fired, inFlight: underWay });
   }
 
   /** Imposes a fault on links for some time. */

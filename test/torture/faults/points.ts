@@ -86,7 +86,7 @@ export async function killAt(scene: Scene, points: readonly Point[]): Promise<vo
     const fired = traps.disarm();
     scene.note({
       ...{ kind: 'kill', target: `${hit.join(' and ') || app}: ${at}`, from: moment, to: moment },
-      ...{ fired, inFlight: Math.max(inFlight, fired), ambiguous: 0 },
+      ...{ fired, inFlight: Math.max(inFlight, fired) },
     });
     await scene.last(PAUSE_MS);
   }

@@ -106,7 +106,7 @@ async function replayKilled(scene: Scene): Promise<void> {
     for (const process of apps.all().filter(({ app }) => app === 'control')) {
       const from = Date.now();
       await supervised.kill(process);
-      scene.note({ kind: 'kill', target: process.name, from, to: Date.now(), fired: 1, inFlight: sent, ambiguous: 0 });
+      scene.note({ kind: 'kill', target: process.name, from, to: Date.now(), fired: 1, inFlight: sent });
     }
     await supervised.allReady();
     await until('the replay is over', async () => (await look()).state === 'done', REPLAY_LIMIT_MS);

@@ -5,8 +5,8 @@ import type { AttemptRecord } from '../../../libs/common/src/records/attempt-rec
 import type { DeliveryMeta } from '../../../libs/common/src/records/delivery-record.js';
 
 /*
- * What a torture run leaves behind, as plain values: the harness collects it, `judge` decides over it. All times are ms
- * since the epoch of the machine's own clock; a clock that a fault moves is an app's, never one that writes evidence.
+ * What a torture run leaves behind, as plain values. All times are ms since the epoch of the machine's own clock; a clock
+ * that a fault moves is an app's, never one that writes evidence.
  */
 
 /** Everything the judge looks at, read when the system is quiet, or when waiting for that was given up. */
@@ -173,14 +173,12 @@ export interface AttemptRow {
 }
 
 export interface LaneHead {
-  readonly log: string;
   readonly lane: string;
   readonly deliveryId: string;
   readonly attempt: number;
 }
 
 export interface ParkedRow {
-  readonly log: string;
   readonly lane: string;
   readonly place: number;
   readonly deliveryId: string;
@@ -288,11 +286,9 @@ export interface FaultEvent {
   readonly fired: number;
   /** Work under way at what it hit, when it hit: requests, deliveries, records. 0: it proved nothing. */
   readonly inFlight: number;
-  /** Events whose outcome it left unknown to the system, as far as the harness knows them; e.g. of dropped answers. */
-  readonly ambiguous: number;
 }
 
-/** `log.records_lost_to_retention`, or a log that ended before it should, as an app reported it. */
+/** `log.records_lost_to_retention`, as an app reported it. */
 export interface LossAlarm {
   readonly at: number;
   readonly process: string;

@@ -2,45 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Evidence } from './evidence.js';
 import { judge } from './judge.js';
-import { History, type MadeEvent } from './testing/history.js';
-import type { FindingKind, Verdict } from './verdict.js';
+import { History } from './testing/history.js';
+import { fates, healthy, kindsOf, live } from './testing/lives.js';
 
 const KEPT = { lost: 0, outOfOrder: 0, duplicates: 0, staleRepeats: 0 };
-
-function kindsOf({ promises }: Verdict): Set<FindingKind> {
-  return new Set(Object.values(promises).flatMap(({ findings }) => findings.map(({ kind }) => kind)));
-}
-
-/** Events of a few resources, of which each fails so many times before it is delivered, or dead when it never is. */
-const fates = () =>
-  fc.array(fc.record({ resource: fc.constantFrom('a', 'b', 'c'), failures: fc.integer({ min: 0, max: 4 }) }), {
-    minLength: 2,
-    maxLength: 25,
-  });
-
-/** What a system that keeps its promises would leave: whatever comes after a failure of its resource is parked until then. */
-function live(history: History, events: readonly { resource: string; failures: number }[]): MadeEvent[] {
-  const made = events.map(({ resource }) => history.publish(resource));
-  for (const event of made) history.route(event);
-  for (const [index, event] of made.entries()) {
-    const failures = events[index]?.failures ?? 0;
-    const followers = made.slice(index + 1).filter(({ resource }) => resource === event.resource);
-    for (let failed = 0; failed < failures; failed++) {
-      if (failed === 3) {
-        history.die(event);
-        break;
-      }
-      history.fail(event);
-      if (failed === 0) for (const follower of followers) history.park(follower);
-      history.sample();
-      history.bringBack(event);
-    }
-    if (failures < 4) history.deliver(event);
-    history.unpark(event);
-    history.sample();
-  }
-  return made;
-}
 
 describe('judge', () => {
   it('given any history of a system that keeps its promises, then all of them are kept', () => {
@@ -113,93 +78,14 @@ describe('judge', () => {
     );
   });
 
-  it('given an answer that never came, then the event may have been taken or not', () => {
-    const taken = new History();
-    const event = taken.publish('a', { outcome: 'unknown' });
-    taken.route(event);
-    taken.deliver(event);
-    taken.publish('a', { outcome: 'unknown', isStored: false });
-    live(taken, [
-      { resource: 'b', failures: 0 },
-      { resource: 'b', failures: 0 },
-    ]);
-    const verdict = judge(taken.evidence());
-
-    expect(verdict).toMatchObject({ outcome: 'kept', figures: { ...KEPT, unknown: 2 } });
-  });
-
-  it('given an event that was refused, when it is sent all the same, then that is found', () => {
-    const history = new History();
-    const event = history.publish('a', { outcome: 'fail' });
-    history.route(event);
-    history.deliver(event);
-
-    expect(kindsOf(judge(history.evidence()))).toContain('never_accepted');
-  });
-
-  it('given a request with a wrong signature, or under another id, then both are found', () => {
-    const history = new History();
-    live(history, [
-      { resource: 'a', failures: 0 },
-      { resource: 'b', failures: 0 },
-    ]);
-    const evidence = history.evidence();
-    const requests = evidence.requests.map((request, index) =>
-      index === 0 ? { ...request, isSigned: false } : { ...request, webhookId: 'other' },
-    );
-
-    expect(judge({ ...evidence, requests }).promises.P2).toMatchObject({ outcome: 'broken', broken: 2 });
-  });
-
-  it('given a kill, then what was in flight may be repeated, and what was not may not', () => {
-    const history = new History();
-    const [early] = live(history, [{ resource: 'a', failures: 0 }]);
-    history.tick(5_000);
-    const event = history.publish('a');
-    history.route(event);
-    const cut = history.arrive(event);
-    kill(history, 'dispatcher-0');
-    history.answer(cut, undefined, true);
-    history.deliver(event);
-    const permitted = judge(history.evidence());
-    if (early) history.answer(history.arrive(early, 1), 200);
-    const after = judge(history.evidence());
-
-    expect(permitted).toMatchObject({ outcome: 'kept', figures: { duplicates: 1, staleRepeats: 0 } });
-    expect(after.promises.P2.findings).toMatchObject([
-      { kind: 'too_many_duplicates', eventId: early?.id },
-      { kind: 'too_many_stale_repeats', eventId: early?.id },
-    ]);
-  });
-
-  it('given SIGTERM, then a single repeat is one too many', () => {
-    const history = new History();
-    history.run = { ...history.run, budgets: { ...history.run.budgets, duplicates: 0 } };
-    const [event] = live(history, [
-      { resource: 'a', failures: 0 },
-      { resource: 'a', failures: 0 },
-    ]);
-    const at = history.tick();
-    history.processes.push({ at, process: 'dispatcher-0', app: 'dispatcher', kind: 'stopping' });
-    if (event) history.answer(history.arrive(event, 1), 200);
-
-    expect(judge(history.evidence()).promises.P2).toMatchObject({
-      outcome: 'broken',
-      findings: [{ kind: 'too_many_duplicates' }, { kind: 'too_many_stale_repeats' }],
-    });
-  });
-
   it.each([
     { given: 'a fault that did not fire', fired: 0, inFlight: 5 },
     { given: 'a fault with nothing in flight', fired: 1, inFlight: 0 },
   ])('given $given, then the run is void', ({ fired, inFlight }) => {
     const history = new History();
-    live(history, [
-      { resource: 'a', failures: 0 },
-      { resource: 'a', failures: 0 },
-    ]);
+    live(history, healthy(2));
     const from = history.now;
-    history.faults.push({ kind: 'kill', target: 'dispatcher-0', from, to: from, fired, inFlight, ambiguous: 0 });
+    history.faults.push({ kind: 'kill', target: 'dispatcher-0', from, to: from, fired, inFlight });
 
     expect(judge(history.evidence())).toMatchObject({ outcome: 'void', voidReasons: [expect.any(String)] });
   });
@@ -210,112 +96,9 @@ describe('judge', () => {
 
   it('given a promise the run is there to try, when there is nothing to judge it by, then it is void', () => {
     const history = new History();
-    live(history, [
-      { resource: 'a', failures: 0 },
-      { resource: 'a', failures: 0 },
-    ]);
+    live(history, healthy(2));
     history.run = { ...history.run, mustJudge: ['P5'] };
 
     expect(judge(history.evidence())).toMatchObject({ outcome: 'void', promises: { P5: { outcome: 'void' } } });
   });
-
-  it('given a system that does not become quiet, or does so too late, then liveness is broken', () => {
-    const never = new History();
-    live(never, [
-      { resource: 'a', failures: 0 },
-      { resource: 'a', failures: 0 },
-    ]);
-    never.run = { ...never.run, quietAt: undefined };
-    const late = new History();
-    const event = late.publish('a');
-    late.route(event);
-    const from = late.now;
-    late.faults.push({ kind: 'cut', target: 'kafka', from, to: late.tick(), fired: 1, inFlight: 1, ambiguous: 0 });
-    late.tick(20_000);
-    late.deliver(event);
-
-    expect(kindsOf(judge(never.evidence()))).toEqual(new Set(['not_quiet']));
-    expect(kindsOf(judge(late.evidence()))).toEqual(new Set(['healed_late', 'stalled']));
-  });
-
-  it('given a healthy endpoint that waits beside a bad one for longer than allowed, then isolation is broken', () => {
-    const history = new History();
-    history.run = { ...history.run, budgets: { ...history.run.budgets, isolationMs: 1_000 } };
-    const event = history.publish('a');
-    history.route(event);
-    history.tick(2_000);
-    history.deliver(event);
-    const evidence = history.evidence();
-    const bad = { ...history.endpoint, id: 'ep_bad', isBad: true, eventTypes: ['none'] };
-
-    expect(judge({ ...evidence, endpoints: [history.endpoint, bad] }).promises.P4).toMatchObject({
-      outcome: 'broken',
-      findings: [{ kind: 'held_back' }],
-    });
-  });
-
-  it('given a history that knows less, more or something else than the receiver, then each is found', () => {
-    const history = new History();
-    live(
-      history,
-      [0, 0, 0].map((failures) => ({ resource: 'a', failures })),
-    );
-    const evidence = history.evidence();
-    const [first, second, third] = evidence.rows.attempts;
-    if (!first || !second || !third) throw new Error('three attempts were made');
-    const attempts = [{ ...second, statusCode: 500 }, third, { ...third, attempt: 2, statusCode: 200 }];
-    const deliveries = evidence.rows.deliveries.map((row, index) =>
-      index === 2 ? { ...row, status: 'dead' as const } : row,
-    );
-    const { promises } = judge({ ...evidence, rows: { ...evidence.rows, attempts, deliveries } });
-
-    expect(promises.P8.findings.map(({ kind, eventId }) => [kind, eventId])).toEqual([
-      ['attempt_untold', 'a-0'],
-      ['attempt_untold', 'a-1'],
-      ['attempt_invented', 'a-1'],
-      ['attempt_invented', 'a-2'],
-      ['wrong_status', 'a-2'],
-    ]);
-  });
-
-  it('given a record nobody can understand, when it is not set aside, then that is found', () => {
-    const history = new History();
-    live(history, [
-      { resource: 'a', failures: 0 },
-      { resource: 'a', failures: 0 },
-    ]);
-    const evidence = history.evidence();
-    const [entry] = evidence.ledger;
-    if (!entry) throw new Error('events were published');
-    const poison = {
-      ...entry,
-      eventId: 'poison',
-      expects: 'dead_letter' as const,
-      position: { partition: 0, offset: 99 },
-    };
-
-    expect(kindsOf(judge({ ...evidence, ledger: [...evidence.ledger, poison] }))).toEqual(
-      new Set(['poison_not_set_aside']),
-    );
-  });
-
-  it('given a commit that goes back while nothing is broken, then that is found', () => {
-    const history = new History();
-    live(history, [
-      { resource: 'a', failures: 0 },
-      { resource: 'a', failures: 0 },
-    ]);
-    const evidence = history.evidence();
-    const [first] = evidence.commits;
-    const commits = first ? [...evidence.commits, { ...first, endedAt: history.now }] : [];
-
-    expect(kindsOf(judge({ ...evidence, commits }))).toEqual(new Set(['commit_went_back']));
-  });
 });
-
-function kill(history: History, process: string): void {
-  const at = history.tick();
-  history.processes.push({ at, process, app: 'dispatcher', kind: 'killed' });
-  history.processes.push({ at: history.tick(), process, app: 'dispatcher', kind: 'ready' });
-  history.faults.push({ kind: 'kill', target: process, from: at, to: at, fired: 1, inFlight: 1, ambiguous: 0 });
-}

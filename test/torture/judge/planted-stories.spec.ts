@@ -1,17 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { judge } from './judge.js';
 import { History } from './testing/history.js';
-import type { FindingKind, Verdict } from './verdict.js';
+import { kindsOf } from './testing/lives.js';
+import type { Verdict } from './verdict.js';
 
 /*
  * The stories of the eight planted bugs (docs/reliability.md), as they would look in the evidence. Each is told twice: as
  * a system that keeps its promises would have it, and with the bug. The same bugs are planted in the built apps and run on
  * real servers by `npm run torture -- --planted`.
  */
-
-function kindsOf({ promises }: Verdict): Set<FindingKind> {
-  return new Set(Object.values(promises).flatMap(({ findings }) => findings.map(({ kind }) => kind)));
-}
 
 function told(story: (history: History) => void): Verdict {
   const history = new History();
@@ -21,7 +18,7 @@ function told(story: (history: History) => void): Verdict {
 
 function strike(history: History, kind: 'kill' | 'freeze' | 'retention', target: string, inFlight: number): void {
   const from = history.tick();
-  history.faults.push({ kind, target, from, to: from, fired: 1, inFlight, ambiguous: 0 });
+  history.faults.push({ kind, target, from, to: from, fired: 1, inFlight });
 }
 
 /** `kill -9`, and the supervisor starts it again. */

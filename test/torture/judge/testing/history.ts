@@ -209,7 +209,6 @@ export class History {
   park(event: MadeEvent): void {
     const place = this.of('deliveries').findLast(({ delivery }) => delivery?.deliveryId === event.deliveryId)?.offset;
     this.parked.push({
-      log: 'deliveries/0',
       lane: this.laneOf(event),
       place: place ?? 0,
       deliveryId: event.deliveryId,

@@ -1,0 +1,50 @@
+import fc from 'fast-check';
+import type { FindingKind, Verdict } from '../verdict.js';
+import type { History, MadeEvent } from './history.js';
+
+/** What becomes of an event: its attempts fail so often before one is delivered; with four it is dead. */
+export interface Fate {
+  readonly resource: string;
+  readonly failures: number;
+}
+
+/** Events of a few resources. */
+export const fates = (): fc.Arbitrary<Fate[]> =>
+  fc.array(fc.record({ resource: fc.constantFrom('a', 'b', 'c'), failures: fc.integer({ min: 0, max: 4 }) }), {
+    minLength: 2,
+    maxLength: 25,
+  });
+
+/** So many healthy events of one resource. */
+export function healthy(count: number): Fate[] {
+  return Array.from({ length: count }, () => ({ resource: 'a', failures: 0 }));
+}
+
+/** What a system that keeps its promises would leave: whatever comes after a failure of its resource is parked until then. */
+export function live(history: History, events: readonly Fate[]): MadeEvent[] {
+  const made = events.map(({ resource }) => history.publish(resource));
+  for (const event of made) history.route(event);
+  for (const [index, event] of made.entries()) {
+    const failures = events[index]?.failures ?? 0;
+    const followers = made.slice(index + 1).filter(({ resource }) => resource === event.resource);
+    for (let failed = 0; failed < failures; failed++) {
+      if (failed === 3) {
+        history.die(event);
+        break;
+      }
+      history.fail(event);
+      if (failed === 0) for (const follower of followers) history.park(follower);
+      history.sample();
+      history.bringBack(event);
+    }
+    if (failures < 4) history.deliver(event);
+    history.unpark(event);
+    history.sample();
+  }
+  return made;
+}
+
+/** @returns the kinds of all that was found */
+export function kindsOf({ promises }: Verdict): Set<FindingKind> {
+  return new Set(Object.values(promises).flatMap(({ findings }) => findings.map(({ kind }) => kind)));
+}
