@@ -40,6 +40,7 @@ export const CATALOGUE = /** @type {const} @satisfies {Record<string, FaultEntry
   'clock-ahead': { title: 'three processes’ clocks 1 h ahead for 5 s' },
   'clock-behind': { title: 'three processes’ clocks 1 h behind for 5 s', isFixed: true },
   breaker: { title: 'an endpoint fails until its breaker opens, and recovers; a dispatcher killed half-open' },
+  'bad-endpoints': { title: 'one endpoint hangs, one is down, beside healthy ones' },
   'late-writes': { title: 'statements of a dispatcher arrive after it lost its partitions' },
 });
 

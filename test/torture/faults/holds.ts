@@ -7,12 +7,17 @@ const BREAKER = { threshold: 5, cooldown_s: 3, max_cooldown_s: 3 };
 const PROBE_MS = 1_500;
 const FAILING_MS = 16_000;
 const STATE_LIMIT_MS = 30_000;
+/** Longer than an attempt may take. */
+const HANGING_MS = 14_000;
+/** Far below the 10 s for which a hanging endpoint holds what waits for it, far above what a busy machine takes. */
+const ISOLATION_MS = 5_000;
 /** Until statements of several lanes wait. */
 const PILING_MS = 1_000;
 
-/** An endpoint that is held, and a dispatcher that writes when it is too late. */
+/** Endpoints that are held or hang, and a dispatcher that writes when it is too late. */
 export const HOLD_FAULTS = {
   breaker: { mustJudge: ['P5'], inject: breaker },
+  'bad-endpoints': { budgets: { isolationMs: ISOLATION_MS }, mustJudge: ['P4'], inject: badEndpoints },
   'late-writes': { inject: lateWrites },
 } satisfies Record<string, Fault>;
 
@@ -43,6 +48,19 @@ async function breaker(scene: Scene): Promise<void> {
     return 1;
   });
   await run.receiver.behave(flaky.hook, { kind: 'healthy' });
+}
+
+/** One hangs, one is down, and the others must not notice. */
+async function badEndpoints(scene: Scene): Promise<void> {
+  const { run } = scene;
+  const { flaky } = run.endpoints;
+  await scene.during({ kind: 'bad_endpoint', target: flaky.hook }, async () => {
+    await run.receiver.behave(flaky.hook, { kind: 'hang' });
+    await scene.last(HANGING_MS);
+    const { open = 0 } = (await run.receiver.count())[flaky.hook] ?? {};
+    await run.receiver.behave(flaky.hook, { kind: 'healthy' });
+    return open;
+  });
 }
 
 /**
