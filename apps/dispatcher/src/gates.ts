@@ -89,8 +89,9 @@ export class Gates {
   }
 }
 
-/** An open breaker that discards holds nothing: what comes is given up at once. */
+/** A disabled endpoint holds nothing, nor does an open breaker that discards: what comes is given up at once. */
 function holdBy({ record }: Endpoint): 'paused' | 'breaker' | undefined {
+  if (!record.enabled) return undefined;
   if (record.paused) return 'paused';
   return record.breaker === 'closed' || record.breaker_mode === 'discard' ? undefined : 'breaker';
 }
