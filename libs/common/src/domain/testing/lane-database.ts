@@ -1,14 +1,11 @@
 import type { LaneItem, LaneRow, LaneTransaction } from '../lane-machine.js';
 import type { Bug } from './lane-bugs.js';
-import type { Delivery } from './lane-delivery.js';
 
-type Item = LaneItem<Delivery>;
-
-/** The tables of the lane protocol: the fence, one row per lane, parked rows unique by lane and place. */
-export class SimulatedDatabase {
+/** The tables of the lane protocol, of one log: the fence, one row per lane, parked rows unique by lane and place. */
+export class SimulatedDatabase<Work> {
   epoch = 0;
   readonly rows = new Map<string, LaneRow>();
-  private readonly parked = new Map<string, Map<number, Item>>();
+  private readonly parked = new Map<string, Map<number, LaneItem<Work>>>();
 
   /** @param isStrict see Shape */
   constructor(
@@ -16,7 +13,7 @@ export class SimulatedDatabase {
     private readonly bug: Bug | undefined,
   ) {}
 
-  transact(lane: string, { row, park = [], removeUpTo, remove }: LaneTransaction<Delivery>): void {
+  transact(lane: string, { row, park = [], removeUpTo, remove }: LaneTransaction<Work>): void {
     const parked = this.parkedOf(lane);
     const goesBack = row !== undefined && isBelow(row, this.rows.get(lane)) && this.bug !== 'row goes back';
     if (goesBack && this.isStrict) return;
@@ -34,7 +31,7 @@ export class SimulatedDatabase {
   }
 
   /** @returns the lowest parked rows of a lane, ascending */
-  lowest(lane: string, limit: number): Item[] {
+  lowest(lane: string, limit: number): LaneItem<Work>[] {
     return [...this.parkedOf(lane).values()].sort((a, b) => a.place - b.place).slice(0, limit);
   }
 
@@ -42,7 +39,7 @@ export class SimulatedDatabase {
     return this.parkedOf(lane).size > 0;
   }
 
-  parkedAt(lane: string, place: number): Item | undefined {
+  parkedAt(lane: string, place: number): LaneItem<Work> | undefined {
     return this.parkedOf(lane).get(place);
   }
 
@@ -50,7 +47,7 @@ export class SimulatedDatabase {
     return [...this.parked].filter(([, parked]) => parked.size > 0).map(([lane]) => lane);
   }
 
-  private insert(lane: string, item: Item): void {
+  private insert(lane: string, item: LaneItem<Work>): void {
     const parked = this.parkedOf(lane);
     const old = parked.get(item.place);
     const keepsOld = this.bug === 'conflict keeps the old' || (old?.attempt ?? -1) >= item.attempt;
@@ -59,8 +56,8 @@ export class SimulatedDatabase {
     parked.set(item.place, { ...item, offset: undefined });
   }
 
-  private parkedOf(lane: string): Map<number, Item> {
-    const parked = this.parked.get(lane) ?? new Map<number, Item>();
+  private parkedOf(lane: string): Map<number, LaneItem<Work>> {
+    const parked = this.parked.get(lane) ?? new Map<number, LaneItem<Work>>();
     this.parked.set(lane, parked);
     return parked;
   }

@@ -11,7 +11,7 @@ export interface Ground {
   readonly step: number;
   readonly log: readonly LogRecord[];
   readonly tier: LogRecord[];
-  readonly database: SimulatedDatabase;
+  readonly database: SimulatedDatabase<Delivery>;
   readonly deliveries: readonly Delivery[];
   readonly committed: { readonly offset: number; readonly metadata: string };
   tell(what: string): void;

@@ -24,7 +24,7 @@ export class World implements Scene {
   readonly tier: LogRecord[] = [];
   readonly deadLetters: LaneItem<Delivery>[] = [];
   committed: { readonly offset: number; readonly metadata: string } = { offset: 0, metadata: '' };
-  readonly database: SimulatedDatabase;
+  readonly database: SimulatedDatabase<Delivery>;
   readonly referee: Referee;
   readonly deliveries: readonly Delivery[];
   readonly held: boolean[];

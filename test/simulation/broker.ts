@@ -1,0 +1,132 @@
+import type { Random } from '#common/domain/testing/random.js';
+import type { Moment, VirtualTime } from './virtual-time.js';
+
+/** A record in a simulated log. */
+export interface LogRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, Buffer>>;
+}
+
+/** What a group said of a partition last. */
+export interface GroupCommit {
+  readonly offset: number;
+  readonly metadata: string;
+}
+
+/** Who watches what is appended and committed. */
+export interface BrokerWitness {
+  appended(record: LogRecord): void;
+  committed(groupId: string, log: string, commit: GroupCommit): void;
+}
+
+interface Waiting {
+  readonly from: ReadonlyMap<string, number>;
+  readonly answer: () => void;
+}
+
+/** The name of a log: its topic and partition. */
+export function logName(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}
+
+/** Partitioned append-only logs, and what groups have committed of them. */
+export class Broker {
+  private readonly logs = new Map<string, LogRecord[]>();
+  private readonly commits = new Map<string, GroupCommit>();
+  private readonly furthest = new Map<string, number>();
+  private waiting: Waiting[] = [];
+
+  constructor(
+    private readonly time: VirtualTime,
+    private readonly random: Random,
+    private readonly witness: BrokerWitness,
+  ) {}
+
+  append(topic: string, partition: number, content: Pick<LogRecord, 'key' | 'value' | 'headers'>): LogRecord {
+    const log = this.log(logName(topic, partition));
+    const { key, value, headers } = content;
+    const timestamp = Math.floor(this.time.now);
+    const record = { topic, partition, offset: log.length, timestamp, key, value, headers };
+    log.push(record);
+    this.witness.appended(record);
+    this.wake();
+    return record;
+  }
+
+  log(name: string): LogRecord[] {
+    const known = this.logs.get(name);
+    if (known) return known;
+    const log: LogRecord[] = [];
+    this.logs.set(name, log);
+    return log;
+  }
+
+  /** Answers as soon as one of these logs has a record at or above its position, or after so many ms. */
+  whenReadable(from: ReadonlyMap<string, number>, maxWaitMs: number, answer: () => void): void {
+    if (this.isReadable(from)) {
+      answer();
+      return;
+    }
+    let timeout: Moment | undefined;
+    const waiting: Waiting = {
+      from,
+      answer: () => {
+        if (timeout) timeout.isCancelled = true;
+        answer();
+      },
+    };
+    this.waiting.push(waiting);
+    timeout = this.time.after(maxWaitMs, () => {
+      this.waiting = this.waiting.filter((other) => other !== waiting);
+      answer();
+    });
+  }
+
+  /** Up to `most` records from this position on; sometimes fewer than there are. */
+  read(name: string, position: number, most: number): LogRecord[] {
+    const count = 1 + this.random.pick(most);
+    return this.log(name).slice(position, position + count);
+  }
+
+  /** @returns undefined when the group never committed anything of this log */
+  commitOf(groupId: string, log: string): GroupCommit | undefined {
+    return this.commits.get(`${groupId} ${log}`);
+  }
+
+  /** The highest offset a group has committed. One that comes late sets it back, which costs repeats and no more. */
+  furthestOf(groupId: string, log: string): number {
+    return this.furthest.get(`${groupId} ${log}`) ?? 0;
+  }
+
+  commit(groupId: string, log: string, commit: GroupCommit): void {
+    const key = `${groupId} ${log}`;
+    this.commits.set(key, commit);
+    this.furthest.set(key, Math.max(commit.offset, this.furthest.get(key) ?? 0));
+    this.witness.committed(groupId, log, commit);
+  }
+
+  /** Logs of a topic that have records, with their ends. */
+  ends(topics: readonly string[]): [string, number][] {
+    return [...this.logs].flatMap(([name, log]) =>
+      topics.includes(name.slice(0, name.lastIndexOf('/'))) ? [[name, log.length] as [string, number]] : [],
+    );
+  }
+
+  private isReadable(from: ReadonlyMap<string, number>): boolean {
+    for (const [name, position] of from) if (this.log(name).length > position) return true;
+    return false;
+  }
+
+  private wake(): void {
+    if (this.waiting.length === 0) return;
+    const ready = this.waiting.filter(({ from }) => this.isReadable(from));
+    if (ready.length === 0) return;
+    this.waiting = this.waiting.filter((waiting) => !ready.includes(waiting));
+    for (const { answer } of ready) answer();
+  }
+}

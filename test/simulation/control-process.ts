@@ -1,0 +1,22 @@
+import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
+import type { ProjectionWriter } from '../../apps/control/src/projector/projection-writer.js';
+import { Projector } from '../../apps/control/src/projector/projector.js';
+import { SimulatedProjectionWriter } from './projection-tables.js';
+import { consume, type Site } from './site.js';
+import { standIn } from './stand-in.js';
+import type { Host } from './virtual-time.js';
+
+/** Puts control's projector together as its app.module.ts does. @returns what stops it in order */
+export function startProjector(host: Host, site: Site): () => Promise<void> {
+  const settings = site.settings(host);
+  const writer = new SimulatedProjectionWriter(site.projection, site.cluster.network);
+  const projector = new Projector(standIn<ProjectionWriter>(writer));
+  projector.onApplicationBootstrap();
+  return consume(site, settings, {
+    groupId: 'control',
+    topics: [ATTEMPTS_TOPIC, DLQ_TOPIC],
+    ownership: projector,
+    paceMs: 50,
+    onBatch: (batch) => projector.take(batch),
+  });
+}

@@ -1,0 +1,61 @@
+import type { FencedLog, LogBatch } from '#common/kafka/port.js';
+import { RecordProducer } from '#common/kafka/producer.js';
+import type { LaneCommands } from '#common/postgres/lane-commands.js';
+import type { LaneLimits } from '#common/postgres/lane-limits.js';
+import type { LaneStore } from '#common/postgres/lane-store.js';
+import { DELIVERIES_TOPIC } from '#common/records/topics.js';
+import type { Attempter } from '../../apps/dispatcher/src/attempter.js';
+import { Attempts } from '../../apps/dispatcher/src/attempts.js';
+import { DeliveriesConsumer } from '../../apps/dispatcher/src/deliveries.consumer.js';
+import { DeliveryEngine } from '../../apps/dispatcher/src/delivery-engine.js';
+import { Drainer } from '../../apps/dispatcher/src/drainer.js';
+import type { EndpointDirectory } from '../../apps/dispatcher/src/endpoint-directory.js';
+import { Gates } from '../../apps/dispatcher/src/gates.js';
+import { Keeper } from '../../apps/dispatcher/src/keeper.js';
+import { LogOwners } from '../../apps/dispatcher/src/log-owners.js';
+import { MemoryBudget } from '../../apps/dispatcher/src/memory-budget.js';
+import { SimulatedLaneLimits } from './endpoint-tables.js';
+import { KafkaClient } from './kafka-client.js';
+import { SimulatedLaneCommands, SimulatedLaneStore } from './lane-tables.js';
+import { SimulatedAttempter } from './simulated-attempter.js';
+import { SimulatedDirectory } from './simulated-directory.js';
+import { consume, type Site } from './site.js';
+import { standIn } from './stand-in.js';
+import type { Host } from './virtual-time.js';
+
+/** Puts a dispatcher together as its app.module.ts does. @returns what stops it in order */
+export function startDispatcher(host: Host, site: Site): () => Promise<void> {
+  const { cluster, shape } = site;
+  const { network } = cluster;
+  const settings = site.settings(host);
+  const producer = new RecordProducer(settings, new KafkaClient(cluster, settings.clientId));
+  const store = standIn<LaneStore>(new SimulatedLaneStore(site.lanes, network));
+  const limits = standIn<LaneLimits>(new SimulatedLaneLimits(site.lanes, site.endpoints, network));
+  const commands = standIn<LaneCommands>(new SimulatedLaneCommands(site.lanes, network));
+  const simulated = new SimulatedDirectory(host, site.endpoints, network, site.attempts.random);
+  const directory = standIn<EndpointDirectory>(simulated);
+  const memoryLimits = { endpointQueue: shape.endpointQueue, bytes: shape.memoryBytes };
+  const gates = new Gates(directory, memoryLimits, { perSecond: shape.drainPerSecond });
+  const owners = new LogOwners(store);
+  const drainer = new Drainer(store, limits, gates);
+  const attempter = { onApplicationShutdown: () => Promise.resolve() };
+  const attempts = new Attempts(
+    directory,
+    standIn<Attempter>(Object.assign(new SimulatedAttempter(host, site.attempts), attempter)),
+  );
+  const memory = new MemoryBudget(memoryLimits);
+  const engine = new DeliveryEngine(owners, gates, attempts, memory, drainer, producer, {
+    recentDeliveries: shape.recentDeliveries,
+  });
+  const keeper = new Keeper(owners, directory, gates, drainer, limits, commands);
+  keeper.onApplicationBootstrap();
+  const consumer = new DeliveriesConsumer(engine, producer, { batchBytes: 1_000_000 });
+  return consume(site, settings, {
+    groupId: 'dispatcher',
+    topics: [DELIVERIES_TOPIC],
+    ownership: engine,
+    paceMs: 4,
+    onBatch: (batch) => consumer.take(batch as LogBatch & { log: FencedLog }),
+    startAfter: () => directory.caughtUp,
+  });
+}

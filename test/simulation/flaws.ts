@@ -1,0 +1,181 @@
+// First, as it reads the apps' files in the order in which their metrics do not meet.
+import './processes.js';
+
+import { stepBreaker } from '#common/domain/breaker.js';
+import { judge } from '#common/domain/verdict.js';
+import { Watermark } from '#common/domain/watermark.js';
+import { LogConsumer } from '#common/kafka/log-consumer.js';
+import { OwnedPartition } from '#common/kafka/owned-partition.js';
+import { RecordProducer } from '#common/kafka/producer.js';
+import { Projector } from '../../apps/control/src/projector/projector.js';
+import { DeliveryEngine } from '../../apps/dispatcher/src/delivery-engine.js';
+import { Gates } from '../../apps/dispatcher/src/gates.js';
+import { KnownLanes } from '../../apps/dispatcher/src/lanes/known-lanes.js';
+import { LogLanes } from '../../apps/dispatcher/src/lanes/log-lanes.js';
+import { Returner } from '../../apps/retry-scheduler/src/returner.js';
+import { type BreakerStep, EndpointTables } from './endpoint-tables.js';
+import type { EndpointShape, Fault, Shape } from './shape.js';
+
+/** Something broken on purpose. */
+export interface Flaw {
+  /** In which histories it shows sooner; the rest of a shape is as the seed says. */
+  readonly shape?: Partial<Shape>;
+  readonly breaker?: BreakerStep;
+  readonly judge?: typeof judge;
+  /** Breaks methods of the product until what it returns is called. */
+  readonly plant?: () => () => void;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: private methods are replaced here, of which no type is known
+type Method = (this: any, ...args: any[]) => unknown;
+
+/** Puts another method in the place of one. @returns what puts the first back */
+function replaced(prototype: object, name: string, make: (original: Method) => Method): () => void {
+  const own = Object.getOwnPropertyDescriptor(prototype, name);
+  if (typeof own?.value !== 'function') throw new Error(`there is no method ${name}`);
+  Object.defineProperty(prototype, name, { ...own, value: make(own.value) });
+  return () => Object.defineProperty(prototype, name, own);
+}
+
+/** An endpoint that keeps its lanes at it. */
+const BAD: EndpointShape = {
+  id: 'ep_0',
+  kind: 'hanging',
+  troublePermille: 500,
+  fromMs: 0,
+  untilMs: 20_000,
+  ordering: 'resource',
+  policy: { delaysMs: [300, 4_000], jitter: 'none', permanentStatuses: [] },
+  breaker: { mode: 'automatic', threshold: 25, cooldownMs: 2_000, maxCooldownMs: 8_000 },
+  timeoutMs: 15_000,
+  maxInFlight: 4,
+  maxPerSecond: null,
+  maxParked: 1_000_000,
+  maxParkedAgeS: 604_800,
+  resources: 3,
+  deliveries: 30,
+};
+
+function often(endpoint: Partial<EndpointShape>, ...faults: Fault[]): Partial<Shape> {
+  return {
+    endpoints: [{ ...BAD, ...endpoint }],
+    dispatchers: 2,
+    answerLost: 0,
+    faultyMs: 20_000,
+    faults: Array.from({ length: 8 }, (_, index) => ({
+      fault: faults[index % faults.length] ?? 'kill',
+      atMs: 1_000 + index * 1_500,
+    })),
+  };
+}
+
+/** Planted on purpose: a referee that does not find each of them is of no use. */
+export const FLAWS: Readonly<Record<string, Flaw>> = {
+  'the watermark goes with what was read': {
+    plant: () => {
+      const own = Object.getOwnPropertyDescriptor(Watermark.prototype, 'committable') ?? {};
+      Object.defineProperty(Watermark.prototype, 'committable', {
+        ...own,
+        get(this: { next: number }) {
+          return this.next;
+        },
+      });
+      return () => Object.defineProperty(Watermark.prototype, 'committable', own);
+    },
+  },
+  'an offset is finished before the tier has its record': {
+    plant: () =>
+      replaced(LogLanes.prototype, 'perform', (original) => {
+        return function (lane, effect) {
+          if (effect.type === 'handOver') this.host.finished(effect.item.work, false);
+          return original.call(this, lane, effect);
+        };
+      }),
+  },
+  'an offset is finished before its record is parked': {
+    plant: () =>
+      replaced(LogLanes.prototype, 'perform', (original) => {
+        return function (lane, effect) {
+          for (const { work } of effect.transaction?.park ?? []) this.host.finished(work, false);
+          return original.call(this, lane, effect);
+        };
+      }),
+  },
+  'nobody remembers which lanes wait': {
+    plant: () => replaced(KnownLanes.prototype, 'add', () => () => undefined),
+  },
+  'records are read before it is known what waits': {
+    plant: () =>
+      replaced(OwnedPartition.prototype, 'pause', (original) => {
+        return function (reason) {
+          return reason === 'preparing' ? undefined : original.call(this, reason);
+        };
+      }),
+  },
+  'partitions are kept without a heartbeat': {
+    shape: often({}, 'cutFromKafka'),
+    plant: () => replaced(LogConsumer.prototype, 'check', () => () => undefined),
+  },
+  'a rebalance does not wait for what is under way': {
+    shape: often({ kind: 'slow', timeoutMs: 5_000 }, 'extra', 'terminate'),
+    plant: () => replaced(DeliveryEngine.prototype, 'onRebalancing', () => () => Promise.resolve()),
+  },
+  'a write without an answer passes for written': {
+    plant: () =>
+      replaced(RecordProducer.prototype, 'send', (original) => {
+        return async function (request) {
+          await Promise.resolve(original.call(this, request)).catch(() => undefined);
+        };
+      }),
+  },
+  'the scheduler finishes what it has not written': {
+    plant: () =>
+      replaced(Returner.prototype, 'bring', (original) => {
+        return async function (record, source) {
+          void original.call(this, record, source);
+          return true;
+        };
+      }),
+  },
+  'the projector finishes what it has not written': {
+    plant: () =>
+      replaced(Projector.prototype, 'writeUntilDone', (original) => {
+        return async function (batch) {
+          void original.call(this, batch);
+          return true;
+        };
+      }),
+  },
+  'holds are not heard of': { plant: () => replaced(Gates.prototype, 'holdOf', () => () => undefined) },
+  'everybody may probe': {
+    plant: () =>
+      replaced(EndpointTables.prototype, 'takeProbe', () => {
+        return function (endpointId) {
+          return this.health.get(endpointId)?.breaker.state === 'half_open';
+        };
+      }),
+  },
+  'the breaker counts attempts': {
+    breaker: (breaker, event, settings, now) =>
+      stepBreaker(
+        breaker,
+        event.type === 'attempted' && event.outcome === 'retry' ? { ...event, outcome: 'dead' } : event,
+        settings,
+        now,
+      ),
+  },
+  'the breaker does not wait to cool down': {
+    breaker: (breaker, event, settings, now) =>
+      stepBreaker(breaker, event, settings, event.type === 'ticked' ? now + 3_600_000 : now),
+  },
+  'a retry comes early': {
+    judge: (result, context) => {
+      const verdict = judge(result, context);
+      return verdict.kind === 'retry' ? { ...verdict, delayMs: Math.floor(verdict.delayMs / 2) } : verdict;
+    },
+  },
+  'nobody reads Retry-After': {
+    judge: (result, context) =>
+      judge(result.kind === 'response' ? { ...result, retryAfter: undefined } : result, context),
+  },
+};

@@ -1,0 +1,193 @@
+import type { GroupHooks, KafkaGroup } from '#common/kafka/kafkajs-group.js';
+import { type LogRecord, logName } from './broker.js';
+import type { Cluster } from './cluster.js';
+import type { Assigned, Joined } from './group-coordinator.js';
+import { GroupError } from './group-coordinator.js';
+import { NoAnswerError } from './network.js';
+
+/** A fetched batch, as far as the product looks at one. */
+export interface Batch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly fetchedOffset: string;
+  readonly highWatermark: string;
+  readonly messages: readonly object[];
+  lastOffset(): string;
+}
+
+/** Longer than a rebalance takes; then the answer was lost. */
+const JOIN_PATIENCE_MS = 70_000;
+
+interface Membership {
+  readonly groupId: string;
+  readonly clientId: string;
+  /** Of all topics. */
+  readonly logs: readonly Assigned[];
+}
+
+/** kafkajs's `ConsumerGroup`: one member's view of its group, and where it stands in its logs. */
+export class SimulatedGroup implements KafkaGroup {
+  memberId: string | null = null;
+  generationId: number | null = null;
+  readonly groupId: string;
+  readonly coordinator: KafkaGroup['coordinator'];
+  readonly cluster: KafkaGroup['cluster'];
+  private mine: readonly Assigned[] = [];
+  private readonly positions = new Map<string, number>();
+  private readonly paused = new Set<string>();
+  private heartbeatAt = 0;
+
+  constructor(
+    private readonly kafka: Cluster,
+    private readonly membership: Membership,
+    private readonly hooks: Partial<GroupHooks>,
+    private readonly onHeartbeat: () => void,
+  ) {
+    this.groupId = membership.groupId;
+    const group = kafka.coordinator(this.groupId);
+    const { broker, network } = kafka;
+    this.coordinator = {
+      heartbeat: ({ memberId, groupGenerationId }) =>
+        network.ask('kafka', () => group.heartbeat(memberId, groupGenerationId)),
+      leaveGroup: ({ memberId }) => network.ask('kafka', () => group.leave(memberId)),
+      describeGroups: () => network.ask('kafka', () => ({ groups: [{ members: group.describe() }] })),
+      offsetFetch: ({ topics }) =>
+        network.ask('kafka', () => ({
+          responses: topics.map(({ topic, partitions }) => ({
+            topic,
+            partitions: partitions.map(({ partition }) => {
+              const commit = broker.commitOf(this.groupId, logName(topic, partition));
+              return { partition, offset: String(commit?.offset ?? -1), metadata: commit?.metadata ?? null };
+            }),
+          })),
+        })),
+    };
+    this.cluster = { findGroupCoordinator: () => Promise.resolve(this.coordinator) };
+  }
+
+  async joinAndSync(): Promise<void> {
+    await this.hooks.beforeJoin?.(this);
+    try {
+      const { memberId, generationId, assigned } = await this.join();
+      this.memberId = memberId;
+      this.generationId = generationId;
+      this.mine = assigned;
+    } catch (error) {
+      if (!(error instanceof GroupError)) throw error;
+      this.memberId = null;
+      return this.joinAndSync();
+    }
+    this.positions.clear();
+    this.paused.clear();
+    await this.hooks.afterJoin?.(this);
+  }
+
+  assigned(): { topic: string; partitions: number[] }[] {
+    return [...Map.groupBy(this.mine, ({ topic }) => topic)].map(([topic, logs]) => ({
+      topic,
+      partitions: logs.map(({ partition }) => partition),
+    }));
+  }
+
+  seek({ topic, partition, offset }: { topic: string; partition: number; offset: string }): void {
+    this.positions.set(logName(topic, partition), Number(offset));
+  }
+
+  pause(logs: { topic: string; partitions: number[] }[]): void {
+    for (const { topic, partitions } of logs) for (const one of partitions) this.paused.add(logName(topic, one));
+  }
+
+  resume(logs: { topic: string; partitions: number[] }[]): void {
+    for (const { topic, partitions } of logs) for (const one of partitions) this.paused.delete(logName(topic, one));
+  }
+
+  async commitOffsets({ topics }: { topics: readonly unknown[] }): Promise<void> {
+    const { memberId, generationId } = this;
+    const offsets = (topics as CommittedTopic[]).flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, offset, metadata }) => {
+        return [logName(topic, partition), { offset: Number(offset), metadata }] as [string, typeof commit];
+      }),
+    );
+    const commit = { offset: 0, metadata: '' };
+    const group = this.kafka.coordinator(this.groupId);
+    await this.kafka.network.ask('kafka', () => group.commit(memberId ?? '', generationId ?? -1, offsets));
+  }
+
+  /** A record of this offset was taken over: the next fetch begins behind it. */
+  resolve(log: string, offset: number): void {
+    if (this.positions.has(log)) this.positions.set(log, offset + 1);
+  }
+
+  async fetch(maxWaitMs: number): Promise<Batch[]> {
+    await this.hooks.beforeFetch?.(this);
+    const from = new Map([...this.positions].filter(([name]) => !this.paused.has(name)));
+    const batches = await this.fetchFrom(from, maxWaitMs);
+    this.hooks.afterFetch?.();
+    return batches;
+  }
+
+  async heartbeat(intervalMs: number): Promise<void> {
+    const { memberId, generationId } = this;
+    // By the wall clock, as kafkajs does it, and patched as it is.
+    this.heartbeatAt = Math.min(this.heartbeatAt, Date.now());
+    if (memberId === null || generationId === null || Date.now() < this.heartbeatAt + intervalMs) return;
+    await this.coordinator.heartbeat({ groupId: this.groupId, memberId, groupGenerationId: generationId });
+    this.heartbeatAt = Date.now();
+    this.onHeartbeat();
+  }
+
+  private async fetchFrom(from: ReadonlyMap<string, number>, maxWaitMs: number): Promise<Batch[]> {
+    const { broker, network } = this.kafka;
+    const { time } = network;
+    const host = time.current;
+    await network.ask('kafka', () => undefined);
+    return new Promise((resolve) => {
+      broker.whenReadable(from, maxWaitMs, () => {
+        const read = [...from].map(([name, position]) => ({ name, position, end: broker.log(name).length }));
+        const batches = read
+          .filter(({ position, end }) => position < end)
+          .map(({ name, position, end }) => toBatch(broker.read(name, position, this.kafka.maxBatch), position, end));
+        time.after(network.latencyMs(), () => resolve(batches), host);
+      });
+    });
+  }
+
+  private join(): Promise<Joined> {
+    const { network } = this.kafka;
+    const { time } = network;
+    const host = time.current;
+    const group = this.kafka.coordinator(this.groupId);
+    const { clientId, logs } = this.membership;
+    return new Promise((resolve, reject) => {
+      const giveUp = time.after(JOIN_PATIENCE_MS, () => reject(new NoAnswerError('kafka has not answered')), host);
+      const ask = network.ask('kafka', () =>
+        group.join({ memberId: this.memberId, host, clientId, logs }, (joined) => {
+          giveUp.isCancelled = true;
+          time.after(network.latencyMs(), () => resolve(joined), host);
+        }),
+      );
+      ask.catch(reject);
+    });
+  }
+}
+
+interface CommittedTopic {
+  readonly topic: string;
+  readonly partitions: readonly { readonly partition: number; readonly offset: string; readonly metadata: string }[];
+}
+
+function toBatch(records: readonly LogRecord[], position: number, end: number): Batch {
+  const { topic = '', partition = 0 } = records[0] ?? {};
+  return {
+    topic,
+    partition,
+    fetchedOffset: String(position),
+    highWatermark: String(end),
+    messages: records.map(({ offset, timestamp, ...rest }) => ({
+      ...rest,
+      offset: String(offset),
+      timestamp: String(timestamp),
+    })),
+    lastOffset: () => String(position + records.length - 1),
+  };
+}

@@ -1,0 +1,114 @@
+import { hasDeadLetterHeaders } from '#common/records/dead-letter-record.js';
+import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
+import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
+import { type LogRecord, logName } from './broker.js';
+import type { Ground } from './ground.js';
+
+interface Life {
+  isDelivered: boolean;
+  isDead: boolean;
+  /** Attempts made, as records that were stored say. */
+  attempts: number;
+  /** Of its records in `deliveries` and the tiers, by attempts made: when the last was appended. */
+  readonly lastCopy: Map<number, number>;
+}
+
+/** What every topic says of every life of every delivery, and whether a record is needed no more. */
+export class Lives {
+  private readonly lives = new Map<string, Life>();
+  private readonly overIds = new Set<string>();
+  private readonly acceptedIds = new Set<string>();
+  private readonly deadIds = new Set<string>();
+  private readonly appendedAt = new Map<LogRecord, number>();
+  private appends = 0;
+  readonly replays = new Set<string>();
+
+  constructor(private readonly ground: Pick<Ground, 'broker' | 'lanes' | 'projection'>) {}
+
+  /** @returns what the record tells, where it is counted */
+  appended(record: LogRecord): 'retry' | 'dead' | undefined {
+    const order = ++this.appends;
+    if (record.topic === ATTEMPTS_TOPIC) {
+      const told = JSON.parse(record.value?.toString() ?? '{}');
+      if (told.outcome === 'delivered') this.end(told.delivery_id, told.replay, 'isDelivered');
+      return undefined;
+    }
+    this.appendedAt.set(record, order);
+    const { id, replay, attempt, isReplay } = identityOf(record);
+    if (isReplay) this.replays.add(`${id}/${replay}`);
+    if (record.topic === DLQ_TOPIC) {
+      this.end(id, replay, 'isDead');
+      return 'dead';
+    }
+    const life = this.life(id, replay);
+    life.attempts = Math.max(life.attempts, attempt);
+    life.lastCopy.set(attempt, order);
+    return record.topic === DELIVERIES_TOPIC ? undefined : 'retry';
+  }
+
+  accepted(id: string): void {
+    this.acceptedIds.add(id);
+  }
+
+  wasAccepted(id: string): boolean {
+    return this.acceptedIds.has(id);
+  }
+
+  isDead(id: string): boolean {
+    return this.deadIds.has(id);
+  }
+
+  /** Delivered or dead, in whichever life. */
+  isOver(id: string): boolean {
+    return this.overIds.has(id);
+  }
+
+  isLifeOver(id: string, replay: number): boolean {
+    const { isDelivered, isDead } = this.life(id, replay);
+    return isDelivered || isDead;
+  }
+
+  /** What the record stood for is over, or is stored somewhere else. */
+  isSafe(record: LogRecord): boolean {
+    const { topic, partition, offset, key } = record;
+    if (topic === ATTEMPTS_TOPIC || topic === DLQ_TOPIC) {
+      return (this.ground.projection.nextOffsets.get(logName(topic, partition)) ?? 0) > offset;
+    }
+    const { id, replay, attempt, place } = identityOf(record);
+    const life = this.life(id, replay);
+    if (life.isDelivered || life.isDead || life.attempts > attempt) return true;
+    const isParked = this.ground.lanes
+      .log(logName(DELIVERIES_TOPIC, partition))
+      .parkedAt(key?.toString() ?? '', place ?? offset);
+    if (topic === DELIVERIES_TOPIC && isParked) return true;
+    return (life.lastCopy.get(attempt) ?? 0) > (this.appendedAt.get(record) ?? 0);
+  }
+
+  private life(id: string, replay: number): Life {
+    const key = `${id}/${replay}`;
+    const known = this.lives.get(key);
+    if (known) return known;
+    const life = { isDelivered: false, isDead: false, attempts: 0, lastCopy: new Map<number, number>() };
+    this.lives.set(key, life);
+    return life;
+  }
+
+  private end(id: string, replay: number, how: 'isDelivered' | 'isDead'): void {
+    this.life(id, replay)[how] = true;
+    this.overIds.add(id);
+    if (how === 'isDead') this.deadIds.add(id);
+  }
+}
+
+function identityOf(record: LogRecord) {
+  const meta = decodeDelivery(record.headers[DELIVERY_HEADER]);
+  if (meta === undefined) throw new Error(`${record.topic}@${record.offset} is no delivery`);
+  const isReplay = record.topic === DELIVERIES_TOPIC && hasDeadLetterHeaders(record.headers);
+  return {
+    id: meta.deliveryId,
+    replay: meta.replay + (isReplay ? 1 : 0),
+    attempt: isReplay ? 0 : meta.attempt,
+    place: meta.returned && !isReplay ? meta.place : undefined,
+    isReplay,
+  };
+}

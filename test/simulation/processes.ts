@@ -1,0 +1,24 @@
+import { startDispatcher } from './dispatcher-process.js';
+// Before the next app's files are read: see there.
+import './forget-metrics.js';
+import { startProjector } from './control-process.js';
+import { forgetMetrics } from './forget-metrics.js';
+import { startScheduler } from './scheduler-process.js';
+import type { Site } from './site.js';
+import type { Host } from './virtual-time.js';
+
+export const APPS = ['dispatcher', 'retry-scheduler', 'control'] as const;
+export type App = (typeof APPS)[number];
+
+/** Starts a process of an app. @returns what stops it in order */
+export function startApp(app: App, host: Host, site: Site): () => Promise<void> {
+  forgetMetrics();
+  switch (app) {
+    case 'dispatcher':
+      return startDispatcher(host, site);
+    case 'retry-scheduler':
+      return startScheduler(host, site);
+    case 'control':
+      return startProjector(host, site);
+  }
+}

@@ -1,0 +1,70 @@
+import type { InRecord } from '#common/kafka/record.js';
+import { ATTEMPTS_TOPIC } from '#common/records/topics.js';
+import {
+  type DeliveryRow,
+  latestStates,
+  type ProjectedAttempt,
+  type ProjectedDeadLetter,
+  projectAttempt,
+  projectDeadLetter,
+} from '../../apps/control/src/projector/projection.js';
+import type { ProjectionWriter } from '../../apps/control/src/projector/projection-writer.js';
+import { logName } from './broker.js';
+import type { EndpointTables } from './endpoint-tables.js';
+import type { Network } from './network.js';
+
+/** PostgreSQL's tables of outcomes, and how far they are. */
+export class ProjectionTables {
+  readonly nextOffsets = new Map<string, number>();
+  readonly deliveries = new Map<string, DeliveryRow>();
+  private readonly attempts = new Set<string>();
+
+  constructor(
+    private readonly endpoints: EndpointTables,
+    private readonly now: () => number,
+  ) {}
+
+  /** One transaction: each record counts once, with its offset. */
+  write(records: readonly InRecord[]): { attempts: ProjectedAttempt[]; deadLetters: ProjectedDeadLetter[] } {
+    const fresh = records.filter(
+      ({ topic, partition, offset }) => offset >= (this.nextOffsets.get(logName(topic, partition)) ?? 0),
+    );
+    const attempts = fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC).map(projectAttempt);
+    const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
+    const states = [...attempts, ...deadLetters].flatMap(({ delivery }) => delivery ?? []);
+    for (const row of latestStates([...this.known(states), ...states])) this.deliveries.set(row.id, row);
+    const unseen = attempts.filter(({ attempt: { delivery_id: id, replay, attempt } }) => {
+      const key = `${id}/${replay}/${attempt}`;
+      return !this.attempts.has(key) && this.attempts.add(key);
+    });
+    for (const { attempt, delivery } of unseen) {
+      const event = { type: 'attempted', outcome: attempt.outcome, at: attempt.at.getTime() } as const;
+      this.endpoints.apply(delivery.endpoint_id, event, this.now());
+    }
+    for (const { delivery, gone } of attempts) if (gone) this.disable(delivery.endpoint_id);
+    for (const { topic, partition, offset } of fresh) this.nextOffsets.set(logName(topic, partition), offset + 1);
+    return { attempts, deadLetters };
+  }
+
+  private known(states: readonly DeliveryRow[]): DeliveryRow[] {
+    return [...new Set(states.map(({ id }) => id))].flatMap((id) => this.deliveries.get(id) ?? []);
+  }
+
+  private disable(endpointId: string): void {
+    const record = this.endpoints.get(endpointId);
+    if (record.enabled) this.endpoints.put({ ...record, enabled: false });
+  }
+}
+
+/** The product's ProjectionWriter, against these tables. */
+export class SimulatedProjectionWriter implements Pick<ProjectionWriter, keyof ProjectionWriter> {
+  constructor(
+    private readonly tables: ProjectionTables,
+    private readonly network: Network,
+  ) {}
+
+  async write(records: readonly InRecord[]) {
+    const written = await this.network.ask('postgres', () => this.tables.write(records));
+    return { ...written, breakerChanges: [] };
+  }
+}

@@ -1,0 +1,23 @@
+import { TIERS } from '#common/domain/tier.js';
+import { RecordProducer } from '#common/kafka/producer.js';
+import { Returner } from '../../apps/retry-scheduler/src/returner.js';
+import { Scheduler } from '../../apps/retry-scheduler/src/scheduler.js';
+import { KafkaClient } from './kafka-client.js';
+import { consume, type Site } from './site.js';
+import type { Host } from './virtual-time.js';
+
+/** Puts a retry-scheduler together as its app.module.ts does. @returns what stops it in order */
+export function startScheduler(host: Host, site: Site): () => Promise<void> {
+  const { cluster, shape } = site;
+  const settings = site.settings(host);
+  const producer = new RecordProducer(settings, new KafkaClient(cluster, settings.clientId));
+  const limits = { eagerBytes: shape.schedulerBytes, tierBytes: shape.schedulerBytes, batchBytes: 1_000_000 };
+  const scheduler = new Scheduler(new Returner(producer), limits, Date.now);
+  return consume(site, settings, {
+    groupId: 'retry-scheduler',
+    topics: TIERS.map(({ topic }) => topic),
+    ownership: scheduler,
+    paceMs: 20,
+    onBatch: (batch) => scheduler.take(batch),
+  });
+}

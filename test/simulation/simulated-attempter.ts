@@ -1,0 +1,98 @@
+import type { Random } from '#common/domain/testing/random.js';
+import type { AttemptResult, judge } from '#common/domain/verdict.js';
+import type { Attempt, Attempter } from '../../apps/dispatcher/src/attempter.js';
+import type { Delivery } from '../../apps/dispatcher/src/delivery.js';
+import type { Endpoint } from '../../apps/dispatcher/src/endpoint-directory.js';
+import type { EndpointBehaviour } from './endpoint-behaviour.js';
+import type { Network } from './network.js';
+import type { Host } from './virtual-time.js';
+
+/** One request under way, as the process that sent it knows it. */
+export interface Flight {
+  readonly host: Host;
+  readonly delivery: Delivery;
+  readonly endpoint: Endpoint['record'];
+}
+
+/** Who watches requests. */
+export interface AttemptWitness {
+  sending(flight: Flight): void;
+  accepted(flight: Flight): void;
+  /** The process knows what came of it, or gave it up. */
+  ended(flight: Flight, result: AttemptResult): void;
+}
+
+export interface AttemptSurroundings {
+  readonly network: Network;
+  readonly random: Random;
+  readonly witness: AttemptWitness;
+  /** The product's, or one with a flaw. */
+  readonly judge: typeof judge;
+  readonly answerLost: number;
+  behaviourOf(endpointId: string): EndpointBehaviour;
+}
+
+/** Makes attempts over a simulated network, and has the product's policy judge what comes of them. */
+export class SimulatedAttempter implements Pick<Attempter, 'attempt'> {
+  constructor(
+    private readonly host: Host,
+    private readonly around: AttemptSurroundings,
+  ) {}
+
+  async attempt(delivery: Delivery, endpoint: Endpoint, signal: AbortSignal): Promise<Attempt> {
+    const { witness, random } = this.around;
+    const at = Date.now();
+    const flight = { host: this.host, delivery, endpoint: endpoint.record };
+    witness.sending(flight);
+    const result = await this.send(flight, signal);
+    witness.ended(flight, result);
+    const verdict = this.around.judge(result, {
+      policy: endpoint.record.retry_policy,
+      attempt: delivery.meta.attempt + 1,
+      replay: delivery.meta.replay,
+      nowMs: Date.now(),
+      random: () => random.pick(1_000_000) / 1_000_000,
+    });
+    const facts = {
+      at,
+      durationMs: Math.max(0, Date.now() - at),
+      statusCode: result.kind === 'response' ? result.status : undefined,
+      error: result.kind === 'failure' ? result.error : undefined,
+      errorDetail: undefined,
+      responseBody: Buffer.alloc(0),
+    };
+    return { facts, verdict };
+  }
+
+  private send(flight: Flight, signal: AbortSignal): Promise<AttemptResult> {
+    const { time } = this.around.network;
+    return new Promise((resolve) => {
+      const timeout = time.timer(
+        () => resolve({ kind: 'failure', error: 'timeout' }),
+        flight.endpoint.timeout_ms,
+        false,
+      );
+      const end = (result: AttemptResult) => {
+        timeout.isCancelled = true;
+        resolve(result);
+      };
+      signal.addEventListener('abort', () => end({ kind: 'failure', error: 'aborted' }), { once: true });
+      time.after(this.around.network.latencyMs(), () => this.arrive(flight, end));
+    });
+  }
+
+  /** At the endpoint: what was sent is there, whatever has become of the process. */
+  private arrive(flight: Flight, end: (result: AttemptResult) => void): void {
+    const { network, witness, answerLost, behaviourOf } = this.around;
+    const { time } = network;
+    const reaction = behaviourOf(flight.endpoint.id).react(time.now, network.isFaulty ? answerLost : 0);
+    if (reaction.kind === 'hangs') return;
+    const accepts = reaction.kind === 'answers' ? reaction.status < 300 : reaction.accepts;
+    if (accepts) witness.accepted(flight);
+    const result: AttemptResult =
+      reaction.kind === 'answers'
+        ? { kind: 'response', status: reaction.status, retryAfter: reaction.retryAfter }
+        : { kind: 'failure', error: reaction.error };
+    time.after(reaction.afterMs, () => end(result), flight.host);
+  }
+}

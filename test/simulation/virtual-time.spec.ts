@@ -1,0 +1,70 @@
+import { randomInt } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { FLAWS } from './flaws.js';
+import { FAULTS } from './shape.js';
+import { simulate, tell } from './simulate.js';
+
+/** So many histories, or so much time; `npm run simulate:faults` takes as long as asked. */
+const SECONDS = 25;
+const FIXED_HISTORIES = 100;
+/** Within so many histories each planted flaw must be found. */
+const ENOUGH = 300;
+const NO_LIMIT = Number.POSITIVE_INFINITY;
+const MAX_SEED = 2 ** 31 - 1;
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+const silent = () => undefined;
+
+/** The story is in the message, with the command that tells it again. */
+async function expectNothingBroke({ failed }: Awaited<ReturnType<typeof simulate>>): Promise<void> {
+  if (failed === undefined) return;
+  const command = `npm run simulate:faults -- --seed ${failed.seed} --histories 1`;
+  throw new Error([await tell(failed.seed), ...failed.violations, command].join('\n'));
+}
+
+describe('the whole system, in virtual time', () => {
+  it('given fixed seeds, keeps every promise', async () => {
+    await expectNothingBroke(await simulate({ seed: 1, seconds: NO_LIMIT, histories: FIXED_HISTORIES, say: silent }));
+  }, 120_000);
+
+  it('given any seed, keeps every promise', async () => {
+    const seed = Number(process.env.POSTHORN_SEED ?? randomInt(MAX_SEED));
+    say(`virtual time: first seed ${seed}`);
+    const lived = await simulate({ seed, seconds: SECONDS, histories: NO_LIMIT, say });
+    await expectNothingBroke(lived);
+
+    // Histories in which nothing happens prove nothing.
+    expect(lived.tally.attempts).toBeGreaterThan(10 * lived.histories);
+    expect(lived.tally.retries).toBeGreaterThan(lived.histories);
+    expect(lived.tally.parked).toBeGreaterThan(lived.histories);
+    for (const count of ['repeats', 'staleAttempts', 'openings', 'probes'] as const) {
+      expect(lived.tally[count]).toBeGreaterThan(lived.histories / 50);
+    }
+  }, 120_000);
+
+  it.each(FAULTS)(
+    'given one kind of fault, keeps every promise: %s',
+    async (fault) => {
+      const faults = Array.from({ length: 8 }, (_, index) => ({ fault, atMs: 1_000 + index * 1_500 }));
+      const flaw = { shape: { faults } };
+      const { failed } = await simulate({ seed: 1, seconds: NO_LIMIT, histories: 20, say: silent, flaw });
+
+      expect(failed).toBeUndefined();
+    },
+    60_000,
+  );
+
+  it('given a seed, tells the same history again', async () => {
+    expect(await tell(7)).toBe(await tell(7));
+  });
+
+  it.each(Object.entries(FLAWS))(
+    'given a flaw planted on purpose, finds it: %s',
+    async (_, flaw) => {
+      const { failed } = await simulate({ seed: 1, seconds: NO_LIMIT, histories: ENOUGH, say: silent, flaw });
+
+      expect(failed).toBeDefined();
+    },
+    120_000,
+  );
+});
