@@ -13,6 +13,7 @@ import type { EndpointDirectory } from '../../apps/dispatcher/src/endpoint-direc
 import { Gates } from '../../apps/dispatcher/src/gates.js';
 import { Keeper } from '../../apps/dispatcher/src/keeper.js';
 import { LogOwners } from '../../apps/dispatcher/src/log-owners.js';
+import type { LostHeads } from '../../apps/dispatcher/src/lost-heads.js';
 import { MemoryBudget } from '../../apps/dispatcher/src/memory-budget.js';
 import { SimulatedLaneLimits } from './endpoint-tables.js';
 import { KafkaClient } from './kafka-client.js';
@@ -34,9 +35,11 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   const commands = standIn<LaneCommands>(new SimulatedLaneCommands(site.lanes, network));
   const simulated = new SimulatedDirectory(host, site.endpoints, network, site.attempts.random);
   const directory = standIn<EndpointDirectory>(simulated);
-  const memoryLimits = { endpointQueue: shape.endpointQueue, bytes: shape.memoryBytes };
+  const { endpointQueue, slowAfterMs, memoryBytes: bytes } = shape;
+  const memoryLimits = { endpointQueue, slowAfterMs, bytes };
   const gates = new Gates(directory, memoryLimits, { perSecond: shape.drainPerSecond });
-  const owners = new LogOwners(store);
+  // No log loses records to retention here.
+  const owners = new LogOwners(store, standIn<LostHeads>({ restore: () => Promise.resolve() }));
   const drainer = new Drainer(store, limits, gates);
   const attempter = { onApplicationShutdown: () => Promise.resolve() };
   const attempts = new Attempts(

@@ -98,8 +98,8 @@ export class SimulatedConsumer {
     group: SimulatedGroup,
     eachBatch: NonNullable<ConsumerRunConfig['eachBatch']>,
   ): Promise<void> {
-    const { maxWaitTimeInMs = 500, heartbeatInterval = 3_000 } = this.config;
-    const batches = await group.fetch(maxWaitTimeInMs);
+    const { heartbeatInterval = 3_000 } = this.config;
+    const batches = await group.fetch();
     for (const batch of batches) {
       if (!this.isRunning || batch.messages.length === 0) break;
       const name = logName(batch.topic, batch.partition);

@@ -29,6 +29,7 @@ interface Membership {
 export class SimulatedGroup implements KafkaGroup {
   memberId: string | null = null;
   generationId: number | null = null;
+  maxWaitTime = 0;
   readonly groupId: string;
   readonly coordinator: KafkaGroup['coordinator'];
   readonly cluster: KafkaGroup['cluster'];
@@ -118,10 +119,10 @@ export class SimulatedGroup implements KafkaGroup {
     if (this.positions.has(log)) this.positions.set(log, offset + 1);
   }
 
-  async fetch(maxWaitMs: number): Promise<Batch[]> {
+  async fetch(): Promise<Batch[]> {
     await this.hooks.beforeFetch?.(this);
     const from = new Map([...this.positions].filter(([name]) => !this.paused.has(name)));
-    const batches = await this.fetchFrom(from, maxWaitMs);
+    const batches = await this.fetchFrom(from, this.maxWaitTime);
     this.hooks.afterFetch?.();
     return batches;
   }

@@ -65,6 +65,7 @@ export interface Shape {
   readonly keepsNames: boolean;
   readonly maxBatch: number;
   readonly endpointQueue: number;
+  readonly slowAfterMs: number;
   readonly memoryBytes: number;
   readonly drainPerSecond: number;
   readonly recentDeliveries: number;
@@ -92,6 +93,7 @@ export function shapeOf(random: Random): Shape {
     keepsNames: random.chance(700),
     maxBatch: random.among([1, 5, 100]),
     endpointQueue: random.among([3, 10, 1_000]),
+    slowAfterMs: random.among([100, 3_000]),
     memoryBytes: random.among([5_000, 64_000_000, 64_000_000]),
     drainPerSecond: random.among([5, 500]),
     recentDeliveries: random.among([0, 50_000]),

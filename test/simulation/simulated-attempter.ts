@@ -61,7 +61,7 @@ export class SimulatedAttempter implements Pick<Attempter, 'attempt'> {
       errorDetail: undefined,
       responseBody: Buffer.alloc(0),
     };
-    return { facts, verdict };
+    return { facts, verdict, isOurFault: false };
   }
 
   private send(flight: Flight, signal: AbortSignal): Promise<AttemptResult> {

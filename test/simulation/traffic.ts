@@ -5,6 +5,7 @@ import type { OutRecord } from '#common/kafka/record.js';
 import { encodeDelivery } from '#common/records/delivery-record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import type { EndpointShape, Shape } from './shape.js';
+import { BEGINNING } from './virtual-time.js';
 
 /** A delivery the router makes. */
 export interface Duty {
@@ -88,7 +89,8 @@ function recordOf({ id, endpointId, lane }: Duty): OutRecord {
     eventType: 'a.b',
     attempt: 0,
     replay: 0,
-    acceptedAt: Date.now(),
+    // Of the event: the same however often it is fanned out.
+    acceptedAt: BEGINNING,
     returned: false,
     place: undefined,
     dueAt: undefined,

@@ -3,6 +3,9 @@ import { BEGINNING, type Moment, type VirtualTime } from './virtual-time.js';
 
 const REAL = { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, now: Date.now, random: Math.random };
 const uptime = performance.now;
+const utilization = performance.eventLoopUtilization;
+/** Nobody is ever too busy here. */
+const IDLE = { idle: 1, active: 0, utilization: 0 };
 
 /** Whole numbers a random one is made of. */
 const GRAINS = 2 ** 32;
@@ -25,6 +28,7 @@ export function inVirtualTime<Result>(time: VirtualTime, random: Random, run: ()
   });
   Date.now = () => time.clock;
   performance.now = () => time.now - BEGINNING;
+  performance.eventLoopUtilization = () => IDLE;
   Math.random = () => random.pick(GRAINS) / GRAINS;
   try {
     return run();
@@ -33,6 +37,7 @@ export function inVirtualTime<Result>(time: VirtualTime, random: Random, run: ()
     Object.assign(globalThis, timers);
     Date.now = now;
     performance.now = uptime;
+    performance.eventLoopUtilization = utilization;
     Math.random = realRandom;
   }
 }

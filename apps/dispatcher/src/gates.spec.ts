@@ -8,7 +8,7 @@ function holdOf(over: Partial<EndpointRecord>) {
   const directory = { find: () => ({ record }), onChange: () => undefined, wasDeleted: () => false };
   const gates = new Gates(
     directory as unknown as EndpointDirectory,
-    { endpointQueue: 10, bytes: 1_000_000 },
+    { endpointQueue: 10, slowAfterMs: 1_000, bytes: 1_000_000 },
     { perSecond: 10 },
   );
   return gates.holdOf('ep_1');

@@ -30,7 +30,6 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
     /** Of the last heartbeat, by the wall clock, ms. */
     lastRequest: number;
     assigners: readonly object[];
-    lastRequest: number;
     coordinator: GroupBroker;
     cluster: KafkaGroup['cluster'];
     joinAndSync(): Promise<void>;

@@ -104,7 +104,7 @@ function patchBroker(): void {
 /** The name of what stands in kafkajs for the versions of a broker that has not told them. */
 const NO_VERSIONS_YET = 'notInitializedLookup';
 
-function hooksOf({ assigners }: { readonly assigners: readonly object[] }): Partial<GroupHooks> | undefined {
+export function hooksOf({ assigners }: { readonly assigners: readonly object[] }): Partial<GroupHooks> | undefined {
   const assigner = assigners[0] as { [HOOKS]?: Partial<GroupHooks> } | undefined;
   return assigner?.[HOOKS];
 }
