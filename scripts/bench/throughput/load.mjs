@@ -5,7 +5,7 @@ import { HttpDoor } from './http-door.mjs';
 
 const RESOURCES = 1_000;
 const BATCH = 500;
-const WARM_UP_EVENTS = 4_000;
+const WARM_UP_EVENTS = 25_000;
 /** Time for a new endpoint to reach the routers and dispatchers. */
 const SETTLE_MS = 1_000;
 const POLL_MS = 100;
