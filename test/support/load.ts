@@ -39,6 +39,7 @@ export class Load {
   /** Requests over HTTP that were sent and not answered yet. */
   unanswered = 0;
   private readonly stopping = new AbortController();
+  private isGivenUp = false;
   private readonly running: Promise<void>[];
 
   constructor(
@@ -52,6 +53,12 @@ export class Load {
   async stop(): Promise<void> {
     this.stopping.abort();
     await Promise.all(this.running);
+  }
+
+  /** What is not acknowledged is tried no more: there is nobody left to do it. */
+  giveUp(): void {
+    this.stopping.abort();
+    this.isGivenUp = true;
   }
 
   /** Resolves when so many more events were acknowledged. */
@@ -77,7 +84,7 @@ export class Load {
   private async publish(event: LoadedEvent, isHttp: boolean): Promise<void> {
     const { id, resource, number, type } = event;
     const input = { id, type, resource_id: resource, data: { number } };
-    for (;;) {
+    while (!this.isGivenUp) {
       try {
         await (isHttp ? this.counted(this.doors.publish(input)) : this.doors.publishByKafka(input));
         this.acknowledged.push(event);

@@ -1,6 +1,7 @@
-import type { AppName } from '../../support/app-processes.js';
+import type { AppName, AppProcess } from '../../support/app-processes.js';
 import { until } from '../../support/until.js';
-import type { Link, Trap } from '../harness/link.js';
+import type { Caller, Link, Trap } from '../harness/link.js';
+import { socketOwner } from '../harness/socket-owner.js';
 import { type Scene, setTraps } from './fault.js';
 
 /** A moment of an app's work at which it is killed, as the links see it. */
@@ -12,8 +13,6 @@ export interface Point {
 }
 
 const SPRUNG_LIMIT_MS = 15_000;
-/** From one kill to the next. */
-const PAUSE_MS = 1_500;
 
 const kafka = ({ system }: Scene) => system.brokers.links;
 const postgres = ({ system }: Scene) => [system.postgresLink];
@@ -71,10 +70,8 @@ export async function killAt(scene: Scene, points: readonly Point[]): Promise<vo
   for (const { app, at, links, trap } of points) {
     const inFlight = await scene.run.attemptsUnderWay();
     const hit: string[] = [];
-    const onSprung = (client: string | undefined) => {
-      const name = client?.replace(/^posthorn-/, '');
-      for (const process of scene.system.apps.all()) {
-        if (process.app !== app || (name !== undefined && process.name !== name)) continue;
+    const onSprung = (caller: Caller) => {
+      for (const process of victims(scene, app, caller)) {
         hit.push(process.name);
         void scene.system.supervised.kill(process);
       }
@@ -88,6 +85,17 @@ export async function killAt(scene: Scene, points: readonly Point[]): Promise<vo
       ...{ kind: 'kill', target: `${hit.join(' and ') || app}: ${at}`, from: moment, to: moment },
       ...{ fired, inFlight: Math.max(inFlight, fired) },
     });
-    await scene.last(PAUSE_MS);
+    await scene.system.supervised.allReady();
   }
+}
+
+/** Whoever called; all processes of the app where that cannot be told. */
+function victims({ system }: Scene, app: AppName, { name, port }: Caller): AppProcess[] {
+  const candidates = system.apps.all().filter((process) => process.app === app);
+  const pids = candidates.map(({ server }) => server.pid);
+  const owner = name === undefined && port !== undefined ? socketOwner(port, pids) : undefined;
+  const isMeant = ({ name: candidate, server }: AppProcess) =>
+    name === undefined ? owner !== undefined && server.pid === owner : name.replace(/^posthorn-/, '') === candidate;
+  const known = candidates.filter(isMeant);
+  return known.length > 0 ? known : candidates;
 }

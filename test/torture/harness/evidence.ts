@@ -12,7 +12,7 @@ const BUDGETS: Budgets = {
   duplicates: 'explained',
   staleRepeats: 'explained',
   stallMs: 30_000,
-  healMs: 30_000,
+  healMs: 60_000,
   isolationMs: undefined,
 };
 /** Beyond P1 to P3. */

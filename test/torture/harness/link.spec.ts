@@ -2,7 +2,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { until } from '../../support/until.js';
 import { kafkaDialect } from './kafka-dialect.js';
-import { Link } from './link.js';
+import { type Caller, Link } from './link.js';
 
 const PRODUCE = 0;
 const HEARTBEAT = 12;
@@ -134,7 +134,7 @@ describe('a link', () => {
     { moment: 'answered', got: [7] },
   ] as const)('given a trap $moment, then the server got $got, and the client no answer', async ({ moment, got }) => {
     const sprung: (string | undefined)[] = [];
-    const trap = { moment, kind: /^Produce$/, topic: /^attempts$/, onSprung: (name?: string) => sprung.push(name) };
+    const trap = { moment, kind: /^Produce$/, topic: /^attempts$/, onSprung: ({ name }: Caller) => sprung.push(name) };
     const armed = link.arm(trap);
     const one = await client('one');
     one.ask(6, PRODUCE, produceTo('deliveries'));

@@ -21,7 +21,14 @@ export interface Trap {
   /** Least time from one going off to the next. */
   readonly everyMs?: number;
   /** Called when it goes off, before the connection ends. */
-  readonly onSprung?: (client: string | undefined, message: Message) => void;
+  readonly onSprung?: (caller: Caller) => void;
+}
+
+/** Whose request a trap went off at. */
+export interface Caller {
+  /** Undefined where nobody says who he is. */
+  readonly name: string | undefined;
+  readonly port: number | undefined;
 }
 
 /** A trap that was set, and how often it went off. */
@@ -36,14 +43,14 @@ export class ArmedTrap {
   }
 
   /** @returns undefined when it is not meant */
-  meet(message: Message, client: string | undefined): SetTrap | undefined {
+  meet(message: Message, { name: client, port }: Caller): SetTrap | undefined {
     const { kind, topic, client: whose, moment, everyMs = 0, onSprung } = this.trap;
     if (this.isSpent || Date.now() < this.lastAt + everyMs || !kind.test(message.kind)) return undefined;
     if (whose && !whose.test(client ?? '')) return undefined;
     if (topic && !message.topics.some((name) => topic.test(name))) return undefined;
     this.lastAt = Date.now();
     this.fired++;
-    return { moment, spring: () => onSprung?.(client, message) };
+    return { moment, spring: () => onSprung?.({ name: client, port }) };
   }
 }
 
@@ -134,7 +141,7 @@ export class Link {
     }
     const conduit: Conduit = new Conduit(near, connect(this.targetPort, '127.0.0.1'), this.dialect(), {
       troubleOf: (client) => this.troubleOf(conduit, client),
-      trapFor: (message, client) => this.trapFor(message, client),
+      trapFor: (message, name) => this.trapFor(message, { name, port: near.remotePort }),
       onClose: () => this.conduits.delete(conduit),
     });
     this.conduits.add(conduit);
@@ -151,9 +158,9 @@ export class Link {
     return { isFrozen: meant.some(({ kind }) => kind === 'freeze'), delayMs };
   }
 
-  private trapFor(message: Message, client: string | undefined): SetTrap | undefined {
+  private trapFor(message: Message, caller: Caller): SetTrap | undefined {
     for (const trap of this.traps) {
-      const set = trap.meet(message, client);
+      const set = trap.meet(message, caller);
       if (set) return set;
     }
     return undefined;

@@ -50,10 +50,16 @@ export class Tormentor {
       await run.whileDown(() => inject(scene)).finally(() => system.heal());
       await scene.last(afterMs);
       await run.drain(quiet);
-      return await collectEvidence(run, { seed, budgets, mustJudge, commits: await sampler.stop() });
-    } finally {
+      const evidence = await collectEvidence(run, { seed, budgets, mustJudge, commits: await sampler.stop() });
       await run.close();
       await quiet.forget();
+      return evidence;
+    } catch (error) {
+      // What is left half broken is no ground for another run.
+      run.load.giveUp();
+      await Promise.allSettled([sampler.stop(), run.close()]);
+      await this.stop();
+      throw error;
     }
   }
 

@@ -13,7 +13,7 @@ import type { TortureSystem } from './torture-system.js';
 const RESOURCES = 50;
 /** Between two events of a resource: together 125 events a second. */
 const EVERY_MS = 400;
-const QUIET_LIMIT_MS = 60_000;
+const QUIET_LIMIT_MS = 90_000;
 
 /** One fault's run: endpoints, a receiver and a load of its own, on a system that may have seen other runs. */
 export class TortureRun {
