@@ -10,7 +10,6 @@ export async function readPostgres(url: string): Promise<PostgresRows> {
     heads: await rows(url, HEADS),
     parked: await rows(url, PARKED),
     deadLetters: await rows(url, DEAD_LETTERS),
-    health: await rows(url, HEALTH),
     outboxRows: (await rows(url, OUTBOX)).length,
   };
 }
@@ -33,5 +32,4 @@ const HEADS = `SELECT lane, delivery_id AS "deliveryId", attempt FROM lane_rows 
 const PARKED = `SELECT lane, place::float8 AS place, delivery_id AS "deliveryId" FROM parked_deliveries`;
 const DEAD_LETTERS = `SELECT dlq_partition AS partition, dlq_offset::float8 AS offset, reason, event_id AS "eventId",
   endpoint_id AS "endpointId", delivery_id AS "deliveryId", replayed_at IS NOT NULL AS "isReplayed" FROM dead_letters`;
-const HEALTH = `SELECT endpoint_id AS "endpointId", state FROM endpoint_health`;
 const OUTBOX = 'SELECT seq FROM outbox';

@@ -7,7 +7,6 @@ export interface Disturbance {
   readonly to: number;
   /** Whether attempts under way may be repeated; else only records that were being brought from topic to topic. */
   readonly hitsAttempts: boolean;
-  readonly cause: string;
 }
 
 /**
@@ -29,11 +28,10 @@ const UNSETTLING: ReadonlySet<FaultKind> = new Set(['cut', 'slow_link', 'lost_an
 export function disturbances({ processes, faults }: Evidence): Disturbance[] {
   const ofFaults = faults
     .filter(({ kind }) => UNSETTLING.has(kind))
-    .map(({ kind, target, from, to }) => ({
+    .map(({ from, to }) => ({
       from: from - UNCOMMITTED_MS,
       to: to + SETTLING_MS,
       hitsAttempts: true,
-      cause: `${kind} ${target}`,
     }));
   return [...ofFaults, ...processes.flatMap((event) => ofProcess(event, processes))];
 }
@@ -49,9 +47,7 @@ function ofProcess(event: ProcessEvent, all: readonly ProcessEvent[]): Disturban
   const isOver = kind === 'killed' || kind === 'exited';
   const backAt = back?.at ?? Number.POSITIVE_INFINITY;
   const to = isBroker ? backAt + SETTLING_MS : isOver ? at + DYING_MS : backAt + LINGERING_MS;
-  return [
-    { from: at - UNCOMMITTED_MS, to, hitsAttempts: isBroker || app === 'dispatcher', cause: `${process} ${kind}` },
-  ];
+  return [{ from: at - UNCOMMITTED_MS, to, hitsAttempts: isBroker || app === 'dispatcher' }];
 }
 
 export function overlaps({ from, to }: Disturbance, { arrivedAt, endedAt }: ReceivedRequest): boolean {

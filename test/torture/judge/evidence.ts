@@ -138,7 +138,6 @@ export interface PostgresRows {
   readonly heads: readonly LaneHead[];
   readonly parked: readonly ParkedRow[];
   readonly deadLetters: readonly DeadLetterRow[];
-  readonly health: readonly { readonly endpointId: string; readonly state: BreakerState }[];
   /** Records that PostgreSQL still owes to Kafka. */
   readonly outboxRows: number;
 }

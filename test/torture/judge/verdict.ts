@@ -45,7 +45,6 @@ export const STAGES = [
   'events',
   'deliveries',
   'parked',
-  'lane_head',
   'retry_tier',
   'attempts',
   'dlq',

@@ -269,7 +269,7 @@ export class History {
       ...{ processes: this.processes, faults: this.faults, alarms: this.alarms },
       rows: {
         ...{ events: this.events, deliveries: [...this.deliveries.values()], attempts: this.attempts, heads: [] },
-        ...{ parked: this.parked, deadLetters: this.deadLetters, health: [], outboxRows: 0 },
+        ...{ parked: this.parked, deadLetters: this.deadLetters, outboxRows: 0 },
       },
       topics: [...this.topics].map(([topic, records]) => ({
         topic,
