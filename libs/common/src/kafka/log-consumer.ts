@@ -1,18 +1,17 @@
 import { Logger } from '@nestjs/common';
 import type { Admin, AdminConfig, Consumer, ConsumerConfig, EachBatchPayload } from 'kafkajs';
 import { createKafka } from './client.js';
-import { type StartPosition, startPositions } from './committed-offsets.js';
 import { Committer } from './committer.js';
 import { FetchPace, type FetchPaceOptions } from './fetch-pace.js';
 import { toRecord } from './kafka-message.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
-import { refreshEnds } from './log-ends.js';
-import { lagRecords, lostRecords, rebalances, unfinishedRecords } from './metrics.js';
-import { OwnedPartition, type PartitionConsumer } from './owned-partition.js';
+import { rebalances } from './metrics.js';
+import { OwnedLogs } from './owned-logs.js';
+import type { OwnedPartition, PartitionConsumer } from './owned-partition.js';
 import type { LogBatch, OwnershipListener } from './port.js';
 import { endPredecessor } from './predecessor.js';
-import { type KafkaSettings, partitionsOf } from './settings.js';
+import type { KafkaSettings } from './settings.js';
 import { atMost, delay, monotonicMs } from './timing.js';
 
 export interface LogConsumerOptions extends FetchPaceOptions {
@@ -63,8 +62,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   private readonly consumer: ReturnType<ConsumerClient['consumer']>;
   private readonly admin: ReturnType<ConsumerClient['admin']>;
   private readonly groupId: string;
-  /** By full topic name and partition. */
-  private readonly owned = new Map<string, OwnedPartition>();
+  private readonly owned: OwnedLogs;
   private readonly committer: Committer;
   private readonly pace: FetchPace;
   private group: KafkaGroup | undefined;
@@ -88,8 +86,9 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     this.leaseMs = settings.sessionTimeoutMs - Math.min(MAX_LEASE_MARGIN_MS, settings.sessionTimeoutMs / 4);
     this.groupId = settings.prefix + options.groupId;
     this.pace = new FetchPace(options);
-    this.committer = new Committer(options.groupId, () => (this.isSynced ? this.group : undefined), this.owned);
     this.admin = kafka.admin({ retry: { retries: 2 } });
+    this.owned = new OwnedLogs(settings, this.admin, this, options.ownership);
+    this.committer = new Committer(options.groupId, () => (this.isSynced ? this.group : undefined), this.owned);
     this.consumer = kafka.consumer({
       groupId: this.groupId,
       sessionTimeout: settings.sessionTimeoutMs,
@@ -119,7 +118,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     this.timers = [
       setInterval(() => this.committer.commit(), COMMIT_INTERVAL_MS),
       setInterval(() => this.check(), CHECK_INTERVAL_MS),
-      setInterval(() => refreshEnds(this.admin, this.settings.prefix, this.owned.values()), ENDS_INTERVAL_MS),
+      setInterval(() => this.owned.refreshEnds(), ENDS_INTERVAL_MS),
     ];
     await this.consumer.run({
       autoCommit: false,
@@ -138,7 +137,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     await this.committer.commit();
     await this.consumer.disconnect();
     await this.admin.disconnect();
-    this.loseAll();
+    this.owned.loseAll();
   }
 
   /** Undefined when all is well; else why this consumer takes no records now. */
@@ -173,7 +172,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     this.noteHeartbeat();
     const isContinued =
       this.joined?.memberId === group.memberId && Number(this.joined?.generationId) + 1 === group.generationId;
-    if (!isContinued) this.loseAll();
+    if (!isContinued) this.owned.loseAll();
     this.joined = { memberId: group.memberId, generationId: group.generationId };
     await this.sync(group);
   }
@@ -191,61 +190,14 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     this.pace.after();
   }
 
-  /** Retention overtook a running consumer. What is left is read; what is gone is counted and told. */
   async onOutOfRange(group: KafkaGroup, topic: string, partition: number): Promise<void> {
-    const [position] = await startPositions(group, this.admin, [{ topic, partition }]);
-    const log = this.owned.get(`${topic}/${partition}`);
-    if (position === undefined || log === undefined) return;
-    if (position.isTruncated || position.offset < log.position) {
-      this.settings.onFatal(
-        new Error(`${topic}/${partition} ends before ${log.position}: it was truncated or made anew`),
-      );
-      return;
-    }
-    this.tellLoss({ ...position, lostRecords: position.offset - log.position });
-    this.options.ownership?.onRecordsLost?.(log);
-    log.position = position.offset;
-    group.seek({ topic, partition, offset: String(position.offset) });
+    await this.owned.skipLost(group, topic, partition);
   }
 
-  /** After a join: lose what went away, read where new partitions begin, go on where retained ones stood. */
   private async sync(group: KafkaGroup): Promise<void> {
-    const assigned = group
-      .assigned()
-      .flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })));
-    const names = new Set(assigned.map(({ topic, partition }) => `${topic}/${partition}`));
-    for (const [name, log] of this.owned) if (!names.has(name)) this.lose(name, log);
-    const added = assigned.filter(({ topic, partition }) => !this.owned.has(`${topic}/${partition}`));
-    if (added.length > 0) {
-      for (const position of await startPositions(group, this.admin, added)) await this.own(position);
-    }
-    for (const [name, log] of this.owned) this.continueAt(group, name, log);
+    await this.owned.sync(group, () => this.isStopping);
     this.isSynced = true;
     this.options.ownership?.onRebalanced?.();
-  }
-
-  private async own(position: StartPosition): Promise<void> {
-    const { topic, partition, offset, finishedAbove, end } = position;
-    this.tellLoss(position);
-    const name = topic.slice(this.settings.prefix.length);
-    const log = new OwnedPartition(name, partition, partitionsOf(this.settings, name), { offset, finishedAbove }, this);
-    log.end = end;
-    await this.options.ownership?.onOwned?.(log);
-    if (position.lostRecords > 0) this.options.ownership?.onRecordsLost?.(log);
-    this.owned.set(`${topic}/${partition}`, log);
-  }
-
-  private continueAt(group: KafkaGroup, name: string, log: OwnedPartition): void {
-    const topic = name.slice(0, name.lastIndexOf('/'));
-    group.seek({ topic, partition: log.partition, offset: String(log.position) });
-    group[log.paused || this.isStopping ? 'pause' : 'resume']([{ topic, partitions: [log.partition] }]);
-  }
-
-  private tellLoss({ topic, partition, offset, lostRecords: count, isTruncated }: StartPosition): void {
-    if (isTruncated) this.logger.error({ topic, partition, offset }, 'log.truncated');
-    if (count === 0) return;
-    lostRecords.inc({ topic }, count);
-    this.logger.error({ topic, partition, lost_records: count, next_offset: offset }, 'log.records_lost_to_retention');
   }
 
   private async takeBatch({ batch, resolveOffset }: EachBatchPayload): Promise<void> {
@@ -285,7 +237,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   }
 
   abandon(): void {
-    this.loseAll();
+    this.owned.loseAll();
     this.mustRejoin = true;
   }
 
@@ -311,11 +263,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
 
   /** Once a second: metrics, the lease, and whether the consumer is stuck. */
   private check(): void {
-    for (const log of this.owned.values()) {
-      const labels = { topic: log.topic, partition: log.partition };
-      lagRecords.set(labels, log.lag);
-      unfinishedRecords.set(labels, log.unfinished);
-    }
+    this.owned.show();
     const silentMs = monotonicMs() - this.lastHeartbeatAt;
     if (this.owned.size > 0 && silentMs > this.leaseMs) {
       this.logger.warn({ silent_ms: silentMs }, 'lease.expired');
@@ -333,17 +281,5 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       return;
     }
     this.settings.onFatal(new Error(`the consumer of ${this.groupId} is stuck: no fetch for ${STUCK_AFTER_MS} ms`));
-  }
-
-  private loseAll(): void {
-    for (const [name, log] of this.owned) this.lose(name, log);
-  }
-
-  private lose(name: string, log: OwnedPartition): void {
-    this.owned.delete(name);
-    log.lose();
-    lagRecords.remove({ topic: log.topic, partition: log.partition });
-    unfinishedRecords.remove({ topic: log.topic, partition: log.partition });
-    this.options.ownership?.onLost?.(log);
   }
 }
