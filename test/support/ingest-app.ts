@@ -12,11 +12,12 @@ import { KafkaTransport } from '#common/kafka/transport.js';
 import { Database } from '#common/postgres/database.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery } from '#common/records/delivery-record.js';
-import { type EndpointRecord, UNHELD } from '#common/records/endpoint-record.js';
+import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { generateApiKey } from '#common/security/api-key.js';
 import { createHttpAdapter } from '../../apps/ingest/src/api/http-adapter.js';
 import { AppModule } from '../../apps/ingest/src/app.module.js';
 import { configSchema } from '../../apps/ingest/src/config.js';
+import { ENDPOINT } from './endpoint-record.js';
 import { RecordingConsumer } from './kafka-port.js';
 import { freshTopicPrefix } from './servers.js';
 import { until } from './until.js';
@@ -172,25 +173,6 @@ export interface Delivered {
   readonly meta: DeliveryMeta;
   readonly body: Record<string, unknown>;
 }
-
-const ENDPOINT: EndpointRecord = {
-  v: 1,
-  id: '',
-  version: 1,
-  tenant: '',
-  url: 'https://example.com/',
-  event_types: ['*'],
-  ordering: 'resource',
-  retry_policy: { delaysMs: [4_000], jitter: 'none', permanentStatuses: [] },
-  payload: 'full',
-  timeout_ms: 10_000,
-  max_in_flight: 32,
-  signature_header: null,
-  secrets: [],
-  headers_sealed: null,
-  enabled: true,
-  ...UNHELD,
-};
 
 function testSettings(env: NodeJS.ProcessEnv): KafkaSettings {
   return kafkaSettings('test', loadConfig(configSchema, env), {

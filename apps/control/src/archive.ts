@@ -1,6 +1,6 @@
 import { ProblemError } from '#common/http/problem.js';
+import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import type { Queryable } from '#common/postgres/database.js';
-import type { ArchivedEvent } from './delivery-record.js';
 
 /** The event of a delivery. @throws ProblemError CONFLICT when it is no longer archived */
 export async function archivedEventOf(

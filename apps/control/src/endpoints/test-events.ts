@@ -1,10 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { deliveryIdOf, newId } from '#common/domain/identifiers.js';
 import { ProblemError } from '#common/http/problem.js';
+import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import { Database } from '#common/postgres/database.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { audit } from '../audit.js';
-import { type ArchivedEvent, deliveryRecord } from '../delivery-record.js';
+import { deliveryRecord } from '../delivery-record.js';
 import { owe } from '../outbox/outbox.js';
 import { visibleTenant } from '../tenancy.js';
 import { findEndpoint } from './endpoint.repository.js';

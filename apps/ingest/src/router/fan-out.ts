@@ -2,7 +2,7 @@ import { deliveryIdOf } from '#common/domain/identifiers.js';
 import { laneOf } from '#common/domain/lane.js';
 import type { OutRecord } from '#common/kafka/record.js';
 import { deliveryBody } from '#common/records/delivery-body.js';
-import { DELIVERY_HEADER, encodeDelivery } from '#common/records/delivery-record.js';
+import { DELIVERY_HEADER, encodeDelivery, newLife } from '#common/records/delivery-record.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 
@@ -42,20 +42,7 @@ function deliveryRecord(event: AcceptedEvent, endpoint: EndpointRecord, body: Bu
   const { id: eventId, tenant, type: eventType, resourceId, acceptedAt } = event;
   const { id: endpointId, ordering } = endpoint;
   const deliveryId = deliveryIdOf(tenant, eventId, endpointId);
-  const header = encodeDelivery({
-    deliveryId,
-    eventId,
-    endpointId,
-    tenant,
-    eventType,
-    acceptedAt,
-    attempt: 0,
-    replay: 0,
-    returned: false,
-    place: undefined,
-    dueAt: undefined,
-    tierUntil: undefined,
-  });
+  const header = encodeDelivery(newLife({ deliveryId, eventId, endpointId, tenant, eventType, acceptedAt }));
   return {
     topic: DELIVERIES_TOPIC,
     key: laneOf({ ordering, endpointId, resourceId, deliveryId }),

@@ -1,27 +1,8 @@
-import { type EndpointRecord, UNHELD } from '#common/records/endpoint-record.js';
+import type { EndpointRecord } from '#common/records/endpoint-record.js';
+import { ENDPOINT } from '../../../../test/support/endpoint-record.js';
 import { Subscriptions } from './subscriptions.js';
 
-function endpoint(id: string, over: Partial<EndpointRecord> = {}): EndpointRecord {
-  return {
-    v: 1,
-    id,
-    version: 1,
-    tenant: 'acme',
-    url: 'https://example.com/',
-    event_types: ['*'],
-    ordering: 'resource',
-    retry_policy: { delaysMs: [4_000], jitter: 'none', permanentStatuses: [] },
-    payload: 'full',
-    timeout_ms: 10_000,
-    max_in_flight: 32,
-    signature_header: null,
-    secrets: [],
-    headers_sealed: null,
-    enabled: true,
-    ...UNHELD,
-    ...over,
-  };
-}
+const endpoint = (id: string, over: Partial<EndpointRecord> = {}): EndpointRecord => ({ ...ENDPOINT, id, ...over });
 
 function of(...endpoints: EndpointRecord[]): Subscriptions {
   const subscriptions = new Subscriptions();

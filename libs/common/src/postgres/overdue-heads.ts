@@ -1,5 +1,6 @@
 import { deliveryBody } from '../records/delivery-body.js';
 import { type DeliveryMeta, encodeDelivery } from '../records/delivery-record.js';
+import { type ArchivedEvent, contentOf } from './archived-event.js';
 import type { Queryable } from './database.js';
 
 /** The head of a lane as it would come back from its tier, made anew from the archive. */
@@ -10,7 +11,7 @@ export interface RestoredHead {
   readonly body: Buffer;
 }
 
-interface HeadRow {
+interface HeadRow extends ArchivedEvent {
   readonly lane: string;
   readonly place: number;
   readonly attempt: number;
@@ -18,14 +19,6 @@ interface HeadRow {
   readonly endpoint_id: string;
   readonly delivery_id: string;
   readonly replay: number;
-  readonly tenant: string;
-  readonly id: string;
-  readonly type: string;
-  readonly resource_id: string | null;
-  readonly occurred_at: Date;
-  readonly accepted_at: Date;
-  readonly source_offset: number | null;
-  readonly data: string;
 }
 
 /** Clocks of machines differ by less. */
@@ -74,13 +67,5 @@ function restored(row: HeadRow, payload: 'full' | 'thin'): RestoredHead {
     dueAt: row.due_at.getTime(),
     tierUntil: undefined,
   };
-  const content = {
-    eventId: row.id,
-    type: row.type,
-    occurredAt: row.occurred_at.toISOString(),
-    sequence: row.source_offset ?? 0,
-    resourceId: row.resource_id ?? undefined,
-    rawData: row.data,
-  };
-  return { lane: row.lane, header: encodeDelivery(meta), body: deliveryBody(content, payload) };
+  return { lane: row.lane, header: encodeDelivery(meta), body: deliveryBody(contentOf(row), payload) };
 }

@@ -27,6 +27,18 @@ export interface DeliveryMeta {
   readonly tierUntil: number | undefined;
 }
 
+/** What a delivery is, whatever became of it. */
+export type DeliveryIdentity = Pick<
+  DeliveryMeta,
+  'deliveryId' | 'eventId' | 'endpointId' | 'tenant' | 'eventType' | 'acceptedAt'
+>;
+
+/** A delivery before its first attempt in this life; where its record will lie is not known. */
+export function newLife(delivery: DeliveryIdentity, replay = 0): DeliveryMeta {
+  const nowhere = { place: undefined, dueAt: undefined, tierUntil: undefined };
+  return { ...delivery, attempt: 0, replay, returned: false, ...nowhere };
+}
+
 const VERSION = '1';
 const FIELDS = 13;
 
