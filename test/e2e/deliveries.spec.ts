@@ -3,6 +3,7 @@ import { jest } from '@jest/globals';
 import { CloudEvent, HTTP } from 'cloudevents';
 import Stripe from 'stripe';
 import { ENDPOINT_KNOWN_AFTER_MS, type EventInput } from '../support/client.js';
+import { first } from '../support/receiver.js';
 import { until } from '../support/until.js';
 import { useSystem } from '../support/use-system.js';
 
@@ -134,6 +135,34 @@ describe('what an endpoint gets', () => {
       const sequences = hook.hits.map(({ event }) => event.sequence);
       expect(sequences).toEqual([...sequences].sort((a, b) => a - b));
     });
+  });
+
+  it("given the producers' traces, then they reach the endpoint, by both doors, through a retry and a parked row", async () => {
+    const hook = use.receiver.hook(first({ status: 503 }));
+    await use.client.createEndpoint(hook, { event_types: ['trace.made'] });
+    const traceOf = (last: number) => `00-0af7651916cd43dd8448eb211c80319c-${'b'.repeat(15)}${last}-01`;
+    const published = await fetch(`${use.system.run.ingest_url}/v1/events`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${use.system.run.api_key}`,
+        'content-type': 'application/json',
+        traceparent: traceOf(1),
+        tracestate: 'acme=1',
+      },
+      body: JSON.stringify({ type: 'trace.made', resource_id: 'trace-1', data: 1 }),
+    });
+    expect(published.status).toBe(202);
+    const value = JSON.stringify({ id: 'trace-2', type: 'trace.made', resource_id: 'trace-1', data: 2 });
+    await use.client.produce('ingest', { key: 'trace-1', value, headers: { traceparent: traceOf(2) } });
+
+    await until('both are delivered', () => hook.hits.length === 3);
+    expect(
+      hook.hits.map(({ headers }) => [headers['webhook-attempt'], headers.traceparent, headers.tracestate]),
+    ).toEqual([
+      ['1', traceOf(1), 'acme=1'],
+      ['2', traceOf(1), 'acme=1'],
+      ['1', traceOf(2), undefined],
+    ]);
   });
 
   it('given an event 500 ms after the 201 of an endpoint, then it is always delivered to it', async () => {

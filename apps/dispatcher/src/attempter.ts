@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/
 import { judge, type Verdict } from '#common/domain/verdict.js';
 import type { SendResult } from '#common/http/endpoint-client.js';
 import { messageHeaders } from '#common/http/message.js';
+import { recordTrace } from '#common/records/trace-context.js';
 import type { AddressPolicy } from '#common/security/address-policy.js';
 import type { Delivery } from './delivery.js';
 import { EndpointClients } from './endpoint-clients.js';
@@ -68,6 +69,7 @@ export class Attempter implements OnApplicationShutdown {
       keys: endpoint.keys.filter(({ expiresAt }) => expiresAt === undefined || expiresAt > at).map(({ key }) => key),
       signatureHeader: record.signature_header ?? undefined,
       staticHeaders: endpoint.staticHeaders,
+      trace: recordTrace(delivery.headers),
     });
     const result = await this.clients.of(record).post({
       headers,

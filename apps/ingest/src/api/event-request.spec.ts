@@ -41,6 +41,19 @@ describe('readEvent', () => {
     expect(one(body, { ...JSON_TYPE, 'idempotency-key': 'k' }).id).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it('given a trace, of the request or in attributes of CloudEvents, then the event has it, and each of a batch', () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const native = '{"id":"e","type":"a","data":1}';
+    expect(one(native, { ...JSON_TYPE, traceparent, tracestate: 'a=b' }).trace).toEqual({
+      traceparent,
+      tracestate: 'a=b',
+    });
+    expect(many(`[${native}]`, { ...JSON_TYPE, traceparent })[0]?.trace).toEqual({ traceparent });
+    const attributes = { 'ce-id': 'e', 'ce-type': 'a', 'ce-source': '/s', 'ce-specversion': '1.0' };
+    expect(one('1', { ...JSON_TYPE, ...attributes, 'ce-traceparent': traceparent }).trace).toEqual({ traceparent });
+    expect(one(native, { ...JSON_TYPE, traceparent: 'forged' }).trace).toEqual({});
+  });
+
   it('given neither, then each event gets a new id', () => {
     const ids = [one('{"type":"a","data":1}').id, one('{"type":"a","data":1}').id];
     expect(ids[0]).toMatch(/^evt_[A-Za-z0-9_-]{22}$/);

@@ -12,10 +12,15 @@ import {
 } from '#common/records/cloud-event.js';
 import { nativeEvent, type ParsedEvent, type ProducedEvent, parseEvent, parseJson } from '#common/records/event.js';
 import { elementSpans, memberSpan } from '#common/records/raw-json.js';
+import { type TraceContext, traceContext } from '#common/records/trace-context.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
 
 /** An event that has all it needs to be stored. */
-export type AddressedEvent = ProducedEvent & { readonly id: string; readonly tenant: string };
+export type AddressedEvent = ProducedEvent & {
+  readonly id: string;
+  readonly tenant: string;
+  readonly trace: TraceContext;
+};
 
 export interface EventRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -43,7 +48,7 @@ export function readEvent(request: EventRequest, caller: AuthenticatedKey): Addr
   const key = idempotencyKeyOf(request);
   const parsed = parseOne(request);
   if (!parsed.ok) throw invalid('the event is not valid', parsed.errors);
-  return addressed(parsed.event, caller, key);
+  return addressed(parsed.event, { caller, key, trace: traceOf(request) });
 }
 
 /**
@@ -69,7 +74,8 @@ export function readBatch(request: EventRequest, caller: AuthenticatedKey, limit
     return [];
   });
   if (errors.length > 0) throw invalid('the batch is not valid: none of it was taken', errors.slice(0, MAX_ERRORS));
-  return events.map((event) => addressed(event, caller, undefined));
+  const trace = traceOf(request);
+  return events.map((event) => addressed(event, { caller, key: undefined, trace }));
 }
 
 function parseOne(request: EventRequest): ParsedEvent {
@@ -114,8 +120,21 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function addressed(event: ProducedEvent, caller: AuthenticatedKey, key: string | undefined): AddressedEvent {
-  return { ...event, id: event.id ?? key ?? newId('evt'), tenant: tenantFor(event.tenant, caller) };
+interface Sender {
+  readonly caller: AuthenticatedKey;
+  /** The idempotency key. */
+  readonly key: string | undefined;
+  readonly trace: TraceContext;
+}
+
+function addressed(event: ProducedEvent, { caller, key, trace }: Sender): AddressedEvent {
+  return { ...event, id: event.id ?? key ?? newId('evt'), tenant: tenantFor(event.tenant, caller), trace };
+}
+
+/** CloudEvents' own attributes count where there is no header of the request. */
+function traceOf(request: EventRequest): TraceContext {
+  const isOfEvent = request.headers.traceparent === undefined;
+  return traceContext((name) => header(request, isOfEvent ? HTTP_PREFIX + name : name));
 }
 
 /** A key of a tenant speaks for that tenant only; an admin key may name one. */

@@ -11,6 +11,7 @@ const event = (over: Partial<AddressedEvent> = {}): AddressedEvent => ({
   resourceId: undefined,
   occurredAt: undefined,
   rawData: '1',
+  trace: {},
   ...over,
 });
 

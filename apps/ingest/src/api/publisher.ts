@@ -19,7 +19,6 @@ export interface PublisherLimits {
   readonly timeoutMs: number;
 }
 
-const HEADERS = { [DOOR_HEADER]: HTTP_DOOR };
 const RETRY_AFTER_S = 2;
 
 /** Puts events into `ingest` and resolves when Kafka has confirmed them; what may wait for that is limited. */
@@ -59,7 +58,12 @@ export class Publisher {
     if (value.length > maxEventBytes + ENVELOPE_BYTES || Buffer.byteLength(event.rawData) > maxEventBytes) {
       throw new ProblemError('BODY_TOO_LARGE', `an event may have at most ${maxEventBytes} bytes as JSON`);
     }
-    return { topic: INGEST_TOPIC, key: event.resourceId ?? event.id, value, headers: HEADERS };
+    return {
+      topic: INGEST_TOPIC,
+      key: event.resourceId ?? event.id,
+      value,
+      headers: { [DOOR_HEADER]: HTTP_DOOR, ...event.trace },
+    };
   }
 
   private enter(bytes: number): void {

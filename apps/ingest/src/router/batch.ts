@@ -5,6 +5,7 @@ import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { DOOR_HEADER, HTTP_DOOR, type IdentifiedEvent } from '#common/records/event-record.js';
 import { ABOUT_HEADER } from '#common/records/operational-event.js';
 import { poisonRecord } from '#common/records/poison-record.js';
+import { recordTrace } from '#common/records/trace-context.js';
 import type { Door } from '../metrics.js';
 import type { ArchivedEvent, Novelty } from './event-archive.js';
 import { type AcceptedEvent, fanOut } from './fan-out.js';
@@ -84,7 +85,7 @@ export function settle({ step, archived, endpoints }: Candidate, novelty: Novelt
     return;
   }
   step.outcome = novelty;
-  step.records = novelty === 'duplicate' ? [] : fanOut(archived.event, endpoints);
+  step.records = novelty === 'duplicate' ? [] : fanOut(archived.event, endpoints, recordTrace(step.record.headers));
 }
 
 function stepOf({ log, record }: QueuedRecord, reading: Reading, context: BatchContext): Step {

@@ -5,6 +5,7 @@ import { deliveryBody } from '#common/records/delivery-body.js';
 import { DELIVERY_HEADER, encodeDelivery, newLife } from '#common/records/delivery-record.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
+import type { TraceContext } from '#common/records/trace-context.js';
 
 /** An event that Kafka has, and what follows from where it lies there. */
 export interface AcceptedEvent {
@@ -23,13 +24,14 @@ export interface AcceptedEvent {
 }
 
 /** One delivery for each endpoint; the same event gives the same deliveries again. */
-export function fanOut(event: AcceptedEvent, endpoints: readonly EndpointRecord[]): OutRecord[] {
+export function fanOut(event: AcceptedEvent, endpoints: readonly EndpointRecord[], trace: TraceContext): OutRecord[] {
   const bodies = new Map<EndpointRecord['payload'], Buffer>();
   return endpoints.map((endpoint) => {
     const { payload } = endpoint;
     const body = bodies.get(payload) ?? bodyOf(event, payload);
     bodies.set(payload, body);
-    return deliveryRecord(event, endpoint, body);
+    const { key, header } = addressOf(event, endpoint);
+    return { topic: DELIVERIES_TOPIC, key, value: body, headers: { [DELIVERY_HEADER]: header, ...trace } };
   });
 }
 
@@ -38,15 +40,10 @@ function bodyOf(event: AcceptedEvent, payload: EndpointRecord['payload']): Buffe
   return deliveryBody({ eventId, type, occurredAt, sequence, resourceId, rawData }, payload);
 }
 
-function deliveryRecord(event: AcceptedEvent, endpoint: EndpointRecord, body: Buffer): OutRecord {
+function addressOf(event: AcceptedEvent, endpoint: EndpointRecord): { key: string; header: string } {
   const { id: eventId, tenant, type: eventType, resourceId, acceptedAt } = event;
   const { id: endpointId, ordering } = endpoint;
   const deliveryId = deliveryIdOf(tenant, eventId, endpointId);
   const header = encodeDelivery(newLife({ deliveryId, eventId, endpointId, tenant, eventType, acceptedAt }));
-  return {
-    topic: DELIVERIES_TOPIC,
-    key: laneOf({ ordering, endpointId, resourceId, deliveryId }),
-    value: body,
-    headers: { [DELIVERY_HEADER]: header },
-  };
+  return { key: laneOf({ ordering, endpointId, resourceId, deliveryId }), header };
 }

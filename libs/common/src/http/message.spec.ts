@@ -19,6 +19,7 @@ function headersOf(changes: Partial<MessageContent> = {}): Record<string, string
     keys: [signingKey(KEY)],
     signatureHeader: undefined,
     staticHeaders: {},
+    trace: {},
     ...changes,
   });
   const entries = Array.from({ length: list.length / 2 }, (_, index) => list.slice(2 * index, 2 * index + 2));
@@ -93,5 +94,10 @@ describe('messageHeaders', () => {
     });
     expect(Object.values(headers)).not.toContain('forged');
     expect(headers.Authorization).toBe('Bearer x');
+  });
+
+  it("given the producer's trace, then it is sent on", () => {
+    const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'a=b' };
+    expect(headersOf({ trace })).toMatchObject(trace);
   });
 });

@@ -1,4 +1,5 @@
 import { type SigningKey, standardSignature, timestampedSignature } from '../domain/signature.js';
+import { TRACE_HEADERS, type TraceContext } from '../records/trace-context.js';
 import { VERSION } from '../version.js';
 
 /** What the headers of one attempt are made of. */
@@ -16,6 +17,8 @@ export interface MessageContent {
   readonly signatureHeader: string | undefined;
   /** The endpoint's own headers. Those named in {@link RESERVED_HEADERS} are left out. */
   readonly staticHeaders: Readonly<Record<string, string>>;
+  /** Of the producer. */
+  readonly trace: TraceContext;
 }
 
 const USER_AGENT = `Posthorn/${VERSION}`;
@@ -26,6 +29,8 @@ export const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   'webhook-timestamp',
   'webhook-signature',
   'webhook-attempt',
+  'traceparent',
+  'tracestate',
   'idempotency-key',
   'user-agent',
   'content-type',
@@ -50,7 +55,7 @@ export const RESERVED_HEADERS: ReadonlySet<string> = new Set([
  * @returns names and values by turns
  */
 export function messageHeaders(content: MessageContent): string[] {
-  const { eventId, attempt, timestampS, body, keys, signatureHeader, staticHeaders } = content;
+  const { eventId, attempt, timestampS, body, keys, signatureHeader, staticHeaders, trace } = content;
   const headers = [
     'content-type',
     'application/json',
@@ -68,6 +73,7 @@ export function messageHeaders(content: MessageContent): string[] {
     String(attempt),
   ];
   if (signatureHeader !== undefined) headers.push(signatureHeader, timestampedSignature(keys, timestampS, body));
+  for (const name of TRACE_HEADERS) if (trace[name] !== undefined) headers.push(name, trace[name]);
   const signed = signatureHeader?.toLowerCase();
   for (const [name, value] of Object.entries(staticHeaders)) {
     const lower = name.toLowerCase();
