@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { LaneStore, type LogEpoch } from '#common/postgres/lane-store.js';
+import { overdueHeads } from '#common/postgres/overdue-heads.js';
+import { decodeDelivery } from '#common/records/delivery-record.js';
+import { ControlApp } from '../support/control-app.js';
+import { type Made, newDelivery } from '../support/made-delivery.js';
+import '../support/quiet.js';
+import { freshDatabase, type TestDatabase } from '../support/servers.js';
+
+const LOG = 'deliveries/2';
+let server: TestDatabase;
+let control: ControlApp;
+let store: LaneStore;
+let epoch: LogEpoch;
+
+beforeAll(async () => {
+  server = await freshDatabase();
+  control = await ControlApp.start({ databaseUrl: server.url });
+  store = new LaneStore(control.database);
+  epoch = await store.raiseEpoch(LOG);
+});
+afterAll(async () => {
+  await control.stop();
+  await server.drop();
+});
+
+/** A delivery that failed twice, in a lane of its own, as head of that lane. */
+async function head(lane: string, place: number, dueAt: number): Promise<Made> {
+  const made = await newDelivery(control, 'ep_1');
+  await control.database.query(
+    `INSERT INTO deliveries (id, accepted_at, tenant, event_id, event_type, endpoint_id, lane, status, replay, attempts, updated_at)
+     VALUES ($1, $2, 'acme', $3, $4, $5, $6, 'retrying', 1, 2, now())`,
+    [made.id, new Date(made.acceptedAt), made.eventId, made.type, made.endpoint, lane],
+  );
+  const row = { place, attempt: 2, deliveryId: made.id, dueAt };
+  await store.write(epoch, [{ lane, endpointId: made.endpoint, row }]);
+  return made;
+}
+
+describe('overdueHeads', () => {
+  it('given a head that is due and one that is not, then the first is made anew, for its own log and an endpoint that is known', async () => {
+    const dueAt = Date.now() - 1_000;
+    const made = await head('ep_1:due', 7, dueAt);
+    await head('ep_1:later', 8, Date.now() + 60_000);
+
+    const heads = await overdueHeads(control.database, LOG, () => 'full');
+
+    expect(heads.map(({ lane }) => lane)).toEqual(['ep_1:due']);
+    expect(decodeDelivery(heads[0]?.header)).toEqual({
+      ...{ deliveryId: made.id, eventId: made.eventId, endpointId: 'ep_1', tenant: 'acme', eventType: made.type },
+      ...{ attempt: 2, replay: 1, acceptedAt: made.acceptedAt, returned: true, place: 7, dueAt, tierUntil: undefined },
+    });
+    expect(JSON.parse(String(heads[0]?.body))).toMatchObject({ id: made.eventId, sequence: 41, data: { n: 12 } });
+    expect(await overdueHeads(control.database, 'deliveries/3', () => 'full')).toEqual([]);
+    expect(await overdueHeads(control.database, LOG, () => undefined)).toEqual([]);
+  });
+});
