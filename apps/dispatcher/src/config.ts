@@ -28,7 +28,7 @@ export const configSchema = z.object({
     .number()
     .int()
     .min(1_048_576)
-    .default(64 * 1_048_576)
+    .default(32 * 1_048_576)
     .describe('bytes of deliveries that may wait in memory; beyond it all partitions pause'),
   DRAIN_PER_SECOND: z.coerce
     .number()

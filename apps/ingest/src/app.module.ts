@@ -8,7 +8,7 @@ import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { ApiKeyModule } from '#common/security/api-key.module.js';
 import { BATCH_LIMITS, EventsController } from './api/events.controller.js';
 import { OpenApiController } from './api/openapi.controller.js';
-import { PUBLISHER_LIMITS, Publisher } from './api/publisher.js';
+import { PUBLISH_PRODUCER, PUBLISHER_LIMITS, Publisher } from './api/publisher.js';
 import type { IngestConfig } from './config.js';
 import { EndpointIndex } from './router/endpoint-index.js';
 import { EventArchive } from './router/event-archive.js';
@@ -26,7 +26,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ObservabilityModule.forApp({ app: 'ingest', level: config.LOG_LEVEL }),
-        KafkaModule.forApp({ app: 'ingest', config }),
+        KafkaModule.forApp({ app: 'ingest', config, producers: [PUBLISH_PRODUCER] }),
         PostgresModule.forApp({ app: 'ingest', config }),
         ApiKeyModule,
       ],

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
-import { KafkaUnavailableError, RecordProducer } from '#common/kafka/producer.js';
+import { KafkaUnavailableError, type RecordProducer } from '#common/kafka/producer.js';
 import type { OutRecord } from '#common/kafka/record.js';
 import { encodeEvent } from '#common/records/event.js';
 import { DOOR_HEADER, ENVELOPE_BYTES, HTTP_DOOR } from '#common/records/event-record.js';
@@ -8,6 +8,9 @@ import { INGEST_TOPIC } from '#common/records/topics.js';
 import * as metrics from '../metrics.js';
 import { sizeOf, writeAll } from '../writes.js';
 import type { AddressedEvent } from './event-request.js';
+
+/** DI token of the producer of the API alone: somebody waits for its writes, and the router's batches are large. */
+export const PUBLISH_PRODUCER = Symbol('PublishProducer');
 
 /** DI token of {@link PublisherLimits}. */
 export const PUBLISHER_LIMITS = Symbol('PublisherLimits');
@@ -28,7 +31,7 @@ export class Publisher {
   private waitingBytes = 0;
 
   constructor(
-    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(PUBLISH_PRODUCER) private readonly producer: RecordProducer,
     @Inject(PUBLISHER_LIMITS) private readonly limits: PublisherLimits,
   ) {
     const { maxWaitingRequests, maxWaitingBytes } = limits;

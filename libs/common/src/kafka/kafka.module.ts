@@ -14,9 +14,18 @@ import { ensureTopics } from './topic-admin.js';
 
 /** DI token of what resolves {@link KafkaSettings.topicsReady}. */
 const TOPICS_READY = Symbol('TopicsReady');
+/** DI token of all producers of the app. */
+const PRODUCERS = Symbol('Producers');
+
+export interface KafkaModuleOptions {
+  readonly app: string;
+  readonly config: KafkaConfig;
+  /** DI tokens of further producers, for writes that must not wait behind those of the shared one. */
+  readonly producers?: readonly symbol[];
+}
 
 /**
- * Creates or checks the topics and connects the producer. The app does not wait for it: its HTTP side answers, and tells
+ * Creates or checks the topics and connects the producers. The app does not wait for it: its HTTP side answers, and tells
  * that it is not ready, while Kafka is away.
  */
 @Injectable()
@@ -24,7 +33,7 @@ class KafkaLifecycle implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(TOPICS_READY) private readonly topicsReady: PromiseWithResolvers<void>,
-    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(PRODUCERS) private readonly producers: readonly RecordProducer[],
     @Inject(Health) private readonly health: Health,
   ) {}
 
@@ -32,7 +41,7 @@ class KafkaLifecycle implements OnModuleInit, OnApplicationShutdown {
     let problem: string | undefined = 'waiting for a broker';
     this.health.addReadiness({ name: 'kafka', problem: () => problem });
     ensureTopics(this.settings)
-      .then(() => this.producer.connect())
+      .then(() => Promise.all(this.producers.map((producer) => producer.connect())))
       .then(() => {
         problem = undefined;
         this.topicsReady.resolve();
@@ -42,14 +51,15 @@ class KafkaLifecycle implements OnModuleInit, OnApplicationShutdown {
 
   /** Consumers have stopped by now (Nest closes microservices before this hook), so nothing more is written. */
   async onApplicationShutdown(): Promise<void> {
-    await this.producer.close();
+    await Promise.all(this.producers.map((producer) => producer.close()));
   }
 }
 
-/** Kafka for one app: settings, topics and the shared producer. */
+/** Kafka for one app: settings, topics and producers. */
 @Module({})
 export class KafkaModule {
-  static forApp(options: { app: string; config: KafkaConfig }): DynamicModule {
+  static forApp(options: KafkaModuleOptions): DynamicModule {
+    const tokens = [RecordProducer, ...(options.producers ?? [])];
     return {
       module: KafkaModule,
       global: true,
@@ -61,14 +71,15 @@ export class KafkaModule {
           useFactory: (ready: PromiseWithResolvers<void>) =>
             kafkaSettings(options.app, options.config, { topicsReady: ready.promise, onFatal: endProcess }),
         },
-        {
-          provide: RecordProducer,
+        ...tokens.map((provide) => ({
+          provide,
           useFactory: (settings: KafkaSettings) => new RecordProducer(settings),
           inject: [KAFKA_SETTINGS],
-        },
+        })),
+        { provide: PRODUCERS, useFactory: (...all: RecordProducer[]) => all, inject: tokens },
         KafkaLifecycle,
       ],
-      exports: [KAFKA_SETTINGS, RecordProducer],
+      exports: [KAFKA_SETTINGS, ...tokens],
     };
   }
 }
