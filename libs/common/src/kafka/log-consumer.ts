@@ -153,14 +153,14 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     const isFirst = this.group !== group;
     this.group = group;
     // The group has put this member out: others may own its partitions by now.
-    if (!isFirst && group.memberId === null) this.loseAll();
+    if (!isFirst && group.memberId === null) this.owned.loseAll();
     if (this.owned.size > 0) {
       await this.drain();
       await this.committer.commit();
     }
     if (isFirst) {
       // One of those put out may be what this process was; what it owned is anybody's from then on.
-      this.loseAll();
+      this.owned.loseAll();
       await endPredecessor(group, this.settings.clientId);
     }
     // From here to the end of the join no commit may go out: it would carry the new membership for the old partitions.
