@@ -1,6 +1,6 @@
+import { runSql } from '../../../scripts/lib/postgres.mjs';
 import { until } from '../../support/until.js';
 import type { Fault, Scene } from './fault.js';
-import { BEYOND_SESSION_MS } from './times.js';
 
 const BREAKER = { threshold: 5, cooldown_s: 3, max_cooldown_s: 3 };
 /** Longer than from one look for a probe to the next: several would overlap. */
@@ -13,6 +13,9 @@ const HANGING_MS = 14_000;
 const ISOLATION_MS = 5_000;
 /** Until statements of several lanes wait. */
 const PILING_MS = 1_000;
+const TAKEN_OVER_LIMIT_MS = 40_000;
+/** Until the new owner has delivered what the old one had begun. */
+const DELIVERED_MS = 3_000;
 
 /** Endpoints that are held or hang, and a dispatcher that writes when it is too late. */
 export const HOLD_FAULTS = {
@@ -71,21 +74,25 @@ async function lateWrites(scene: Scene): Promise<void> {
   const { run, system, random } = scene;
   const { flaky } = run.endpoints;
   const dispatcher = scene.app('dispatcher', 1);
-  const seed = random.pick(1_000);
-  await run.receiver.behave(flaky.hook, { kind: 'failing', rate: 0.5, seed });
+  const epochs = async () => {
+    const [row] = await runSql(system.postgresUrl, 'SELECT sum(epoch)::int AS sum FROM lane_logs');
+    return Number(row?.sum);
+  };
+  await run.receiver.behave(flaky.hook, { kind: 'failing', rate: 0.5, seed: random.pick(1_000) });
   await scene.during({ kind: 'freeze', target: `${dispatcher.name}→postgres, then ${dispatcher.name}` }, async () => {
     const client = /^dispatcher-1$/;
     const held = system.postgresLink.open(client);
     const lift = system.postgresLink.impose({ kind: 'freeze', client });
     await scene.last(PILING_MS);
+    const before = await epochs();
     system.supervised.freeze(dispatcher);
-    // What failed for it is delivered by its successor: its heads and their followers are over when it names them.
+    // What failed for it is delivered by its successor, for good: its heads and their followers are over when it names them.
     await run.receiver.behave(flaky.hook, { kind: 'healthy' });
-    await scene.last(BEYOND_SESSION_MS);
+    await until('others own what was its own', async () => (await epochs()) > before, TAKEN_OVER_LIMIT_MS);
+    await scene.last(DELIVERED_MS);
     lift();
     await scene.last(PILING_MS);
     system.supervised.thaw(dispatcher);
     return held;
   });
-  await run.receiver.behave(flaky.hook, { kind: 'failing', rate: 0.1, seed });
 }

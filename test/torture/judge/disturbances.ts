@@ -7,6 +7,8 @@ export interface Disturbance {
   readonly to: number;
   /** Whether attempts under way may be repeated; else only records that were being brought from topic to topic. */
   readonly hitsAttempts: boolean;
+  /** When repeats of them must have come. */
+  readonly repeatedBy: number;
 }
 
 /**
@@ -32,6 +34,7 @@ export function disturbances({ processes, faults }: Evidence): Disturbance[] {
       from: from - UNCOMMITTED_MS,
       to: to + SETTLING_MS,
       hitsAttempts: true,
+      repeatedBy: Number.POSITIVE_INFINITY,
     }));
   return [...ofFaults, ...processes.flatMap((event) => ofProcess(event, processes))];
 }
@@ -47,7 +50,9 @@ function ofProcess(event: ProcessEvent, all: readonly ProcessEvent[]): Disturban
   const isOver = kind === 'killed' || kind === 'exited';
   const backAt = back?.at ?? Number.POSITIVE_INFINITY;
   const to = isBroker ? backAt + SETTLING_MS : isOver ? at + DYING_MS : backAt + LINGERING_MS;
-  return [{ from: at - UNCOMMITTED_MS, to, hitsAttempts: isBroker || app === 'dispatcher' }];
+  // Others took over while it was frozen, and it may not change a lane later: nothing is left to be repeated after that.
+  const repeatedBy = kind === 'frozen' && !isBroker ? to : Number.POSITIVE_INFINITY;
+  return [{ from: at - UNCOMMITTED_MS, to, hitsAttempts: isBroker || app === 'dispatcher', repeatedBy }];
 }
 
 export function overlaps({ from, to }: Disturbance, { arrivedAt, endedAt }: ReceivedRequest): boolean {
@@ -57,6 +62,16 @@ export function overlaps({ from, to }: Disturbance, { arrivedAt, endedAt }: Rece
 /** Whether it may be that the sender never knew, or lost, what came of this request. */
 export function isUncertain(request: ReceivedRequest, all: readonly Disturbance[]): boolean {
   return request.isCut || all.some((each) => each.hitsAttempts && overlaps(each, request));
+}
+
+/** Whether a request may come since it was uncertain what came of an earlier one. */
+export function isExcused(
+  request: ReceivedRequest,
+  earlier: readonly ReceivedRequest[],
+  all: readonly Disturbance[],
+): boolean {
+  const inTime = all.filter(({ repeatedBy }) => request.arrivedAt <= repeatedBy);
+  return earlier.some((each) => isUncertain(each, inTime));
 }
 
 /** Whether a delivery may be attempted again since its record was brought somewhere twice. */

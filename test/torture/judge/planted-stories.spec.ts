@@ -195,6 +195,16 @@ describe('no epoch fence', () => {
     expect(kindsOf(told(story(3)))).toEqual(new Set(['too_many_stale_repeats']));
   });
 
+  it('given the bug, then a head that it named is found by its repeat, long after it went on', () => {
+    const verdict = told((history) => {
+      story(0)(history);
+      history.tick(20_000);
+      const [first] = history.requests;
+      if (first) history.answer(history.arrive({ ...history.publish('b'), id: first.eventId }, 2), 200);
+    });
+    expect(kindsOf(verdict)).toContain('too_many_duplicates');
+  });
+
   it("given the bug, then a head it names over a successor's stops the lane, and that is found", () => {
     const verdict = told((history) => {
       const [first, second] = [history.publish('a'), history.publish('a')];

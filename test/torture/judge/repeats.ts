@@ -1,5 +1,5 @@
 import { type Case, type Duty, isAccepted } from './case.js';
-import { disturbances, isUncertain, LINGERING_MS, uncertainRequests, wasBroughtTwice } from './disturbances.js';
+import { disturbances, isExcused, LINGERING_MS, uncertainRequests, wasBroughtTwice } from './disturbances.js';
 import type { ReceivedRequest } from './evidence.js';
 import { clock, verdictOf } from './findings.js';
 import type { Finding, PromiseVerdict } from './verdict.js';
@@ -34,7 +34,7 @@ export function judgeRepeats(all: Case): RepeatJudgement {
       duty,
       request,
       before: earlier.at(-1),
-      isExplained: earlier.some((each) => isUncertain(each, windows)) || wasBroughtTwice(duty, windows),
+      isExplained: isExcused(request, earlier, windows) || wasBroughtTwice(duty, windows),
     })),
   );
   const staleRepeats = staleOf(all, duplicates);
