@@ -197,7 +197,8 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   private async sync(group: KafkaGroup): Promise<void> {
     await this.owned.sync(group, () => this.isStopping);
     this.isSynced = true;
-    this.options.ownership?.onRebalanced?.();
+    // A group that others leave at the same time must not make one that stops begin again.
+    if (!this.isStopping) this.options.ownership?.onRebalanced?.();
   }
 
   private async takeBatch({ batch, resolveOffset }: EachBatchPayload): Promise<void> {
