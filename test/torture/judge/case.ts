@@ -67,6 +67,24 @@ export function endOf({ acceptance, deadAt }: Duty): number | undefined {
   return ends.length === 0 ? undefined : Math.min(...ends);
 }
 
+/**
+ * Since when the first attempt of a delivery could be made: it is acknowledged, and what is ahead of it in its lane is
+ * over. Undefined while that is not so. ms since the epoch.
+ */
+export function dueTimes({ duties, lanes }: Case): Map<Duty, number | undefined> {
+  const ahead = new Map<Duty, Duty | undefined>();
+  for (const lane of lanes.values()) for (const [index, duty] of lane.entries()) ahead.set(duty, lane[index - 1]);
+  return new Map(
+    duties.map((duty) => {
+      const { acknowledgedAt } = duty.event;
+      const before = ahead.get(duty);
+      const freeAt = before === undefined ? 0 : endOf(before);
+      if (acknowledgedAt === undefined || freeAt === undefined) return [duty, undefined];
+      return [duty, Math.max(acknowledgedAt, freeAt)];
+    }),
+  );
+}
+
 export function arrange(evidence: Evidence): Case {
   const events = triedEvents(evidence);
   const requests = Map.groupBy(evidence.requests, ({ endpointId, eventId }) => `${endpointId}\n${eventId}`);

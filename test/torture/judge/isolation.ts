@@ -1,18 +1,21 @@
-import type { Case } from './case.js';
+import { type Case, dueTimes } from './case.js';
 import { verdictOf } from './findings.js';
 import type { PromiseVerdict } from './verdict.js';
 
 /**
- * P4: an endpoint that no fault aims at gets first attempts within the run's limit, whatever the bad ones do. Judged only
- * by runs that have bad endpoints and nothing else broken, and so set a limit.
+ * P4: an endpoint that no fault aims at gets first attempts within the run's limit, whatever the bad ones do, counted from
+ * when what is ahead in the lane is over: how much one lane takes is not the others' doing. Judged only by runs that have
+ * bad endpoints and nothing else broken, and so set a limit.
  */
-export function judgeIsolation({ duties, evidence }: Case): PromiseVerdict {
+export function judgeIsolation(all: Case): PromiseVerdict {
+  const { duties, evidence } = all;
   const { isolationMs } = evidence.run.budgets;
   if (isolationMs === undefined || !evidence.endpoints.some(({ isBad }) => isBad)) return verdictOf(0, []);
-  const healthy = duties.filter(({ isOwed, endpoint }) => isOwed && !endpoint.isBad);
-  const findings = healthy.flatMap(({ requests, event, eventId, endpoint }) => {
-    const acknowledgedAt = event.acknowledgedAt ?? 0;
-    const waitedMs = (requests[0]?.arrivedAt ?? evidence.run.readAt) - acknowledgedAt;
+  const due = dueTimes(all);
+  const healthy = duties.filter((duty) => duty.isOwed && !duty.endpoint.isBad && due.get(duty) !== undefined);
+  const findings = healthy.flatMap((duty) => {
+    const { requests, eventId, endpoint } = duty;
+    const waitedMs = (requests[0]?.arrivedAt ?? evidence.run.readAt) - (due.get(duty) ?? 0);
     if (waitedMs <= isolationMs) return [];
     const text = `first attempted after ${waitedMs} ms; ${isolationMs} ms are allowed beside bad endpoints`;
     return [{ kind: 'held_back' as const, text, eventId, endpointId: endpoint.id }];

@@ -1,4 +1,4 @@
-import { type Case, type Duty, endOf } from './case.js';
+import { type Case, type Duty, dueTimes, endOf } from './case.js';
 import { verdictOf } from './findings.js';
 import type { Finding, PromiseVerdict } from './verdict.js';
 
@@ -48,16 +48,14 @@ function healTime({ evidence: { run }, duties }: Case): number | undefined {
 }
 
 /** Due is a first attempt that nothing is ahead of: what waits for a retry's time, or behind one, waits rightly. */
-function longestStall({ evidence, duties, lanes }: Case): number {
-  const ahead = new Map<Duty, Duty | undefined>();
-  for (const lane of lanes.values()) for (const [index, duty] of lane.entries()) ahead.set(duty, lane[index - 1]);
+function longestStall(all: Case): number {
+  const { evidence, duties } = all;
+  const due = dueTimes(all);
   const spans = duties.flatMap((duty): Span[] => {
-    const { event, endpoint, requests, isOwed } = duty;
-    const before = ahead.get(duty);
-    const freeAt = before === undefined ? 0 : endOf(before);
-    if (!isOwed || endpoint.isBad || endpoint.mayWait || event.acknowledgedAt === undefined) return [];
-    if (freeAt === undefined) return [];
-    return [{ from: Math.max(event.acknowledgedAt, freeAt), to: requests[0]?.arrivedAt ?? evidence.run.readAt }];
+    const { endpoint, requests, isOwed } = duty;
+    const from = due.get(duty);
+    if (!isOwed || endpoint.isBad || endpoint.mayWait || from === undefined) return [];
+    return [{ from, to: requests[0]?.arrivedAt ?? evidence.run.readAt }];
   });
   const arrivals = evidence.requests.map(({ arrivedAt }) => arrivedAt).sort((a, b) => a - b);
   return merged(spans).reduce((longest, span) => Math.max(longest, longestGap(span, arrivals)), 0);
