@@ -11,6 +11,7 @@ import { startPostgres } from '../lib/postgres.mjs';
 import { newApiKey } from '../lib/secrets.mjs';
 import { Server } from '../lib/server.mjs';
 import { stopSignal } from '../lib/stop-signal.mjs';
+import { diskBytes } from './disk-usage.mjs';
 import { usageOf } from './process-usage.mjs';
 
 /** The whole system for a benchmark, in a folder of its own: Kafka, PostgreSQL and one process of each app. */
@@ -103,6 +104,15 @@ export class BenchSystem {
   /** @returns {Record<string, number>} of each app, the broker, and PostgreSQL's first process */
   peakRssMb() {
     return mapUsage(this.#servers(), ({ peakRssMb }) => peakRssMb);
+  }
+
+  /** Bytes of the topics, and of PostgreSQL's tables and indexes without its log. */
+  async diskBytes() {
+    const [kafka, postgres] = await Promise.all([
+      diskBytes(join(this.dir, 'kafka', 'data')),
+      diskBytes(join(this.dir, 'postgres', 'data', 'base')),
+    ]);
+    return { kafka, postgres };
   }
 
   async stop() {

@@ -9,6 +9,7 @@ import { freshDatabase, type TestDatabase } from '../support/servers.js';
 
 const DAY_MS = 86_400_000;
 const NOW = Date.UTC(2026, 0, 31, 12);
+const RETENTION_DAYS = 3;
 
 describe('PostgreSQL', () => {
   let url: string;
@@ -166,6 +167,32 @@ describe('PostgreSQL', () => {
     expect(await partitionOf('old')).toBeUndefined();
     expect(await partitionOf('ancient')).toBeUndefined();
     expect(await partitionOf('young')).toBe('events_20260201');
+  });
+
+  it('given the same traffic every day, then the disk grows as long as the retention is, and no longer', async () => {
+    const other = await freshDatabase();
+    await migrate(other.url);
+    const days = new Database({ url: other.url, poolSize: 1, applicationName: 'test' });
+    const sizes: number[] = [];
+    for (let day = 0; day < 3 * RETENTION_DAYS; day++) {
+      const now = NOW + day * DAY_MS;
+      await createPartitions(days, now);
+      await days.query(
+        `INSERT INTO events (tenant, id, type, occurred_at, accepted_at, endpoint_ids, data)
+         SELECT 't', 'e' || n, 'a.b', $1, $1, '{}', repeat('x', 500) FROM generate_series(1, 1000) n`,
+        [new Date(now)],
+      );
+      await dropOldPartitions(days, now, RETENTION_DAYS);
+      const [row] = await days.query<{ bytes: number }>(
+        `SELECT sum(pg_total_relation_size(inhrelid))::bigint AS bytes FROM pg_inherits WHERE inhparent = 'events'::regclass`,
+      );
+      sizes.push(row?.bytes ?? 0);
+    }
+    await days.close();
+    await other.drop();
+    const full = sizes[RETENTION_DAYS + 1] ?? 0;
+    expect(full).toBeGreaterThan(2 * (sizes[0] ?? Number.POSITIVE_INFINITY));
+    expect(Math.max(...sizes)).toBeLessThan(full * 1.05);
   });
 
   it('given event ids beyond the window, then they are forgotten, a bounded number at a time', async () => {

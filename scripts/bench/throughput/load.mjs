@@ -68,12 +68,14 @@ export class Load {
   async measure(scene, raw) {
     const { type, remove } = await this.register(scene);
     await this.receiver.ask({ start: { failRate: scene.failRate } });
+    const diskBefore = await this.system.diskBytes();
     const before = this.system.usage();
     const startedAt = Date.now();
     await this.publish(scene.door, type, scene.events);
     const expected = scene.events * scene.endpoints;
     const { acceptedAt } = await this.#arrived(expected);
     const cpu = this.system.cpuSince(before);
+    const disk = await this.system.diskBytes();
     await remove();
     const counted = acceptedAt[Math.floor(expected * COUNTED_SHARE) - 1] ?? Number.POSITIVE_INFINITY;
     const perSecond = (expected * COUNTED_SHARE * 1_000) / (counted - startedAt);
@@ -85,6 +87,10 @@ export class Load {
       deliveries_per_s: Math.round(perSecond),
       ratio: Number((perSecond / raw).toFixed(3)),
       cpu_us: mapValues(cpu, (seconds) => Math.round((seconds * 1_000_000) / expected)),
+      disk_bytes: {
+        kafka: Math.round((disk.kafka - diskBefore.kafka) / expected),
+        postgres: Math.round((disk.postgres - diskBefore.postgres) / expected),
+      },
       missing: expected - acceptedAt.length,
     };
   }

@@ -13,15 +13,17 @@
  */
 export function printReport({ raw, runs, light, idle, scaling, rss, loadAverage }) {
   console.log(`raw loop: ${Math.round(raw)} requests/s (sign and POST, nothing else)`);
-  console.table(runs.map(({ cpu_us, ...run }) => run));
-  console.log('CPU, microseconds per delivery:');
+  console.table(runs.map(({ cpu_us, disk_bytes, ...run }) => run));
+  console.log('CPU in microseconds, and disk in bytes, per delivery:');
   console.table(
-    runs.map(({ door, endpoints, ordering, fail_rate, cpu_us }) => ({
+    runs.map(({ door, endpoints, ordering, fail_rate, cpu_us, disk_bytes }) => ({
       door,
       endpoints,
       ordering,
       fail_rate,
       ...cpu_us,
+      kafka_bytes: disk_bytes.kafka,
+      postgres_bytes: disk_bytes.postgres,
     })),
   );
   console.log(`at ${light.rate} events/s: p50 ${light.p50_ms} ms, p95 ${light.p95_ms} ms, p99 ${light.p99_ms} ms`);
