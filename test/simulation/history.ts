@@ -29,12 +29,7 @@ export function live(seed: number, { flaw, isTold = false }: Telling = {}): Worl
   try {
     return inVirtualTime(time, random, () => {
       const world = new World(shape, { time, random, flaw, isTold });
-      try {
-        sufferFaults(world);
-        comeToRest(world);
-      } catch (error) {
-        world.referee.fault(`threw: ${error instanceof Error ? error.stack : String(error)}`);
-      }
+      liveIn(world);
       return world;
     });
   } finally {
@@ -46,6 +41,21 @@ export function live(seed: number, { flaw, isTold = false }: Telling = {}): Worl
 export function story(seed: number, flaw?: Flaw): string {
   const world = live(seed, { flaw, isTold: true });
   return [`history ${seed}`, JSON.stringify(world.shape), ...world.story].join('\n');
+}
+
+/** What nobody catches would end a process of the product. */
+function liveIn(world: World): void {
+  const isThrown = (error: unknown) =>
+    world.referee.fault(`threw: ${error instanceof Error ? error.stack : String(error)}`);
+  process.on('unhandledRejection', isThrown);
+  try {
+    sufferFaults(world);
+    comeToRest(world);
+  } catch (error) {
+    isThrown(error);
+  } finally {
+    process.off('unhandledRejection', isThrown);
+  }
 }
 
 /** The safety phase: faults strike, and the referee looks at every step. */

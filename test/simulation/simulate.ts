@@ -45,10 +45,10 @@ export async function simulate(plan: Plan): Promise<Lived> {
 }
 
 /** The whole story of one history. */
-export async function tell(seed: number): Promise<string> {
+export async function tell(seed: number, flaw?: Flaw): Promise<string> {
   let told = '';
   await inTurn(() => {
-    told = story(seed);
+    told = story(seed, flaw);
   });
   return told;
 }
