@@ -33,7 +33,7 @@ export const emptyTally = (): Tally => ({
   commits: 0,
 });
 
-/** Watches a history from outside, step by step, and says what broke. It knows nothing that the product decided. */
+/** Watches a history from outside, step by step, and says what broke. It takes none of the product's decisions for granted. */
 export class Referee implements BrokerWitness, AttemptWitness {
   readonly tally = emptyTally();
   readonly violations: string[] = [];

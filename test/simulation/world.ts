@@ -1,4 +1,4 @@
-import { cooldownMs, stepBreaker } from '#common/domain/breaker.js';
+import { stepBreaker } from '#common/domain/breaker.js';
 import type { Random } from '#common/domain/testing/random.js';
 import { judge } from '#common/domain/verdict.js';
 import { RecordProducer } from '#common/kafka/producer.js';
@@ -114,7 +114,7 @@ export class World implements Site, Ground {
   }
 
   cooldownMsOf(endpointId: string): number {
-    return cooldownMs(1, this.shapeOf(endpointId).breaker);
+    return this.shapeOf(endpointId).breaker.cooldownMs;
   }
 
   isExcused(host: Host): boolean {
