@@ -34,6 +34,13 @@ describe('the whole system, in virtual time', () => {
     await expectNothingBroke(await simulate({ seed: 1, seconds: NO_LIMIT, histories: FIXED_HISTORIES, say: silent }));
   }, 120_000);
 
+  it.each([
+    // A join that ended while a dispatcher stopped let it begin attempts that its end then cut off.
+    36_062_915,
+  ])('given seed %i, which broke one once, keeps every promise', async (seed) => {
+    await expectNothingBroke(await simulate({ seed, seconds: NO_LIMIT, histories: 1, say: silent }));
+  });
+
   it('given any seed, keeps every promise', async () => {
     const seed = Number(process.env.POSTHORN_SEED ?? randomInt(MAX_SEED));
     say(`virtual time: first seed ${seed}`);
