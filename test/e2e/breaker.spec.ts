@@ -159,6 +159,11 @@ async function publishTo(seen: OrderedTraffic, eventId: string): Promise<void> {
   await cluster.call('ingest', '/v1/events', { body: event });
 }
 
+async function deadLettersOf(endpointId: string): Promise<{ id: string; reason: string; detail: string }[]> {
+  const path = `/v1/dead-letters?endpoint_id=${endpointId}`;
+  return (await cluster.call<{ items: { id: string; reason: string; detail: string }[] }>('control', path)).items;
+}
+
 describe('an operator', () => {
   it('given a pause, then everything is parked; given a resume, then it drains in order', async () => {
     const seen = await traffic({ resources: 20, rounds: 10 });
@@ -184,6 +189,26 @@ describe('an operator', () => {
     expect(await cluster.metric(cluster.app('dispatcher'), 'posthorn_drained_deliveries_total')).toBeGreaterThan(0);
   }, 60_000);
 
+  it('given a paused lane, when its first delivery is skipped, then that is dead, and a resume sends the others', async () => {
+    const seen = await traffic({ resources: 1, rounds: 3 });
+    const id = seen.endpointId;
+    await post(`/v1/endpoints/${id}/pause`);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await seen.publish();
+    await until('all is parked', async () => (await lanesOf(id))[0]?.parked === 3);
+    const [lane] = await lanesOf(id);
+    await post(`/v1/lanes/${lane?.id}/skip`);
+    await until('one is parked no more', async () => (await lanesOf(id))[0]?.parked === 2);
+    expect(seen.requests).toBe(0);
+
+    await post(`/v1/endpoints/${id}/resume`);
+
+    await until('the others are accepted', () => seen.accepted.size === 2);
+    expect([...seen.accepted.keys()].map((eventId) => eventId.split('-').at(-1))).toEqual(['1', '2']);
+    await until('the first is dead', async () => (await deadLettersOf(id)).length === 1);
+    expect(await deadLettersOf(id)).toMatchObject([{ reason: 'unrecoverable', detail: 'skipped by an operator' }]);
+  }, 60_000);
+
   it('given a head that would wait for ten minutes, when it is skipped, then the next ones follow', async () => {
     const seen = await traffic({ resources: 1, rounds: 3, endpoint: { retry_policy: { delays_s: [600] } } });
     const id = seen.endpointId;
@@ -199,16 +224,9 @@ describe('an operator', () => {
 
     await until('the others are accepted', () => seen.accepted.size === 2);
     expect([...seen.accepted.keys()].map((eventId) => eventId.split('-').at(-1))).toEqual(['1', '2']);
-    const letters = async () =>
-      (
-        await cluster.call<{ items: { id: string; reason: string; detail: string }[] }>(
-          'control',
-          `/v1/dead-letters?endpoint_id=${id}`,
-        )
-      ).items;
-    await until('the head is dead', async () => (await letters()).length === 1);
-    expect(await letters()).toMatchObject([{ reason: 'unrecoverable', detail: 'skipped by an operator' }]);
-    const [letter] = await letters();
+    await until('the head is dead', async () => (await deadLettersOf(id)).length === 1);
+    const [letter] = await deadLettersOf(id);
+    expect(letter).toMatchObject({ reason: 'unrecoverable', detail: 'skipped by an operator' });
     await post(`/v1/dead-letters/${letter?.id}/replay`);
     await until('its replay is accepted', () => seen.accepted.size === 3);
   }, 60_000);

@@ -169,12 +169,26 @@ describe('skipping a head', () => {
     expect(command).toMatchObject({ lane: made.lane, body: Buffer.from(`body of ${made.id}`) });
   });
 
-  it('given a lane without a head, then 409; given one of another tenant or none, then 404', async () => {
+  it('given only parked deliveries, then the first is given up; given a lane of another tenant or none, then 404', async () => {
     const id = await newEndpoint();
     const made = await newDelivery(control, id);
-    await park([parked(made, 50, { reason: 'breaker' })]);
+    const later = await newDelivery(control, id);
+    await park([
+      parked({ ...later, lane: made.lane }, 51, { reason: 'breaker' }),
+      parked(made, 50, { reason: 'breaker' }),
+    ]);
     const [lane] = (await lanesOf(id)).items;
-    expect(await control.post(`/v1/lanes/${lane.id}/skip`)).toMatchObject({ status: 409, body: { code: 'CONFLICT' } });
+    expect(await control.post(`/v1/lanes/${lane.id}/skip`)).toMatchObject({
+      status: 202,
+      body: { lane_id: lane.id, delivery_id: made.id },
+    });
+    const ours = async () => (await commands()).filter((command) => command.lane === made.lane);
+    expect(await ours()).toMatchObject([{ place: 50, attempt: 0, body: Buffer.from(`body of ${made.id}`) }]);
+    await control.database.query('DELETE FROM parked_deliveries WHERE log = $1 AND lane = $2 AND place = 50', [
+      LOG,
+      made.lane,
+    ]);
+    expect(await ours()).toEqual([]);
     const other = await control.keyFor('other');
     expect((await control.post(`/v1/lanes/${lane.id}/skip`, undefined, other)).status).toBe(404);
     const unknown = Buffer.from(`${LOG}\nnobody`).toString('base64url');

@@ -16,19 +16,19 @@ import type { Skipped } from './lane-schemas.js';
 interface Head {
   readonly endpoint_id: string;
   readonly place: number;
-  readonly attempt: number | null;
+  readonly attempt: number;
   readonly delivery_id: string;
 }
 
 /**
- * Asks a lane's owner to give up its head. The owner needs the record, to make a dead letter of it: it is the parked row
+ * Asks a lane's owner to give up its head, or, when only its endpoint holds it, its first parked delivery. The owner needs the record, to make a dead letter of it: it is the parked row
  * if the head is parked; while it waits in a tier, where nothing can be looked up, it is made anew from the archive.
  */
 @Injectable()
 export class LaneSkips {
   constructor(@Inject(Database) private readonly database: Database) {}
 
-  /** @throws ProblemError NOT_FOUND; CONFLICT when the lane has no head, or its event is no longer archived */
+  /** @throws ProblemError NOT_FOUND when nothing of the lane waits; CONFLICT when its event is no longer archived */
   async skip(caller: AuthenticatedKey, id: string): Promise<Skipped> {
     const name = decodeLaneId(id);
     return this.database.transaction(async (tx) => {
@@ -36,9 +36,6 @@ export class LaneSkips {
       const endpoint = head && (await findEndpoint(tx, head.endpoint_id, visibleTenant(caller, undefined)));
       if (head === undefined || endpoint === undefined) throw new ProblemError('NOT_FOUND', 'there is no such lane');
       const { delivery_id, place, attempt } = head;
-      if (attempt === null) {
-        throw new ProblemError('CONFLICT', 'the lane has no head: none of its deliveries waits for a retry');
-      }
       const record = (await parkedRecord(tx, name, place)) ?? (await archivedRecord(tx, endpoint, delivery_id));
       const command: LaneCommand = { lane: name.lane, place, attempt, ...record };
       await new LaneCommands(tx).ask(name.log, command);
@@ -49,12 +46,14 @@ export class LaneSkips {
   }
 }
 
-/** A lane that only has parked rows is one without a head. */
+/** What the lane waits for. */
 async function findHead(tx: Queryable, { log, lane }: LaneName): Promise<Head | undefined> {
   const [row] = await tx.query<Head>(
-    `SELECT endpoint_id, place, attempt, delivery_id FROM lane_rows WHERE log = $1 AND lane = $2
-     UNION ALL SELECT endpoint_id, place, NULL, delivery_id FROM parked_deliveries WHERE log = $1 AND lane = $2
-     ORDER BY attempt NULLS LAST LIMIT 1`,
+    `SELECT endpoint_id, place, attempt, delivery_id FROM (
+       SELECT 0 AS rank, endpoint_id, place, attempt, delivery_id FROM lane_rows
+       WHERE log = $1 AND lane = $2 AND attempt IS NOT NULL
+       UNION ALL SELECT 1, endpoint_id, place, attempt, delivery_id FROM parked_deliveries WHERE log = $1 AND lane = $2
+     ) AS waiting ORDER BY rank, place LIMIT 1`,
     [log, lane],
   );
   return row;

@@ -182,6 +182,30 @@ const ORDERED: readonly Case[] = [
   { rule: 'and nothing younger', given: [HELD, first(5), STORED, expired(4)], when: page([5, 0]), wants: [] },
   { rule: 'a head can be skipped where it waits', given: [head(5, 1)], when: skipped(5), wants: ['giveUp 5/1'] },
   { rule: 'and nothing else', given: [head(5, 1)], when: skipped(4), wants: [] },
+  {
+    rule: 'without a head the first parked row is skipped, also while its endpoint holds',
+    given: [HELD, first(5), first(6), STORED, STORED, skipped(5)],
+    when: page([5, 0], [6, 0]),
+    wants: ['giveUp 5/1'],
+  },
+  {
+    rule: 'and no other row',
+    given: [HELD, first(5), first(6), STORED, STORED, skipped(6)],
+    when: page([5, 0], [6, 0]),
+    wants: [],
+  },
+  {
+    rule: 'a skipped row is over, and the next one still held',
+    given: [HELD, first(5), first(6), STORED, STORED, skipped(5), page([5, 0], [6, 0])],
+    when: SETTLED,
+    wants: ['row 5/over, remove to 5'],
+  },
+  {
+    rule: 'what is over already is not skipped',
+    given: [over(5, true), HELD],
+    when: skipped(5),
+    wants: [],
+  },
 ];
 
 const UNORDERED: readonly Case[] = [

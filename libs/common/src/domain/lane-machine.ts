@@ -35,7 +35,7 @@ export type LaneEvent<Work> =
   | { readonly type: 'spilled' }
   /** Parked rows at or below this place are to be given up, not attempted. */
   | { readonly type: 'expired'; readonly place: number }
-  /** The head is to be given up; what is known of it came from elsewhere. */
+  /** The head, or without one the first parked row, is to be given up; what is known of it came from elsewhere. */
   | { readonly type: 'skipped'; readonly item: LaneItem<Work> };
 
 /**
@@ -174,11 +174,13 @@ function takeFromQueue<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boo
   return true;
 }
 
-/** The head is given up where it waits; its record, when it comes, is stale. */
+/** The head is given up where it waits; its record, when it comes, is stale. A parked row is left for draining to find. */
 function skip<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
   const { toSkip } = lane;
+  if (toSkip === undefined) return false;
+  if (!hasHead(lane) && lane.hasParked && judge(lane, toSkip) === 'go') return false;
   lane.toSkip = undefined;
-  if (!toSkip || !hasHead(lane) || lane.row?.place !== toSkip.place) return false;
+  if (!hasHead(lane) || lane.row?.place !== toSkip.place) return false;
   giveUp(lane, toSkip, effects);
   return true;
 }

@@ -52,14 +52,16 @@ function parkable<Work>(lane: Lane<Work>): number {
  * @returns false when there is nothing to do now
  */
 export function drain<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
-  const mayExpire = lane.expiredUpTo >= 0;
-  if (lane.transaction || !lane.hasParked || lane.isBlocked || (lane.isHeld && !mayExpire)) return false;
+  if (lane.transaction || !lane.hasParked || lane.isBlocked || (lane.isHeld && !mayGiveUp(lane))) return false;
   const [item] = lane.page;
   if (item === undefined) return readPage(lane, effects);
-  const isExpired = item.place <= lane.expiredUpTo;
-  if (lane.isHeld && !isExpired) {
+  const { toSkip } = lane;
+  const skipped = toSkip?.place === item.place ? toSkip : undefined;
+  const isGivenUp = skipped !== undefined || item.place <= lane.expiredUpTo;
+  if (lane.isHeld && !isGivenUp) {
     lane.page = [];
     lane.expiredUpTo = -1;
+    lane.toSkip = undefined;
     return false;
   }
   const judgement = judge(lane, item);
@@ -69,9 +71,14 @@ export function drain<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): bool
     return false;
   }
   lane.page.shift();
-  if (isExpired && judgement === 'go') giveUp(lane, item, effects);
+  if (isGivenUp && judgement === 'go') giveUp(lane, skipped ?? item, effects);
   else begin(lane, item, judgement, effects);
   return true;
+}
+
+/** Whether parked rows may be over without an attempt, which a hold does not keep. */
+function mayGiveUp<Work>(lane: Lane<Work>): boolean {
+  return lane.expiredUpTo >= 0 || lane.toSkip !== undefined;
 }
 
 function readPage<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
@@ -83,7 +90,7 @@ function readPage<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean 
 /** The lowest parked rows were read; what was read before a hold is dropped: what is parked meanwhile may be lower. */
 export function pageRead<Work>(lane: Lane<Work>, rows: readonly LaneItem<Work>[]): void {
   if (rows.length === 0) lane.hasParked = false;
-  lane.page = lane.isHeld && lane.expiredUpTo < 0 ? [] : [...rows];
+  lane.page = lane.isHeld && !mayGiveUp(lane) ? [] : [...rows];
 }
 
 export function hold<Work>(lane: Lane<Work>, isHeld: boolean): void {

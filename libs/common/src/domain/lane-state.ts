@@ -70,7 +70,7 @@ export interface Lane<Work> {
   isBlocked: boolean;
   isSpilling: boolean;
   expiredUpTo: number;
-  /** Given up as soon as it is seen to be the head and has no attempt in flight. */
+  /** Given up as soon as it is seen to be the head, or the first parked row without one, and has no attempt in flight. */
   toSkip: LaneItem<Work> | undefined;
   /** Read from the log, not begun. */
   readonly queue: LaneItem<Work>[];

@@ -1,6 +1,6 @@
 import type { Queryable } from './database.js';
 
-/** What an operator asks of a lane's owner: to give up its head, whose record waits in a tier. */
+/** What an operator asks of a lane's owner: to give up its head, or, without one, its first parked row. */
 export interface LaneCommand {
   readonly lane: string;
   readonly place: number;
@@ -18,9 +18,13 @@ export class LaneCommands {
   async open(log: string): Promise<LaneCommand[]> {
     return this.database.query<LaneCommand>(
       `WITH done AS (
-         DELETE FROM lane_commands c USING lane_rows r
-         WHERE c.log = $1 AND r.log = c.log AND r.lane = c.lane
-           AND (r.place > c.place OR (r.place = c.place AND r.attempt IS NULL))
+         DELETE FROM lane_commands c
+         WHERE c.log = $1 AND (
+           EXISTS (SELECT FROM lane_rows r WHERE r.log = c.log AND r.lane = c.lane
+             AND (r.place > c.place OR (r.place = c.place AND r.attempt IS NULL)))
+           -- A lane without order has no row that could call its delivery over.
+           OR NOT EXISTS (SELECT FROM lane_rows r WHERE r.log = c.log AND r.lane = c.lane AND r.place = c.place)
+             AND NOT EXISTS (SELECT FROM parked_deliveries p WHERE p.log = c.log AND p.lane = c.lane AND p.place = c.place))
          RETURNING c.lane, c.place
        )
        SELECT lane, place, attempt, header, body FROM lane_commands c
@@ -31,7 +35,7 @@ export class LaneCommands {
     );
   }
 
-  /** Asks for the head to be given up. Asking twice is asking once. */
+  /** Asks for a delivery to be given up. Asking twice is asking once. */
   async ask(log: string, command: LaneCommand): Promise<void> {
     await this.database.query(
       `INSERT INTO lane_commands (log, lane, place, kind, attempt, header, body, asked_at)

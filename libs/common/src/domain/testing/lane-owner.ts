@@ -62,14 +62,17 @@ export class Owner implements LogView {
     return true;
   }
 
-  /** An operator gives a head up. @returns false when there is none */
+  /** An operator gives up what a lane waits for: its head, else its first parked row. @returns false when there is none */
   skip(): boolean {
-    const heads = [...this.world.database.rows].filter(([, row]) => row.attempt !== undefined);
-    if (!this.watermark || heads.length === 0) return false;
-    const [lane, { place, attempt = 0 }] = this.world.random.among(heads);
+    const { database, random } = this.world;
+    const waiting = new Map<string, { place: number; attempt: number | undefined }>();
+    for (const lane of database.lanesWithParked()) for (const item of database.lowest(lane, 1)) waiting.set(lane, item);
+    for (const [lane, row] of database.rows) if (row.attempt !== undefined) waiting.set(lane, row);
+    if (!this.watermark || waiting.size === 0) return false;
+    const [lane, { place, attempt = 0 }] = random.among([...waiting]);
     const work = this.world.log[place]?.delivery;
     if (!work) return false;
-    this.world.tell(`*** the head of lane ${lane} is to be skipped`);
+    this.world.tell(`*** lane ${lane} is to skip ${place}`);
     this.shell.feed(lane, { type: 'skipped', item: { place, attempt, offset: undefined, work } });
     return true;
   }
