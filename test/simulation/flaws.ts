@@ -116,15 +116,6 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
     shape: often({}, 'cutFromKafka'),
     plant: () => replaced(LogConsumer.prototype, 'check', () => () => undefined),
   },
-  'a member that was put out of its group goes on until it is in it again': {
-    shape: often({}, 'evict'),
-    plant: () =>
-      replaced(LogConsumer.prototype, 'loseAll', (original) => {
-        return function () {
-          return this.isSynced && this.group?.memberId === null ? undefined : original.call(this);
-        };
-      }),
-  },
   'a rebalance does not wait for what is under way': {
     shape: often({ kind: 'slow', timeoutMs: 5_000 }, 'extra', 'terminate'),
     plant: () => replaced(DeliveryEngine.prototype, 'onRebalancing', () => () => Promise.resolve()),
