@@ -16,6 +16,8 @@ export interface BacklogOptions {
 }
 
 const LOOK_MS = 500;
+/** Of a slow endpoint so many times the limit may be on their way to the database: the more share a statement, the sooner all are there. */
+const PARKING_ROOM = 4;
 
 /**
  * What one endpoint has in memory, whether that is too much, and whether it is slower than its traffic. A number alone does not tell: after a burst a
@@ -42,7 +44,7 @@ export class Backlog {
   add(): void {
     this.size++;
     const { limit } = this.options;
-    if (this.size >= this.sizeWhenSlow + limit) this.isFull = true;
+    if (this.size >= this.sizeWhenSlow + this.room) this.isFull = true;
     if (this.size >= limit && !this.isSlow && this.timer === undefined) this.look();
   }
 
@@ -55,8 +57,13 @@ export class Backlog {
     this.become(false);
   }
 
+  /** What may be in memory beside what was there when the endpoint turned out to be slow. */
+  private get room(): number {
+    return this.isSlow ? PARKING_ROOM * this.options.limit : this.options.limit;
+  }
+
   private makeRoom(): void {
-    if (!this.isFull || this.size > this.sizeWhenSlow + this.options.limit / 2) return;
+    if (!this.isFull || this.size > this.sizeWhenSlow + this.room / 2) return;
     this.isFull = false;
     this.options.onRoom();
   }
