@@ -17,7 +17,7 @@ export interface BacklogOptions {
 
 const LOOK_MS = 500;
 /** Of a slow endpoint so many times the limit may be on their way to the database: the more share a statement, the sooner all are there. */
-const PARKING_ROOM = 4;
+const PARKING_ROOM = 2;
 
 /**
  * What one endpoint has in memory, whether that is too much, and whether it is slower than its traffic. A number alone does not tell: after a burst a

@@ -102,13 +102,13 @@ describe('EndpointGate', () => {
       expect(rooms).toEqual([false]);
     });
 
-    it('when it turns out to be slow, then what comes has room, until four times as many wait to be parked', () => {
+    it('when it turns out to be slow, then what comes has room, until twice as many wait to be parked', () => {
       const { gate, ask, rooms } = given();
       ask('hangs');
       jest.advanceTimersByTime(501);
       expect({ rooms, isFull: gate.isFull }).toEqual({ rooms: [false], isFull: false });
 
-      for (let count = 0; count < 15; count++) gate.count(1);
+      for (let count = 0; count < 7; count++) gate.count(1);
       expect(gate.isFull).toBe(false);
       gate.count(1);
       expect(gate.isFull).toBe(true);
