@@ -112,7 +112,7 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     if (lanes === undefined) return;
     if (this.recent.has(identity(delivery))) {
       metrics.repeats.inc();
-      lanes.ended(lane, { verdict: 'over', store: () => Promise.resolve() });
+      lanes.ended(lane, { verdict: 'over', isRepeat: true, store: () => Promise.resolve() });
       return;
     }
     this.gates.of(delivery.meta.endpointId).ask({

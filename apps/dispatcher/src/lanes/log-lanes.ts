@@ -20,6 +20,8 @@ import type { LaneJournal } from './lane-journal.js';
 /** What became of an attempt, as far as its lane is concerned. */
 export interface Ended {
   readonly verdict: 'over' | 'retry';
+  /** Nothing was sent: the same attempt was finished here lately. */
+  readonly isRepeat?: boolean;
   /** When the next attempt is due, ms since the epoch. */
   readonly dueAt?: number;
   /** Stores what the attempt's end caused: for `over` all of it, for `retry` the record in its tier, too. */
@@ -109,7 +111,8 @@ export class LogLanes {
 
   ended(lane: ActiveLane, ended: Ended): void {
     lane.ended = ended;
-    this.endProbe(lane);
+    // A probe that sent nothing tells the breaker nothing: what is next in its lane goes in its place.
+    if (!ended.isRepeat) this.endProbe(lane);
     this.run(lane, { type: 'attempted', verdict: ended.verdict });
   }
 

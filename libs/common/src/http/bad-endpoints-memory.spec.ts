@@ -18,6 +18,8 @@ const GREAT_BYTES = 1_500 * MIB;
 const TIMEOUT_MS = 2_000;
 /** More than a process that has made 500 ordinary attempts: resident at any moment, and in use afterwards. */
 const MOST_BYTES = 5 * MIB;
+/** Of header floods, which cost an error each: seen were 3 MB on an idle machine, and 11 MB on a busy one, before V8 came to collect. */
+const MOST_HEADER_BYTES = 16 * MIB;
 /** Of a tenth of it, most goes to undici, which makes an error of each small header beyond its limit. */
 const MOST_LOOP_DELAY_MS = 500;
 
@@ -67,6 +69,7 @@ interface Flood {
   readonly chunk: Buffer;
   readonly result: AttemptResult;
   readonly detail: string | undefined;
+  readonly mostBytes?: number;
 }
 
 const OK: AttemptResult = { kind: 'response', status: 200, retryAfter: undefined };
@@ -117,9 +120,17 @@ const FLOODS: readonly Flood[] = [
     head: 'HTTP/1.1 200 X\r\n',
     chunk: repeated('x: y\r\n'),
     detail: 'headers_overflow',
+    mostBytes: MOST_HEADER_BYTES,
     ...BREACH,
   },
-  { s: 'S6', given: 'trailers without end', head: `${CHUNKED}\r\n0\r\n`, chunk: repeated('x: y\r\n'), ...CUT },
+  {
+    s: 'S6',
+    given: 'trailers without end',
+    head: `${CHUNKED}\r\n0\r\n`,
+    chunk: repeated('x: y\r\n'),
+    mostBytes: MOST_HEADER_BYTES,
+    ...CUT,
+  },
   {
     s: 'S9',
     given: '103s without end',
@@ -149,18 +160,21 @@ const FLOODS: readonly Flood[] = [
   { s: 'S3', given: 'a chunk extension without end', head: `${CHUNKED}\r\n1;x=`, chunk: repeated('y'), ...CUT },
 ];
 
-it.each(FLOODS)('$s: given $given, then it costs next to no memory', async ({ head, chunk, result, detail }) => {
-  let written = () => 0;
-  const server = await scene.server((socket) => {
-    written = pour(socket, head, chunk);
-  });
-  const { peakRssBytes, heapBytes, loopDelayMs, keptBytes, ...cost } = await costOf(server.url);
-  expect([cost.result, cost.errorDetail]).toEqual([result, detail]);
-  expect(cost.durationMs).toBeLessThan(TIMEOUT_MS / 2);
-  expect(keptBytes).toBeLessThanOrEqual(MAX_CAPTURED_BYTES);
-  expect([peakRssBytes, heapBytes].filter((bytes) => bytes > MOST_BYTES)).toEqual([]);
-  expect(loopDelayMs).toBeLessThan(MOST_LOOP_DELAY_MS);
-  await until('the connection is closed', () => server.openSockets === 0);
-  // What the sender left unread: it was offered all of it, and took what the system buffers.
-  expect(written()).toBeLessThan(GREAT_BYTES / 50);
-});
+it.each(FLOODS)(
+  '$s: given $given, then it costs next to no memory',
+  async ({ head, chunk, result, detail, mostBytes = MOST_BYTES }) => {
+    let written = () => 0;
+    const server = await scene.server((socket) => {
+      written = pour(socket, head, chunk);
+    });
+    const { peakRssBytes, heapBytes, loopDelayMs, keptBytes, ...cost } = await costOf(server.url);
+    expect([cost.result, cost.errorDetail]).toEqual([result, detail]);
+    expect(cost.durationMs).toBeLessThan(TIMEOUT_MS / 2);
+    expect(keptBytes).toBeLessThanOrEqual(MAX_CAPTURED_BYTES);
+    expect([peakRssBytes, heapBytes].filter((bytes) => bytes > mostBytes)).toEqual([]);
+    expect(loopDelayMs).toBeLessThan(MOST_LOOP_DELAY_MS);
+    await until('the connection is closed', () => server.openSockets === 0);
+    // What the sender left unread: it was offered all of it, and took what the system buffers.
+    expect(written()).toBeLessThan(GREAT_BYTES / 50);
+  },
+);
