@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { FLAWS } from './flaws.js';
 import { FAULTS, type Shape } from './shape.js';
@@ -11,7 +10,8 @@ const FEW_HISTORIES = 10;
 /** Within so many histories each planted flaw must be found. */
 const ENOUGH = 300;
 const NO_LIMIT = Number.POSITIVE_INFINITY;
-const MAX_SEED = 2 ** 31 - 1;
+/** A change must not fail by somebody else's bad luck: new seeds are `npm run simulate:faults`'s affair. */
+const FIRST_SEED = 2_000;
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const silent = () => undefined;
@@ -43,8 +43,8 @@ describe('the whole system, in virtual time', () => {
     await expectNothingBroke(await simulate({ seed, seconds: NO_LIMIT, histories: 1, say: silent }));
   });
 
-  it('given any seed, keeps every promise', async () => {
-    const seed = Number(process.env.POSTHORN_SEED ?? randomInt(MAX_SEED));
+  it('given a minute’s worth of seeds, keeps every promise', async () => {
+    const seed = Number(process.env.POSTHORN_SEED ?? FIRST_SEED);
     say(`virtual time: first seed ${seed}`);
     const lived = await simulate({ seed, seconds: SECONDS, histories: NO_LIMIT, say });
     await expectNothingBroke(lived);
