@@ -1,12 +1,10 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { loadavg } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { kafkaClient, keyedProducer } from '../lib/kafka-client.mjs';
 import { freePort } from '../lib/ports.mjs';
 import { until } from '../lib/until.mjs';
 import { readMetrics } from './app-metrics.mjs';
+import { Ipc } from './ipc.mjs';
 import { percentiles } from './percentiles.mjs';
 import { BenchSystem } from './system.mjs';
 
@@ -44,10 +42,10 @@ export async function run(args) {
   const { values } = parseArgs({ args, options });
   const load = { rate: Number(values.rate), seconds: Number(values.seconds) };
   const system = await BenchSystem.start();
-  const receiver = fork(fileURLToPath(new URL('./isolation-receiver.mjs', import.meta.url)));
+  const receiver = new Ipc(new URL('./isolation-receiver.mjs', import.meta.url));
   const producer = keyedProducer(kafkaClient({ clientId: 'posthorn-bench', brokers: system.kafka.brokers }));
   try {
-    const [{ listening }] = await once(receiver, 'message');
+    const { listening } = await receiver.next();
     await producer.connect();
     console.log(
       `${load.rate} events/s to ${ENDPOINTS} endpoints for ${load.seconds} s, twice; then ${values.flood} to the bad ones`,
@@ -64,7 +62,7 @@ export async function run(args) {
     const memory = await flood(system, producer, Number(values.flood));
     return report(healthy, besideBad, memory);
   } finally {
-    receiver.disconnect();
+    receiver.close();
     await producer.disconnect();
     await system.stop();
   }
@@ -83,7 +81,7 @@ function badUrl(number, port, refusing) {
 
 /**
  * @param {BenchSystem} system
- * @param {import('node:child_process').ChildProcess} receiver
+ * @param {Ipc} receiver
  * @param {import('kafkajs').Producer} producer
  * @param {{ rate: number, seconds: number }} load
  * @param {{ name: string, url: (number: number) => string }} scene
@@ -94,7 +92,7 @@ async function measure(system, receiver, producer, load, { name, url }) {
     await system.post('control', '/v1/endpoints', endpoint);
   }
   await new Promise((resolve) => setTimeout(resolve, 2_000));
-  await latenciesOf(receiver);
+  await receiver.ask('report');
   const startedAt = Date.now();
   let sent = 0;
   while (Date.now() - startedAt < load.seconds * 1_000) {
@@ -109,7 +107,7 @@ async function measure(system, receiver, producer, load, { name, url }) {
     await new Promise((resolve) => setTimeout(resolve, TICK_MS));
   }
   const seconds = (Date.now() - startedAt) / 1_000;
-  const latencies = await latenciesOf(receiver);
+  const { latencies } = await receiver.ask('report');
   return { ...percentiles(latencies), perSecond: latencies.length / seconds };
 }
 
@@ -163,16 +161,6 @@ function event(name, id, endpoint) {
  */
 async function publish(producer, messages) {
   await producer.send({ topic: 'ingest', acks: -1, messages });
-}
-
-/**
- * @param {import('node:child_process').ChildProcess} receiver
- * @returns {Promise<number[]>}
- */
-async function latenciesOf(receiver) {
-  receiver.send('report');
-  const [{ latencies }] = await once(receiver, 'message');
-  return latencies;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 /** Of Linux; it has been 100 on every architecture for decades. */
 const TICKS_PER_SECOND = 100;
@@ -8,11 +8,11 @@ const TICKS_PER_SECOND = 100;
  * ended are counted by their parent.
  *
  * @param {number} pid
+ * @param {Map<number, Stat>} stats of all processes
  * @returns {{ cpuSeconds: number, peakRssMb: number } | undefined} undefined where there is no /proc
  */
-export function usageOf(pid) {
+export function usageOf(pid, stats) {
   try {
-    const stats = readAll();
     const family = familyOf(pid, stats);
     const cpuSeconds = family.reduce((sum, member) => sum + (stats.get(member)?.cpuSeconds ?? 0), 0);
     return { cpuSeconds, peakRssMb: peakRssMb(pid) };
@@ -23,8 +23,9 @@ export function usageOf(pid) {
 
 /** @typedef {{ parent: number, cpuSeconds: number }} Stat */
 
-/** @returns {Map<number, Stat>} */
-function readAll() {
+/** @returns {Map<number, Stat>} of all processes; empty where there is no /proc */
+export function readStats() {
+  if (!existsSync('/proc')) return new Map();
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return new Map(
     pids.flatMap((pid) => {

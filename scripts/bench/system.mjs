@@ -12,7 +12,7 @@ import { newApiKey } from '../lib/secrets.mjs';
 import { Server } from '../lib/server.mjs';
 import { stopSignal } from '../lib/stop-signal.mjs';
 import { diskBytes } from './disk-usage.mjs';
-import { usageOf } from './process-usage.mjs';
+import { readStats, usageOf } from './process-usage.mjs';
 
 /** The whole system for a benchmark, in a folder of its own: Kafka, PostgreSQL and one process of each app. */
 export class BenchSystem {
@@ -160,9 +160,10 @@ export class BenchSystem {
  * @returns {Record<string, number>} without those that cannot be read
  */
 function mapUsage(servers, pick) {
+  const stats = readStats();
   return Object.fromEntries(
     servers.flatMap(([name, { pid }]) => {
-      const usage = pid === undefined ? undefined : usageOf(pid);
+      const usage = pid === undefined ? undefined : usageOf(pid, stats);
       return usage ? [[name, pick(usage)]] : [];
     }),
   );

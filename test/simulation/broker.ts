@@ -1,16 +1,6 @@
 import type { Random } from '#common/domain/testing/random.js';
+import type { InRecord } from '#common/kafka/record.js';
 import type { Moment, VirtualTime } from './virtual-time.js';
-
-/** A record in a simulated log. */
-export interface LogRecord {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly timestamp: number;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, Buffer>>;
-}
 
 /** What a group said of a partition last. */
 export interface GroupCommit {
@@ -20,7 +10,7 @@ export interface GroupCommit {
 
 /** Who watches what is appended and committed. */
 export interface BrokerWitness {
-  appended(record: LogRecord): void;
+  appended(record: InRecord): void;
   committed(groupId: string, log: string, commit: GroupCommit): void;
 }
 
@@ -36,7 +26,7 @@ export function logName(topic: string, partition: number): string {
 
 /** Partitioned append-only logs, and what groups have committed of them. */
 export class Broker {
-  private readonly logs = new Map<string, LogRecord[]>();
+  private readonly logs = new Map<string, InRecord[]>();
   private readonly commits = new Map<string, GroupCommit>();
   private readonly furthest = new Map<string, number>();
   private waiting: Waiting[] = [];
@@ -47,7 +37,7 @@ export class Broker {
     private readonly witness: BrokerWitness,
   ) {}
 
-  append(topic: string, partition: number, content: Pick<LogRecord, 'key' | 'value' | 'headers'>): LogRecord {
+  append(topic: string, partition: number, content: Pick<InRecord, 'key' | 'value' | 'headers'>): InRecord {
     const log = this.log(logName(topic, partition));
     const { key, value, headers } = content;
     const timestamp = Math.floor(this.time.now);
@@ -58,10 +48,10 @@ export class Broker {
     return record;
   }
 
-  log(name: string): LogRecord[] {
+  log(name: string): InRecord[] {
     const known = this.logs.get(name);
     if (known) return known;
-    const log: LogRecord[] = [];
+    const log: InRecord[] = [];
     this.logs.set(name, log);
     return log;
   }
@@ -88,7 +78,7 @@ export class Broker {
   }
 
   /** Up to `most` records from this position on; sometimes fewer than there are. */
-  read(name: string, position: number, most: number): LogRecord[] {
+  read(name: string, position: number, most: number): InRecord[] {
     const count = 1 + this.random.pick(most);
     return this.log(name).slice(position, position + count);
   }

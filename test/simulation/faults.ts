@@ -1,6 +1,6 @@
+import type { InRecord } from '#common/kafka/record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
 import { DELIVERIES_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
-import type { LogRecord } from './broker.js';
 import type { Fault } from './shape.js';
 import type { Running, World } from './world.js';
 
@@ -101,7 +101,7 @@ function takeAway(world: World, server: 'kafka' | 'postgres'): void {
   world.network.takeAway(server, ms);
 }
 
-function replay(world: World, record: LogRecord): void {
+function replay(world: World, record: InRecord): void {
   const { key, value, headers } = record;
   const meta = decodeDelivery(headers[DELIVERY_HEADER]);
   const source = headers['posthorn-dead-source']?.toString() ?? '';

@@ -1,5 +1,6 @@
 import type { GroupHooks, KafkaGroup } from '#common/kafka/kafkajs-group.js';
-import { type LogRecord, logName } from './broker.js';
+import type { InRecord } from '#common/kafka/record.js';
+import { logName } from './broker.js';
 import type { Cluster } from './cluster.js';
 import type { Assigned, Joined } from './group-coordinator.js';
 import { GroupError } from './group-coordinator.js';
@@ -177,7 +178,7 @@ interface CommittedTopic {
   readonly partitions: readonly { readonly partition: number; readonly offset: string; readonly metadata: string }[];
 }
 
-function toBatch(records: readonly LogRecord[], position: number, end: number): Batch {
+function toBatch(records: readonly InRecord[], position: number, end: number): Batch {
   const { topic = '', partition = 0 } = records[0] ?? {};
   return {
     topic,

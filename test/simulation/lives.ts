@@ -1,7 +1,8 @@
+import type { InRecord } from '#common/kafka/record.js';
 import { hasDeadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
 import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
-import { type LogRecord, logName } from './broker.js';
+import { logName } from './broker.js';
 import type { Ground } from './ground.js';
 
 interface Life {
@@ -19,14 +20,14 @@ export class Lives {
   private readonly overIds = new Set<string>();
   private readonly acceptedIds = new Set<string>();
   private readonly deadIds = new Set<string>();
-  private readonly appendedAt = new Map<LogRecord, number>();
+  private readonly appendedAt = new Map<InRecord, number>();
   private appends = 0;
   readonly replays = new Set<string>();
 
   constructor(private readonly ground: Pick<Ground, 'broker' | 'lanes' | 'projection'>) {}
 
   /** @returns what the record tells, where it is counted */
-  appended(record: LogRecord): 'retry' | 'dead' | undefined {
+  appended(record: InRecord): 'retry' | 'dead' | undefined {
     const order = ++this.appends;
     if (record.topic === ATTEMPTS_TOPIC) {
       const told = JSON.parse(record.value?.toString() ?? '{}');
@@ -69,7 +70,7 @@ export class Lives {
   }
 
   /** What the record stood for is over, or is stored somewhere else. */
-  isSafe(record: LogRecord): boolean {
+  isSafe(record: InRecord): boolean {
     const { topic, partition, offset, key } = record;
     if (topic === ATTEMPTS_TOPIC || topic === DLQ_TOPIC) {
       return (this.ground.projection.nextOffsets.get(logName(topic, partition)) ?? 0) > offset;
@@ -100,7 +101,7 @@ export class Lives {
   }
 }
 
-function identityOf(record: LogRecord) {
+function identityOf(record: InRecord) {
   const meta = decodeDelivery(record.headers[DELIVERY_HEADER]);
   if (meta === undefined) throw new Error(`${record.topic}@${record.offset} is no delivery`);
   const isReplay = record.topic === DELIVERIES_TOPIC && hasDeadLetterHeaders(record.headers);

@@ -1,6 +1,7 @@
 import type { AttemptResult } from '#common/domain/verdict.js';
 import { decodeFinished } from '#common/domain/watermark.js';
-import type { BrokerWitness, GroupCommit, LogRecord } from './broker.js';
+import type { InRecord } from '#common/kafka/record.js';
+import type { BrokerWitness, GroupCommit } from './broker.js';
 import type { BreakerChange } from './endpoint-tables.js';
 import type { Ground } from './ground.js';
 import { Lives } from './lives.js';
@@ -66,7 +67,7 @@ export class Referee implements BrokerWitness, AttemptWitness {
     this.order.set(lane, inLane);
   }
 
-  appended(record: LogRecord): void {
+  appended(record: InRecord): void {
     const what = this.lives.appended(record);
     if (what === 'retry') this.tally.retries++;
     if (what === 'dead') this.tally.dead++;

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
+import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import { Database } from '#common/postgres/database.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { visibleTenant } from '../tenancy.js';
@@ -7,13 +8,7 @@ import { Conditions } from './conditions.js';
 import type { EventFilter, ListedEvent, ShownEvent } from './event-schemas.js';
 import { decodeCursor, type Page, toPage } from './paging.js';
 
-interface EventRow {
-  readonly tenant: string;
-  readonly id: string;
-  readonly type: string;
-  readonly resource_id: string | null;
-  readonly occurred_at: Date;
-  readonly accepted_at: Date;
+interface EventRow extends Omit<ArchivedEvent, 'source_offset' | 'data'> {
   readonly endpoint_ids: string[];
 }
 

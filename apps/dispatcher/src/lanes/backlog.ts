@@ -16,22 +16,27 @@ export interface BacklogOptions {
 }
 
 const LOOK_MS = 500;
-/** Of a slow endpoint so many times the limit may be on their way to the database: the more share a statement, the sooner all are there. */
+/**
+ * Of a slow endpoint so many times the limit may be on their way to the database: the more share a statement, the sooner
+ * all are there.
+ */
 const PARKING_ROOM = 2;
 
 /**
- * What one endpoint has in memory, whether that is too much, and whether it is slower than its traffic. A number alone does not tell: after a burst a
- * fast endpoint has many deliveries waiting, too, or they wait for us, and parking them would cost far more than to wait a
- * moment. So the endpoint's own pace is looked at: how many answers it gives in the time it is asked for any.
+ * What one endpoint has in memory, whether that is too much, and whether it is slower than its traffic. A number alone
+ * does not tell: after a burst a fast endpoint has many deliveries waiting, too, or they wait for us, and parking them
+ * would cost far more than to wait a moment. So the endpoint's own pace is looked at: how many answers it gives in the
+ * time it is asked for any.
  */
 export class Backlog {
   size = 0;
+  /** Attempts under way. */
+  inFlight = 0;
   isSlow = false;
   /** No more should be read for now. */
   isFull = false;
   /** What a slow endpoint has in memory stays there; only what comes later is parked, and must not pile up either. */
   private sizeWhenSlow = 0;
-  private inFlight = 0;
   /** Of this look: answers, sum over the attempts of the ms under way, and the most attempts under way at once. */
   private answers = 0;
   private busyMs = 0;

@@ -47,7 +47,6 @@ export class EndpointGate {
   private fresh: Turn[] = [];
   /** Of parked rows. */
   private drains: Turn[] = [];
-  private inFlight = 0;
   private readonly backlog: Backlog;
   private isHalted = false;
   private timer: NodeJS.Timeout | undefined;
@@ -86,7 +85,7 @@ export class EndpointGate {
   }
 
   get isIdle(): boolean {
-    return this.inFlight === 0 && this.waiting === 0 && this.backlog.size === 0;
+    return this.backlog.inFlight === 0 && this.waiting === 0 && this.backlog.size === 0;
   }
 
   change(settings: GateSettings): void {
@@ -115,7 +114,6 @@ export class EndpointGate {
   }
 
   leave(): void {
-    this.inFlight--;
     this.backlog.end();
     this.pump();
   }
@@ -149,14 +147,13 @@ export class EndpointGate {
 
   private pump(): void {
     clearTimeout(this.timer);
-    while (!this.isHalted && this.inFlight < this.settings.maxInFlight) {
+    while (!this.isHalted && this.backlog.inFlight < this.settings.maxInFlight) {
       const next = this.next();
       if (next === undefined) return;
       if (typeof next === 'number') {
         this.timer = setTimeout(() => this.pump(), next);
         return;
       }
-      this.inFlight++;
       this.backlog.begin();
       next.begin();
     }
