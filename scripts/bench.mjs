@@ -1,3 +1,7 @@
+import { prepare } from './lib/prepare.mjs';
+import { Progress } from './lib/progress.mjs';
+import { checkKafkaTools } from './lib/toolchain.mjs';
+
 /**
  * `npm run bench [-- <name>] [options]`: each benchmark starts what it needs, prints a report, and one line of JSON last.
  * Without a name it is the whole system's throughput.
@@ -16,5 +20,8 @@ if (load === undefined) {
   console.error(`usage: npm run bench -- [${Object.keys(BENCHMARKS).join('|')}] [options]`);
   process.exit(2);
 }
+checkKafkaTools(process.env);
+await prepare(new Progress(process.stdout), { needsKafka: true });
+// Only now: what a benchmark imports may have been installed a moment ago.
 const { run } = await load();
 process.exitCode = (await run(isNamed ? rest : process.argv.slice(2))) ? 0 : 1;

@@ -1,12 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { appService, CONTROL, echoService, WORKERS } from './lib/apps.mjs';
-import { buildApps } from './lib/build.mjs';
-import { installDependencies } from './lib/dependencies.mjs';
 import { awaitKafka, kafkaService } from './lib/kafka.mjs';
-import { fetchKafkaLibs } from './lib/kafka-libs.mjs';
 import { limitLogFiles } from './lib/log-files.mjs';
 import { appNode } from './lib/node-binary.mjs';
 import { awaitDatabase, postgresService, postgresUrl } from './lib/postgres.mjs';
+import { prepare } from './lib/prepare.mjs';
 import { Progress } from './lib/progress.mjs';
 import { runFile, welcome } from './lib/run-file.mjs';
 import { RunRecord } from './lib/run-record.mjs';
@@ -29,15 +27,6 @@ const APP_STAGE = 3;
 
 const progress = new Progress(process.stdout);
 const stop = stopSignal();
-
-/** @param {import('./lib/settings.mjs').Settings} settings */
-async function prepare(settings) {
-  const { signal } = stop;
-  await progress.step('Install dependencies', (note) => installDependencies({ signal, note }));
-  await progress.step('Build the apps', (note) => buildApps({ signal, note }));
-  if (settings.kafkaBrokers) return;
-  await progress.step('Fetch Apache Kafka', (note) => fetchKafkaLibs({ signal, note }));
-}
 
 /**
  * Starts Kafka and PostgreSQL, or finds those that exist.
@@ -100,7 +89,7 @@ function appEnvironment({ kafkaBrokers, databaseUrl }, { secretKeys, adminApiKey
  */
 async function run(settings, record, supervisor) {
   const secrets = keepSecrets(settings.paths.secrets, process.env);
-  await prepare(settings);
+  await prepare(progress, { signal: stop.signal, needsKafka: !settings.kafkaBrokers });
   const servers = await startServers(settings, { supervisor, password: secrets.postgresPassword });
   await startApps(settings, { supervisor, env: appEnvironment(servers, secrets) });
   const addresses = runFile({ settings, apiKey: secrets.adminApiKey, ...servers });

@@ -1,10 +1,8 @@
 import { join } from 'node:path';
-import { buildApps } from './lib/build.mjs';
-import { installDependencies } from './lib/dependencies.mjs';
 import { runJest } from './lib/jest-run.mjs';
-import { fetchKafkaLibs } from './lib/kafka-libs.mjs';
 import { appNode } from './lib/node-binary.mjs';
 import { ROOT } from './lib/paths.mjs';
+import { prepare } from './lib/prepare.mjs';
 import { Progress } from './lib/progress.mjs';
 import { UserError } from './lib/settings.mjs';
 import { stopSignal } from './lib/stop-signal.mjs';
@@ -60,15 +58,6 @@ async function runChecks(node) {
   return tally;
 }
 
-/** @param {{ needsServers: boolean }} options */
-async function prepare({ needsServers }) {
-  const { signal } = stop;
-  if (needsServers) checkKafkaTools(process.env);
-  await progress.step('Install dependencies', (note) => installDependencies({ signal, note }));
-  await progress.step('Build the apps', (note) => buildApps({ signal, note }));
-  if (needsServers) await progress.step('Fetch Apache Kafka', (note) => fetchKafkaLibs({ signal, note }));
-}
-
 /**
  * @param {string[]} words
  * @returns {{ parts: string[], jestArgs: string[] }}
@@ -84,7 +73,9 @@ function readArguments(words) {
 /** @returns {Promise<import('./lib/jest-run.mjs').Tally>} */
 async function main() {
   const { parts, jestArgs } = readArguments(process.argv.slice(2));
-  await prepare({ needsServers: parts.includes('integration') || parts.includes('e2e') });
+  const needsKafka = parts.includes('integration') || parts.includes('e2e');
+  if (needsKafka) checkKafkaTools(process.env);
+  await prepare(progress, { signal: stop.signal, needsKafka });
   const node = appNode();
   const tallies = parts.includes('checks') ? [await runChecks(node)] : [];
   for (const { name, args } of PROJECTS.filter((project) => parts.includes(project.name))) {

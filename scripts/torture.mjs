@@ -2,11 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildApps } from './lib/build.mjs';
-import { installDependencies } from './lib/dependencies.mjs';
 import { runJest } from './lib/jest-run.mjs';
-import { fetchKafkaLibs } from './lib/kafka-libs.mjs';
 import { appNode } from './lib/node-binary.mjs';
+import { prepare } from './lib/prepare.mjs';
 import { Progress } from './lib/progress.mjs';
 import { stopSignal } from './lib/stop-signal.mjs';
 import { checkKafkaTools } from './lib/toolchain.mjs';
@@ -76,14 +74,6 @@ function isFixed(name) {
   return 'isFixed' in entry;
 }
 
-async function prepare() {
-  const { signal } = stop;
-  checkKafkaTools(process.env);
-  await progress.step('Install dependencies', (note) => installDependencies({ signal, note }));
-  await progress.step('Build the apps', (note) => buildApps({ signal, note }));
-  await progress.step('Fetch Apache Kafka', (note) => fetchKafkaLibs({ signal, note }));
-}
-
 /**
  * @param {Piece} piece
  * @param {string} report
@@ -100,7 +90,8 @@ function torture({ suite = 'torture', faults, brokers }, report) {
 async function main() {
   const unknown = (values.faults?.split(',') ?? []).filter((name) => name !== 'mixed' && !(name in CATALOGUE));
   if (unknown.length > 0) throw new Error(`There is no fault ${unknown.join(', ')}; --list says which there are`);
-  await prepare();
+  checkKafkaTools(process.env);
+  await prepare(progress, { signal: stop.signal, needsKafka: true });
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-torture-report-'));
   const report = join(folder, 'rows.jsonl');
   const total = { passed: 0, failed: 0 };

@@ -3,7 +3,6 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { appService } from '../lib/apps.mjs';
-import { buildApps } from '../lib/build.mjs';
 import { startKafka } from '../lib/kafka.mjs';
 import { appNode } from '../lib/node-binary.mjs';
 import { freePort } from '../lib/ports.mjs';
@@ -27,7 +26,6 @@ export async function run(args) {
   });
   const { values } = parseArgs({ args, options });
   const load = { rate: Number(values.rate), seconds: Number(values.seconds) };
-  await buildApps({ note: () => undefined });
   const dir = await mkdtemp(join(tmpdir(), 'posthorn-bench-'));
   const kafka = await startKafka({ dir: join(dir, 'kafka'), port: await freePort() });
   const port = await freePort();

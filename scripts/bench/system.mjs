@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { appService, CONTROL, WORKERS } from '../lib/apps.mjs';
-import { buildApps } from '../lib/build.mjs';
 import { startKafka } from '../lib/kafka.mjs';
 import { appNode } from '../lib/node-binary.mjs';
 import { freePort } from '../lib/ports.mjs';
@@ -32,9 +31,8 @@ export class BenchSystem {
     this.postgres = postgres;
   }
 
-  /** Builds, starts everything and waits until it is ready. */
+  /** Starts everything and waits until it is ready. */
   static async start() {
-    await buildApps({ note: () => undefined });
     const dir = await mkdtemp(join(tmpdir(), 'posthorn-bench-'));
     const [kafka, postgres] = await Promise.all([
       startKafka({ dir: join(dir, 'kafka'), port: await freePort() }),
