@@ -14,6 +14,32 @@ declare module 'kafkajs/src/broker/index.js' {
   }
 }
 
+declare module 'kafkajs/src/protocol/requests/produce/index.js' {
+  interface Message {
+    readonly key?: Buffer | string | null;
+    readonly value: Buffer | string | null;
+    readonly headers?: Readonly<Record<string, Buffer | string>>;
+    readonly timestamp?: string;
+  }
+  export interface ProduceArguments {
+    readonly acks: number;
+    readonly timeout: number;
+    readonly compression?: number;
+    readonly producerId?: unknown;
+    readonly transactionalId?: string | null;
+    readonly topicData: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number; readonly messages: readonly Message[] }[];
+    }[];
+  }
+  interface Protocol {
+    readonly request: { encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }> };
+    readonly response: object;
+  }
+  const Produce: { protocol: (of: { version: number }) => (content: ProduceArguments) => Protocol };
+  export default Produce;
+}
+
 declare module 'kafkajs/src/cluster/index.js' {
   export default class Cluster {
     findGroupCoordinatorMetadata(query: object): Promise<unknown>;
@@ -42,4 +68,25 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
     heartbeat(options: { interval: number }): Promise<void>;
     commitOffsets(offsets: { topics: readonly unknown[] }): Promise<void>;
   }
+}
+
+declare module 'kafkajs/src/protocol/decoder.js' {
+  export default class Decoder {
+    constructor(bytes: Buffer);
+    offset: number;
+    readInt16(): number;
+    readInt32(): number;
+    readString(): string;
+    readBytes(length: number): Buffer;
+  }
+}
+
+declare module 'kafkajs/src/protocol/recordBatch/v0/decoder.js' {
+  import type { KafkaMessage } from 'kafkajs';
+  import type Decoder from 'kafkajs/src/protocol/decoder.js';
+  export default function decodeBatch(decoder: Decoder): Promise<{ records: KafkaMessage[] }>;
+}
+
+declare module 'kafkajs/src/protocol/recordBatch/crc32C/index.js' {
+  export default function crc32C(bytes: Buffer): number;
 }

@@ -4,7 +4,9 @@ import Broker from 'kafkajs/src/broker/index.js';
 import Cluster from 'kafkajs/src/cluster/index.js';
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
+import Produce, { type ProduceArguments } from 'kafkajs/src/protocol/requests/produce/index.js';
 import type { GroupHooks } from './kafkajs-group.js';
+import { encodeProduce } from './produce-request.js';
 
 /** The only release these patches were written and measured for. */
 const KAFKAJS_VERSION = '2.2.4';
@@ -19,7 +21,8 @@ let arePatched = false;
  *   that fell out of the log without a word;
  * - it gives a consumer up for good when no broker could name its coordinator at once, as while a broker starts;
  * - it counts the time to its next heartbeat by the wall clock: set back by an hour, it would send none for an hour;
- * - it takes a broker for connected before it knows its versions, and gives a consumer up for good that asks it then.
+ * - it takes a broker for connected before it knows its versions, and gives a consumer up for good that asks it then;
+ * - it takes six times as long to encode a record as is needed.
  *
  * @throws Error when another release of kafkajs is installed
  */
@@ -31,6 +34,7 @@ export function patchKafkajs(): void {
   patchGroup();
   patchCoordinator();
   patchBroker();
+  patchProduce();
   arePatched = true;
 }
 
@@ -88,8 +92,7 @@ function patchCoordinator(): void {
   };
 }
 
-/** What {@link hookedAssigner} made the first of these assigners carry. */
-export /**
+/**
  * Between the connection and the answer to its first request a broker counts as connected, while every other request to
  * it throws a plain error that ends the consumer. A broker that goes away just then, behind a proxy that still accepts,
  * ended the process. Not connected means what it says: whoever needs the broker waits for it to be connected.
@@ -104,6 +107,36 @@ function patchBroker(): void {
 /** The name of what stands in kafkajs for the versions of a broker that has not told them. */
 const NO_VERSIONS_YET = 'notInitializedLookup';
 
+/** The first version that carries record batches; up to the last one kafkajs speaks its form has not changed. */
+const FIRST_WITH_BATCHES = 3;
+
+/** What our producers send is encoded by {@link encodeProduce}; what others ask for besides stays kafkajs's. */
+function patchProduce(): void {
+  const { protocol } = Produce;
+  Produce.protocol = ({ version }) => {
+    const make = protocol({ version });
+    return (content) => {
+      const made = make(content);
+      if (version < FIRST_WITH_BATCHES || !isPlain(content)) return made;
+      const encode = async () => {
+        const body = encodeProduce(content, Date.now());
+        return { buf: body, buffer: body };
+      };
+      return { ...made, request: { ...made.request, encode } };
+    };
+  };
+}
+
+/** Neither compressed, idempotent nor transactional, with no times or repeated headers of its own. */
+function isPlain({ compression, producerId, transactionalId, topicData }: ProduceArguments): boolean {
+  if (compression || Number(producerId) !== -1 || transactionalId) return false;
+  const messages = topicData.flatMap(({ partitions }) => partitions).flatMap((partition) => partition.messages);
+  return messages.every(
+    ({ timestamp, headers }) => timestamp === undefined && !(headers && Object.values(headers).some(Array.isArray)),
+  );
+}
+
+/** What {@link hookedAssigner} made the first of these assigners carry. */
 export function hooksOf({ assigners }: { readonly assigners: readonly object[] }): Partial<GroupHooks> | undefined {
   const assigner = assigners[0] as { [HOOKS]?: Partial<GroupHooks> } | undefined;
   return assigner?.[HOOKS];
