@@ -185,6 +185,8 @@ async function writeConfig(home, node) {
     // A killed broker may register again when the session of its former run has expired: 9 s unless told.
     'broker.session.timeout.ms': 3_000,
     'broker.heartbeat.interval.ms': 500,
+    // A controller with nothing to write would write that, and sync it to the disk, twice a second.
+    'metadata.max.idle.interval.ms': 10_000,
   };
   await mkdir(home, { recursive: true });
   const file = join(home, 'server.properties');

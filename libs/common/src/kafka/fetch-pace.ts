@@ -10,6 +10,9 @@ export interface FetchPaceOptions {
 }
 
 const MAX_WAIT_MS = 500;
+/** With as many records read and not finished nobody waits for the next ones: fewer, larger fetches then do. */
+const BUSY_RECORDS = 256;
+const BUSY_FACTOR = 5;
 /** A fetch that leaves paused partitions out must not keep them waiting when they go on. */
 const PAUSED_MAX_WAIT_MS = 20;
 
@@ -30,13 +33,20 @@ export class FetchPace {
 
   /** Resolves when the next fetch is due. */
   async before(group: KafkaGroup, owned: ReadonlyMap<string, OwnedPartition>): Promise<void> {
-    const { paceMs = 0, maxWaitMs = MAX_WAIT_MS } = this.options;
-    const waitMs = this.lastFetchAt + paceMs - monotonicMs();
+    const { maxWaitMs = MAX_WAIT_MS } = this.options;
+    const waitMs = this.lastFetchAt + this.paceMs(owned) - monotonicMs();
     if (waitMs > 0) await delay(waitMs);
     this.resumed = Promise.withResolvers();
     const logs = [...owned.values()];
     if (logs.length > 0 && logs.every(({ paused }) => paused)) await atMost(maxWaitMs, this.resumed.promise);
     group.maxWaitTime = logs.some(({ paused }) => paused) ? PAUSED_MAX_WAIT_MS : maxWaitMs;
+  }
+
+  private paceMs(owned: ReadonlyMap<string, OwnedPartition>): number {
+    const { paceMs = 0 } = this.options;
+    let unfinished = 0;
+    for (const log of owned.values()) unfinished += log.unfinished;
+    return unfinished < BUSY_RECORDS ? paceMs : BUSY_FACTOR * paceMs;
   }
 
   after(): void {

@@ -2,7 +2,17 @@
 declare module 'kafkajs/src/network/requestQueue/index.js' {
   export default class RequestQueue {
     pending: unknown[];
+    readonly inflight: ReadonlyMap<
+      number,
+      { readonly sentAt: number; readonly requestTimeout: number; timeoutRequest(): void }
+    >;
+    readonly requestTimeout: number;
+    readonly enforceRequestTimeout: boolean;
+    requestTimeoutIntervalId: NodeJS.Timeout;
+    readonly isConnected: () => boolean;
     scheduleCheckPendingRequests(): void;
+    scheduleRequestTimeoutCheck(): void;
+    destroy(): void;
   }
 }
 

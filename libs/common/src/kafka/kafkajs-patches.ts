@@ -11,12 +11,16 @@ import { encodeProduce } from './produce-request.js';
 /** The only release these patches were written and measured for. */
 const KAFKAJS_VERSION = '2.2.4';
 
+/** kafkajs looks for overdue requests ten times a second, on every connection. Their timeouts are seconds. */
+const TIMEOUT_CHECK_MS = 500;
+
 const HOOKS = Symbol('posthorn:group-hooks');
 let arePatched = false;
 
 /**
  * Mends kafkajs in place, once per process (docs/adr/0002):
- * - its request queue re-arms a timer every millisecond for ever: 5 % of a core per dozen idle connections, measured;
+ * - its request queue re-arms a timer every millisecond for ever: 5 % of a core per dozen idle connections, measured; and
+ *   another every 100 ms;
  * - it has no hook before a rebalance is joined, none for what was committed with an assignment, and it resets an offset
  *   that fell out of the log without a word;
  * - it gives a consumer up for good when no broker could name its coordinator at once, as while a broker starts;
@@ -47,6 +51,18 @@ function patchTimer(): void {
   const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
   RequestQueue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
     if (this.pending.length > 0) schedule.call(this);
+  };
+
+  RequestQueue.prototype.scheduleRequestTimeoutCheck = function (this: RequestQueue) {
+    if (!this.enforceRequestTimeout) return;
+    this.destroy();
+    const check = () => {
+      for (const request of this.inflight.values()) {
+        if (Date.now() - request.sentAt > request.requestTimeout) request.timeoutRequest();
+      }
+      if (!this.isConnected()) this.destroy();
+    };
+    this.requestTimeoutIntervalId = setInterval(check, Math.min(this.requestTimeout, TIMEOUT_CHECK_MS));
   };
 }
 
