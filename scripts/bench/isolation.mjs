@@ -1,10 +1,11 @@
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { kafkaClient, keyedProducer } from '../lib/kafka-client.mjs';
+import { RecordProducer } from '#common/kafka/producer.js';
 import { freePort } from '../lib/ports.mjs';
 import { until } from '../lib/until.mjs';
 import { readMetrics } from './app-metrics.mjs';
 import { Ipc } from './ipc.mjs';
+import { benchKafkaSettings } from './kafka-settings.mjs';
 import { percentiles } from './percentiles.mjs';
 import { BenchSystem } from './system.mjs';
 
@@ -43,7 +44,7 @@ export async function run(args) {
   const load = { rate: Number(values.rate), seconds: Number(values.seconds) };
   const system = await BenchSystem.start();
   const receiver = new Ipc(new URL('./isolation-receiver.mjs', import.meta.url));
-  const producer = keyedProducer(kafkaClient({ clientId: 'posthorn-bench', brokers: system.kafka.brokers }));
+  const producer = new RecordProducer(benchKafkaSettings(system.kafka.brokers));
   try {
     const { listening } = await receiver.next();
     await producer.connect();
@@ -63,7 +64,7 @@ export async function run(args) {
     return report(healthy, besideBad, memory);
   } finally {
     receiver.close();
-    await producer.disconnect();
+    await producer.close();
     await system.stop();
   }
 }
@@ -82,7 +83,7 @@ function badUrl(number, port, refusing) {
 /**
  * @param {BenchSystem} system
  * @param {Ipc} receiver
- * @param {import('kafkajs').Producer} producer
+ * @param {RecordProducer} producer
  * @param {{ rate: number, seconds: number }} load
  * @param {{ name: string, url: (number: number) => string }} scene
  */
@@ -113,7 +114,7 @@ async function measure(system, receiver, producer, load, { name, url }) {
 
 /**
  * @param {BenchSystem} system
- * @param {import('kafkajs').Producer} producer
+ * @param {RecordProducer} producer
  * @param {number} total
  */
 async function flood(system, producer, total) {
@@ -156,11 +157,11 @@ function event(name, id, endpoint) {
 }
 
 /**
- * @param {import('kafkajs').Producer} producer
- * @param {{ key: string, value: string }[]} messages
+ * @param {RecordProducer} producer
+ * @param {{ key: string, value: string }[]} events
  */
-async function publish(producer, messages) {
-  await producer.send({ topic: 'ingest', acks: -1, messages });
+async function publish(producer, events) {
+  await producer.write(events.map((published) => ({ topic: 'ingest', ...published })));
 }
 
 /**

@@ -1,12 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { z } from 'zod';
-import { kafkaEnv, loadConfig } from '#common/config/env.js';
 import { hopFor } from '#common/domain/tier.js';
 import { LogConsumer } from '#common/kafka/log-consumer.js';
 import { RecordProducer } from '#common/kafka/producer.js';
-import { kafkaSettings } from '#common/kafka/settings.js';
 import { DELIVERY_HEADER, decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
 import { until } from '../lib/until.mjs';
+import { benchKafkaSettings } from './kafka-settings.mjs';
 
 const VALUE = Buffer.from(JSON.stringify({ id: 'evt', data: 'x'.repeat(1_000) }));
 const BURST_MS = 10;
@@ -40,13 +38,7 @@ export class RetryLoad {
 
   /** @param {string[]} brokers */
   constructor(brokers) {
-    const config = loadConfig(z.object(kafkaEnv), { KAFKA_BROKERS: brokers.join(',') });
-    const settings = kafkaSettings('bench', config, {
-      topicsReady: Promise.resolve(),
-      onFatal: (error) => {
-        throw error;
-      },
-    });
+    const settings = benchKafkaSettings(brokers);
     this.producer = new RecordProducer(settings);
     this.consumer = new LogConsumer(settings, {
       groupId: 'bench',

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { kafkaClient, keyedProducer } from '../../lib/kafka-client.mjs';
+import { RecordProducer } from '#common/kafka/producer.js';
+import { benchKafkaSettings } from '../kafka-settings.mjs';
 import { eventValue } from './event.mjs';
 import { HttpDoor } from './http-door.mjs';
 
@@ -26,7 +27,7 @@ export class Load {
    * @param {import('../system.mjs').BenchSystem} system
    * @param {import('../ipc.mjs').Ipc} receiver
    * @param {number} receiverPort
-   * @param {import('kafkajs').Producer} producer
+   * @param {RecordProducer} producer
    */
   constructor(system, receiver, receiverPort, producer) {
     this.system = system;
@@ -42,13 +43,13 @@ export class Load {
    * @param {number} receiverPort
    */
   static async start(system, receiver, receiverPort) {
-    const producer = keyedProducer(kafkaClient({ clientId: 'posthorn-bench', brokers: system.kafka.brokers }));
+    const producer = new RecordProducer(benchKafkaSettings(system.kafka.brokers));
     await producer.connect();
     return new Load(system, receiver, receiverPort, producer);
   }
 
   async stop() {
-    await this.producer.disconnect();
+    await this.producer.close();
     await this.http.close();
   }
 
@@ -124,10 +125,11 @@ export class Load {
   async publish(door, type, events) {
     if (door === 'http') return this.http.publishAll(events, (number) => eventOf(type, number).value);
     for (let from = 0; from < events; from += BATCH) {
-      const messages = Array.from({ length: Math.min(BATCH, events - from) }, (_, index) =>
-        eventOf(type, from + index),
-      );
-      await this.producer.send({ topic: 'ingest', acks: -1, messages });
+      const records = Array.from({ length: Math.min(BATCH, events - from) }, (_, index) => ({
+        topic: 'ingest',
+        ...eventOf(type, from + index),
+      }));
+      await this.producer.write(records);
     }
   }
 
