@@ -24,9 +24,6 @@ export interface Attempt {
 /** How often a fault of ours is told in the log. */
 const TELL_EVERY_MS = 60_000;
 
-/** A request, its answer, and when it was sent in ms since the epoch. */
-type Sent = SendResult & { readonly at: number };
-
 /** Makes attempts: signs, posts, judges. */
 @Injectable()
 export class Attempter implements OnApplicationShutdown {
@@ -42,7 +39,13 @@ export class Attempter implements OnApplicationShutdown {
 
   /** @param signal ends the attempt when the delivery's partition is lost; never throws for an endpoint's fault */
   async attempt(delivery: Delivery, endpoint: Endpoint, signal: AbortSignal): Promise<Attempt> {
-    const sent = await this.post(delivery, endpoint, signal);
+    const at = Date.now();
+    const sent = await this.clients.of(endpoint.record).post({
+      headers: headersOf(delivery, endpoint, at),
+      body: delivery.body,
+      timeoutMs: endpoint.record.timeout_ms,
+      signal,
+    });
     const verdict = judge(sent.result, {
       policy: endpoint.record.retry_policy,
       attempt: delivery.meta.attempt + 1,
@@ -51,36 +54,14 @@ export class Attempter implements OnApplicationShutdown {
       random: Math.random,
     });
     if (sent.isOurFault) this.tellOwnFault(sent);
-    return { facts: toFacts(sent), verdict, isOurFault: sent.isOurFault };
+    return { facts: toFacts(sent, at), verdict, isOurFault: sent.isOurFault };
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.clients.close();
   }
 
-  private async post(delivery: Delivery, endpoint: Endpoint, signal: AbortSignal): Promise<Sent> {
-    const at = Date.now();
-    const { record } = endpoint;
-    const headers = messageHeaders({
-      eventId: delivery.meta.eventId,
-      attempt: delivery.meta.attempt + 1,
-      timestampS: Math.floor(at / 1_000),
-      body: delivery.body,
-      keys: endpoint.keys.filter(({ expiresAt }) => expiresAt === undefined || expiresAt > at).map(({ key }) => key),
-      signatureHeader: record.signature_header ?? undefined,
-      staticHeaders: endpoint.staticHeaders,
-      trace: recordTrace(delivery.headers),
-    });
-    const result = await this.clients.of(record).post({
-      headers,
-      body: delivery.body,
-      timeoutMs: record.timeout_ms,
-      signal,
-    });
-    return { ...result, at };
-  }
-
-  private tellOwnFault({ result, errorDetail }: Sent): void {
+  private tellOwnFault({ result, errorDetail }: SendResult): void {
     metrics.ownFaults.inc();
     const now = performance.now();
     if (now - this.toldAt < TELL_EVERY_MS) return;
@@ -90,7 +71,21 @@ export class Attempter implements OnApplicationShutdown {
   }
 }
 
-function toFacts({ at, statusCode, result, errorDetail, responseBody, durationMs }: Sent): AttemptFacts {
+/** @param at ms since the epoch */
+function headersOf({ meta, body, headers }: Delivery, { record, keys, staticHeaders }: Endpoint, at: number): string[] {
+  return messageHeaders({
+    eventId: meta.eventId,
+    attempt: meta.attempt + 1,
+    timestampS: Math.floor(at / 1_000),
+    body,
+    keys: keys.filter(({ expiresAt }) => expiresAt === undefined || expiresAt > at).map(({ key }) => key),
+    signatureHeader: record.signature_header ?? undefined,
+    staticHeaders,
+    trace: recordTrace(headers),
+  });
+}
+
+function toFacts({ statusCode, result, errorDetail, responseBody, durationMs }: SendResult, at: number): AttemptFacts {
   return {
     at,
     durationMs,

@@ -16,17 +16,21 @@ const UNKNOWN_ENDPOINT_CHECK_MS = 100;
 export class Attempts {
   /** By partition: ends the attempts under way when the partition is lost. */
   private readonly byLog = new Map<OwnedLog, Set<AbortController>>();
+  private underWay = 0;
 
   constructor(
     @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
     @Inject(Attempter) private readonly attempter: Attempter,
-  ) {}
+  ) {
+    metrics.exposeInFlight(() => this.underWay);
+  }
 
   /** @returns what it caused; of no meaning when the partition was lost meanwhile */
   async make(delivery: Delivery): Promise<Outcome> {
     if (delivery.isReplay) metrics.replays.inc();
-    const { outcome } = await throughOwnFaults(() => this.makeOnce(delivery), delivery.log.lost);
-    return outcome;
+    const made = await this.makeOnce(delivery);
+    if (!made.isOurFault) return made.outcome;
+    return (await throughOwnFaults(made, () => this.makeOnce(delivery), delivery.log.lost)).outcome;
   }
 
   abort(log: OwnedLog): void {
@@ -41,27 +45,33 @@ export class Attempts {
     if (problem !== undefined || endpoint === undefined) {
       return { outcome: giveUp(delivery, problem ?? UNKNOWN), isOurFault: false };
     }
-    const attempt = await this.attempt(delivery, endpoint);
+    const controller = this.begin(delivery);
+    let attempt: Attempt;
+    try {
+      attempt = await this.attempter.attempt(delivery, endpoint, controller.signal);
+    } finally {
+      this.end(delivery.log, controller);
+    }
     const { isOurFault } = attempt;
     const outcome = outcomeOf(delivery, attempt.facts, attempt.verdict, Date.now());
     if (!isOurFault && !delivery.log.lost.aborted) tell(delivery, attempt, outcome);
     return { outcome, isOurFault };
   }
 
-  private async attempt(delivery: Delivery, endpoint: Endpoint): Promise<Attempt> {
+  private begin({ log, meta }: Delivery): AbortController {
     const controller = new AbortController();
-    const peers = this.byLog.get(delivery.log) ?? new Set();
-    this.byLog.set(delivery.log, peers.add(controller));
-    if (delivery.meta.attempt === 0 && delivery.meta.replay === 0) {
-      metrics.firstAttemptSeconds.observe(Math.max(0, Date.now() - delivery.meta.acceptedAt) / 1_000);
+    const peers = this.byLog.get(log) ?? new Set();
+    this.byLog.set(log, peers.add(controller));
+    this.underWay++;
+    if (meta.attempt === 0 && meta.replay === 0) {
+      metrics.firstAttemptSeconds.observe(Math.max(0, Date.now() - meta.acceptedAt) / 1_000);
     }
-    metrics.inFlight.inc();
-    try {
-      return await this.attempter.attempt(delivery, endpoint, controller.signal);
-    } finally {
-      metrics.inFlight.dec();
-      peers.delete(controller);
-    }
+    return controller;
+  }
+
+  private end(log: OwnedLog, controller: AbortController): void {
+    this.underWay--;
+    this.byLog.get(log)?.delete(controller);
   }
 
   private async awaitEndpoint({ meta, log }: Delivery): Promise<Endpoint | undefined> {

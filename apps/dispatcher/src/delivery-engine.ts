@@ -112,7 +112,7 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     if (lanes === undefined) return;
     if (this.recent.has(identity(delivery))) {
       metrics.repeats.inc();
-      lanes.ended(lane, { verdict: 'over', isRepeat: true, store: () => Promise.resolve() });
+      lanes.ended(lane, { verdict: 'over', isRepeat: true, dueAt: undefined, store: () => Promise.resolve() });
       return;
     }
     this.gates.of(delivery.meta.endpointId).ask({
@@ -165,11 +165,16 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     const gate = this.gates.of(delivery.meta.endpointId);
     lane.hasBegun = true;
     this.turns.set(delivery.log, (this.turns.get(delivery.log) ?? 0) + 1);
-    const outcome = await this.attempts.make(delivery).finally(() => gate.leave());
+    let outcome: Outcome;
+    try {
+      outcome = await this.attempts.make(delivery);
+    } finally {
+      gate.leave();
+    }
     if (delivery.log.lost.aborted) return;
     lanes.ended(lane, {
       verdict: outcome.hop ? 'retry' : 'over',
-      ...(outcome.hop ? { dueAt: outcome.hop.dueAt } : {}),
+      dueAt: outcome.hop?.dueAt,
       store: () => this.store(delivery, outcome),
     });
   }

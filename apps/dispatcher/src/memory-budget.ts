@@ -29,7 +29,9 @@ export class MemoryBudget {
   private bytes = 0;
   private count = 0;
 
-  constructor(@Inject(MEMORY_LIMITS) private readonly limits: MemoryLimits) {}
+  constructor(@Inject(MEMORY_LIMITS) private readonly limits: MemoryLimits) {
+    metrics.exposeQueue(() => ({ deliveries: this.count, bytes: this.bytes }));
+  }
 
   enter(delivery: Delivery): void {
     const { log } = delivery;
@@ -62,7 +64,5 @@ export class MemoryBudget {
   private account({ body }: Delivery, sign: 1 | -1): void {
     this.count += sign;
     this.bytes += sign * (body.length + DELIVERY_OVERHEAD_BYTES);
-    metrics.queued.set(this.count);
-    metrics.queuedBytes.set(this.bytes);
   }
 }

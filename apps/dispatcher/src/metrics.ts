@@ -83,20 +83,33 @@ export const firstAttemptSeconds = new Histogram({
   buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300],
 });
 
-export const inFlight = new Gauge({
-  name: 'posthorn_attempts_in_flight',
-  help: 'Attempts under way',
-});
+/** Gauges of what changes with every delivery are read when somebody asks for them. */
+export function exposeInFlight(attemptsUnderWay: () => number): void {
+  new Gauge({
+    name: 'posthorn_attempts_in_flight',
+    help: 'Attempts under way',
+    collect() {
+      this.set(attemptsUnderWay());
+    },
+  });
+}
 
-export const queued = new Gauge({
-  name: 'posthorn_deliveries_queued',
-  help: 'Deliveries waiting in memory',
-});
-
-export const queuedBytes = new Gauge({
-  name: 'posthorn_deliveries_queued_bytes',
-  help: 'Bytes of the deliveries waiting in memory',
-});
+export function exposeQueue(queue: () => { readonly deliveries: number; readonly bytes: number }): void {
+  new Gauge({
+    name: 'posthorn_deliveries_queued',
+    help: 'Deliveries waiting in memory',
+    collect() {
+      this.set(queue().deliveries);
+    },
+  });
+  new Gauge({
+    name: 'posthorn_deliveries_queued_bytes',
+    help: 'Bytes of the deliveries waiting in memory',
+    collect() {
+      this.set(queue().bytes);
+    },
+  });
+}
 
 export const endpointAttempts = new Counter({
   name: 'posthorn_endpoint_attempts_total',

@@ -35,7 +35,7 @@ it('S18: given that our own DNS is out for some attempts, then the endpoint gets
     }
     return sent;
   };
-  const sent = await throughOwnFaults(attempt, new AbortController().signal, 1);
+  const sent = await throughOwnFaults(await attempt(), attempt, new AbortController().signal, 1);
   expect(sent.statusCode).toBe(200);
   expect(faults).toEqual(['eservfail', 'eservfail', 'eservfail']);
   expect(server.requests).toHaveLength(1);
@@ -45,6 +45,6 @@ it('given that it lasts, then the waiting ends with the signal', async () => {
   const client = scene.client('http://hooks.acme.io/', { resolver });
   const controller = new AbortController();
   const attempt = () => client.post(postRequest()).finally(() => controller.abort());
-  const sent = await throughOwnFaults(attempt, controller.signal, 600_000);
+  const sent = await throughOwnFaults(await attempt(), attempt, controller.signal, 600_000);
   expect(sent).toMatchObject({ result: { kind: 'failure', error: 'dns_error' }, isOurFault: true });
 });

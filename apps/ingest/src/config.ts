@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { httpEnv, kafkaEnv, logEnv, postgresEnv } from '#common/config/env.js';
 
-const MIB = 1_024 * 1_024;
+const KIB = 1_024;
+const MIB = 1_024 * KIB;
 const bytes = z.coerce.number().int().min(1_024);
 
 export const configSchema = z.object({
@@ -34,7 +35,7 @@ export const configSchema = z.object({
     .default(10_000)
     .describe('how long a request waits for Kafka to confirm its events before the answer is 503'),
   ROUTER_QUEUE_BYTES: bytes
-    .default(4 * MIB)
+    .default(256 * KIB)
     .describe('bytes of one ingest partition that may wait in memory to be routed; beyond it the partition pauses'),
 });
 export type IngestConfig = Readonly<z.infer<typeof configSchema>>;

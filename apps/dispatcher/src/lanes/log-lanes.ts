@@ -23,7 +23,7 @@ export interface Ended {
   /** Nothing was sent: the same attempt was finished here lately. */
   readonly isRepeat?: boolean;
   /** When the next attempt is due, ms since the epoch. */
-  readonly dueAt?: number;
+  readonly dueAt: number | undefined;
   /** Stores what the attempt's end caused: for `over` all of it, for `retry` the record in its tier, too. */
   readonly store: () => Promise<void>;
 }
