@@ -6,7 +6,7 @@ import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { ApiKeyModule } from '#common/security/api-key.module.js';
-import { BATCH_LIMITS, EventsController } from './api/events.controller.js';
+import { EventRoutes, ROUTE_LIMITS } from './api/event-routes.js';
 import { OpenApiController } from './api/openapi.controller.js';
 import { PUBLISH_PRODUCER, PUBLISHER_LIMITS, Publisher } from './api/publisher.js';
 import type { IngestConfig } from './config.js';
@@ -30,9 +30,12 @@ export class AppModule {
         PostgresModule.forApp({ app: 'ingest', config }),
         ApiKeyModule,
       ],
-      controllers: [EventsController, OpenApiController, RouterConsumer],
+      controllers: [OpenApiController, RouterConsumer],
       providers: [
-        { provide: BATCH_LIMITS, useValue: { maxEventBytes, maxEvents: config.MAX_BATCH_EVENTS } },
+        {
+          provide: ROUTE_LIMITS,
+          useValue: { maxEventBytes, maxEvents: config.MAX_BATCH_EVENTS, maxBatchBytes: config.MAX_BATCH_BYTES },
+        },
         {
           provide: PUBLISHER_LIMITS,
           useValue: {
@@ -43,6 +46,7 @@ export class AppModule {
           },
         },
         { provide: ROUTER_LIMITS, useValue: { maxEventBytes, queueBytes: config.ROUTER_QUEUE_BYTES } },
+        EventRoutes,
         Publisher,
         EventArchive,
         EndpointIndex,

@@ -3,7 +3,6 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError, problemBody } from '#common/http/problem.js';
 import type { IngestConfig } from '../config.js';
-import * as metrics from '../metrics.js';
 
 /** A whole request, a slow one too; behind it a connection is of no use to anybody. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -13,9 +12,6 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 /** Node looks for overdue requests at this interval; its default of 30 s would double the timeouts. */
 const TIMEOUT_CHECK_MS = 2_000;
 const MAX_HEADER_BYTES = 16 * 1_024;
-
-const EVENTS_PATH = '/v1/events';
-const BATCH_PATH = '/v1/events/batch';
 
 /** Fastify with limits on everything a client decides, and with bodies left as the bytes they are. */
 export function createHttpAdapter(config: IngestConfig): FastifyAdapter {
@@ -36,11 +32,7 @@ export function createHttpAdapter(config: IngestConfig): FastifyAdapter {
   for (const type of ['application/json', 'text/plain', '*']) adapter.useBodyParser(type, false, {}, asBytes);
   const server: FastifyInstance = adapter.getInstance();
   server.server.maxConnections = config.MAX_CONNECTIONS;
-  server.addHook('onRoute', (route) => {
-    if (route.url === BATCH_PATH) route.bodyLimit = config.MAX_BATCH_BYTES;
-  });
   server.addHook('onRequest', refuseEncodings);
-  server.addHook('onResponse', count);
   return adapter;
 }
 
@@ -49,25 +41,6 @@ function refuseEncodings(request: FastifyRequest, _reply: FastifyReply, done: (e
   const encoding = request.headers['content-encoding'];
   if (encoding === undefined || encoding.toLowerCase() === 'identity') done();
   else done(new ProblemError('UNSUPPORTED_MEDIA_TYPE', 'content-encoding is not supported: send the body as it is'));
-}
-
-const REASONS: Readonly<Record<number, string>> = {
-  400: 'invalid',
-  401: 'unauthenticated',
-  403: 'forbidden',
-  413: 'too_large',
-  415: 'media_type',
-  503: 'unavailable',
-};
-
-function count(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-  const { url } = request.routeOptions;
-  if (url === EVENTS_PATH || url === BATCH_PATH) {
-    const { statusCode } = reply;
-    if (statusCode === 202) metrics.acceptSeconds.observe(reply.elapsedTime / 1_000);
-    else metrics.rejected.inc({ door: 'http', reason: REASONS[statusCode] ?? 'other' });
-  }
-  done();
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, readonly [status: string, detail: string]>> = {

@@ -25,13 +25,13 @@ export interface AcceptedEvent {
 
 /** One delivery for each endpoint; the same event gives the same deliveries again. */
 export function fanOut(event: AcceptedEvent, endpoints: readonly EndpointRecord[], trace: TraceContext): OutRecord[] {
-  const bodies = new Map<EndpointRecord['payload'], Buffer>();
+  const bodies: { [payload in EndpointRecord['payload']]?: Buffer } = {};
   return endpoints.map((endpoint) => {
     const { payload } = endpoint;
-    const body = bodies.get(payload) ?? bodyOf(event, payload);
-    bodies.set(payload, body);
+    const value = bodies[payload] ?? bodyOf(event, payload);
+    bodies[payload] = value;
     const { key, header } = addressOf(event, endpoint);
-    return { topic: DELIVERIES_TOPIC, key, value: body, headers: { [DELIVERY_HEADER]: header, ...trace } };
+    return { topic: DELIVERIES_TOPIC, key, value, headers: { [DELIVERY_HEADER]: header, ...trace } };
   });
 }
 

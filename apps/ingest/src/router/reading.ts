@@ -12,9 +12,15 @@ import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record
 import { type IdentifiedEvent, parseEventRecord } from '#common/records/event-record.js';
 import { DELIVERIES_TOPIC, INGEST_TOPIC } from '#common/records/topics.js';
 
+export interface EventReading {
+  readonly kind: 'event';
+  readonly event: IdentifiedEvent;
+  readonly tenant: string;
+}
+
 /** What a record of `ingest` turns out to be. */
 export type Reading =
-  | { readonly kind: 'event'; readonly event: IdentifiedEvent; readonly tenant: string }
+  | EventReading
   /** A dead letter that goes to its own endpoint again. */
   | { readonly kind: 'replay'; readonly out: OutRecord }
   /** An event that lies on another partition than those of its key. */

@@ -24,11 +24,12 @@ export class RecordQueue {
   }
 
   add(log: OwnedLog, records: readonly InRecord[]): void {
-    for (const record of records) this.waiting.push({ log, record });
-    this.count(
-      log,
-      records.reduce((sum, record) => sum + sizeOf(record), 0),
-    );
+    let bytes = 0;
+    for (const record of records) {
+      this.waiting.push({ log, record });
+      bytes += sizeOf(record);
+    }
+    this.count(log, bytes);
     if ((this.bytesOf.get(log) ?? 0) > this.limitBytes) log.pause();
   }
 
@@ -51,9 +52,11 @@ export class RecordQueue {
 
   /** These are done. */
   release(done: readonly QueuedRecord[]): void {
-    for (const { log, record } of done) {
+    const released = new Map<OwnedLog, number>();
+    for (const { log, record } of done) released.set(log, (released.get(log) ?? 0) + sizeOf(record));
+    for (const [log, bytes] of released) {
       if (!this.bytesOf.has(log)) continue;
-      this.count(log, -sizeOf(record));
+      this.count(log, -bytes);
       if ((this.bytesOf.get(log) ?? 0) <= this.limitBytes / 2) log.resume();
     }
   }

@@ -36,7 +36,25 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
   return apiKey;
 });
 
-/** Checks `authorization: Bearer <key>` against the keys in memory; 503 while they are not all read yet. */
+/**
+ * Who makes a request, as the keys in memory know it.
+ *
+ * @param authorization the header, `Bearer <key>`
+ * @throws ProblemError UNAUTHENTICATED; FORBIDDEN without the scope; EVENT_LOG_UNAVAILABLE while the keys are not all read
+ */
+export function callerOf(authorization: string | undefined, scope: ApiScope, keys: ApiKeyTable): AuthenticatedKey {
+  const text = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+  if (text === undefined) throw new ProblemError('UNAUTHENTICATED', 'send the header authorization: Bearer <API key>');
+  const key = keys.authenticate(text, Date.now());
+  if (key === undefined) {
+    if (keys.isComplete) throw new ProblemError('UNAUTHENTICATED', 'the API key is not valid');
+    throw new ProblemError('EVENT_LOG_UNAVAILABLE', 'the API keys are still being read', { retryAfterS: 1 });
+  }
+  if (!hasScope(key, scope)) throw new ProblemError('FORBIDDEN', `this needs an API key with the scope "${scope}"`);
+  return key;
+}
+
+/** {@link callerOf} for Nest's routes. */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
   constructor(
@@ -46,20 +64,8 @@ export class ApiKeyGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const key = this.authenticate(request.headers.authorization);
     const scope = this.reflector.getAllAndOverride<ApiScope>(SCOPE, [context.getHandler(), context.getClass()]);
-    if (!hasScope(key, scope)) throw new ProblemError('FORBIDDEN', `this needs an API key with the scope "${scope}"`);
-    request.apiKey = key;
+    request.apiKey = callerOf(request.headers.authorization, scope, this.keys);
     return true;
-  }
-
-  private authenticate(authorization: string | undefined): AuthenticatedKey {
-    const text = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
-    if (text === undefined)
-      throw new ProblemError('UNAUTHENTICATED', 'send the header authorization: Bearer <API key>');
-    const key = this.keys.authenticate(text, Date.now());
-    if (key !== undefined) return key;
-    if (this.keys.isComplete) throw new ProblemError('UNAUTHENTICATED', 'the API key is not valid');
-    throw new ProblemError('EVENT_LOG_UNAVAILABLE', 'the API keys are still being read', { retryAfterS: 1 });
   }
 }
