@@ -3,6 +3,7 @@ import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.j
 import type { InRecord } from '#common/kafka/record.js';
 import { atMost, delay } from '#common/kafka/timing.js';
 import { isUnavailable } from '#common/postgres/errors.js';
+import type { AttemptRecord } from '#common/records/attempt-record.js';
 import {
   breakerOpenings,
   endpointDeliveries,
@@ -162,11 +163,21 @@ function bytesOf({ value }: InRecord): number {
 
 function countProjected({ attempts, deadLetters, breakerChanges }: Projected): void {
   breakerOpenings.inc(breakerChanges.filter(({ to }) => to.state === 'open').length);
-  for (const { attempt, delivery } of attempts) {
-    projectedAttempts.inc({ outcome: attempt.outcome });
-    const endpoint = endpointLabel.of(delivery.endpoint_id);
-    if (attempt.outcome === 'delivered') endpointLastSuccess.set({ endpoint }, attempt.at.getTime() / 1_000);
-    if (attempt.outcome !== 'retry') endpointDeliveries.inc({ endpoint, outcome: attempt.outcome });
+  // Once for each outcome and endpoint of a batch: what costs is to find a counter by its labels.
+  for (const [outcome, ofOne] of Map.groupBy(attempts, (attempt) => attempt.outcome)) {
+    projectedAttempts.inc({ outcome }, ofOne.length);
+  }
+  for (const [endpointId, ofOne] of Map.groupBy(attempts, (attempt) => attempt.endpoint_id)) {
+    countEnded(endpointLabel.of(endpointId), ofOne);
   }
   for (const { deadLetter } of deadLetters) projectedDeadLetters.inc({ reason: deadLetter.reason });
+}
+
+function countEnded(endpoint: string, attempts: readonly AttemptRecord[]): void {
+  const delivered = attempts.filter(({ outcome }) => outcome === 'delivered');
+  const dead = attempts.filter(({ outcome }) => outcome === 'dead');
+  const last = delivered.at(-1);
+  if (last) endpointLastSuccess.set({ endpoint }, last.at / 1_000);
+  if (delivered.length > 0) endpointDeliveries.inc({ endpoint, outcome: 'delivered' }, delivered.length);
+  if (dead.length > 0) endpointDeliveries.inc({ endpoint, outcome: 'dead' }, dead.length);
 }
