@@ -23,6 +23,12 @@ interface Waiting {
 }
 
 const MAX_BATCH = 1_000;
+/**
+ * Fewer records than this wait a moment for others. A transaction costs a millisecond or two of CPU, here and in
+ * PostgreSQL together, whatever it writes: for 50 records that is as much as all the rest (measured).
+ */
+const GOOD_BATCH = 400;
+const GATHER_MS = 50;
 const MAX_BATCH_BYTES = 4 * 1_048_576;
 /** Beyond this the partitions pause; they resume when half is written. */
 const MAX_WAITING_BYTES = 32 * 1_048_576;
@@ -87,7 +93,8 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   private async run(): Promise<void> {
     while (!this.isStopping) {
       if (this.waiting.length === 0) await this.wake.wait();
-      else await this.writeSome();
+      if (this.waiting.length < GOOD_BATCH) await delay(GATHER_MS);
+      if (this.waiting.length > 0) await this.writeSome();
     }
   }
 
