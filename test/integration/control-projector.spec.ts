@@ -48,7 +48,7 @@ describe('projector', () => {
       next_attempt_at: new Date(next).toISOString(),
     });
 
-    const response_body = Buffer.from('ok\0 <b>').toString('base64');
+    const response_body = Buffer.from('ok\0 <b>');
     await control.write(attempt(made, { attempt: 2, response_body, error_detail: 'a\0b' }));
     const delivery = await deliveryOnce(control, made.id, 'delivered');
     expect(delivery).toMatchObject({
@@ -83,6 +83,19 @@ describe('projector', () => {
     await control.write(junk, { ...junk, value: null }, attempt(made));
     await deliveryOnce(control, made.id, 'delivered');
     expect((await rejectedRecords.get()).values).toMatchObject([{ labels: { topic: ATTEMPTS_TOPIC }, value: 2 }]);
+  });
+
+  it('given a record of a dispatcher of the release before, then it is read, too', async () => {
+    const made = await newDelivery(control, endpointId);
+    const facts = { delivery_id: made.id, event_id: made.eventId, endpoint_id: endpointId, tenant: 'acme', v: 1 };
+    const life = { event_type: made.type, lane: made.lane, accepted_at: made.acceptedAt, replay: 0, attempt: 1 };
+    const result = { at: Date.now(), duration_ms: 3.7, status_code: 200, error: null, error_detail: null, gone: false };
+    const end = { outcome: 'delivered', dead_reason: null, next_attempt_at: null, response_body: 'b2s=' };
+    const value = JSON.stringify({ ...facts, ...life, ...result, ...end });
+    await control.write({ topic: ATTEMPTS_TOPIC, key: endpointId, value });
+    expect(await deliveryOnce(control, made.id, 'delivered')).toMatchObject({
+      attempts: [{ status_code: 200, duration_ms: 4, response_body: 'ok' }],
+    });
   });
 
   it('given a 410, then the endpoint is disabled and the services are told', async () => {
@@ -122,6 +135,22 @@ describe('projector', () => {
     expect((await writer.write([at(0, 1_000), at(1, 1_000)])).attempts).toHaveLength(2);
     expect((await writer.write([at(1, 1_000), at(2, 1_000)])).attempts).toHaveLength(1);
     expect((await writer.write([at(0, 2_000)])).attempts).toHaveLength(1);
+  });
+});
+
+describe('attempts that are told again', () => {
+  it('given some that are known among new ones, then the new ones count, each once', async () => {
+    const writer = control.app.get(ProjectionWriter);
+    const { id } = await newEndpoint();
+    const made = await newDelivery(control, id);
+    const told = (offset: number, number: number): InRecord => ({
+      ...{ topic: ATTEMPTS_TOPIC, partition: 98, offset, timestamp: 1_000, key: null, headers: {} },
+      value: Buffer.from(String(attempt(made, { attempt: number, outcome: 'retry' }).value)),
+    });
+    await writer.write([told(0, 1), told(1, 2)]);
+    await writer.write([told(2, 2), told(3, 3), told(4, 3), told(5, 1), told(6, 4)]);
+    expect((await control.get(`/v1/deliveries/${made.id}`)).body.attempts).toHaveLength(4);
+    expect((await control.get(`/v1/endpoints/${id}/health`)).body.last_hour.attempts).toBe(4);
   });
 });
 

@@ -3,6 +3,7 @@ import { deliveryIdOf } from '#common/domain/identifiers.js';
 import { MIGRATIONS } from '#common/postgres/data-source.js';
 import { Database } from '#common/postgres/database.js';
 import { isUnavailable } from '#common/postgres/errors.js';
+import { joinedColumn, timeOf, unnestColumns } from '#common/postgres/joined-columns.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { createPartitions, DAYS_AHEAD, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
@@ -67,6 +68,27 @@ describe('PostgreSQL', () => {
       [bytes, [at], [JSON.stringify({ quote: '"', path: '\\' })]],
     );
     expect(rows).toEqual([{ bytes, times: [at], json: { quote: '"', path: '\\' } }]);
+  });
+
+  it('given joined columns, then they arrive as they went, and times to the millisecond', async () => {
+    const rows = [
+      { text: `say "hi", C:\\ {Zoë}`, at: 1_700_000_000_123, size: 7 },
+      { text: null, at: 4_102_444_799_999, size: null },
+    ];
+    const found = await database.query(
+      `SELECT text, ${timeOf('at_ms')} AS at, size::int FROM ${unnestColumns(3)} AS i (text, at_ms, size)`,
+      [
+        joinedColumn(rows, ({ text }) => text),
+        joinedColumn(rows, ({ at }) => at),
+        joinedColumn(rows, ({ size }) => size),
+      ],
+    );
+    expect(found).toEqual(rows.map((row) => ({ ...row, at: new Date(row.at) })));
+    const [row] = await database.query<{ exact: number }>(
+      `SELECT count(*) FILTER (WHERE ${timeOf('ms::text')} = timestamptz 'epoch' + ms * interval '1 ms') AS exact
+       FROM generate_series(1700000000000, 1700000010000) AS ms`,
+    );
+    expect(row?.exact).toBe(10_001);
   });
 
   it('given a bigint, then it comes back as a number, and a time as it went', async () => {

@@ -1,4 +1,5 @@
 import type { InRecord } from '#common/kafka/record.js';
+import { decodeAttempt } from '#common/records/attempt-record.js';
 import { hasDeadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
 import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
@@ -30,7 +31,8 @@ export class Lives {
   appended(record: InRecord): 'retry' | 'dead' | undefined {
     const order = ++this.appends;
     if (record.topic === ATTEMPTS_TOPIC) {
-      const told = JSON.parse(record.value?.toString() ?? '{}');
+      const told = decodeAttempt(record.value);
+      if ('problem' in told) throw new Error(`${record.topic}@${record.offset}: ${told.problem}`);
       if (told.outcome === 'delivered') this.end(told.delivery_id, told.replay, 'isDelivered');
       return undefined;
     }

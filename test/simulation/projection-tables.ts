@@ -1,12 +1,13 @@
 import type { InRecord } from '#common/kafka/record.js';
+import type { AttemptRecord } from '#common/records/attempt-record.js';
 import { ATTEMPTS_TOPIC } from '#common/records/topics.js';
 import {
   type DeliveryRow,
   latestStates,
-  type ProjectedAttempt,
   type ProjectedDeadLetter,
   projectAttempt,
   projectDeadLetter,
+  stateAfter,
 } from '../../apps/control/src/projector/projection.js';
 import type { ProjectionWriter } from '../../apps/control/src/projector/projection-writer.js';
 import { logName } from './broker.js';
@@ -25,23 +26,22 @@ export class ProjectionTables {
   ) {}
 
   /** One transaction: each record counts once, with its offset. */
-  write(records: readonly InRecord[]): { attempts: ProjectedAttempt[]; deadLetters: ProjectedDeadLetter[] } {
+  write(records: readonly InRecord[]): { attempts: AttemptRecord[]; deadLetters: ProjectedDeadLetter[] } {
     const fresh = records.filter(
       ({ topic, partition, offset }) => offset >= (this.nextOffsets.get(logName(topic, partition)) ?? 0),
     );
     const attempts = fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC).map(projectAttempt);
     const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
-    const states = [...attempts, ...deadLetters].flatMap(({ delivery }) => delivery ?? []);
+    const states = [...attempts.map(stateAfter), ...deadLetters.flatMap(({ delivery }) => delivery ?? [])];
     for (const row of latestStates([...this.known(states), ...states])) this.deliveries.set(row.id, row);
-    const unseen = attempts.filter(({ attempt: { delivery_id: id, replay, attempt } }) => {
+    const unseen = attempts.filter(({ delivery_id: id, replay, attempt }) => {
       const key = `${id}/${replay}/${attempt}`;
       return !this.attempts.has(key) && this.attempts.add(key);
     });
-    for (const { attempt, delivery } of unseen) {
-      const event = { type: 'attempted', outcome: attempt.outcome, at: attempt.at.getTime() } as const;
-      this.endpoints.apply(delivery.endpoint_id, event, this.now());
+    for (const { endpoint_id, outcome, at } of unseen) {
+      this.endpoints.apply(endpoint_id, { type: 'attempted', outcome, at }, this.now());
     }
-    for (const { delivery, gone } of attempts) if (gone) this.disable(delivery.endpoint_id);
+    for (const { endpoint_id, gone } of attempts) if (gone) this.disable(endpoint_id);
     for (const { topic, partition, offset } of fresh) this.nextOffsets.set(logName(topic, partition), offset + 1);
     return { attempts, deadLetters };
   }

@@ -1,6 +1,6 @@
 import { deliveryIdOf, newId } from '#common/domain/identifiers.js';
 import type { OutRecord } from '#common/kafka/record.js';
-import type { AttemptRecord } from '#common/records/attempt-record.js';
+import { type AttemptRecord, encodeAttempt } from '#common/records/attempt-record.js';
 import { type DeadLetterInfo, deadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { encodeDelivery } from '#common/records/delivery-record.js';
 import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
@@ -24,7 +24,6 @@ export type Made = Awaited<ReturnType<typeof newDelivery>>;
 /** The dispatcher's word on one attempt of it; delivered at once, unless told otherwise. */
 export function attempt(made: Made, over: Partial<AttemptRecord> = {}): OutRecord {
   const record: AttemptRecord = {
-    v: 1,
     delivery_id: made.id,
     event_id: made.eventId,
     endpoint_id: made.endpoint,
@@ -46,7 +45,7 @@ export function attempt(made: Made, over: Partial<AttemptRecord> = {}): OutRecor
     response_body: null,
     ...over,
   };
-  return { topic: ATTEMPTS_TOPIC, key: made.endpoint, value: JSON.stringify(record) };
+  return { topic: ATTEMPTS_TOPIC, key: made.endpoint, value: encodeAttempt(record) };
 }
 
 /** Its record in `dlq`. */

@@ -2,7 +2,7 @@ import type { Hop } from '#common/domain/tier.js';
 import { hopFor } from '#common/domain/tier.js';
 import type { AttemptError, DeadReason, Verdict } from '#common/domain/verdict.js';
 import type { OutRecord } from '#common/kafka/record.js';
-import type { AttemptRecord } from '#common/records/attempt-record.js';
+import { encodeAttempt } from '#common/records/attempt-record.js';
 import { deadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, type DeliveryMeta, encodeDelivery } from '#common/records/delivery-record.js';
 import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
@@ -74,8 +74,7 @@ export function waitingRecord({ lane, body, headers, meta }: Delivery, { tier, d
 function attemptOutRecord(delivery: Delivery, facts: AttemptFacts, verdict: Verdict, hop: Hop | undefined): OutRecord {
   const { meta } = delivery;
   const isDead = verdict.kind === 'dead' || verdict.kind === 'gone';
-  const value: AttemptRecord = {
-    v: 1,
+  const value = encodeAttempt({
     delivery_id: meta.deliveryId,
     event_id: meta.eventId,
     endpoint_id: meta.endpointId,
@@ -86,17 +85,17 @@ function attemptOutRecord(delivery: Delivery, facts: AttemptFacts, verdict: Verd
     replay: meta.replay,
     attempt: meta.attempt + 1,
     at: facts.at,
-    duration_ms: facts.durationMs,
+    duration_ms: Math.round(facts.durationMs),
     status_code: facts.statusCode ?? null,
     error: facts.error ?? null,
-    error_detail: facts.errorDetail ?? null,
+    error_detail: facts.errorDetail || null,
     outcome: isDead ? 'dead' : verdict.kind,
     dead_reason: isDead ? verdict.reason : null,
     gone: verdict.kind === 'gone',
     next_attempt_at: hop?.dueAt ?? null,
-    response_body: facts.responseBody.length > 0 ? facts.responseBody.toString('base64') : null,
-  };
-  return { topic: ATTEMPTS_TOPIC, key: meta.endpointId, value: JSON.stringify(value) };
+    response_body: facts.responseBody.length > 0 ? facts.responseBody : null,
+  });
+  return { topic: ATTEMPTS_TOPIC, key: meta.endpointId, value };
 }
 
 function packed(meta: DeliveryMeta): Record<string, string> {

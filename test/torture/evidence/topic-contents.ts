@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import { TIERS } from '../../../libs/common/src/domain/tier.js';
-import { attemptRecordSchema } from '../../../libs/common/src/records/attempt-record.js';
+import { type AttemptRecord, decodeAttempt } from '../../../libs/common/src/records/attempt-record.js';
 import { readDeadLetter } from '../../../libs/common/src/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '../../../libs/common/src/records/delivery-record.js';
 import { endpointRecordSchema } from '../../../libs/common/src/records/endpoint-record.js';
@@ -126,7 +126,7 @@ function read(
     key: key?.toString(),
     eventId: topic === INGEST_TOPIC ? eventIdOf(value, bytes) : undefined,
     delivery: decodeDelivery(bytes[DELIVERY_HEADER]),
-    attempt: topic === ATTEMPTS_TOPIC ? attemptRecordSchema.safeParse(parse(value)).data : undefined,
+    attempt: topic === ATTEMPTS_TOPIC ? attemptOf(value) : undefined,
     dead: dead && { reason: dead.reason, source: dead.source },
     breaker: topic === ENDPOINTS_TOPIC ? endpointRecordSchema.safeParse(parse(value)).data?.breaker : undefined,
   };
@@ -135,6 +135,11 @@ function read(
 function eventIdOf(value: Buffer | null, headers: Readonly<Record<string, Buffer>>): string | undefined {
   const parsed = parseEventRecord({ value, headers }, MAX_EVENT_BYTES);
   return parsed.ok ? parsed.event.id : undefined;
+}
+
+function attemptOf(value: Buffer | null): AttemptRecord | undefined {
+  const told = decodeAttempt(value);
+  return 'problem' in told ? undefined : told;
 }
 
 function parse(value: Buffer | null): unknown {

@@ -1,5 +1,5 @@
 import type { Queryable } from '#common/postgres/database.js';
-import type { ProjectedAttempt } from '../projector/projection.js';
+import type { AttemptRecord } from '#common/records/attempt-record.js';
 import { announceChanges, type BreakerChange, runBreaker } from './breaker-changes.js';
 import { breakerSettings, type HealthChange, lockBreakers, storeHealth } from './breaker-store.js';
 
@@ -10,9 +10,9 @@ import { breakerSettings, type HealthChange, lockBreakers, storeHealth } from '.
  * @param attempts that were not stored before, each endpoint's in order
  * @returns the breakers' changes of state
  */
-export async function recordHealth(tx: Queryable, attempts: readonly ProjectedAttempt[]): Promise<BreakerChange[]> {
+export async function recordHealth(tx: Queryable, attempts: readonly AttemptRecord[]): Promise<BreakerChange[]> {
   if (attempts.length === 0) return [];
-  const byEndpoint = Map.groupBy(attempts, ({ delivery }) => delivery.endpoint_id);
+  const byEndpoint = Map.groupBy(attempts, ({ endpoint_id }) => endpoint_id);
   const endpointIds = [...byEndpoint.keys()];
   const breakers = await lockBreakers(tx, endpointIds);
   const settings = await breakerSettings(tx, endpointIds);
@@ -20,9 +20,7 @@ export async function recordHealth(tx: Queryable, attempts: readonly ProjectedAt
   const results = [...byEndpoint].flatMap(([endpointId, ofOne]) => {
     const [before, own] = [breakers.get(endpointId), settings.get(endpointId)];
     if (before === undefined || own === undefined) return [];
-    const events = ofOne.map(({ attempt: { outcome, at } }) => {
-      return { type: 'attempted', outcome, at: at.getTime() } as const;
-    });
+    const events = ofOne.map(({ outcome, at }) => ({ type: 'attempted', outcome, at }) as const);
     return [{ endpointId, attempts: ofOne, ...runBreaker(endpointId, before, events, own, now) }];
   });
   await storeHealth(tx, results.map(healthChange));
@@ -32,24 +30,33 @@ export async function recordHealth(tx: Queryable, attempts: readonly ProjectedAt
   return changes;
 }
 
-function healthChange(
-  result: Omit<HealthChange, 'lastSuccessAt' | 'lastFailureAt'> & { attempts: ProjectedAttempt[] },
-) {
-  const latest = (isSuccess: boolean) =>
-    result.attempts
-      .filter(({ attempt }) => (attempt.outcome === 'delivered') === isSuccess)
-      .map(({ attempt }) => attempt.at)
-      .reduce<Date | undefined>((last, at) => (last === undefined || at > last ? at : last), undefined);
-  const { endpointId, breaker } = result;
-  return { endpointId, breaker, lastSuccessAt: latest(true), lastFailureAt: latest(false) };
+function healthChange({
+  endpointId,
+  attempts,
+  breaker,
+}: Pick<HealthChange, 'endpointId' | 'breaker'> & Told): HealthChange {
+  let [success, failure] = [-Infinity, -Infinity];
+  for (const { outcome, at } of attempts) {
+    if (outcome === 'delivered') success = Math.max(success, at);
+    else failure = Math.max(failure, at);
+  }
+  return { endpointId, breaker, lastSuccessAt: toDate(success), lastFailureAt: toDate(failure) };
+}
+
+interface Told {
+  readonly attempts: readonly AttemptRecord[];
+}
+
+function toDate(ms: number): Date | undefined {
+  return Number.isFinite(ms) ? new Date(ms) : undefined;
 }
 
 const MINUTE_MS = 60_000;
 
 /** Attempts by endpoint and minute: the rates of the last hour are read from at most 61 rows. */
-async function countMinutes(tx: Queryable, byEndpoint: ReadonlyMap<string, ProjectedAttempt[]>): Promise<void> {
+async function countMinutes(tx: Queryable, byEndpoint: ReadonlyMap<string, AttemptRecord[]>): Promise<void> {
   const rows = [...byEndpoint].flatMap(([endpointId, ofOne]) => {
-    const byMinute = Map.groupBy(ofOne, ({ attempt }) => Math.floor(attempt.at.getTime() / MINUTE_MS) * MINUTE_MS);
+    const byMinute = Map.groupBy(ofOne, ({ at }) => Math.floor(at / MINUTE_MS) * MINUTE_MS);
     return [...byMinute].map(([minute, attempts]) => ({ endpointId, minute: new Date(minute), attempts }));
   });
   await tx.query(
@@ -62,8 +69,8 @@ async function countMinutes(tx: Queryable, byEndpoint: ReadonlyMap<string, Proje
       rows.map(({ endpointId }) => endpointId),
       rows.map(({ minute }) => minute),
       rows.map(({ attempts }) => attempts.length),
-      rows.map(({ attempts }) => attempts.filter(({ attempt }) => attempt.outcome === 'delivered').length),
-      rows.map(({ attempts }) => attempts.reduce((sum, { attempt }) => sum + attempt.duration_ms, 0)),
+      rows.map(({ attempts }) => attempts.filter(({ outcome }) => outcome === 'delivered').length),
+      rows.map(({ attempts }) => attempts.reduce((sum, { duration_ms }) => sum + duration_ms, 0)),
     ],
     'count-minutes',
   );

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { InRecord } from '#common/kafka/record.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
+import type { AttemptRecord } from '#common/records/attempt-record.js';
 import { ATTEMPTS_TOPIC } from '#common/records/topics.js';
 import { audit } from '../audit.js';
 import { disableGone } from '../endpoints/endpoint.repository.js';
@@ -8,20 +9,21 @@ import { announceEndpoint } from '../endpoints/endpoint-announcement.js';
 import type { BreakerChange } from '../health/breaker-changes.js';
 import { recordHealth } from '../health/health-recorder.js';
 import { type DeadDelivery, publishDeadDeliveries, publishEndpointEvent } from '../operational-events.js';
+import { insertAttempts } from './attempt-rows.js';
+import { upsertDeliveries } from './delivery-rows.js';
 import {
-  type AttemptRow,
   type DeadLetterRow,
   type DeliveryRow,
   latestStates,
-  type ProjectedAttempt,
   type ProjectedDeadLetter,
   projectAttempt,
   projectDeadLetter,
+  stateAfter,
 } from './projection.js';
 
 /** What a batch came to, for metrics. */
 export interface Projected {
-  readonly attempts: readonly ProjectedAttempt[];
+  readonly attempts: readonly AttemptRecord[];
   readonly deadLetters: readonly ProjectedDeadLetter[];
   readonly breakerChanges: readonly BreakerChange[];
 }
@@ -41,7 +43,7 @@ export class ProjectionWriter {
       const fresh = await withoutRepeats(tx, records);
       const attempts = fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC).map(projectAttempt);
       const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
-      const states = [...attempts, ...deadLetters].flatMap(({ delivery }) => delivery ?? []);
+      const states = [...attempts.map(stateAfter), ...deadLetters.flatMap(({ delivery }) => delivery ?? [])];
       const unseen = await insertAttempts(tx, attempts);
       await upsertDeliveries(tx, latestStates(states));
       await insertDeadLetters(
@@ -63,17 +65,20 @@ export class ProjectionWriter {
  * offset that is too low but younger than all that was stored belongs to a topic that was made anew.
  */
 async function withoutRepeats(tx: Queryable, records: readonly InRecord[]): Promise<InRecord[]> {
+  const byLog = Map.groupBy(records, ({ topic, partition }) => `${topic}/${partition}`);
+  const firsts = [...byLog.values()].flatMap(([first]) => first ?? []);
   const rows = await tx.query<{ topic: string; partition: number; next_offset: number; last_timestamp: Date }>(
     `SELECT * FROM projector_offsets WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::int[]))
      ORDER BY topic, partition FOR UPDATE`,
-    [records.map(({ topic }) => topic), records.map(({ partition }) => partition)],
+    [firsts.map(({ topic }) => topic), firsts.map(({ partition }) => partition)],
     'projector-offsets',
   );
-  const stored = new Map(rows.map((row) => [`${row.topic}/${row.partition}`, row]));
-  return records.filter(({ topic, partition, offset, timestamp }) => {
-    const row = stored.get(`${topic}/${partition}`);
-    return row === undefined || offset >= row.next_offset || timestamp > row.last_timestamp.getTime();
-  });
+  for (const { topic, partition, next_offset, last_timestamp } of rows) {
+    const log = `${topic}/${partition}`;
+    const isNew = ({ offset, timestamp }: InRecord) => offset >= next_offset || timestamp > last_timestamp.getTime();
+    byLog.set(log, (byLog.get(log) ?? []).filter(isNew));
+  }
+  return [...byLog.values()].flat();
 }
 
 async function advanceOffsets(tx: Queryable, records: readonly InRecord[]): Promise<void> {
@@ -91,76 +96,6 @@ async function advanceOffsets(tx: Queryable, records: readonly InRecord[]): Prom
       rows.map(({ timestamp }) => new Date(timestamp)),
     ],
     'projector-advance',
-  );
-}
-
-/** @returns those that were not stored before: a dispatcher that was killed may tell of the same attempt again */
-async function insertAttempts(tx: Queryable, attempts: readonly ProjectedAttempt[]): Promise<ProjectedAttempt[]> {
-  if (attempts.length === 0) return [];
-  const rows = attempts.map(({ attempt }) => attempt);
-  const inserted = await tx.query<AttemptKey>(
-    `INSERT INTO attempts (delivery_id, accepted_at, replay, attempt, at, duration_ms, status_code, error, error_detail,
-       outcome, response_body)
-     SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::int[], $4::int[], $5::timestamptz[], $6::int[], $7::int[],
-       $8::text[], $9::text[], $10::text[], $11::bytea[])
-     ON CONFLICT DO NOTHING RETURNING delivery_id, replay, attempt`,
-    [
-      rows.map((row) => row.delivery_id),
-      rows.map((row) => row.accepted_at),
-      rows.map((row) => row.replay),
-      rows.map((row) => row.attempt),
-      rows.map((row) => row.at),
-      rows.map((row) => row.duration_ms),
-      rows.map((row) => row.status_code),
-      rows.map((row) => row.error),
-      rows.map((row) => row.error_detail),
-      rows.map((row) => row.outcome),
-      rows.map((row) => row.response_body),
-    ],
-    'insert-attempts',
-  );
-  const unseen = new Set(inserted.map(attemptKey));
-  return attempts.filter(({ attempt }) => unseen.delete(attemptKey(attempt)));
-}
-
-type AttemptKey = Pick<AttemptRow, 'delivery_id' | 'replay' | 'attempt'>;
-
-function attemptKey({ delivery_id, replay, attempt }: AttemptKey): string {
-  return `${delivery_id}/${replay}/${attempt}`;
-}
-
-/** `latestStates` in SQL: a state replaces one of an earlier life, a weaker one, or one of an earlier attempt. */
-async function upsertDeliveries(tx: Queryable, rows: readonly DeliveryRow[]): Promise<void> {
-  if (rows.length === 0) return;
-  await tx.query(
-    `INSERT INTO deliveries AS d (id, accepted_at, tenant, event_id, event_type, endpoint_id, lane, status, replay,
-       attempts, last_status_code, last_error, dead_reason, next_attempt_at, updated_at)
-     SELECT *, now() FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[],
-       $7::text[], $8::text[], $9::int[], $10::int[], $11::int[], $12::text[], $13::text[], $14::timestamptz[])
-     ON CONFLICT (id, accepted_at) DO UPDATE SET
-       status = excluded.status, replay = excluded.replay,
-       attempts = CASE WHEN d.replay = excluded.replay THEN greatest(d.attempts, excluded.attempts) ELSE excluded.attempts END,
-       last_status_code = excluded.last_status_code, last_error = excluded.last_error,
-       dead_reason = excluded.dead_reason, next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at
-     WHERE (excluded.replay, array_position(ARRAY['pending', 'retrying', 'dead', 'delivered'], excluded.status), excluded.attempts)
-         > (d.replay, array_position(ARRAY['pending', 'retrying', 'dead', 'delivered'], d.status), d.attempts)`,
-    [
-      rows.map((row) => row.id),
-      rows.map((row) => row.accepted_at),
-      rows.map((row) => row.tenant),
-      rows.map((row) => row.event_id),
-      rows.map((row) => row.event_type),
-      rows.map((row) => row.endpoint_id),
-      rows.map((row) => row.lane),
-      rows.map((row) => row.status),
-      rows.map((row) => row.replay),
-      rows.map((row) => row.attempts),
-      rows.map((row) => row.last_status_code),
-      rows.map((row) => row.last_error),
-      rows.map((row) => row.dead_reason),
-      rows.map((row) => row.next_attempt_at),
-    ],
-    'upsert-deliveries',
   );
 }
 
@@ -211,10 +146,10 @@ async function markReplayed(tx: Queryable, states: readonly DeliveryRow[]): Prom
 }
 
 /** A 410 means: never again. The services learn it from the endpoint's configuration. */
-async function disableEndpoints(tx: Queryable, attempts: readonly ProjectedAttempt[]): Promise<void> {
+async function disableEndpoints(tx: Queryable, attempts: readonly AttemptRecord[]): Promise<void> {
   const gone = attempts.filter(({ gone }) => gone);
   if (gone.length === 0) return;
-  const asked = gone.map(({ delivery, attempt }) => ({ endpointId: delivery.endpoint_id, at: attempt.at }));
+  const asked = gone.map(({ endpoint_id, at }) => ({ endpointId: endpoint_id, at: new Date(at) }));
   for (const id of await disableGone(tx, asked)) {
     const endpoint = await announceEndpoint(tx, id);
     const tenant = endpoint?.tenant ?? null;

@@ -1,8 +1,16 @@
 import fc from 'fast-check';
 import type { InRecord } from '#common/kafka/record.js';
-import { type DeliveryRow, latestStates, projectAttempt, projectDeadLetter, STATUSES } from './projection.js';
+import { type AttemptRecord, encodeAttempt } from '#common/records/attempt-record.js';
+import {
+  type DeliveryRow,
+  latestStates,
+  projectAttempt,
+  projectDeadLetter,
+  STATUSES,
+  stateAfter,
+} from './projection.js';
 
-const AT = new Date(1_700_000_000_000);
+const AT = 1_700_000_000_000;
 
 function state(over: Partial<DeliveryRow>): DeliveryRow {
   return {
@@ -84,23 +92,60 @@ function record(value: string | null, headers: Record<string, string> = {}): InR
     topic: 'dlq',
     partition: 1,
     offset: 7,
-    timestamp: AT.getTime(),
+    timestamp: AT,
     key: null,
     value: value === null ? null : Buffer.from(value),
     headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
   };
 }
 
+const TOLD: AttemptRecord = {
+  delivery_id: 'dlv_1',
+  event_id: 'e',
+  endpoint_id: 'ep',
+  tenant: 't',
+  event_type: 'a.b',
+  lane: 'l',
+  accepted_at: AT,
+  replay: 0,
+  attempt: 1,
+  at: AT,
+  duration_ms: 5,
+  status_code: 503,
+  error: null,
+  error_detail: null,
+  outcome: 'retry',
+  dead_reason: null,
+  gone: false,
+  next_attempt_at: AT + 1,
+  response_body: null,
+};
+
 describe('projectAttempt', () => {
+  const read = (told: AttemptRecord) => projectAttempt(record(encodeAttempt(told).toString()));
+
+  it('given an attempt, then it is what was told, and leaves its delivery in that state', () => {
+    expect(read(TOLD)).toEqual(TOLD);
+    expect(stateAfter(TOLD)).toEqual(state({ last_status_code: 503, next_attempt_at: AT + 1 }));
+    expect(stateAfter({ ...TOLD, outcome: 'dead', dead_reason: 'max_retries' })).toMatchObject({
+      status: 'dead',
+      dead_reason: 'max_retries',
+    });
+  });
+
+  it('given text that PostgreSQL cannot hold, then the rest of it stays', () => {
+    expect(read({ ...TOLD, lane: 'a\0b', error_detail: 'c\nd' })).toEqual({ ...TOLD, lane: 'ab', error_detail: 'c d' });
+  });
+
   it.each(['', 'no json', '{}', 'null'])('given the value "%s", then it throws', (value) => {
-    expect(() => projectAttempt(record(value))).toThrow();
+    expect(() => projectAttempt(record(value))).toThrow('no attempt record');
   });
 });
 
 describe('projectDeadLetter', () => {
   it('given a record nobody made a dead letter of, then it is kept as one that cannot be understood', () => {
     const { deadLetter, delivery } = projectDeadLetter(record('junk'));
-    expect(deadLetter).toMatchObject({ reason: 'payload_error', dead_at: AT, delivery_id: null, key: null });
+    expect(deadLetter).toMatchObject({ reason: 'payload_error', dead_at: new Date(AT), delivery_id: null, key: null });
     expect(delivery).toBeUndefined();
   });
 

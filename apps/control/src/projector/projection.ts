@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { InRecord } from '#common/kafka/record.js';
-import { type AttemptRecord, attemptRecordSchema } from '#common/records/attempt-record.js';
+import { type AttemptRecord, decodeAttempt } from '#common/records/attempt-record.js';
 import { readDeadLetter } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
 import { encodeHeaders } from '../outbox/outbox.js';
@@ -9,10 +9,10 @@ import { encodeHeaders } from '../outbox/outbox.js';
 export const STATUSES = ['pending', 'retrying', 'dead', 'delivered'] as const;
 export type DeliveryStatus = (typeof STATUSES)[number];
 
-/** Row of `deliveries`. */
+/** Row of `deliveries`. Times in ms since the epoch. */
 export interface DeliveryRow {
   readonly id: string;
-  readonly accepted_at: Date;
+  readonly accepted_at: number;
   readonly tenant: string;
   readonly event_id: string;
   readonly event_type: string;
@@ -24,22 +24,7 @@ export interface DeliveryRow {
   readonly last_status_code: number | null;
   readonly last_error: string | null;
   readonly dead_reason: string | null;
-  readonly next_attempt_at: Date | null;
-}
-
-/** Row of `attempts`. */
-export interface AttemptRow {
-  readonly delivery_id: string;
-  readonly accepted_at: Date;
-  readonly replay: number;
-  readonly attempt: number;
-  readonly at: Date;
-  readonly duration_ms: number;
-  readonly status_code: number | null;
-  readonly error: string | null;
-  readonly error_detail: string | null;
-  readonly outcome: AttemptRecord['outcome'];
-  readonly response_body: Buffer | null;
+  readonly next_attempt_at: number | null;
 }
 
 /** Row of `dead_letters`. */
@@ -66,14 +51,6 @@ export interface DeadLetterRow {
   readonly headers: string;
 }
 
-/** What one record of `attempts` says. */
-export interface ProjectedAttempt {
-  readonly attempt: AttemptRow;
-  readonly delivery: DeliveryRow;
-  /** The endpoint answered 410. */
-  readonly gone: boolean;
-}
-
 /** What one record of `dlq` says. */
 export interface ProjectedDeadLetter {
   readonly deadLetter: DeadLetterRow;
@@ -81,40 +58,37 @@ export interface ProjectedDeadLetter {
   readonly delivery: DeliveryRow | undefined;
 }
 
-/** @throws when the record is no attempt record: the topic is written by the dispatcher alone */
-export function projectAttempt(record: InRecord): ProjectedAttempt {
-  const told = attemptRecordSchema.parse(JSON.parse(record.value?.toString() ?? 'null'));
-  const accepted_at = new Date(told.accepted_at);
-  const attempt: AttemptRow = {
-    delivery_id: told.delivery_id,
-    accepted_at,
-    replay: told.replay,
-    attempt: told.attempt,
-    at: new Date(told.at),
-    duration_ms: Math.round(told.duration_ms),
-    status_code: told.status_code,
-    error: told.error,
-    error_detail: storable(told.error_detail),
-    outcome: told.outcome,
-    response_body: told.response_body === null ? null : Buffer.from(told.response_body, 'base64'),
+/**
+ * What one record of `attempts` says, in text that PostgreSQL can hold.
+ *
+ * @throws when the record is no attempt record: the topic is written by the dispatcher alone
+ */
+export function projectAttempt({ value }: InRecord): AttemptRecord {
+  const told = decodeAttempt(value);
+  if ('problem' in told) throw new Error(`no attempt record: ${told.problem}`);
+  const lane = storable(told.lane);
+  const error_detail = storable(told.error_detail);
+  return lane === told.lane && error_detail === told.error_detail ? told : { ...told, lane, error_detail };
+}
+
+/** The state in which an attempt left its delivery. */
+export function stateAfter(attempt: AttemptRecord): DeliveryRow {
+  return {
+    id: attempt.delivery_id,
+    accepted_at: attempt.accepted_at,
+    tenant: attempt.tenant,
+    event_id: attempt.event_id,
+    event_type: attempt.event_type,
+    endpoint_id: attempt.endpoint_id,
+    lane: attempt.lane,
+    status: attempt.outcome === 'retry' ? 'retrying' : attempt.outcome,
+    replay: attempt.replay,
+    attempts: attempt.attempt,
+    last_status_code: attempt.status_code,
+    last_error: attempt.error,
+    dead_reason: attempt.dead_reason,
+    next_attempt_at: attempt.next_attempt_at,
   };
-  const delivery: DeliveryRow = {
-    id: told.delivery_id,
-    accepted_at,
-    tenant: told.tenant,
-    event_id: told.event_id,
-    event_type: told.event_type,
-    endpoint_id: told.endpoint_id,
-    lane: storable(told.lane) ?? '',
-    status: told.outcome === 'retry' ? 'retrying' : told.outcome,
-    replay: told.replay,
-    attempts: told.attempt,
-    last_status_code: told.status_code,
-    last_error: told.error,
-    dead_reason: told.dead_reason,
-    next_attempt_at: told.next_attempt_at === null ? null : new Date(told.next_attempt_at),
-  };
-  return { attempt, delivery, gone: told.gone };
 }
 
 /** Understands any record of `dlq`: what is no dead letter of ours was put there by somebody and is kept all the same. */
@@ -128,7 +102,7 @@ export function projectDeadLetter(record: InRecord): ProjectedDeadLetter {
     last_status_code: info?.lastStatus ?? null,
     last_error: storable(info?.lastError ?? null),
     dead_at: new Date(info?.at || record.timestamp),
-    source: storable(info?.source ?? null) ?? '',
+    source: storable(info?.source ?? ''),
     dlq_partition: record.partition,
     dlq_offset: record.offset,
     tenant: meta?.tenant ?? null,
@@ -145,12 +119,12 @@ export function projectDeadLetter(record: InRecord): ProjectedDeadLetter {
   if (meta === undefined || info === undefined) return { deadLetter, delivery: undefined };
   const delivery: DeliveryRow = {
     id: meta.deliveryId,
-    accepted_at: new Date(meta.acceptedAt),
+    accepted_at: meta.acceptedAt,
     tenant: meta.tenant,
     event_id: meta.eventId,
     event_type: meta.eventType,
     endpoint_id: meta.endpointId,
-    lane: storable(record.key?.toString() ?? null) ?? '',
+    lane: storable(record.key?.toString() ?? ''),
     status: 'dead',
     replay: meta.replay,
     attempts: meta.attempt,
@@ -171,7 +145,7 @@ export function projectDeadLetter(record: InRecord): ProjectedDeadLetter {
 export function latestStates(rows: readonly DeliveryRow[]): DeliveryRow[] {
   const latest = new Map<string, DeliveryRow>();
   for (const row of rows) {
-    const key = `${row.id}/${row.accepted_at.getTime()}`;
+    const key = `${row.id}/${row.accepted_at}`;
     const known = latest.get(key);
     if (known === undefined) latest.set(key, row);
     else latest.set(key, merge(known, row));
@@ -196,7 +170,9 @@ function deadLetterId({ partition, offset, timestamp }: InRecord): string {
   return `dl_${hash('sha256', `${partition}/${offset}/${timestamp}`, 'base64url').slice(0, 22)}`;
 }
 
-/** PostgreSQL's text has no NUL. */
-function storable(text: string | null): string | null {
-  return text === null ? null : text.replaceAll('\0', '');
+/** PostgreSQL's text has no NUL; and a line feed separates the values of a column on their way to it. */
+function storable<Text extends string | null>(text: Text): Text | string {
+  return text === null || !UNSTORABLE.test(text) ? text : text.replaceAll('\0', '').replaceAll('\n', ' ');
 }
+
+const UNSTORABLE = /[\0\n]/;

@@ -3,6 +3,7 @@ import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.j
 import type { InRecord } from '#common/kafka/record.js';
 import { atMost, delay } from '#common/kafka/timing.js';
 import { isUnavailable } from '#common/postgres/errors.js';
+import type { AttemptRecord } from '#common/records/attempt-record.js';
 import {
   breakerOpenings,
   endpointDeliveries,
@@ -22,6 +23,12 @@ interface Waiting {
 }
 
 const MAX_BATCH = 1_000;
+/**
+ * Fewer records than this wait a moment for others. A transaction costs a millisecond or two of CPU, here and in
+ * PostgreSQL together, whatever it writes: for 50 records that is as much as all the rest (measured).
+ */
+const GOOD_BATCH = 400;
+const GATHER_MS = 50;
 const MAX_BATCH_BYTES = 4 * 1_048_576;
 /** Beyond this the partitions pause; they resume when half is written. */
 const MAX_WAITING_BYTES = 32 * 1_048_576;
@@ -86,7 +93,8 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   private async run(): Promise<void> {
     while (!this.isStopping) {
       if (this.waiting.length === 0) await this.wake.wait();
-      else await this.writeSome();
+      if (this.waiting.length < GOOD_BATCH) await delay(GATHER_MS);
+      if (this.waiting.length > 0) await this.writeSome();
     }
   }
 
@@ -162,11 +170,21 @@ function bytesOf({ value }: InRecord): number {
 
 function countProjected({ attempts, deadLetters, breakerChanges }: Projected): void {
   breakerOpenings.inc(breakerChanges.filter(({ to }) => to.state === 'open').length);
-  for (const { attempt, delivery } of attempts) {
-    projectedAttempts.inc({ outcome: attempt.outcome });
-    const endpoint = endpointLabel.of(delivery.endpoint_id);
-    if (attempt.outcome === 'delivered') endpointLastSuccess.set({ endpoint }, attempt.at.getTime() / 1_000);
-    if (attempt.outcome !== 'retry') endpointDeliveries.inc({ endpoint, outcome: attempt.outcome });
+  // Once for each outcome and endpoint of a batch: what costs is to find a counter by its labels.
+  for (const [outcome, ofOne] of Map.groupBy(attempts, (attempt) => attempt.outcome)) {
+    projectedAttempts.inc({ outcome }, ofOne.length);
+  }
+  for (const [endpointId, ofOne] of Map.groupBy(attempts, (attempt) => attempt.endpoint_id)) {
+    countEnded(endpointLabel.of(endpointId), ofOne);
   }
   for (const { deadLetter } of deadLetters) projectedDeadLetters.inc({ reason: deadLetter.reason });
+}
+
+function countEnded(endpoint: string, attempts: readonly AttemptRecord[]): void {
+  const delivered = attempts.filter(({ outcome }) => outcome === 'delivered');
+  const dead = attempts.filter(({ outcome }) => outcome === 'dead');
+  const last = delivered.at(-1);
+  if (last) endpointLastSuccess.set({ endpoint }, last.at / 1_000);
+  if (delivered.length > 0) endpointDeliveries.inc({ endpoint, outcome: 'delivered' }, delivered.length);
+  if (dead.length > 0) endpointDeliveries.inc({ endpoint, outcome: 'dead' }, dead.length);
 }

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
+import type { AttemptRecord } from '#common/records/attempt-record.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import type { AttemptRow } from '../projector/projection.js';
 import { visibleTenant } from '../tenancy.js';
 import { Conditions } from './conditions.js';
 import type { DeliveryFilter, DetailedDelivery, ShownDelivery } from './delivery-schemas.js';
@@ -153,6 +153,13 @@ async function findPending(db: Queryable, id: string, tenant: string | undefined
     newest.params,
   );
   return delivery;
+}
+
+/** Row of `attempts`, as far as it is shown. */
+interface AttemptRow
+  extends Pick<AttemptRecord, 'delivery_id' | 'replay' | 'attempt' | 'duration_ms' | 'status_code' | 'error'>,
+    Pick<AttemptRecord, 'error_detail' | 'outcome' | 'response_body'> {
+  readonly at: Date;
 }
 
 /** @returns attempts by delivery id, oldest first */

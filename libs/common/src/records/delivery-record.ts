@@ -1,3 +1,5 @@
+import { wholeNumber } from './packed-fields.js';
+
 /** The one packed header of a delivery. Ten headers cost 23 µs more to produce and 13 µs more to read (measured). */
 export const DELIVERY_HEADER = 'posthorn';
 
@@ -87,9 +89,4 @@ export function decodeDelivery(header: Buffer | string | undefined): DeliveryMet
     dueAt: wholeNumber(times[1]),
     tierUntil: wholeNumber(times[2]),
   };
-}
-
-function wholeNumber(text: string | undefined): number | undefined {
-  if (!text || !/^\d{1,15}$/.test(text)) return undefined;
-  return Number(text);
 }

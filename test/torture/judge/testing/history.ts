@@ -148,7 +148,7 @@ export class History {
     const { id: endpointId, tenant } = this.endpoint;
     this.append('attempts', {
       attempt: {
-        ...{ v: 1, delivery_id: deliveryId, event_id: event.id, endpoint_id: endpointId, tenant, event_type: 'made' },
+        ...{ delivery_id: deliveryId, event_id: event.id, endpoint_id: endpointId, tenant, event_type: 'made' },
         ...{ lane: this.laneOf(event), accepted_at: T0, replay: 0, attempt, at: this.now, duration_ms: 1 },
         ...{
           status_code: statusCode ?? null,
