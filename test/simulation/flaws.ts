@@ -5,6 +5,7 @@ import { stepBreaker } from '#common/domain/breaker.js';
 import { judge } from '#common/domain/verdict.js';
 import { Watermark } from '#common/domain/watermark.js';
 import { LogConsumer } from '#common/kafka/log-consumer.js';
+import { Membership } from '#common/kafka/membership.js';
 import { OwnedPartition } from '#common/kafka/owned-partition.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import { Projector } from '../../apps/control/src/projector/projector.js';
@@ -115,6 +116,20 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
   'partitions are kept without a heartbeat': {
     shape: often({}, 'cutFromKafka'),
     plant: () => replaced(LogConsumer.prototype, 'check', () => () => undefined),
+  },
+  'what the group says of its members is not heard': {
+    shape: often({ kind: 'slow', timeoutMs: 15_000 }, 'evict', 'extra'),
+    plant: () => replaced(Membership.prototype, 'heed', () => (_, answer) => answer),
+  },
+  'what has not ended in time goes on': {
+    shape: often({ timeoutMs: 25_000 }, 'extra', 'terminate'),
+    plant: () =>
+      replaced(LogConsumer.prototype, 'drain', (original) => {
+        return async function () {
+          await original.call(this);
+          return true;
+        };
+      }),
   },
   'a rebalance does not wait for what is under way': {
     shape: often({ kind: 'slow', timeoutMs: 5_000 }, 'extra', 'terminate'),

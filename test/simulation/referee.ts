@@ -155,14 +155,17 @@ export class Referee implements BrokerWitness, AttemptWitness {
     if (to.state === 'closed') this.deadInRow.set(endpointId, 0);
   }
 
-  /** One attempt of a lane at a time, and none before the delivery ahead of it is over. */
+  /**
+   * One attempt of a lane at a time, and none before the delivery ahead of it is over. Two processes may each have one
+   * for as long as one of them cannot know that it lost the lane; when it does, it gives its own up at once.
+   */
   private checkLane(flight: Flight, isStale: boolean): void {
     const { lane, meta } = flight.delivery;
     const flights = this.flights.get(lane) ?? new Set();
     this.flights.set(lane, flights);
     for (const other of flights) {
       if (!other.host.isAlive) flights.delete(other);
-      else if (!isStale && !this.ground.isExcused(other.host)) {
+      else if (other.host === flight.host || !(isStale || this.ground.isExcused(other.host))) {
         this.fault(`two attempts of ${lane} at once, by ${other.host.name} and ${flight.host.name}`);
       }
     }

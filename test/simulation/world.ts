@@ -54,7 +54,8 @@ export class World implements Site, Ground {
   running: Running[] = [];
   skewMs = 0;
   readonly isUndisturbed: boolean;
-  private readonly excusedUntil = new Map<Host, number>();
+  /** By when it has learned that it was frozen. */
+  private readonly thawedUntil = new Map<Host, number>();
   private readonly coordinators = new Map<string, GroupCoordinator>();
   private readonly isTold: boolean;
   private lives = 0;
@@ -118,12 +119,8 @@ export class World implements Site, Ground {
   }
 
   isExcused(host: Host): boolean {
-    return host.isFrozen || this.time.now < (this.excusedUntil.get(host) ?? 0);
-  }
-
-  /** For so long it cannot know that it lost its partitions. */
-  excuse(host: Host, ms: number): void {
-    this.excusedUntil.set(host, this.time.now + ms);
+    if (host.isFrozen || this.time.now < (this.thawedUntil.get(host) ?? 0)) return true;
+    return this.coordinator('dispatcher').isUnaware(host);
   }
 
   settings(host: Host): KafkaSettings {
@@ -165,7 +162,7 @@ export class World implements Site, Ground {
   thaw({ host }: Running): void {
     if (!host.isFrozen) return;
     this.tell(`*** ${host.name} goes on`);
-    this.excuse(host, THAWED_MS);
+    this.thawedUntil.set(host, this.time.now + THAWED_MS);
     this.time.thaw(host);
   }
 

@@ -66,7 +66,8 @@ function patchGroup(): void {
 
   ConsumerGroup.prototype.heartbeat = function (this: ConsumerGroup, options) {
     if (this.lastRequest > Date.now()) this.lastRequest = 0;
-    return heartbeat.call(this, options);
+    const answer = heartbeat.call(this, options);
+    return hooksOf(this)?.heed?.(this, answer) ?? answer;
   };
 
   ConsumerGroup.prototype.recoverFromOffsetOutOfRange = function (this: ConsumerGroup, error) {
@@ -88,8 +89,7 @@ function patchCoordinator(): void {
   };
 }
 
-/** What {@link hookedAssigner} made the first of these assigners carry. */
-export /**
+/**
  * Between the connection and the answer to its first request a broker counts as connected, while every other request to
  * it throws a plain error that ends the consumer. A broker that goes away just then, behind a proxy that still accepts,
  * ended the process. Not connected means what it says: whoever needs the broker waits for it to be connected.
@@ -104,6 +104,7 @@ function patchBroker(): void {
 /** The name of what stands in kafkajs for the versions of a broker that has not told them. */
 const NO_VERSIONS_YET = 'notInitializedLookup';
 
+/** What {@link hookedAssigner} made the first of these assigners carry. */
 export function hooksOf({ assigners }: { readonly assigners: readonly object[] }): Partial<GroupHooks> | undefined {
   const assigner = assigners[0] as { [HOOKS]?: Partial<GroupHooks> } | undefined;
   return assigner?.[HOOKS];
