@@ -57,6 +57,12 @@ const BAD: EndpointShape = {
   deliveries: 30,
 };
 
+/** Its breaker opens with each delivery, and probes soon. */
+const DIES_AT_ONCE: Partial<EndpointShape> = {
+  policy: { delaysMs: [], jitter: 'none', permanentStatuses: [] },
+  breaker: { mode: 'automatic', threshold: 1, cooldownMs: 1_000, maxCooldownMs: 1_000 },
+};
+
 function often(endpoint: Partial<EndpointShape>, ...faults: Fault[]): Partial<Shape> {
   return {
     endpoints: [{ ...BAD, ...endpoint }],
@@ -182,6 +188,11 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
   'the breaker does not wait to cool down': {
     breaker: (breaker, event, settings, now) =>
       stepBreaker(breaker, event, settings, event.type === 'ticked' ? now + 3_600_000 : now),
+  },
+  'a breaker hears of no repeat': {
+    shape: often({ kind: 'down', troublePermille: 1_000, ...DIES_AT_ONCE }, 'kill'),
+    breaker: (breaker, event, settings, now) =>
+      event.type === 'attempted' && event.isRepeat ? breaker : stepBreaker(breaker, event, settings, now),
   },
   'a retry comes early': {
     judge: (result, context) => {

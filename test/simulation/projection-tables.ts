@@ -1,5 +1,6 @@
 import type { InRecord } from '#common/kafka/record.js';
 import { ATTEMPTS_TOPIC } from '#common/records/topics.js';
+import { outcomeOf } from '../../apps/control/src/health/health-recorder.js';
 import {
   type DeliveryRow,
   latestStates,
@@ -33,13 +34,11 @@ export class ProjectionTables {
     const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
     const states = [...attempts, ...deadLetters].flatMap(({ delivery }) => delivery ?? []);
     for (const row of latestStates([...this.known(states), ...states])) this.deliveries.set(row.id, row);
-    const unseen = attempts.filter(({ attempt: { delivery_id: id, replay, attempt } }) => {
+    for (const told of attempts) {
+      const { delivery_id: id, replay, attempt } = told.attempt;
       const key = `${id}/${replay}/${attempt}`;
-      return !this.attempts.has(key) && this.attempts.add(key);
-    });
-    for (const { attempt, delivery } of unseen) {
-      const event = { type: 'attempted', outcome: attempt.outcome, at: attempt.at.getTime() } as const;
-      this.endpoints.apply(delivery.endpoint_id, event, this.now());
+      this.endpoints.apply(told.delivery.endpoint_id, outcomeOf(told, this.attempts.has(key)), this.now());
+      this.attempts.add(key);
     }
     for (const { delivery, gone } of attempts) if (gone) this.disable(delivery.endpoint_id);
     for (const { topic, partition, offset } of fresh) this.nextOffsets.set(logName(topic, partition), offset + 1);

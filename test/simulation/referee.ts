@@ -1,3 +1,4 @@
+import type { Breaker } from '#common/domain/breaker.js';
 import type { AttemptResult } from '#common/domain/verdict.js';
 import { decodeFinished } from '#common/domain/watermark.js';
 import type { InRecord } from '#common/kafka/record.js';
@@ -137,6 +138,11 @@ export class Referee implements BrokerWitness, AttemptWitness {
     if (outcome === 'retry') return;
     const before = this.deadInRow.get(endpointId) ?? 0;
     this.deadInRow.set(endpointId, outcome === 'dead' ? before + 1 : 0);
+  }
+
+  /** A probe tells whether its endpoint is well: no half-open breaker waits for another one then. */
+  heard(endpointId: string, at: number, { state, halfOpenAt = 0 }: Breaker): void {
+    if (state === 'half_open' && at >= halfOpenAt) this.fault(`the breaker of ${endpointId} is deaf to its probe`);
   }
 
   changed({ endpointId, from, to }: BreakerChange): void {

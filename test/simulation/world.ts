@@ -75,6 +75,7 @@ export class World implements Site, Ground {
     this.endpoints = new EndpointTables(settings, flaw?.breaker ?? stepBreaker, {
       changed: (change) => this.referee.changed(change),
       counted: (id, outcome) => this.referee.counted(id, outcome),
+      heard: (...attempt) => this.referee.heard(...attempt),
     });
     this.projection = new ProjectionTables(this.endpoints, () => time.now);
     this.behaviours = new Map(shape.endpoints.map((endpoint) => [endpoint.id, this.behaviourOf(endpoint)]));
