@@ -186,3 +186,32 @@ describe('work that does not end in time', () => {
       expect(stage.momentOf('first loses')).toBeLessThan(stage.momentOf('is out of'));
     }));
 });
+
+describe('a stop while it starts', () => {
+  it('given that there are no topics yet, then the group is never joined', () =>
+    onStage((stage) => {
+      const ready = Promise.withResolvers<void>();
+      const first = stage.member('first', {}, ready.promise);
+      stage.pass(1_000);
+      stage.act(first.host, () => void first.consumer?.stop().then(() => stage.tell('stopped')));
+      stage.pass(1_000);
+      stage.act(first.host, () => ready.resolve());
+      stage.pass(10_000);
+
+      expect(stage.told.map(({ what }) => what)).toEqual(['stopped']);
+    }));
+
+  it.each([0, 1, 2, 5, 50, 99, 150, 500])('given one %i ms after its start, then the group is left', (afterMs) =>
+    onStage((stage) => {
+      const first = stage.member('first');
+      stage.pass(afterMs);
+      stage.act(first.host, () => void first.consumer?.stop().then(() => stage.tell('stopped')));
+      stage.until('it has stopped', () => stage.told.some(({ what }) => what === 'stopped'));
+
+      expect(first.memberId).toBe('');
+      expect(first.owned.size).toBe(0);
+      stage.pass(10_000);
+      expect(first.memberId).toBe('');
+    }),
+  );
+});

@@ -13,7 +13,7 @@ import type { OwnedPartition, PartitionConsumer } from './owned-partition.js';
 import type { LogBatch, OwnershipListener } from './port.js';
 import { endPredecessor } from './predecessor.js';
 import type { KafkaSettings } from './settings.js';
-import { atMost, delay } from './timing.js';
+import { atMost, delay, MAX_STARTING_MS } from './timing.js';
 
 export interface LogConsumerOptions extends FetchPaceOptions {
   /** Without prefix. */
@@ -68,6 +68,8 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   private readonly pace: FetchPace;
   private readonly membership = new Membership(() => this.putOut());
   private isStopping = false;
+  /** Undefined until there is something to connect to. */
+  private starting: Promise<void> | undefined;
   private timers: NodeJS.Timeout[] = [];
   private readonly heartbeatMs: number;
   /** Without a heartbeat for this long, this member can no longer be sure of its partitions. */
@@ -98,9 +100,18 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     });
   }
 
-  /** Resolves when consuming has begun; partitions may be assigned a little later. */
+  /** Resolves when consuming has begun, or when it was told to stop before; partitions may be assigned a little later. */
   async start(): Promise<void> {
     await Promise.all([this.settings.topicsReady, this.options.startAfter?.()]);
+    if (this.isStopping) return;
+    this.starting = this.connectAndRun().catch((error: unknown) => {
+      // Whoever stops it meanwhile has no use for it.
+      if (!this.isStopping) throw error;
+    });
+    await this.starting;
+  }
+
+  private async connectAndRun(): Promise<void> {
     this.consumer.on(this.consumer.events.HEARTBEAT, () => this.membership.noteHeartbeat());
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
       if (!payload.restart && !this.isStopping) this.settings.onFatal(payload.error);
@@ -111,6 +122,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       topics: this.options.topics.map((topic) => this.settings.prefix + topic),
       fromBeginning: true,
     });
+    if (this.isStopping) return;
     this.timers = [
       setInterval(() => this.committer.commit(), COMMIT_INTERVAL_MS),
       setInterval(() => this.check(), CHECK_INTERVAL_MS),
@@ -124,9 +136,13 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     });
   }
 
-  /** Stops in order: fetching, finishing what is under way (bounded), committing, leaving the group. */
+  /**
+   * Stops in order: fetching, finishing what is under way (bounded), committing, leaving the group. What is only about to
+   * start does not; what has begun to is waited for, as the client takes leave only of a group that it has joined.
+   */
   async stop(): Promise<void> {
     this.isStopping = true;
+    await atMost(MAX_STARTING_MS, this.starting);
     for (const log of this.owned.values()) log.pause('stopping');
     await this.drain();
     for (const timer of this.timers) clearInterval(timer);
