@@ -165,6 +165,21 @@ describe('the breaker', () => {
     expect(typesAbout(id)).toEqual(['endpoint.disabled', 'endpoint.recovered']);
   });
 
+  it('given a probe that repeats an attempt of before, then its outcome is heard once, and not counted again', async () => {
+    const id = await newEndpoint({ breaker: { threshold: 1, cooldown_s: 1 } });
+    const [probed] = await die(id, 1);
+    if (probed === undefined) throw new Error('no delivery was made');
+    await onceBreaker(id, 'half_open');
+    const failed = attempt(probed, { outcome: 'dead', dead_reason: 'max_retries', status_code: 500 });
+    await control.write(failed, failed);
+    await onceBreaker(id, 'open');
+    expect((await healthOf(id)).breaker).toMatchObject({ state: 'open', openings: 2 });
+    await onceBreaker(id, 'half_open');
+    await control.write(attempt(probed));
+    await onceBreaker(id, 'closed');
+    expect((await healthOf(id)).last_hour).toMatchObject({ attempts: 1, delivered: 0 });
+  });
+
   it('given control stops while it is open, then the next one ends the cool-down', async () => {
     const id = await newEndpoint({ breaker: { threshold: 1, cooldown_s: 2 } });
     await die(id, 1);

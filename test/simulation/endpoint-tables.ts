@@ -24,6 +24,8 @@ export interface BreakerChange {
 /** Who watches breakers. */
 export interface BreakerWitness {
   counted(endpointId: string, outcome: 'delivered' | 'retry' | 'dead'): void;
+  /** A breaker was told of an attempt that began at this moment, in ms since the epoch; this is what it is now. */
+  heard(endpointId: string, at: number, breaker: Breaker): void;
   changed(change: BreakerChange): void;
 }
 
@@ -64,10 +66,11 @@ export class EndpointTables {
     const health = this.health.get(endpointId);
     const settings = this.settings.get(endpointId);
     if (health === undefined || settings === undefined) return;
-    if (event.type === 'attempted') this.witness.counted(endpointId, event.outcome);
+    if (event.type === 'attempted' && !event.isRepeat) this.witness.counted(endpointId, event.outcome);
     const from = health.breaker;
     const to = this.step(from, event, settings, now);
     health.breaker = to;
+    if (event.type === 'attempted') this.witness.heard(endpointId, event.at, to);
     if (to.state === from.state) return;
     // The probe's permit ends with the state it was given in.
     health.probeUntil = 0;

@@ -65,11 +65,9 @@ export const STRIKES: Record<Fault, (world: World) => void> = {
     const group = world.coordinator('dispatcher');
     const members = group.describe();
     if (members.length === 0) return;
-    const { memberId, host } = world.random.among(members);
+    const { memberId } = world.random.among(members);
     world.tell(`*** ${memberId} is put out of its group`);
-    // It hears of it with its next heartbeat.
-    world.excuse(host, world.shape.sessionMs / 2);
-    group.leave(memberId);
+    group.evict(memberId);
   },
 };
 

@@ -5,6 +5,7 @@ import { stepBreaker } from '#common/domain/breaker.js';
 import { judge } from '#common/domain/verdict.js';
 import { Watermark } from '#common/domain/watermark.js';
 import { LogConsumer } from '#common/kafka/log-consumer.js';
+import { Membership } from '#common/kafka/membership.js';
 import { OwnedPartition } from '#common/kafka/owned-partition.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import { Projector } from '../../apps/control/src/projector/projector.js';
@@ -54,6 +55,12 @@ const BAD: EndpointShape = {
   maxParkedAgeS: 604_800,
   resources: 3,
   deliveries: 30,
+};
+
+/** Its breaker opens with each delivery, and probes soon. */
+const DIES_AT_ONCE: Partial<EndpointShape> = {
+  policy: { delaysMs: [], jitter: 'none', permanentStatuses: [] },
+  breaker: { mode: 'automatic', threshold: 1, cooldownMs: 1_000, maxCooldownMs: 1_000 },
 };
 
 function often(endpoint: Partial<EndpointShape>, ...faults: Fault[]): Partial<Shape> {
@@ -116,6 +123,20 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
     shape: often({}, 'cutFromKafka'),
     plant: () => replaced(LogConsumer.prototype, 'check', () => () => undefined),
   },
+  'what the group says of its members is not heard': {
+    shape: often({ kind: 'slow', timeoutMs: 15_000 }, 'evict', 'extra'),
+    plant: () => replaced(Membership.prototype, 'heed', () => (_, answer) => answer),
+  },
+  'what has not ended in time goes on': {
+    shape: often({ timeoutMs: 25_000 }, 'extra', 'terminate'),
+    plant: () =>
+      replaced(LogConsumer.prototype, 'drain', (original) => {
+        return async function () {
+          await original.call(this);
+          return true;
+        };
+      }),
+  },
   'a rebalance does not wait for what is under way': {
     shape: often({ kind: 'slow', timeoutMs: 5_000 }, 'extra', 'terminate'),
     plant: () => replaced(DeliveryEngine.prototype, 'onRebalancing', () => () => Promise.resolve()),
@@ -167,6 +188,11 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
   'the breaker does not wait to cool down': {
     breaker: (breaker, event, settings, now) =>
       stepBreaker(breaker, event, settings, event.type === 'ticked' ? now + 3_600_000 : now),
+  },
+  'a breaker hears of no repeat': {
+    shape: often({ kind: 'down', troublePermille: 1_000, ...DIES_AT_ONCE }, 'kill'),
+    breaker: (breaker, event, settings, now) =>
+      event.type === 'attempted' && event.isRepeat ? breaker : stepBreaker(breaker, event, settings, now),
   },
   'a retry comes early': {
     judge: (result, context) => {

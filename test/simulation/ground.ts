@@ -16,7 +16,7 @@ export interface Ground {
   /** Deliveries dead in a row that open its breaker. */
   thresholdOf(endpointId: string): number;
   cooldownMsOf(endpointId: string): number;
-  /** Frozen, or so shortly after that it cannot know. */
+  /** Frozen, or so shortly after that it cannot know; or put out of its group, and not told by any answer since. */
   isExcused(host: Host): boolean;
   /** By how much wall clocks differ at most, ms. */
   readonly skewMs: number;

@@ -39,6 +39,8 @@ const EXPIRY_CHECK_MS = 500;
 /** The coordinator of one consumer group, as Kafka's classic protocol has it; joining and syncing are one. */
 export class GroupCoordinator {
   private readonly members = new Map<string, Member>();
+  /** Members put out by force who have not heard of it, by id. */
+  private readonly unaware = new Map<string, { readonly host: Host; readonly since: number }>();
   private generation = 0;
   private rebalancing: Moment | undefined;
   private names = 0;
@@ -86,6 +88,27 @@ export class GroupCoordinator {
   leave(memberId: string): void {
     this.member(memberId);
     this.remove(memberId);
+  }
+
+  /** A member is put out without having left: an operator does it, or a process that has its name. */
+  evict(memberId: string): void {
+    this.unaware.set(memberId, { host: this.member(memberId).host, since: this.time.now });
+    this.remove(memberId);
+  }
+
+  /** The group's refusal has reached the member. */
+  refused(memberId: string): void {
+    this.unaware.delete(memberId);
+  }
+
+  /**
+   * True while a member of this process was put out and cannot know. What it can do without the group is give up what it
+   * has by itself, before a session is over without a heartbeat.
+   */
+  isUnaware(host: Host): boolean {
+    return [...this.unaware.values()].some(
+      (member) => member.host === host && this.time.now - member.since < this.sessionMs,
+    );
   }
 
   describe(): { memberId: string; clientId: string; host: Host }[] {

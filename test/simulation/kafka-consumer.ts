@@ -80,16 +80,12 @@ export class SimulatedConsumer {
     await group.joinAndSync();
     for (let failures = 0; this.isRunning; ) {
       try {
-        await this.fetchOnce(group, eachBatch);
+        await this.fetchOnce(group, eachBatch).catch((error: unknown) => joinAgain(group, error));
         failures = 0;
       } catch (error) {
-        if (error instanceof GroupError) {
-          if (error.type === 'UNKNOWN_MEMBER_ID') group.memberId = null;
-          await group.joinAndSync();
-        } else {
-          if (++failures > RETRIES) throw error;
-          await pause(RETRY_MS);
-        }
+        // After a join that failed, too, it goes on fetching, as if it still had what it had.
+        if (++failures > RETRIES) throw error;
+        await pause(RETRY_MS);
       }
     }
   }
@@ -109,6 +105,13 @@ export class SimulatedConsumer {
     }
     await group.heartbeat(heartbeatInterval);
   }
+}
+
+/** @throws what has nothing to do with the group */
+async function joinAgain(group: SimulatedGroup, error: unknown): Promise<void> {
+  if (!(error instanceof GroupError)) throw error;
+  if (error.type === 'UNKNOWN_MEMBER_ID') group.memberId = null;
+  await group.joinAndSync();
 }
 
 function pause(ms: number): Promise<void> {

@@ -50,7 +50,7 @@ export class SimulatedGroup implements KafkaGroup {
     const { broker, network } = kafka;
     this.coordinator = {
       heartbeat: ({ memberId, groupGenerationId }) =>
-        network.ask('kafka', () => group.heartbeat(memberId, groupGenerationId)),
+        this.ask(memberId, () => group.heartbeat(memberId, groupGenerationId)),
       leaveGroup: ({ memberId }) => network.ask('kafka', () => group.leave(memberId)),
       describeGroups: () => network.ask('kafka', () => ({ groups: [{ members: group.describe() }] })),
       offsetFetch: ({ topics }) =>
@@ -69,16 +69,10 @@ export class SimulatedGroup implements KafkaGroup {
 
   async joinAndSync(): Promise<void> {
     await this.hooks.beforeJoin?.(this);
-    try {
-      const { memberId, generationId, assigned } = await this.join();
-      this.memberId = memberId;
-      this.generationId = generationId;
-      this.mine = assigned;
-    } catch (error) {
-      if (!(error instanceof GroupError)) throw error;
-      this.memberId = null;
-      return this.joinAndSync();
-    }
+    const { memberId, generationId, assigned } = await this.joinAsSomebody();
+    this.memberId = memberId;
+    this.generationId = generationId;
+    this.mine = assigned;
     this.positions.clear();
     this.paused.clear();
     await this.hooks.afterJoin?.(this);
@@ -112,7 +106,7 @@ export class SimulatedGroup implements KafkaGroup {
     );
     const commit = { offset: 0, metadata: '' };
     const group = this.kafka.coordinator(this.groupId);
-    await this.kafka.network.ask('kafka', () => group.commit(memberId ?? '', generationId ?? -1, offsets));
+    await this.ask(memberId ?? '', () => group.commit(memberId ?? '', generationId ?? -1, offsets));
   }
 
   /** A record of this offset was taken over: the next fetch begins behind it. */
@@ -133,7 +127,8 @@ export class SimulatedGroup implements KafkaGroup {
     // By the wall clock, as kafkajs does it, and patched as it is.
     this.heartbeatAt = Math.min(this.heartbeatAt, Date.now());
     if (memberId === null || generationId === null || Date.now() < this.heartbeatAt + intervalMs) return;
-    await this.coordinator.heartbeat({ groupId: this.groupId, memberId, groupGenerationId: generationId });
+    const answer = this.coordinator.heartbeat({ groupId: this.groupId, memberId, groupGenerationId: generationId });
+    await (this.hooks.heed?.(this, answer) ?? answer);
     this.heartbeatAt = Date.now();
     this.onHeartbeat();
   }
@@ -154,16 +149,39 @@ export class SimulatedGroup implements KafkaGroup {
     });
   }
 
+  /** A request that the group answers by who asks. */
+  private async ask<Answer>(memberId: string, effect: () => Answer): Promise<Answer> {
+    try {
+      return await this.kafka.network.ask('kafka', effect);
+    } catch (error) {
+      const isRefusal = error instanceof GroupError && error.type !== 'REBALANCE_IN_PROGRESS';
+      if (isRefusal) this.kafka.coordinator(this.groupId).refused(memberId);
+      throw error;
+    }
+  }
+
+  /** As kafkajs does it: whom the group does not know joins anew, and no hook is asked again. */
+  private async joinAsSomebody(): Promise<Joined> {
+    try {
+      return await this.join();
+    } catch (error) {
+      if (!(error instanceof GroupError)) throw error;
+      this.memberId = null;
+      return this.join();
+    }
+  }
+
   private join(): Promise<Joined> {
     const { network } = this.kafka;
     const { time } = network;
     const host = time.current;
     const group = this.kafka.coordinator(this.groupId);
     const { clientId, logs } = this.membership;
+    const { memberId } = this;
     return new Promise((resolve, reject) => {
       const giveUp = time.after(JOIN_PATIENCE_MS, () => reject(new NoAnswerError('kafka has not answered')), host);
-      const ask = network.ask('kafka', () =>
-        group.join({ memberId: this.memberId, host, clientId, logs }, (joined) => {
+      const ask = this.ask(memberId ?? '', () =>
+        group.join({ memberId, host, clientId, logs }, (joined) => {
           giveUp.isCancelled = true;
           time.after(network.latencyMs(), () => resolve(joined), host);
         }),

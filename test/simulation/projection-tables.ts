@@ -1,6 +1,7 @@
 import type { InRecord } from '#common/kafka/record.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';
 import { ATTEMPTS_TOPIC } from '#common/records/topics.js';
+import { outcomeOf } from '../../apps/control/src/health/health-recorder.js';
 import {
   type DeliveryRow,
   latestStates,
@@ -34,12 +35,11 @@ export class ProjectionTables {
     const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
     const states = [...attempts.map(stateAfter), ...deadLetters.flatMap(({ delivery }) => delivery ?? [])];
     for (const row of latestStates([...this.known(states), ...states])) this.deliveries.set(row.id, row);
-    const unseen = attempts.filter(({ delivery_id: id, replay, attempt }) => {
+    for (const told of attempts) {
+      const { delivery_id: id, replay, attempt } = told;
       const key = `${id}/${replay}/${attempt}`;
-      return !this.attempts.has(key) && this.attempts.add(key);
-    });
-    for (const { endpoint_id, outcome, at } of unseen) {
-      this.endpoints.apply(endpoint_id, { type: 'attempted', outcome, at }, this.now());
+      this.endpoints.apply(told.endpoint_id, outcomeOf(told, this.attempts.has(key)), this.now());
+      this.attempts.add(key);
     }
     for (const { endpoint_id, gone } of attempts) if (gone) this.disable(endpoint_id);
     for (const { topic, partition, offset } of fresh) this.nextOffsets.set(logName(topic, partition), offset + 1);

@@ -1,3 +1,4 @@
+import type { Breaker } from '#common/domain/breaker.js';
 import type { AttemptResult } from '#common/domain/verdict.js';
 import { decodeFinished } from '#common/domain/watermark.js';
 import type { InRecord } from '#common/kafka/record.js';
@@ -139,6 +140,11 @@ export class Referee implements BrokerWitness, AttemptWitness {
     this.deadInRow.set(endpointId, outcome === 'dead' ? before + 1 : 0);
   }
 
+  /** A probe tells whether its endpoint is well: no half-open breaker waits for another one then. */
+  heard(endpointId: string, at: number, { state, halfOpenAt = 0 }: Breaker): void {
+    if (state === 'half_open' && at >= halfOpenAt) this.fault(`the breaker of ${endpointId} is deaf to its probe`);
+  }
+
   changed({ endpointId, from, to }: BreakerChange): void {
     const { ground } = this;
     ground.tell(`breaker of ${endpointId}: ${from.state} -> ${to.state}`);
@@ -155,14 +161,17 @@ export class Referee implements BrokerWitness, AttemptWitness {
     if (to.state === 'closed') this.deadInRow.set(endpointId, 0);
   }
 
-  /** One attempt of a lane at a time, and none before the delivery ahead of it is over. */
+  /**
+   * One attempt of a lane at a time, and none before the delivery ahead of it is over. Two processes may each have one
+   * for as long as one of them cannot know that it lost the lane; when it does, it gives its own up at once.
+   */
   private checkLane(flight: Flight, isStale: boolean): void {
     const { lane, meta } = flight.delivery;
     const flights = this.flights.get(lane) ?? new Set();
     this.flights.set(lane, flights);
     for (const other of flights) {
       if (!other.host.isAlive) flights.delete(other);
-      else if (!isStale && !this.ground.isExcused(other.host)) {
+      else if (other.host === flight.host || !(isStale || this.ground.isExcused(other.host))) {
         this.fault(`two attempts of ${lane} at once, by ${other.host.name} and ${flight.host.name}`);
       }
     }

@@ -63,7 +63,7 @@ function liveOne({ seed: first, flaw }: Plan, lived: { -readonly [Name in keyof 
 }
 
 /** Runs in a callback of the event loop, where histories are at home. */
-function inTurn(run: () => void): Promise<void> {
+export function inTurn(run: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     setImmediate(() => {
       try {

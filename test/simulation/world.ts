@@ -54,7 +54,8 @@ export class World implements Site, Ground {
   running: Running[] = [];
   skewMs = 0;
   readonly isUndisturbed: boolean;
-  private readonly excusedUntil = new Map<Host, number>();
+  /** By when it has learned that it was frozen. */
+  private readonly thawedUntil = new Map<Host, number>();
   private readonly coordinators = new Map<string, GroupCoordinator>();
   private readonly isTold: boolean;
   private lives = 0;
@@ -74,6 +75,7 @@ export class World implements Site, Ground {
     this.endpoints = new EndpointTables(settings, flaw?.breaker ?? stepBreaker, {
       changed: (change) => this.referee.changed(change),
       counted: (id, outcome) => this.referee.counted(id, outcome),
+      heard: (...attempt) => this.referee.heard(...attempt),
     });
     this.projection = new ProjectionTables(this.endpoints, () => time.now);
     this.behaviours = new Map(shape.endpoints.map((endpoint) => [endpoint.id, this.behaviourOf(endpoint)]));
@@ -118,12 +120,8 @@ export class World implements Site, Ground {
   }
 
   isExcused(host: Host): boolean {
-    return host.isFrozen || this.time.now < (this.excusedUntil.get(host) ?? 0);
-  }
-
-  /** For so long it cannot know that it lost its partitions. */
-  excuse(host: Host, ms: number): void {
-    this.excusedUntil.set(host, this.time.now + ms);
+    if (host.isFrozen || this.time.now < (this.thawedUntil.get(host) ?? 0)) return true;
+    return this.coordinator('dispatcher').isUnaware(host);
   }
 
   settings(host: Host): KafkaSettings {
@@ -165,7 +163,7 @@ export class World implements Site, Ground {
   thaw({ host }: Running): void {
     if (!host.isFrozen) return;
     this.tell(`*** ${host.name} goes on`);
-    this.excuse(host, THAWED_MS);
+    this.thawedUntil.set(host, this.time.now + THAWED_MS);
     this.time.thaw(host);
   }
 

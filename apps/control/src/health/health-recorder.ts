@@ -7,10 +7,15 @@ import { breakerSettings, type HealthChange, lockBreakers, storeHealth } from '.
  * What a batch of attempts says of their endpoints' health, in the transaction that stores them: no crash can count an
  * outcome twice or not at all.
  *
- * @param attempts that were not stored before, each endpoint's in order
+ * @param attempts each endpoint's in order
+ * @param unseen those of them that were not stored before; a half-open breaker hears of the others, too
  * @returns the breakers' changes of state
  */
-export async function recordHealth(tx: Queryable, attempts: readonly AttemptRecord[]): Promise<BreakerChange[]> {
+export async function recordHealth(
+  tx: Queryable,
+  attempts: readonly AttemptRecord[],
+  unseen: ReadonlySet<AttemptRecord>,
+): Promise<BreakerChange[]> {
   if (attempts.length === 0) return [];
   const byEndpoint = Map.groupBy(attempts, ({ endpoint_id }) => endpoint_id);
   const endpointIds = [...byEndpoint.keys()];
@@ -20,11 +25,12 @@ export async function recordHealth(tx: Queryable, attempts: readonly AttemptReco
   const results = [...byEndpoint].flatMap(([endpointId, ofOne]) => {
     const [before, own] = [breakers.get(endpointId), settings.get(endpointId)];
     if (before === undefined || own === undefined) return [];
-    const events = ofOne.map(({ outcome, at }) => ({ type: 'attempted', outcome, at }) as const);
-    return [{ endpointId, attempts: ofOne, ...runBreaker(endpointId, before, events, own, now) }];
+    const events = ofOne.map((one) => outcomeOf(one, !unseen.has(one)));
+    const counted = ofOne.filter((one) => unseen.has(one));
+    return [{ endpointId, attempts: counted, ...runBreaker(endpointId, before, events, own, now) }];
   });
   await storeHealth(tx, results.map(healthChange));
-  await countMinutes(tx, byEndpoint);
+  await countMinutes(tx, [...unseen]);
   const changes = results.flatMap((result) => result.changes);
   await announceChanges(tx, changes);
   return changes;
@@ -51,10 +57,17 @@ function toDate(ms: number): Date | undefined {
   return Number.isFinite(ms) ? new Date(ms) : undefined;
 }
 
+/** What a breaker hears of one attempt. */
+export function outcomeOf({ outcome, at }: AttemptRecord, isRepeat: boolean) {
+  return { type: 'attempted', outcome, at, isRepeat } as const;
+}
+
 const MINUTE_MS = 60_000;
 
 /** Attempts by endpoint and minute: the rates of the last hour are read from at most 61 rows. */
-async function countMinutes(tx: Queryable, byEndpoint: ReadonlyMap<string, AttemptRecord[]>): Promise<void> {
+async function countMinutes(tx: Queryable, attempts: readonly AttemptRecord[]): Promise<void> {
+  if (attempts.length === 0) return;
+  const byEndpoint = Map.groupBy(attempts, ({ endpoint_id }) => endpoint_id);
   const rows = [...byEndpoint].flatMap(([endpointId, ofOne]) => {
     const byMinute = Map.groupBy(ofOne, ({ at }) => Math.floor(at / MINUTE_MS) * MINUTE_MS);
     return [...byMinute].map(([minute, attempts]) => ({ endpointId, minute: new Date(minute), attempts }));

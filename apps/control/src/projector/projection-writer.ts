@@ -51,7 +51,7 @@ export class ProjectionWriter {
         deadLetters.map(({ deadLetter }) => deadLetter),
       );
       await markReplayed(tx, states);
-      const breakerChanges = await recordHealth(tx, unseen);
+      const breakerChanges = await recordHealth(tx, attempts, new Set(unseen));
       await disableEndpoints(tx, attempts);
       await publishDeadDeliveries(tx, deadLetters.flatMap(deadDelivery));
       await advanceOffsets(tx, fresh);

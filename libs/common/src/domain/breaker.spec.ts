@@ -17,6 +17,10 @@ const attempted = (outcome: 'delivered' | 'retry' | 'dead', at = T0): BreakerEve
   outcome,
   at,
 });
+const repeated = (outcome: 'delivered' | 'retry' | 'dead', at: number): BreakerEvent => ({
+  ...{ type: 'attempted', outcome, at },
+  isRepeat: true,
+});
 const steps = (events: readonly BreakerEvent[], settings = SETTINGS, from = CLOSED, now = T0): Breaker =>
   events.reduce((breaker, event) => stepBreaker(breaker, event, settings, now), from);
 
@@ -72,6 +76,26 @@ describe('stepBreaker', () => {
 
   it('given a half-open one, then a failure that began while it was open tells nothing', () => {
     expect(stepBreaker(halfOpen, attempted('retry', T0 + 59_000), SETTINGS, T0 + 61_000)).toBe(halfOpen);
+  });
+
+  it.each([
+    { given: 'a closed', from: steps([attempted('dead'), attempted('dead')]), at: T0, state: 'closed' },
+    { given: 'an open', from: opened, at: T0 + 61_000, state: 'open' },
+    { given: 'a younger half-open', from: halfOpen, at: T0 + 59_000, state: 'half_open' },
+  ])('given $given breaker, then the outcome of a repeat tells it nothing', ({ from, at, state }) => {
+    for (const outcome of ['delivered', 'retry', 'dead'] as const) {
+      const after = stepBreaker(from, repeated(outcome, at), SETTINGS, T0 + 62_000);
+      expect(after).toBe(from);
+      expect(after.state).toBe(state);
+    }
+  });
+
+  it.each([
+    { outcome: 'delivered', state: 'closed' },
+    { outcome: 'retry', state: 'open' },
+    { outcome: 'dead', state: 'open' },
+  ] as const)('given a half-open one whose probe is a repeat and ends $outcome, then $state', ({ outcome, state }) => {
+    expect(stepBreaker(halfOpen, repeated(outcome, T0 + 60_000), SETTINGS, T0 + 61_000).state).toBe(state);
   });
 
   it('given failed probes, then the cool-down doubles up to its limit', () => {

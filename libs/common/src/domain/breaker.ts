@@ -37,8 +37,16 @@ export interface Breaker {
 }
 
 export type BreakerEvent =
-  /** One attempt's outcome. `at` is when it began. `dead` is the end of its delivery, too. */
-  | { readonly type: 'attempted'; readonly outcome: 'delivered' | 'retry' | 'dead'; readonly at: number }
+  /**
+   * One attempt's outcome. `at` is when it began. `dead` is the end of its delivery, too. Of a repeat, which a crash made
+   * necessary, the first outcome was told before.
+   */
+  | {
+      readonly type: 'attempted';
+      readonly outcome: 'delivered' | 'retry' | 'dead';
+      readonly at: number;
+      readonly isRepeat?: boolean;
+    }
   /** Time has passed. */
   | { readonly type: 'ticked' }
   /** An operator says that the endpoint is well. */
@@ -75,11 +83,13 @@ export function cooldownMs(openings: number, settings: BreakerSettings): number 
 
 function attempted(
   breaker: Breaker,
-  { outcome, at }: { outcome: 'delivered' | 'retry' | 'dead'; at: number },
+  { outcome, at, isRepeat = false }: Extract<BreakerEvent, { type: 'attempted' }>,
   settings: BreakerSettings,
   now: number,
 ): Breaker {
   const { state, consecutiveDead } = breaker;
+  // It counts once. But a probe is a probe, and who waits for its outcome would wait for long.
+  if (isRepeat && !(state === 'half_open' && at >= (breaker.halfOpenAt ?? 0))) return breaker;
   // What was in flight when it opened tells nothing new: only the cool-down's end, or an operator, changes it.
   if (state === 'open') return breaker;
   if (state === 'half_open') {

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { KafkaGroup } from './kafkajs-group.js';
+import type { Membership } from './membership.js';
 import { commitFailures } from './metrics.js';
 import type { OwnedPartition } from './owned-partition.js';
 
@@ -10,12 +10,12 @@ export class Committer {
 
   /**
    * @param groupId for the metric
-   * @param membership the group, while membership and `owned` agree; else undefined
+   * @param membership nothing is committed unless it is synced with `owned`
    * @param owned by full topic name and partition; changes under our hands
    */
   constructor(
     private readonly groupId: string,
-    private readonly membership: () => KafkaGroup | undefined,
+    private readonly membership: Membership,
     private readonly owned: ReadonlyMap<string, OwnedPartition>,
   ) {}
 
@@ -29,8 +29,8 @@ export class Committer {
   }
 
   private async commitOnce(): Promise<void> {
-    const group = this.membership();
-    if (group === undefined) return;
+    const { group, standing } = this.membership;
+    if (group === undefined || standing !== 'synced') return;
     const taken = [...this.owned].flatMap(([name, log]) => {
       const commit = log.takeCommit();
       return commit ? [{ topic: name.slice(0, name.lastIndexOf('/')), log, commit }] : [];
@@ -41,7 +41,7 @@ export class Committer {
       partitions: list.map(({ log, commit }) => ({ partition: log.partition, ...commit })),
     }));
     try {
-      await group.commitOffsets({ topics });
+      await this.membership.heed(group, group.commitOffsets({ topics }));
     } catch (error) {
       for (const { log } of taken) log.commitFailed();
       commitFailures.inc({ group: this.groupId });

@@ -5,6 +5,7 @@ import { createKafka } from './client.js';
 import { hookedAssigner } from './kafkajs-patches.js';
 import { endPredecessor } from './predecessor.js';
 import type { KafkaSettings } from './settings.js';
+import { atMost, MAX_STARTING_MS } from './timing.js';
 
 export interface CompactedTableOptions {
   /** Without prefix. */
@@ -30,6 +31,8 @@ export class CompactedTable {
   private isReady = false;
   /** A consumer that crashes while it stops, its broker being away, would start again for ever. */
   private isStopping = false;
+  /** Undefined until there is something to connect to. */
+  private starting: Promise<void> | undefined;
 
   constructor(
     private readonly settings: KafkaSettings,
@@ -57,22 +60,36 @@ export class CompactedTable {
     return this.isReady;
   }
 
-  /** Resolves when caught up; waits for brokers as long as it takes. */
+  /** Resolves when caught up, and never when it is stopped before; waits for brokers as long as it takes. */
   async start(): Promise<void> {
     await this.settings.topicsReady;
+    if (!this.isStopping) {
+      this.starting = this.connectAndRun().catch((error: unknown) => {
+        // Whoever stops it meanwhile has no use for it.
+        if (!this.isStopping) throw error;
+      });
+      await this.starting;
+    }
+    await this.caughtUp.promise;
+  }
+
+  private async connectAndRun(): Promise<void> {
     await this.admin.connect();
     for (const { partition, high, low } of await this.admin.fetchTopicOffsets(this.topic)) {
       if (Number(high) > Number(low)) this.behind.set(partition, Number(high));
     }
     await this.consumer.connect();
     await this.consumer.subscribe({ topics: [this.topic], fromBeginning: true });
+    if (this.isStopping) return;
     await this.consumer.run({ autoCommit: false, eachBatch: (payload) => this.applyBatch(payload) });
     this.checkCaughtUp();
-    await this.caughtUp.promise;
   }
 
+  /** What is only about to start does not; what has begun to is waited for, a while: it would go on behind our back. */
   async stop(): Promise<void> {
     this.isStopping = true;
+    if (this.starting === undefined) return;
+    await atMost(MAX_STARTING_MS, this.starting);
     await this.consumer.disconnect();
     try {
       await this.admin.deleteGroups([this.groupId]);

@@ -38,6 +38,8 @@ export interface GroupHooks {
   /** Before each fetch of one broker. */
   beforeFetch(group: KafkaGroup): Promise<void>;
   afterFetch(): void;
+  /** Passes on what a heartbeat of the client comes to: a refusal must be known before the client has acted on it. */
+  heed<Answer>(group: KafkaGroup, answer: Promise<Answer>): Promise<Answer>;
   /** The position of a partition is not in its log any more. kafkajs would reset it without a word. */
   onOutOfRange(group: KafkaGroup, topic: string, partition: number): Promise<void>;
 }

@@ -86,7 +86,8 @@ function patchGroup(): void {
 
   ConsumerGroup.prototype.heartbeat = function (this: ConsumerGroup, options) {
     if (this.lastRequest > Date.now()) this.lastRequest = 0;
-    return heartbeat.call(this, options);
+    const answer = heartbeat.call(this, options);
+    return hooksOf(this)?.heed?.(this, answer) ?? answer;
   };
 
   ConsumerGroup.prototype.recoverFromOffsetOutOfRange = function (this: ConsumerGroup, error) {

@@ -6,13 +6,14 @@ import { FetchPace, type FetchPaceOptions } from './fetch-pace.js';
 import { toRecord } from './kafka-message.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
+import { Membership } from './membership.js';
 import { rebalances } from './metrics.js';
 import { OwnedLogs } from './owned-logs.js';
 import type { OwnedPartition, PartitionConsumer } from './owned-partition.js';
 import type { LogBatch, OwnershipListener } from './port.js';
 import { endPredecessor } from './predecessor.js';
 import type { KafkaSettings } from './settings.js';
-import { atMost, delay, monotonicMs } from './timing.js';
+import { atMost, delay, MAX_STARTING_MS } from './timing.js';
 
 export interface LogConsumerOptions extends FetchPaceOptions {
   /** Without prefix. */
@@ -66,13 +67,10 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   private readonly owned: OwnedLogs;
   private readonly committer: Committer;
   private readonly pace: FetchPace;
-  private group: KafkaGroup | undefined;
-  /** Membership of the last completed join; a later one continues it only as the same member, one generation on. */
-  private joined: { memberId: string | null; generationId: number | null } | undefined;
-  private isSynced = false;
+  private readonly membership = new Membership(() => this.putOut());
   private isStopping = false;
-  private mustRejoin = false;
-  private lastHeartbeatAt = monotonicMs();
+  /** Undefined until there is something to connect to. */
+  private starting: Promise<void> | undefined;
   private timers: NodeJS.Timeout[] = [];
   private readonly heartbeatMs: number;
   /** Without a heartbeat for this long, this member can no longer be sure of its partitions. */
@@ -89,7 +87,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     this.pace = new FetchPace(options);
     this.admin = kafka.admin({ retry: { retries: 2 } });
     this.owned = new OwnedLogs(settings, this.admin, this, options.ownership);
-    this.committer = new Committer(options.groupId, () => (this.isSynced ? this.group : undefined), this.owned);
+    this.committer = new Committer(options.groupId, this.membership, this.owned);
     this.consumer = kafka.consumer({
       groupId: this.groupId,
       sessionTimeout: settings.sessionTimeoutMs,
@@ -103,10 +101,19 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     });
   }
 
-  /** Resolves when consuming has begun; partitions may be assigned a little later. */
+  /** Resolves when consuming has begun, or when it was told to stop before; partitions may be assigned a little later. */
   async start(): Promise<void> {
     await Promise.all([this.settings.topicsReady, this.options.startAfter?.()]);
-    this.consumer.on(this.consumer.events.HEARTBEAT, () => this.noteHeartbeat());
+    if (this.isStopping) return;
+    this.starting = this.connectAndRun().catch((error: unknown) => {
+      // Whoever stops it meanwhile has no use for it.
+      if (!this.isStopping) throw error;
+    });
+    await this.starting;
+  }
+
+  private async connectAndRun(): Promise<void> {
+    this.consumer.on(this.consumer.events.HEARTBEAT, () => this.membership.noteHeartbeat());
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
       if (!payload.restart && !this.isStopping) this.settings.onFatal(payload.error);
     });
@@ -116,6 +123,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       topics: this.options.topics.map((topic) => this.settings.prefix + topic),
       fromBeginning: true,
     });
+    if (this.isStopping) return;
     this.timers = [
       setInterval(() => this.committer.commit(), COMMIT_INTERVAL_MS),
       setInterval(() => this.check(), CHECK_INTERVAL_MS),
@@ -129,35 +137,43 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     });
   }
 
-  /** Stops in order: fetching, finishing what is under way (bounded), committing, leaving the group. */
+  /**
+   * Stops in order: fetching, finishing what is under way (bounded), committing, leaving the group. What is only about to
+   * start does not; what has begun to is waited for, as the client takes leave only of a group that it has joined.
+   */
   async stop(): Promise<void> {
     this.isStopping = true;
+    await atMost(MAX_STARTING_MS, this.starting);
     for (const log of this.owned.values()) log.pause('stopping');
     await this.drain();
     for (const timer of this.timers) clearInterval(timer);
     await this.committer.commit();
+    // What has not ended is aborted before others own it, not after.
+    this.owned.loseAll();
     await this.consumer.disconnect();
     await this.admin.disconnect();
-    this.owned.loseAll();
   }
 
   /** Undefined when all is well; else why this consumer takes no records now. */
   problem(): string | undefined {
     if (this.isStopping) return 'stopping';
-    if (!this.isSynced) return `not a member of group ${this.groupId}`;
-    const silentMs = monotonicMs() - this.lastHeartbeatAt;
+    const { standing, silentMs } = this.membership;
+    if (standing !== 'synced') return `not a member of group ${this.groupId}`;
     if (silentMs < SILENT_HEARTBEATS * this.heartbeatMs) return undefined;
     return `group ${this.groupId} has not answered for ${Math.round(silentMs / 1_000)} s`;
   }
 
   async beforeJoin(group: KafkaGroup): Promise<void> {
-    const isFirst = this.group !== group;
-    this.group = group;
+    const { membership } = this;
+    const isFirst = membership.group !== group;
+    membership.group = group;
     // The group has put this member out: others may own its partitions by now.
     if (!isFirst && group.memberId === null) this.owned.loseAll();
     if (this.owned.size > 0) {
-      await this.drain();
+      const isDone = await this.drain();
       await this.committer.commit();
+      // From the join on others may own it: what has not ended is aborted, and all is read again by whoever owns it then.
+      if (!isDone) this.owned.loseAll();
     }
     if (isFirst) {
       // One of those put out may be what this process was; what it owned is anybody's from then on.
@@ -165,25 +181,22 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       await endPredecessor(group, this.settings.clientId);
     }
     // From here to the end of the join no commit may go out: it would carry the new membership for the old partitions.
-    this.isSynced = false;
+    membership.standing = 'none';
   }
 
   async afterJoin(group: KafkaGroup): Promise<void> {
     rebalances.inc({ group: this.options.groupId });
-    this.noteHeartbeat();
-    const isContinued =
-      this.joined?.memberId === group.memberId && Number(this.joined?.generationId) + 1 === group.generationId;
-    if (!isContinued) this.owned.loseAll();
-    this.joined = { memberId: group.memberId, generationId: group.generationId };
+    if (!this.membership.noteJoin(group)) this.owned.loseAll();
     await this.sync(group);
   }
 
+  heed<Answer>(group: KafkaGroup, answer: Promise<Answer>): Promise<Answer> {
+    return this.membership.heed(group, answer);
+  }
+
   async beforeFetch(group: KafkaGroup): Promise<void> {
-    if (this.mustRejoin) {
-      this.mustRejoin = false;
-      await group.joinAndSync();
-    }
-    if (!this.isSynced) await this.sync(group);
+    await this.membership.ensure(group);
+    if (this.membership.standing !== 'synced') await this.sync(group);
     await this.pace.before(group, this.owned);
   }
 
@@ -197,7 +210,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
 
   private async sync(group: KafkaGroup): Promise<void> {
     await this.owned.sync(group, () => this.isStopping);
-    this.isSynced = true;
+    this.membership.standing = 'synced';
     // A group that others leave at the same time must not make one that stops begin again.
     if (!this.isStopping) this.options.ownership?.onRebalanced?.();
   }
@@ -223,50 +236,46 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     }
   }
 
-  /** Work under way may finish, for a bounded time and with heartbeats; nothing new is begun meanwhile. */
-  private async drain(): Promise<void> {
-    const heartbeat = setInterval(() => this.keepAlive(), this.heartbeatMs);
+  /**
+   * Work under way may finish, for a bounded time and with heartbeats; nothing new is begun meanwhile.
+   *
+   * @returns false when some of it has not
+   */
+  private async drain(): Promise<boolean> {
+    const heartbeat = setInterval(() => this.membership.keepAlive(), this.heartbeatMs);
     try {
-      await atMost(this.options.drainMs ?? 10_000, this.options.ownership?.onRebalancing?.());
+      return await atMost(this.options.drainMs ?? 10_000, this.options.ownership?.onRebalancing?.());
     } finally {
       clearInterval(heartbeat);
     }
   }
 
   setPaused({ topic, partition }: OwnedPartition, isPaused: boolean): void {
-    this.group?.[isPaused ? 'pause' : 'resume']([{ topic: this.settings.prefix + topic, partitions: [partition] }]);
+    this.membership.group?.[isPaused ? 'pause' : 'resume']([
+      { topic: this.settings.prefix + topic, partitions: [partition] },
+    ]);
     if (!isPaused) this.pace.resume();
   }
 
   abandon(): void {
     this.owned.loseAll();
-    this.mustRejoin = true;
+    this.membership.doubt();
   }
 
-  /** A heartbeat of our own: kafkajs sends them between fetches only. */
-  async confirm(): Promise<void> {
-    const { group } = this;
-    if (!group?.memberId || group.generationId === null) throw new Error('not a member of the group');
-    const { groupId, memberId, generationId: groupGenerationId } = group;
-    await group.coordinator.heartbeat({ groupId, memberId, groupGenerationId });
-    this.noteHeartbeat();
+  confirm(): Promise<void> {
+    return this.membership.confirm();
   }
 
-  /** While it drains, "rebalancing" is an answer of the group, too: this member is still known. */
-  private keepAlive(): void {
-    this.confirm().catch((error: Error & { type?: string }) => {
-      if (error.type === 'REBALANCE_IN_PROGRESS') this.noteHeartbeat();
-    });
-  }
-
-  private noteHeartbeat(): void {
-    this.lastHeartbeatAt = monotonicMs();
+  /** The client hears of it with its next heartbeat, and joins anew: were we to join before, it would do so once more. */
+  private putOut(): void {
+    this.logger.warn({ group: this.groupId, partitions: this.owned.size }, 'group.put_out');
+    this.owned.loseAll();
   }
 
   /** Once a second: metrics, the lease, and whether the consumer is stuck. */
   private check(): void {
     this.owned.show();
-    const silentMs = monotonicMs() - this.lastHeartbeatAt;
+    const { silentMs } = this.membership;
     if (this.owned.size > 0 && silentMs > this.leaseMs) {
       this.logger.warn({ silent_ms: silentMs }, 'lease.expired');
       this.abandon();

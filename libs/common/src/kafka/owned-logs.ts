@@ -30,7 +30,7 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
   /**
    * After a join: loses what went away, reads where new partitions begin, goes on where retained ones stood.
    *
-   * @param isStopping whether nothing more is to be fetched, by the time the positions are known
+   * @param isStopping whether nothing more is to be taken over or fetched, by the time the positions are known
    */
   async sync(group: KafkaGroup, isStopping: () => boolean): Promise<void> {
     const assigned = group
@@ -39,8 +39,10 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
     const names = new Set(assigned.map(({ topic, partition }) => `${topic}/${partition}`));
     for (const [name, log] of this) if (!names.has(name)) this.lose(name, log);
     const added = assigned.filter(({ topic, partition }) => !this.has(`${topic}/${partition}`));
-    if (added.length > 0) {
-      for (const position of await startPositions(group, this.admin, added)) await this.own(position);
+    if (added.length > 0 && !isStopping()) {
+      for (const position of await startPositions(group, this.admin, added)) {
+        if (!isStopping()) await this.own(position);
+      }
     }
     for (const [name, log] of this) continueAt(group, name, log, isStopping());
   }

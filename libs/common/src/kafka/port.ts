@@ -45,7 +45,7 @@ export interface OwnershipListener {
   onRecordsLost?(log: OwnedLog): void;
   /**
    * Called before the group is joined again, for all owned partitions: start nothing new, and resolve when what is under
-   * way has finished. It is waited for a bounded time; what is still under way then may be repeated by another owner.
+   * way has finished. It is waited for a bounded time; if something is still under way then, all partitions are lost.
    */
   onRebalancing?(): Promise<void>;
   /** Called when the group was joined; retained partitions go on as they were. */

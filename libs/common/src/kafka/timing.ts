@@ -1,3 +1,6 @@
+/** What is told to stop while it starts to consume waits this much for that. */
+export const MAX_STARTING_MS = 10_000;
+
 /** Milliseconds of a clock that nobody sets: an hour's jump of the wall clock must neither end a lease nor pace a fetch. */
 export function monotonicMs(): number {
   return performance.now();
@@ -8,14 +11,18 @@ export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Waits for `work`, but no longer than `ms`; leaves no timer behind. A rejection of `work` is passed on. */
-export async function atMost(ms: number, work: Promise<unknown> | undefined): Promise<void> {
+/**
+ * Waits for `work`, but no longer than `ms`; leaves no timer behind. A rejection of `work` is passed on.
+ *
+ * @returns whether it was done by then
+ */
+export async function atMost(ms: number, work: Promise<unknown> | undefined): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
+  const limit = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
   });
   try {
-    await Promise.race([work, limit]);
+    return await Promise.race([Promise.resolve(work).then(() => true), limit]);
   } finally {
     clearTimeout(timer);
   }

@@ -14,6 +14,7 @@ export interface KafkaTransportOptions extends Omit<LogConsumerOptions, 'topics'
 export class KafkaTransport extends Server implements CustomTransportStrategy {
   override readonly propagatesEventHandlerErrors = true;
   private consumer: LogConsumer | undefined;
+  private isClosed = false;
 
   constructor(
     private readonly settings: KafkaSettings,
@@ -22,7 +23,12 @@ export class KafkaTransport extends Server implements CustomTransportStrategy {
     super();
   }
 
+  /** Does nothing once it is closed: a process may be told to stop before its transports listen. */
   listen(callback: (error?: unknown) => void): void {
+    if (this.isClosed) {
+      callback();
+      return;
+    }
     this.consumer = new LogConsumer(this.settings, {
       ...this.options,
       topics: [...this.messageHandlers.keys()],
@@ -32,6 +38,7 @@ export class KafkaTransport extends Server implements CustomTransportStrategy {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     await this.consumer?.stop();
   }
 

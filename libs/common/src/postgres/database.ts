@@ -27,6 +27,7 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 /** A server that does not even cancel in time is taken for gone this much later. */
 const READ_GRACE_MS = 5_000;
 const KEEPALIVE_DELAY_MS = 10_000;
+const CLOSE_TIMEOUT_MS = 5_000;
 const IDLE_TIMEOUT_MS = 60_000;
 
 /** A pool of connections to PostgreSQL. Connects lazily: the server may be away when a process starts. */
@@ -107,8 +108,14 @@ export class Database implements Queryable {
     await this.query('SELECT 1').catch((error: unknown) => this.logger.debug({ err: error }, 'postgres.probe_failed'));
   }
 
-  async close(): Promise<void> {
-    await this.pool.end();
+  /**
+   * Waits for statements under way, but not as long as they may take: a server that does not answer must not keep a process
+   * that is told to stop.
+   */
+  async close(timeoutMs = CLOSE_TIMEOUT_MS): Promise<void> {
+    const limit = Promise.withResolvers<void>();
+    const timer = setTimeout(limit.resolve, timeoutMs);
+    await Promise.race([this.pool.end(), limit.promise]).finally(() => clearTimeout(timer));
   }
 
   private async observed<T>(work: () => Promise<T>): Promise<T> {
