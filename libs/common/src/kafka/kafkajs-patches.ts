@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { type PartitionAssigner, PartitionAssigners } from 'kafkajs';
 import Broker from 'kafkajs/src/broker/index.js';
+import BrokerPool, { type Metadata } from 'kafkajs/src/cluster/brokerPool.js';
 import Cluster from 'kafkajs/src/cluster/index.js';
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
@@ -19,7 +20,8 @@ let arePatched = false;
  *   that fell out of the log without a word;
  * - it gives a consumer up for good when no broker could name its coordinator at once, as while a broker starts;
  * - it counts the time to its next heartbeat by the wall clock: set back by an hour, it would send none for an hour;
- * - it takes a broker for connected before it knows its versions, and gives a consumer up for good that asks it then.
+ * - it takes a broker for connected before it knows its versions, and gives a consumer up for good that asks it then;
+ * - it forgets a topic when one broker's answer overtakes another's, and gives a consumer up for good that needs it then.
  *
  * @throws Error when another release of kafkajs is installed
  */
@@ -31,6 +33,7 @@ export function patchKafkajs(): void {
   patchGroup();
   patchCoordinator();
   patchBroker();
+  patchMetadata();
   arePatched = true;
 }
 
@@ -88,8 +91,7 @@ function patchCoordinator(): void {
   };
 }
 
-/** What {@link hookedAssigner} made the first of these assigners carry. */
-export /**
+/**
  * Between the connection and the answer to its first request a broker counts as connected, while every other request to
  * it throws a plain error that ends the consumer. A broker that goes away just then, behind a proxy that still accepts,
  * ended the process. Not connected means what it says: whoever needs the broker waits for it to be connected.
@@ -104,6 +106,31 @@ function patchBroker(): void {
 /** The name of what stands in kafkajs for the versions of a broker that has not told them. */
 const NO_VERSIONS_YET = 'notInitializedLookup';
 
+const METADATA = Symbol('posthorn:metadata');
+
+/**
+ * Brokers are asked in no order, about the topics that are needed at the time, and what one answers replaces all that is
+ * known. An answer that was asked for before a topic was needed, and comes after the one that tells of it, took the topic
+ * away again, and whoever needed it found that it had no partitions. What an answer does not tell of is kept.
+ */
+function patchMetadata(): void {
+  Object.defineProperty(BrokerPool.prototype, 'metadata', {
+    get(this: { [METADATA]?: Metadata | null }) {
+      return this[METADATA] ?? null;
+    },
+    set(this: { [METADATA]?: Metadata | null }, answer: Metadata | null) {
+      this[METADATA] = answer && withOthers(answer, this[METADATA]);
+    },
+  });
+}
+
+function withOthers(answer: Metadata, before: Metadata | null | undefined): Metadata {
+  const told = new Set(answer.topicMetadata.map(({ topic }) => topic));
+  const others = before?.topicMetadata.filter(({ topic }) => !told.has(topic)) ?? [];
+  return { ...answer, topicMetadata: [...answer.topicMetadata, ...others] };
+}
+
+/** What {@link hookedAssigner} made the first of these assigners carry. */
 export function hooksOf({ assigners }: { readonly assigners: readonly object[] }): Partial<GroupHooks> | undefined {
   const assigner = assigners[0] as { [HOOKS]?: Partial<GroupHooks> } | undefined;
   return assigner?.[HOOKS];
