@@ -8,7 +8,7 @@ import { prepare } from './lib/prepare.mjs';
 import { Progress } from './lib/progress.mjs';
 import { stopSignal } from './lib/stop-signal.mjs';
 import { checkKafkaTools } from './lib/toolchain.mjs';
-import { CATALOGUE, ON_THREE_BROKERS } from './torture/catalogue.mjs';
+import { CATALOGUE, MIXED, ON_THREE_BROKERS } from './torture/catalogue.mjs';
 import { markdownTable } from './torture/table.mjs';
 
 /*
@@ -21,7 +21,7 @@ const USAGE = `usage: npm run torture -- [what] [options]
 what
   --fixed            those that .ci/run runs; the default
   --faults a,b       these
-  --all              every fault, then some of them with three brokers
+  --all              every fault, several at a time, and some of them with three brokers
   --mixed            several at a time, chosen by the seed
   --planted          those that bring eight planted bugs to light, without the bugs and with them: is the judge awake?
   --list             say which there are
@@ -57,11 +57,11 @@ function pieces() {
   const names = Object.keys(CATALOGUE);
   const brokers = Number(values.brokers);
   if (values.planted) return [{ suite: 'planted', faults: [], brokers }];
-  if (values.mixed) return [{ faults: ['mixed'], brokers }];
+  if (values.mixed) return [{ faults: [MIXED.name], brokers }];
   if (values.faults) return [{ faults: values.faults.split(','), brokers }];
   if (values.all && brokers === 1) {
     return [
-      { faults: names, brokers },
+      { faults: [...names, MIXED.name], brokers },
       { faults: ON_THREE_BROKERS, brokers: 3 },
     ];
   }
@@ -88,7 +88,7 @@ function torture({ suite = 'torture', faults, brokers }, report) {
 }
 
 async function main() {
-  const unknown = (values.faults?.split(',') ?? []).filter((name) => name !== 'mixed' && !(name in CATALOGUE));
+  const unknown = (values.faults?.split(',') ?? []).filter((name) => name !== MIXED.name && !(name in CATALOGUE));
   if (unknown.length > 0) throw new Error(`There is no fault ${unknown.join(', ')}; --list says which there are`);
   checkKafkaTools(process.env);
   await prepare(progress, { signal: stop.signal, needsKafka: true });

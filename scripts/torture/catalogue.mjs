@@ -46,6 +46,9 @@ export const CATALOGUE = /** @type {const} @satisfies {Record<string, FaultEntry
 
 /** @typedef {keyof typeof CATALOGUE} FaultName */
 
+/** Not a fault of its own: a choice of them. */
+export const MIXED = { name: 'mixed', title: 'two at a time for a minute, as the seed chooses' };
+
 /** Those that are also worth running with three brokers, where only one of them is hit. */
 export const ON_THREE_BROKERS = /** @type {const} @satisfies {readonly FaultName[]} */ ([
   'broker-stop',

@@ -1,4 +1,4 @@
-import { CATALOGUE } from './catalogue.mjs';
+import { CATALOGUE, MIXED } from './catalogue.mjs';
 
 /**
  * What test/torture writes of one run, as a line of JSON.
@@ -11,7 +11,7 @@ import { CATALOGUE } from './catalogue.mjs';
  * @property {'kept' | 'broken' | 'void'} outcome
  * @property {number} fired
  * @property {number} inFlight
- * @property {Figures} figures
+ * @property {Figures} [figures] missing where a run came to no verdict
  * @property {string[]} reasons why it is not kept
  * @property {string} [bug] that was planted
  * @property {string[]} [found] the kinds of what was found, of a planted bug
@@ -53,10 +53,13 @@ export function markdownTable(rows) {
 
 /** @param {TortureRow} row */
 function cells({ fault, brokers, outcome, fired, inFlight, figures, bug, found = [] }) {
+  const { title } = fault === MIXED.name ? MIXED : CATALOGUE[/** @type {keyof typeof CATALOGUE} */ (fault)];
+  const where = brokers > 1 ? ` (one of ${brokers} brokers)` : '';
+  const name = `\`${fault}\`: ${title}${where}${bug ? `; planted: \`${bug}\`` : ''}`;
+  if (figures === undefined) return [name, ...HEAD.slice(2).map(() => '-'), `${outcome}: no verdict`];
   const { acknowledged, lost, reportedLost, outOfOrder, duplicates, duplicateBudget, staleRepeats } = figures;
-  const { title } = CATALOGUE[/** @type {keyof typeof CATALOGUE} */ (fault)] ?? { title: fault };
   return [
-    `\`${fault}\`: ${title}${brokers > 1 ? ` (one of ${brokers} brokers)` : ''}${bug ? `; planted: \`${bug}\`` : ''}`,
+    name,
     acknowledged,
     fired,
     inFlight,

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readPlan } from './harness/plan.js';
-import { rowOf } from './harness/row.js';
+import { rowOf, withoutVerdict } from './harness/row.js';
 import { Tormentor } from './harness/tormentor.js';
 import { judge } from './judge/judge.js';
 import { reportText } from './judge/report.js';
@@ -23,7 +23,10 @@ describe(`torture with seed ${plan.seed}`, () => {
   it.each(plan.faults)(
     '%s',
     async (name) => {
-      const evidence = await tormentor.torment(name);
+      const evidence = await tormentor.torment(name).catch((error: unknown) => {
+        if (plan.report) appendFileSync(plan.report, `${JSON.stringify(withoutVerdict(name, plan, error))}\n`);
+        throw error;
+      });
       const verdict = judge(evidence);
       const text = reportText(verdict, evidence);
       const row = rowOf(name, plan.brokers, verdict, evidence);

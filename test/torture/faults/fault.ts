@@ -5,6 +5,10 @@ import type { TortureRun } from '../harness/torture-run.js';
 import type { TortureSystem } from '../harness/torture-system.js';
 import type { Budgets, FaultEvent, FaultKind, PromiseName } from '../judge/evidence.js';
 
+/** A busy machine, or a server that just came back, may take so long until somebody has something to do. */
+const AT_WORK_LIMIT_MS = 30_000;
+const LOOK_AGAIN_MS = 20;
+
 /** Something that is broken on purpose, in a run of its own or together with others. */
 export interface Fault {
   readonly budgets?: Partial<Budgets>;
@@ -17,7 +21,10 @@ export interface Fault {
 export interface FaultToNote {
   readonly kind: FaultKind;
   readonly target: string;
-  /** Counted when the fault begins, if not given: attempts under way, and requests over HTTP that wait for their answer. */
+  /**
+   * Counted when the fault begins, if not given, and waited for: attempts under way, and requests over HTTP that wait for
+   * their answer.
+   */
   readonly inFlight?: number;
 }
 
@@ -40,7 +47,7 @@ export class Scene {
 
   /** @param work breaks, waits and heals. @returns how often the fault took effect */
   async during({ kind, target, inFlight }: FaultToNote, work: () => Promise<number>): Promise<void> {
-    const underWay = inFlight ?? (await this.underWay());
+    const underWay = inFlight ?? (await this.atWork());
     const from = Date.now();
     const fired = await work();
     this.note({ kind, target, from, to: Date.now(), fired, inFlight: underWay });
@@ -61,8 +68,13 @@ export class Scene {
     this.run.faults.push(event);
   }
 
-  private async underWay(): Promise<number> {
-    return (await this.run.attemptsUnderWay()) + this.run.load.unanswered;
+  /** @returns 0 when nothing is begun within the limit: what is done then proves nothing, and the judge says so */
+  private async atWork(): Promise<number> {
+    for (const deadline = Date.now() + AT_WORK_LIMIT_MS; ; ) {
+      const underWay = (await this.run.attemptsUnderWay()) + this.run.load.unanswered;
+      if (underWay > 0 || Date.now() > deadline) return underWay;
+      await this.last(LOOK_AGAIN_MS);
+    }
   }
 }
 

@@ -52,7 +52,7 @@ async function cutReceiver(scene: Scene): Promise<void> {
   const links = [steady.link, free.link];
   const target = `dispatchers→${steady.hook}`;
   await scene.impose({ kind: 'cut', target }, links, { kind: 'freeze' }, CUT_MS);
-  await scene.impose({ kind: 'cut', target, inFlight: 1 }, links, { kind: 'cut' }, CUT_MS / 2);
+  await scene.impose({ kind: 'cut', target }, links, { kind: 'cut' }, CUT_MS / 2);
 }
 
 /** A kept connection needs no name, so connections are cut while names are. */

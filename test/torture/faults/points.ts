@@ -68,7 +68,6 @@ function point(app: AppName, at: string, links: Point['links'], trap: Omit<Trap,
 /** Kills at one point after the other, whoever is there first. */
 export async function killAt(scene: Scene, points: readonly Point[]): Promise<void> {
   for (const { app, at, links, trap } of points) {
-    const inFlight = await scene.run.attemptsUnderWay();
     const hit: string[] = [];
     const onSprung = (caller: Caller) => {
       for (const process of victims(scene, app, caller)) {
@@ -83,7 +82,8 @@ export async function killAt(scene: Scene, points: readonly Point[]): Promise<vo
     const fired = traps.disarm();
     scene.note({
       ...{ kind: 'kill', target: `${hit.join(' and ') || app}: ${at}`, from: moment, to: moment },
-      ...{ fired, inFlight: Math.max(inFlight, fired) },
+      // The request that gave it away.
+      ...{ fired, inFlight: fired },
     });
     await scene.system.supervised.allReady();
   }

@@ -1,5 +1,5 @@
 import type { AppName, AppProcess } from '../../support/app-processes.js';
-import { until } from '../../support/until.js';
+import { hitAtWork } from './at-work.js';
 import type { Fault, Scene } from './fault.js';
 import { CONTROL_POINTS, DISPATCHER_POINTS, INGEST_POINTS, killAt, SCHEDULER_POINTS } from './points.js';
 import { BEYOND_SESSION_MS } from './times.js';
@@ -27,15 +27,22 @@ export const PROCESS_FAULTS = {
 
 async function killUnderLoad(scene: Scene, app: AppName): Promise<void> {
   for (const instance of [0, 1]) {
-    await until('attempts are under way', async () => (await scene.run.attemptsUnderWay()) > 0);
     const process = scene.app(app, instance);
-    await scene.during({ kind: 'kill', target: process.name }, async () => {
-      await scene.system.supervised.kill(process);
-      return 1;
-    });
+    await endAtWork(scene, [process], { kind: 'kill', target: process.name });
     await scene.last(KILL_EVERY_MS);
     await scene.system.supervised.allReady();
   }
+}
+
+/** Ends processes, all at once, and notes what they were at. */
+async function endAtWork(
+  scene: Scene,
+  processes: readonly AppProcess[],
+  { kind, target }: { kind: 'kill' | 'terminate'; target: string },
+): Promise<void> {
+  const { at: from, inFlight, ended } = await hitAtWork(scene, processes, kind);
+  await ended;
+  scene.note({ kind, target, from, to: Date.now(), fired: processes.length, inFlight });
 }
 
 /** Configuration changes steadily, so that control has something to announce. */
@@ -62,17 +69,10 @@ async function terminateAll(scene: Scene): Promise<void> {
   const { supervised, apps } = scene.system;
   for (const app of APPS) {
     const process = scene.app(app, 1);
-    await scene.during({ kind: 'terminate', target: process.name }, async () => {
-      await supervised.terminate(process);
-      return 1;
-    });
+    await endAtWork(scene, [process], { kind: 'terminate', target: process.name });
     await supervised.allReady();
   }
-  await scene.during({ kind: 'terminate', target: 'all' }, async () => {
-    const all = [...apps.all()];
-    await Promise.all(all.map((process) => supervised.terminate(process)));
-    return all.length;
-  });
+  await endAtWork(scene, [...apps.all()], { kind: 'terminate', target: 'all' });
   await supervised.allReady();
 }
 
@@ -101,11 +101,8 @@ async function storm(scene: Scene): Promise<void> {
 async function zombie(scene: Scene): Promise<void> {
   const { supervised } = scene.system;
   const process = scene.app('dispatcher', 1);
-  await until('attempts are under way', async () => (await scene.run.attemptsUnderWay()) > 0);
-  await scene.during({ kind: 'freeze', target: process.name }, async () => {
-    supervised.freeze(process);
-    await scene.last(BEYOND_SESSION_MS);
-    supervised.thaw(process);
-    return 1;
-  });
+  const { at: from, inFlight } = await hitAtWork(scene, [process], 'freeze');
+  await scene.last(BEYOND_SESSION_MS);
+  supervised.thaw(process);
+  scene.note({ kind: 'freeze', target: process.name, from, to: Date.now(), fired: 1, inFlight });
 }

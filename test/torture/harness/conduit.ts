@@ -37,6 +37,8 @@ interface Parcel {
 export class Conduit {
   /** Known with the first message that tells. */
   client: string | undefined;
+  /** Whether a request was passed on since the last answer. */
+  isAsking = false;
   /** A request was sent whose answer must not arrive. */
   private sprung: { trap: SetTrap; correlation: number | undefined } | undefined;
   private readonly parcels: Parcel[] = [];
@@ -60,6 +62,11 @@ export class Conduit {
       one.on('end', () => this.pass(undefined, other));
       one.on('close', () => this.end());
     }
+  }
+
+  /** The caller's own; undefined when the connection has ended. */
+  get callerPort(): number | undefined {
+    return this.near.remotePort;
   }
 
   /** The link's trouble has changed. */
@@ -89,6 +96,7 @@ export class Conduit {
         return;
       }
       if (trap) this.sprung = { trap, correlation: message.correlation };
+      this.isAsking = true;
       this.pass(message.bytes, this.far);
       // What belongs to the request may follow in the same chunk.
       if (trap?.moment === 'sent') setImmediate(() => this.springAndEnd(trap));
@@ -98,6 +106,7 @@ export class Conduit {
   private takeAnswers(chunk: Buffer): void {
     for (const answer of this.dialect.answers(chunk)) {
       const { sprung } = this;
+      this.isAsking = false;
       if (sprung === undefined || !isFor(sprung.correlation, answer.correlation)) this.pass(answer.bytes, this.near);
       else if (answer.isEnd && sprung.trap.moment === 'answered') {
         this.springAndEnd(sprung.trap);

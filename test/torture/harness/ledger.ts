@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Producer } from 'kafkajs';
 import { kafkaClient, keyedProducer } from '../../../scripts/lib/kafka-client.mjs';
+import type { AppProcess } from '../../support/app-processes.js';
 import type { EventInput } from '../../support/client.js';
 import type { Doors } from '../../support/load.js';
 import type { LedgerEntry } from '../judge/evidence.js';
@@ -14,6 +15,8 @@ const HTTP_TIMEOUT_MS = 15_000;
 export class Ledger implements Doors {
   readonly entries: LedgerEntry[] = [];
   private tries = 0;
+  /** Requests over HTTP that were sent and not answered yet, by whom they were sent to. */
+  private readonly waiting = new Map<string, number>();
 
   private constructor(
     private readonly system: TortureSystem,
@@ -31,20 +34,19 @@ export class Ledger implements Doors {
     return this.producer.disconnect();
   }
 
+  /** Requests over HTTP that this process has not answered yet. */
+  unanswered(process: string): number {
+    return this.waiting.get(process) ?? 0;
+  }
+
   /** By the processes of ingest in turn, as behind a load balancer that knows nothing. */
   async publish(event: EventInput): Promise<void> {
     const apis = this.system.apps.all().filter(({ app }) => app === 'ingest');
     const api = apis[this.tries++ % apis.length];
-    await this.note(event, 'http', async () => {
-      const response = await fetch(`${api?.url}/v1/events`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${this.system.apiKey}`, 'content-type': 'application/json' },
-        body: JSON.stringify(event),
-        signal: AbortSignal.timeout(HTTP_TIMEOUT_MS),
-      });
-      const detail = `${response.status} ${response.ok ? '' : await response.text()}`.trim();
-      // A 503 may say that Kafka did not confirm in time: the event may be there.
-      return { detail, outcome: response.ok ? 'ok' : response.status < 500 ? 'fail' : 'unknown', position: undefined };
+    if (api === undefined) throw new Error('no ingest to publish to');
+    this.waiting.set(api.name, this.unanswered(api.name) + 1);
+    await this.note(event, 'http', () => this.post(api, event)).finally(() => {
+      this.waiting.set(api.name, this.unanswered(api.name) - 1);
     });
   }
 
@@ -62,6 +64,18 @@ export class Ledger implements Doors {
     const none = { eventId: '', tenant: TENANT, type: '', resourceId: undefined, number: 0, door: 'kafka' } as const;
     const said = { endedAt: Date.now(), outcome: 'ok', detail: name, position, expects: 'dead_letter' } as const;
     this.entries.push({ ...none, ...said, invokedAt });
+  }
+
+  private async post({ url }: AppProcess, event: EventInput): Promise<Said> {
+    const response = await fetch(`${url}/v1/events`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${this.system.apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify(event),
+      signal: AbortSignal.timeout(HTTP_TIMEOUT_MS),
+    });
+    const detail = `${response.status} ${response.ok ? '' : await response.text()}`.trim();
+    // A 503 may say that Kafka did not confirm in time: the event may be there.
+    return { detail, outcome: response.ok ? 'ok' : response.status < 500 ? 'fail' : 'unknown', position: undefined };
   }
 
   /** @throws Error unless the event was acknowledged */

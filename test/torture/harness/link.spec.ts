@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { until } from '../../support/until.js';
 import { kafkaDialect } from './kafka-dialect.js';
 import { type Caller, Link } from './link.js';
+import { portsOf } from './socket-owner.js';
 
 const PRODUCE = 0;
 const HEARTBEAT = 12;
@@ -72,6 +73,10 @@ class FrameClient {
 
   answered(number: number): Promise<void> {
     return until(`request ${number} is answered`, () => this.answers.includes(number), 2_000);
+  }
+
+  get port(): number | undefined {
+    return this.socket.localPort;
   }
 
   close(): void {
@@ -160,6 +165,21 @@ describe('a link', () => {
 
     lift();
     await one.answered(2);
+  });
+
+  it('given a request without its answer, then it tells whose it is', async () => {
+    const [one, two] = [await client('one'), await client('two')];
+    two.ask(1, HEARTBEAT);
+    await two.answered(1);
+    const lift = link.impose({ kind: 'freeze', client: /^one$/ });
+    one.ask(2, HEARTBEAT);
+    await until('somebody waits', () => link.unanswered.length > 0, 2_000);
+    expect(link.unanswered).toEqual([one.port]);
+    expect(portsOf(process.pid)).toContain(one.port);
+
+    lift();
+    await one.answered(2);
+    expect(link.unanswered).toEqual([]);
   });
 
   it('given a delay, then answers come later, in order', async () => {

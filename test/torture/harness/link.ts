@@ -96,6 +96,11 @@ export class Link {
     return [...this.conduits].filter((conduit) => client.test(conduit.client ?? '')).length;
   }
 
+  /** Ports of callers who wait for an answer, where one request comes after another. */
+  get unanswered(): number[] {
+    return [...this.conduits].flatMap(({ isAsking, callerPort }) => (isAsking ? (callerPort ?? []) : []));
+  }
+
   /** @returns ends it */
   impose(fault: LinkFault): () => void {
     this.faults.push(fault);

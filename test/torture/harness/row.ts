@@ -1,6 +1,7 @@
 import type { TortureRow } from '../../../scripts/torture/table.mjs';
 import type { Evidence } from '../judge/evidence.js';
 import type { Verdict } from '../judge/verdict.js';
+import type { Plan } from './plan.js';
 
 /** A line of the table. */
 export function rowOf(fault: string, brokers: number, verdict: Verdict, evidence: Evidence): TortureRow {
@@ -19,6 +20,12 @@ export function rowOf(fault: string, brokers: number, verdict: Verdict, evidence
     figures: { ...known, ...(healMs === undefined ? {} : { healMs }) },
     reasons: [...ends, ...voidReasons, ...findings],
   };
+}
+
+/** A run that could not be brought to its end has a line, too. */
+export function withoutVerdict(fault: string, { seed, brokers }: Plan, error: unknown): TortureRow {
+  const known = { fault, seed, brokers, date: new Date().toISOString(), fired: 0, inFlight: 0 };
+  return { ...known, outcome: 'broken', reasons: [error instanceof Error ? error.message : String(error)] };
 }
 
 /** Processes that gave up: whatever goes away, they are to wait for it and go on. */

@@ -10,14 +10,19 @@ const INODE = 9;
  * @returns undefined when it cannot be told
  */
 export function socketOwner(port: number, pids: readonly (number | undefined)[]): number | undefined {
+  return pids.find((pid) => pid !== undefined && portsOf(pid).has(port));
+}
+
+/** The local ports of a process's sockets; none when it cannot be told. */
+export function portsOf(pid: number): Set<number> {
   try {
-    const ending = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+    const links = new Set(linksOf(pid));
     const sockets = readFileSync('/proc/net/tcp', 'utf8').split('\n');
     const fields = sockets.map((line) => line.trim().split(/\s+/));
-    const link = `socket:[${fields.find((each) => each[LOCAL_ADDRESS]?.endsWith(ending))?.[INODE]}]`;
-    return pids.find((pid) => pid !== undefined && linksOf(pid).includes(link));
+    const own = fields.filter((each) => links.has(`socket:[${each[INODE]}]`));
+    return new Set(own.map((each) => Number.parseInt(each[LOCAL_ADDRESS]?.split(':')[1] ?? '', 16)));
   } catch {
-    return undefined;
+    return new Set();
   }
 }
 

@@ -9,6 +9,7 @@ import { createEndpoints, type EndpointName, type TestedEndpoint, typeOf } from 
 import { Ledger } from './ledger.js';
 import type { Quiet } from './quiet.js';
 import type { TortureSystem } from './torture-system.js';
+import { Work } from './work.js';
 
 const RESOURCES = 50;
 /** Between two events of a resource: together 125 events a second. */
@@ -31,6 +32,8 @@ export class TortureRun {
     readonly receiver: TortureReceiver,
     readonly ledger: Ledger,
     readonly load: Load,
+    /** What each process is at. */
+    readonly work: Work,
     private readonly folder: string,
   ) {}
 
@@ -47,7 +50,8 @@ export class TortureRun {
       everyMs: EVERY_MS,
       typeOf: (number) => `${name}.${typeOf(number)}`,
     });
-    return new TortureRun(system, name, endpoints, receiver, ledger, load, folder);
+    const work = await Work.of(system, ledger, Object.values(endpoints));
+    return new TortureRun(system, name, endpoints, receiver, ledger, load, work, folder);
   }
 
   /** Attempts under way at the endpoints of this run. */
@@ -80,7 +84,7 @@ export class TortureRun {
 
   async close(): Promise<void> {
     await this.load.stop();
-    await Promise.all([this.ledger.close(), this.receiver.stop()]);
+    await Promise.all([this.ledger.close(), this.work.stop(), this.receiver.stop()]);
     await Promise.all(Object.values(this.endpoints).map(({ link }) => link.close()));
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -50,6 +50,22 @@ declare module 'kafkajs/src/protocol/requests/produce/index.js' {
   export default Produce;
 }
 
+declare module 'kafkajs/src/cluster/brokerPool.js' {
+  /** What a broker knows of the topics it was asked for. */
+  export interface Metadata {
+    readonly brokers: readonly object[];
+    readonly topicMetadata: readonly { readonly topic: string }[];
+  }
+  export default class BrokerPool {
+    constructor(options: { logger: { namespace(name: string): object } });
+    seedBroker: object;
+    /** The latest answer; null before the first. */
+    metadata: Metadata | null;
+    findConnectedBroker(): Promise<{ metadata(topics: readonly string[]): Promise<Metadata> }>;
+    refreshMetadata(topics: readonly string[]): Promise<void>;
+  }
+}
+
 declare module 'kafkajs/src/cluster/index.js' {
   export default class Cluster {
     findGroupCoordinatorMetadata(query: object): Promise<unknown>;

@@ -1,7 +1,9 @@
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import BrokerPool from 'kafkajs/src/cluster/brokerPool.js';
 import { createKafka } from './client.js';
+import { patchKafkajs } from './kafkajs-patches.js';
 import type { KafkaSettings } from './settings.js';
 
 describe('a broker that accepts a connection and says nothing yet', () => {
@@ -32,5 +34,40 @@ describe('a broker that accepts a connection and says nothing yet', () => {
 
     const errors = await Promise.all([connected, asked]);
     for (const error of errors) expect(String(error)).not.toContain('Broker not connected');
+  });
+});
+
+describe('what brokers know of topics', () => {
+  const about = (topics: readonly string[]) => ({ brokers: [], topicMetadata: topics.map((topic) => ({ topic })) });
+  /** A pool whose brokers answer when they are told to, in the order they were asked. */
+  function slowPool() {
+    patchKafkajs();
+    const pool = new BrokerPool({ logger: { namespace: () => ({}) } });
+    const answers: (() => void)[] = [];
+    pool.seedBroker = { connectionPool: {}, disconnect: async () => undefined };
+    pool.findConnectedBroker = async () => ({
+      metadata: (topics) => new Promise((resolve) => answers.push(() => resolve(about(topics)))),
+    });
+    return { pool, answers };
+  }
+
+  it('given an answer that was asked for before a topic was needed, when it comes last, then the topic is still known', async () => {
+    const { pool, answers } = slowPool();
+    const older = pool.refreshMetadata(['a']);
+    const newer = pool.refreshMetadata(['a', 'b']);
+    await new Promise(setImmediate);
+    answers[1]?.();
+    await newer;
+    answers[0]?.();
+    await older;
+
+    expect(pool.metadata?.topicMetadata.map(({ topic }) => topic)).toEqual(['a', 'b']);
+  });
+
+  it('given it is disconnected, then nothing is known', () => {
+    const { pool } = slowPool();
+    pool.metadata = about(['a']);
+    pool.metadata = null;
+    expect(pool.metadata).toBeNull();
   });
 });

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { type PartitionAssigner, PartitionAssigners } from 'kafkajs';
 import Broker from 'kafkajs/src/broker/index.js';
+import BrokerPool, { type Metadata } from 'kafkajs/src/cluster/brokerPool.js';
 import Cluster from 'kafkajs/src/cluster/index.js';
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
@@ -26,7 +27,8 @@ let arePatched = false;
  * - it gives a consumer up for good when no broker could name its coordinator at once, as while a broker starts;
  * - it counts the time to its next heartbeat by the wall clock: set back by an hour, it would send none for an hour;
  * - it takes a broker for connected before it knows its versions, and gives a consumer up for good that asks it then;
- * - it takes six times as long to encode a record as is needed.
+ * - it takes six times as long to encode a record as is needed;
+ * - it forgets a topic when one broker's answer overtakes another's, and gives a consumer up for good that needs it then.
  *
  * @throws Error when another release of kafkajs is installed
  */
@@ -39,6 +41,7 @@ export function patchKafkajs(): void {
   patchCoordinator();
   patchBroker();
   patchProduce();
+  patchMetadata();
   arePatched = true;
 }
 
@@ -151,6 +154,30 @@ function isPlain({ compression, producerId, transactionalId, topicData }: Produc
   return messages.every(
     ({ timestamp, headers }) => timestamp === undefined && !(headers && Object.values(headers).some(Array.isArray)),
   );
+}
+
+const METADATA = Symbol('posthorn:metadata');
+
+/**
+ * Brokers are asked in no order, about the topics that are needed at the time, and what one answers replaces all that is
+ * known. An answer that was asked for before a topic was needed, and comes after the one that tells of it, took the topic
+ * away again, and whoever needed it found that it had no partitions. What an answer does not tell of is kept.
+ */
+function patchMetadata(): void {
+  Object.defineProperty(BrokerPool.prototype, 'metadata', {
+    get(this: { [METADATA]?: Metadata | null }) {
+      return this[METADATA] ?? null;
+    },
+    set(this: { [METADATA]?: Metadata | null }, answer: Metadata | null) {
+      this[METADATA] = answer && withOthers(answer, this[METADATA]);
+    },
+  });
+}
+
+function withOthers(answer: Metadata, before: Metadata | null | undefined): Metadata {
+  const told = new Set(answer.topicMetadata.map(({ topic }) => topic));
+  const others = before?.topicMetadata.filter(({ topic }) => !told.has(topic)) ?? [];
+  return { ...answer, topicMetadata: [...answer.topicMetadata, ...others] };
 }
 
 /** What {@link hookedAssigner} made the first of these assigners carry. */

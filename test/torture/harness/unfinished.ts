@@ -1,0 +1,63 @@
+import { type Admin, AssignerProtocol, type Kafka } from 'kafkajs';
+import { decodeFinished } from '../../../libs/common/src/domain/watermark.js';
+
+/** Whose records are meant: a group's member, which its client id tells, and the topics it reads. */
+export interface Reader {
+  readonly group: string;
+  readonly client: string;
+  readonly topics: readonly string[];
+}
+
+/** Asks Kafka itself what a process has read or has yet to read, and not finished. */
+export class Unfinished {
+  private constructor(private readonly admin: Admin) {}
+
+  /** @param kafka a client of the brokers themselves, past any link */
+  static async of(kafka: Kafka): Promise<Unfinished> {
+    const admin = kafka.admin({ retry: { retries: 0 } });
+    await admin.connect();
+    return new Unfinished(admin);
+  }
+
+  stop(): Promise<void> {
+    return this.admin.disconnect();
+  }
+
+  /** Records in the partitions the reader owns now that no commit calls finished; 0 while Kafka does not tell. */
+  async records(reader: Reader): Promise<number> {
+    try {
+      const owned = await this.owned(reader);
+      const counts = await Promise.all(Object.entries(owned).map(([topic, own]) => this.inTopic(reader, topic, own)));
+      return counts.reduce((sum, count) => sum + count, 0);
+    } catch {
+      // Kafka is away. The client connects again by itself when it is back, or here.
+      await this.admin.connect().catch(() => undefined);
+      return 0;
+    }
+  }
+
+  /** Nothing during a rebalance: nobody owns a partition then. */
+  private async owned({ group, client, topics }: Reader): Promise<Record<string, number[]>> {
+    const { groups } = await this.admin.describeGroups([group]);
+    const member = groups[0]?.members.find(({ clientId }) => clientId === client);
+    if (member === undefined || member.memberAssignment.length === 0) return {};
+    const { assignment = {} } = AssignerProtocol.MemberAssignment.decode(member.memberAssignment) ?? {};
+    return Object.fromEntries(Object.entries(assignment).filter(([topic]) => topics.includes(topic)));
+  }
+
+  /** The ends are asked first: what is written after that is not counted, and what is finished after that is not either. */
+  private async inTopic({ group }: Reader, topic: string, own: readonly number[]): Promise<number> {
+    const ends = await this.admin.fetchTopicOffsets(topic);
+    const [committed] = await this.admin.fetchOffsets({ groupId: group, topics: [topic] });
+    const counts = own.map((partition) => {
+      const end = Number(ends.find((each) => each.partition === partition)?.high ?? 0);
+      const low = Number(ends.find((each) => each.partition === partition)?.low ?? 0);
+      const { offset = '-1', metadata = null } =
+        committed?.partitions.find((each) => each.partition === partition) ?? {};
+      const from = Math.max(low, Number(offset));
+      const finished = decodeFinished(from, metadata).filter((each) => each < end);
+      return Math.max(0, end - from - finished.length);
+    });
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+}
