@@ -10,6 +10,7 @@ const BENCHMARKS = {
   throughput: () => import('./bench/throughput.mjs'),
   isolation: () => import('./bench/isolation.mjs'),
   scheduler: () => import('./bench/scheduler.mjs'),
+  waiting: () => import('./bench/waiting.mjs'),
 };
 
 const [first = '', ...rest] = process.argv.slice(2);

@@ -64,7 +64,9 @@ export class RetryLoad {
     const writes = [];
     while (this.sent < rate * seconds) {
       const wanted = Math.min(rate * seconds, Math.floor(((Date.now() - startedAt) * rate) / 1_000));
-      const burst = Array.from({ length: wanted - this.sent }, () => retryRecord(`dlv_${this.sent++}`));
+      const burst = Array.from({ length: wanted - this.sent }, () =>
+        retryRecord(`dlv_${this.sent++}`, Math.round(pickWaitMs())),
+      );
       writes.push(this.producer.write(burst));
       await delay(BURST_MS);
     }
@@ -96,9 +98,14 @@ export class RetryLoad {
   }
 }
 
-/** @param {string} deliveryId */
-function retryRecord(deliveryId) {
-  const { tier, dueAt, tierUntil } = hopFor(Math.round(pickWaitMs()), Date.now());
+/**
+ * A delivery that waits for its second attempt.
+ *
+ * @param {string} deliveryId
+ * @param {number} waitMs
+ */
+export function retryRecord(deliveryId, waitMs) {
+  const { tier, dueAt, tierUntil } = hopFor(waitMs, Date.now());
   const header = encodeDelivery({
     deliveryId,
     eventId: deliveryId.replace('dlv', 'evt'),
