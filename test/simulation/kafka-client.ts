@@ -1,4 +1,4 @@
-import type { ProducerBatch } from 'kafkajs';
+import type { ProducerBatch, RecordMetadata } from 'kafkajs';
 import type { ConsumerClient } from '#common/kafka/log-consumer.js';
 import type { ProducerClient } from '#common/kafka/producer.js';
 import { logName } from './broker.js';
@@ -41,7 +41,7 @@ export class KafkaClient implements ConsumerClient, ProducerClient {
   }
 
   /** Each partition's part is written by itself: some may be, and others not. */
-  private async send({ topicMessages = [] }: ProducerBatch): Promise<[]> {
+  private async send({ topicMessages = [] }: ProducerBatch): Promise<RecordMetadata[]> {
     const { broker, network } = this.cluster;
     const messages = topicMessages.flatMap(({ topic, messages: ofTopic }) =>
       ofTopic.map((message) => ({ topic, ...message, partition: message.partition ?? 0 })),
@@ -58,7 +58,8 @@ export class KafkaClient implements ConsumerClient, ProducerClient {
     );
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (failed) throw failed.reason;
-    return [];
+    const written = messages.map(({ topic, partition }) => ({ topicName: topic, partition, errorCode: 0 }));
+    return [...new Map(written.map((each) => [logName(each.topicName, each.partition), each])).values()];
   }
 }
 

@@ -72,6 +72,22 @@ declare module 'kafkajs/src/cluster/index.js' {
   }
 }
 
+declare module 'kafkajs/src/retry/index.js' {
+  export default function createRetry(options: { initialRetryTime: number; retries: number }): unknown;
+}
+
+declare module 'kafkajs/src/producer/sendMessages.js' {
+  import type { ProducerBatch, RecordMetadata } from 'kafkajs';
+  /** @returns how every producer sends, over what it stands on */
+  export default function sendMessages(parts: {
+    logger: object;
+    cluster: object;
+    partitioner: unknown;
+    eosManager: object;
+    retrier: unknown;
+  }): (batch: ProducerBatch) => Promise<RecordMetadata[]>;
+}
+
 declare module 'kafkajs/src/consumer/consumerGroup.js' {
   import type { GroupBroker, KafkaGroup } from './kafkajs-group.js';
   export default class ConsumerGroup implements KafkaGroup {

@@ -165,6 +165,8 @@ const METADATA = Symbol('posthorn:metadata');
  */
 function patchMetadata(): void {
   Object.defineProperty(BrokerPool.prototype, 'metadata', {
+    // Scripts mend it, too, for themselves.
+    configurable: true,
     get(this: { [METADATA]?: Metadata | null }) {
       return this[METADATA] ?? null;
     },

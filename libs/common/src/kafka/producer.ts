@@ -1,11 +1,12 @@
 import { Logger } from '@nestjs/common';
-import { type Message, Partitioners, type Producer, type ProducerConfig } from 'kafkajs';
+import { Partitioners, type Producer, type ProducerConfig } from 'kafkajs';
 import { createKafka, REQUEST_TIMEOUT_MS } from './client.js';
 import { partitionOf } from './partitioner.js';
 import type { RecordWriter } from './port.js';
 import type { OutRecord } from './record.js';
 import { type KafkaSettings, partitionsOf } from './settings.js';
 import { atMost, delay, monotonicMs } from './timing.js';
+import { type KeptMessage, type TopicPart, withoutAcknowledged } from './unacknowledged.js';
 
 /** Kafka did not confirm a write in time. Whether it is stored is unknown. */
 export class KafkaUnavailableError extends Error {}
@@ -163,8 +164,20 @@ export class RecordProducer implements RecordWriter {
     for (const write of request) await this.sendWithRetry([write]);
   }
 
+  /**
+   * What a batch does not tell of was never sent, although it succeeded: kafkajs asks each broker once. When one has
+   * answered, and then becomes the leader of a partition whose own had failed, that partition is asked of nobody.
+   */
   private async send(request: readonly PendingWrite[]): Promise<void> {
-    const byTopic = new Map<string, Message[]>();
+    for (let left = this.toParts(request); left.length > 0; ) {
+      const answers = await this.producer.sendBatch({ acks: -1, timeout: REQUEST_TIMEOUT_MS, topicMessages: left });
+      if (answers.length === 0) throw new Error('nothing was sent');
+      left = withoutAcknowledged(left, answers);
+    }
+  }
+
+  private toParts(request: readonly PendingWrite[]): TopicPart[] {
+    const byTopic = new Map<string, KeptMessage[]>();
     for (const write of request) {
       for (const record of write.records) {
         const messages = byTopic.get(record.topic);
@@ -173,12 +186,11 @@ export class RecordProducer implements RecordWriter {
         else byTopic.set(record.topic, [message]);
       }
     }
-    const topicMessages = [...byTopic].map(([topic, messages]) => ({ topic: this.settings.prefix + topic, messages }));
-    await this.producer.sendBatch({ acks: -1, timeout: REQUEST_TIMEOUT_MS, topicMessages });
+    return [...byTopic].map(([topic, messages]) => ({ topic: this.settings.prefix + topic, messages }));
   }
 
   /** The partition is fixed here, once: kafkajs would choose again when it retries, perhaps with other metadata. */
-  private toMessage({ topic, key, value, headers }: OutRecord): Message {
+  private toMessage({ topic, key, value, headers }: OutRecord): KeptMessage {
     const partition = key === null ? 0 : partitionOf(key, partitionsOf(this.settings, topic));
     return { key, value, partition, ...(headers ? { headers } : {}) };
   }

@@ -1,0 +1,95 @@
+import { describe, expect, it } from '@jest/globals';
+import { KafkaJSProtocolError, Partitioners } from 'kafkajs';
+import sendMessages from 'kafkajs/src/producer/sendMessages.js';
+import createRetry from 'kafkajs/src/retry/index.js';
+import { type ProducerClient, RecordProducer } from './producer.js';
+import type { KafkaSettings } from './settings.js';
+
+const PARTITIONS = 2;
+
+/** What kafkajs's producer stands on: two brokers, each the leader of the partition of its number, until the first fails. */
+class TwoBrokers {
+  /** By partition: what was stored. */
+  readonly stored: (string | null)[][] = [[], []];
+  private leaders = [0, 1];
+  private readonly brokers = [0, 1].map((nodeId) => ({
+    nodeId,
+    produce: ({ topicData }: { topicData: readonly ProducedTopic[] }) => this.produce(nodeId, topicData),
+  }));
+
+  /** Broker 0 is stopped in order: it refuses, and broker 1 leads both. */
+  private async produce(nodeId: number, topicData: readonly ProducedTopic[]) {
+    if (nodeId === 0) {
+      // The other one has answered by then.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      this.leaders = [1, 1];
+      throw new KafkaJSProtocolError(
+        Object.assign(new Error('not the leader'), { type: 'NOT_LEADER_FOR_PARTITION', code: 6, retriable: true }),
+      );
+    }
+    return {
+      topics: topicData.map(({ topic, partitions }) => ({
+        topicName: topic,
+        partitions: partitions.map(({ partition, messages }) => {
+          this.stored[partition]?.push(...messages.map(({ value }) => value?.toString() ?? null));
+          return { partition, errorCode: 0, baseOffset: '0' };
+        }),
+      })),
+    };
+  }
+
+  readonly cluster = {
+    targetTopics: new Set<string>(),
+    isConnected: () => true,
+    addMultipleTargetTopics: async () => undefined,
+    refreshMetadata: async () => undefined,
+    refreshMetadataIfNecessary: async () => undefined,
+    findTopicPartitionMetadata: () => this.leaders.map((leader, partitionId) => ({ partitionId, leader })),
+    findLeaderForPartitions: (_topic: string, partitions: readonly string[]) =>
+      Object.groupBy(partitions.map(Number), (partition) => this.leaders[partition] ?? 0),
+    findBroker: async ({ nodeId }: { nodeId: string }) => this.brokers[Number(nodeId)],
+  };
+}
+
+interface ProducedTopic {
+  readonly topic: string;
+  readonly partitions: readonly { partition: number; messages: readonly { value: Buffer | string | null }[] }[];
+}
+
+/** kafkajs's own way of sending, on brokers of ours. */
+function clientOf({ cluster }: TwoBrokers): ProducerClient {
+  const logger = { debug: () => undefined, error: () => undefined };
+  const eosManager = {
+    ...{ isTransactional: () => false, getSequence: () => 0, updateSequence: () => undefined },
+    ...{ acquireBrokerLock: async () => undefined, releaseBrokerLock: async () => undefined },
+    ...{ getProducerId: () => -1, getProducerEpoch: () => 0 },
+  };
+  const retrier = createRetry({ initialRetryTime: 1, retries: 2 });
+  const partitioner = Partitioners.DefaultPartitioner();
+  const send = sendMessages({ logger, cluster, partitioner, eosManager, retrier });
+  return {
+    producer: () => ({
+      connect: async () => undefined,
+      disconnect: async () => undefined,
+      sendBatch: send,
+    }),
+  };
+}
+
+const settings = {
+  prefix: '',
+  topics: [{ topic: 'log', partitions: PARTITIONS, config: { 'max.message.bytes': '1000000' } }],
+} as unknown as KafkaSettings;
+
+describe('a producer', () => {
+  it('given a broker that hands its partition to one that has answered, then what was for it is stored there', async () => {
+    const brokers = new TwoBrokers();
+    const producer = new RecordProducer(settings, clientOf(brokers));
+    const values = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+
+    await producer.write(values.map((value) => ({ topic: 'log', key: value, value })));
+
+    expect(brokers.stored.map((partition) => partition.length > 0)).toEqual([true, true]);
+    expect(brokers.stored.flat().toSorted()).toEqual(values);
+  });
+});

@@ -1,0 +1,25 @@
+import type { Message, RecordMetadata } from 'kafkajs';
+
+/** A message whose partition is decided. */
+export interface KeptMessage extends Message {
+  readonly partition: number;
+}
+
+/** What a request writes to one topic, by its full name. */
+export interface TopicPart {
+  readonly topic: string;
+  readonly messages: KeptMessage[];
+}
+
+/** What is left to be written: the messages of partitions that no answer tells of. */
+export function withoutAcknowledged(
+  parts: readonly TopicPart[],
+  answers: readonly Pick<RecordMetadata, 'topicName' | 'partition'>[],
+): TopicPart[] {
+  const acknowledged = new Set(answers.map(({ topicName, partition }) => `${topicName}/${partition}`));
+  const left = parts.map(({ topic, messages }) => ({
+    topic,
+    messages: messages.filter(({ partition }) => !acknowledged.has(`${topic}/${partition}`)),
+  }));
+  return left.filter(({ messages }) => messages.length > 0);
+}
