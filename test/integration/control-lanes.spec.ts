@@ -133,7 +133,7 @@ describe('lanes', () => {
 });
 
 describe('skipping a head', () => {
-  const commands = () => new LaneCommands(control.database).open(LOG);
+  const commands = () => new LaneCommands(control.database).open([LOG]);
 
   it('given it waits in a tier, then its owner is asked to give up the record, made anew from the archive', async () => {
     const id = await newEndpoint();

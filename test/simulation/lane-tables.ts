@@ -1,6 +1,6 @@
 import type { LaneRow } from '#common/domain/lane-machine.js';
 import { SimulatedDatabase } from '#common/domain/testing/lane-database.js';
-import type { LaneCommand, LaneCommands } from '#common/postgres/lane-commands.js';
+import type { LaneCommand, LaneCommands, OpenCommand } from '#common/postgres/lane-commands.js';
 import {
   FencedError,
   type LaneStore,
@@ -145,8 +145,10 @@ export class SimulatedLaneCommands implements Public<LaneCommands> {
     private readonly network: Network,
   ) {}
 
-  open(log: string): Promise<LaneCommand[]> {
-    return this.network.ask('postgres', () => this.tables.openCommands(log));
+  open(logs: readonly string[]): Promise<OpenCommand[]> {
+    return this.network.ask('postgres', () =>
+      logs.flatMap((log) => this.tables.openCommands(log).map((command) => ({ ...command, log }))),
+    );
   }
 
   ask(log: string, command: LaneCommand): Promise<void> {

@@ -31,27 +31,34 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.every(COMMAND_INTERVAL_MS, (lanes) => this.obey(lanes));
-    this.every(KEEP_INTERVAL_MS, (lanes) => this.keep(lanes));
-    this.every(COMMAND_INTERVAL_MS, (lanes) => this.probe(lanes));
+    this.every(COMMAND_INTERVAL_MS, () => this.obey());
+    this.every(KEEP_INTERVAL_MS, () => this.forEachLog((lanes) => this.keep(lanes)));
+    this.every(COMMAND_INTERVAL_MS, () => this.forEachLog((lanes) => this.probe(lanes)));
   }
 
   onModuleDestroy(): void {
     for (const timer of this.timers) clearInterval(timer);
   }
 
-  /** One round after the other; a log whose round fails, because the database is away, has its turn in the next. */
-  private every(ms: number, work: (lanes: LogLanes) => Promise<void>): void {
+  /** One round after the other. */
+  private every(ms: number, work: () => Promise<void>): void {
     let isRunning = false;
     const round = async () => {
       if (isRunning) return;
       isRunning = true;
-      for (const lanes of [...this.owners.all()]) {
-        await work(lanes).catch((error: unknown) => this.logger.debug({ err: error }, 'keeper.round_failed'));
-      }
+      await this.attempt(work());
       isRunning = false;
     };
     this.timers.push(setInterval(() => void round(), ms));
+  }
+
+  private async forEachLog(work: (lanes: LogLanes) => Promise<void>): Promise<void> {
+    for (const lanes of [...this.owners.all()]) await this.attempt(work(lanes));
+  }
+
+  /** What fails, because the database is away, has its turn in the next round. */
+  private async attempt(work: Promise<void>): Promise<void> {
+    await work.catch((error: unknown) => this.logger.debug({ err: error }, 'keeper.round_failed'));
   }
 
   private async keep(lanes: LogLanes): Promise<void> {
@@ -83,10 +90,13 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private async obey(lanes: LogLanes): Promise<void> {
-    for (const command of await this.commands.open(lanes.name)) {
+  private async obey(): Promise<void> {
+    const byName = new Map([...this.owners.all()].map((lanes) => [lanes.name, lanes]));
+    if (byName.size === 0) return;
+    for (const command of await this.commands.open([...byName.keys()])) {
+      const lanes = byName.get(command.log);
       const meta = decodeDelivery(command.header);
-      if (meta === undefined) continue;
+      if (lanes === undefined || meta === undefined) continue;
       const delivery: Delivery = {
         log: lanes.log,
         offset: command.place,

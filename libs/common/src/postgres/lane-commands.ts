@@ -11,26 +11,31 @@ export interface LaneCommand {
   readonly body: Buffer;
 }
 
+export interface OpenCommand extends LaneCommand {
+  readonly log: string;
+}
+
 export class LaneCommands {
   constructor(private readonly database: Queryable) {}
 
-  /** Commands of this log that are still to be carried out; those that have become idle are forgotten. */
-  async open(log: string): Promise<LaneCommand[]> {
-    return this.database.query<LaneCommand>(
+  /** Commands of these logs that are still to be carried out; those that have become idle are forgotten. */
+  async open(logs: readonly string[]): Promise<OpenCommand[]> {
+    return this.database.query<OpenCommand>(
       `WITH done AS (
          DELETE FROM lane_commands c
-         WHERE c.log = $1 AND (
+         WHERE c.log = ANY($1::text[]) AND (
            EXISTS (SELECT FROM lane_rows r WHERE r.log = c.log AND r.lane = c.lane
              AND (r.place > c.place OR (r.place = c.place AND r.attempt IS NULL)))
            -- A lane without order has no row that could call its delivery over.
            OR NOT EXISTS (SELECT FROM lane_rows r WHERE r.log = c.log AND r.lane = c.lane AND r.place = c.place)
              AND NOT EXISTS (SELECT FROM parked_deliveries p WHERE p.log = c.log AND p.lane = c.lane AND p.place = c.place))
-         RETURNING c.lane, c.place
+         RETURNING c.log, c.lane, c.place
        )
-       SELECT lane, place, attempt, header, body FROM lane_commands c
-       WHERE log = $1 AND NOT EXISTS (SELECT FROM done WHERE done.lane = c.lane AND done.place = c.place)
+       SELECT log, lane, place, attempt, header, body FROM lane_commands c
+       WHERE log = ANY($1::text[])
+         AND NOT EXISTS (SELECT FROM done WHERE done.log = c.log AND done.lane = c.lane AND done.place = c.place)
        ORDER BY asked_at LIMIT 100`,
-      [log],
+      [logs],
       'lane_commands',
     );
   }
