@@ -10,9 +10,9 @@ export interface FetchPaceOptions {
 }
 
 const MAX_WAIT_MS = 500;
-/** With as many records read and not finished nobody waits for the next ones: fewer, larger fetches then do. */
-const BUSY_RECORDS = 256;
-const BUSY_FACTOR = 5;
+/** The more records are read and not finished, the less anybody waits for the next ones: fewer, larger fetches then do. */
+const RECORDS_PER_PACE = 64;
+const MAX_PACES = 5;
 /** A fetch that leaves paused partitions out must not keep them waiting when they go on. */
 const PAUSED_MAX_WAIT_MS = 20;
 
@@ -46,7 +46,7 @@ export class FetchPace {
     const { paceMs = 0 } = this.options;
     let unfinished = 0;
     for (const log of owned.values()) unfinished += log.unfinished;
-    return unfinished < BUSY_RECORDS ? paceMs : BUSY_FACTOR * paceMs;
+    return paceMs * Math.min(Math.max(unfinished / RECORDS_PER_PACE, 1), MAX_PACES);
   }
 
   after(): void {
