@@ -73,10 +73,10 @@ describe('order per resource', () => {
 
   it('given two dispatchers, when one is frozen past its session and goes on, then only its last requests come late', async () => {
     const second = await cluster.add('dispatcher', 1);
-    const seen = await traffic({ ...TEN_PERCENT, roundMs: 1_200 });
+    const seen = await traffic({ ...TEN_PERCENT, roundMs: 850 });
     let thawed: Promise<void> = Promise.resolve();
     await seen.publish((round) => {
-      if (round !== 5) return;
+      if (round !== 2) return;
       second.server.child?.signalGroup('SIGSTOP');
       thawed = wait(BEYOND_SESSION_MS).then(() => second.server.child?.signalGroup('SIGCONT'));
     });
@@ -87,29 +87,11 @@ describe('order per resource', () => {
     expectOrder(seen);
   }, 180_000);
 
-  it('given dispatchers that come and go every few seconds, then nothing is lost or out of order', async () => {
-    const seen = await traffic({ ...TEN_PERCENT, roundMs: 1_500 });
-    let isOver = false;
-    const storm = (async () => {
-      for (let instance = 2; !isOver; instance++) {
-        const added = await cluster.add('dispatcher', instance);
-        await wait(2_000);
-        await cluster.remove(added);
-      }
-    })();
-    await seen.publish();
-    isOver = true;
-    await storm;
-    await seen.complete();
-
-    expectOrder(seen);
-  }, 240_000);
-
   it('given PostgreSQL away for 20 s, then what needs it waits, and everything goes on in order afterwards', async () => {
-    const seen = await traffic({ ...TEN_PERCENT, roundMs: 1_200 });
+    const seen = await traffic({ ...TEN_PERCENT, roundMs: 1_100 });
     let back: Promise<void> = Promise.resolve();
     await seen.publish(async (round) => {
-      if (round !== 5) return;
+      if (round !== 1) return;
       await cluster.postgres.kill();
       back = wait(20_000).then(() => cluster.postgres.start());
     });
@@ -120,7 +102,7 @@ describe('order per resource', () => {
   }, 240_000);
 
   it('given Kafka restarted, then nothing acknowledged is lost or out of order', async () => {
-    const seen = await traffic({ ...TEN_PERCENT, roundMs: 600 });
+    const seen = await traffic({ ...TEN_PERCENT, roundMs: 300 });
     await seen.publish(async (round) => {
       if (round === 8) await cluster.kafka.restart();
     });
@@ -167,7 +149,7 @@ const DOWN_MS = Number(process.env.POSTHORN_DOWN_MS ?? 30_000);
 
 describe('an endpoint that is down', () => {
   it('given 500 events a second to it, then they wait, drain in order when it is back, and a neighbour notices nothing', async () => {
-    const rounds = Math.ceil(DOWN_MS / 1_000) + 10;
+    const rounds = Math.ceil(DOWN_MS / 1_000) + 4;
     const broken = await traffic({
       resources: 500,
       rounds,

@@ -47,16 +47,19 @@ export class Scene {
 
   /** @param work breaks, waits and heals. @returns how often the fault took effect */
   async during({ kind, target, inFlight }: FaultToNote, work: () => Promise<number>): Promise<void> {
-    const underWay = inFlight ?? (await this.atWork());
+    const underWay =
+      inFlight ?? (await this.onceSome(async () => (await this.run.attemptsUnderWay()) + this.run.load.unanswered));
     const from = Date.now();
     const fired = await work();
     this.note({ kind, target, from, to: Date.now(), fired, inFlight: underWay });
   }
 
-  /** Imposes a fault on links for some time. */
+  /** Imposes a fault on links for some time. Who is meant may just be starting: connections are waited for. */
   async impose(what: FaultToNote, links: readonly Link[], fault: LinkFault, ms: number): Promise<void> {
+    const connections = () => links.reduce((sum, link) => sum + link.open(fault.client), 0);
+    await this.onceSome(connections);
     await this.during(what, async () => {
-      const hit = links.reduce((sum, link) => sum + link.open(fault.client), 0);
+      const hit = connections();
       const lifts = links.map((link) => link.impose(fault));
       await this.last(ms);
       for (const lift of lifts) lift();
@@ -68,23 +71,25 @@ export class Scene {
     this.run.faults.push(event);
   }
 
-  /** @returns 0 when nothing is begun within the limit: what is done then proves nothing, and the judge says so */
-  private async atWork(): Promise<number> {
+  /** Counts until there is some. @returns 0 when there is none within the limit: a fault without it proves nothing */
+  async onceSome(count: () => number | Promise<number>): Promise<number> {
     for (const deadline = Date.now() + AT_WORK_LIMIT_MS; ; ) {
-      const underWay = (await this.run.attemptsUnderWay()) + this.run.load.unanswered;
-      if (underWay > 0 || Date.now() > deadline) return underWay;
+      const some = await count();
+      if (some > 0 || Date.now() > deadline) return some;
       await this.last(LOOK_AGAIN_MS);
     }
   }
 }
 
-/** Sets one trap on several links. `disarm` tells how often it went off. */
-export function setTraps(links: readonly Link[], trap: Trap): { disarm(): number } {
+/** Sets one trap on several links. Both tell how often it went off. */
+export function setTraps(links: readonly Link[], trap: Trap): { fired(): number; disarm(): number } {
   const armed = links.map((link) => ({ link, trap: link.arm(trap) }));
+  const fired = () => armed.reduce((sum, { trap: set }) => sum + set.fired, 0);
   return {
+    fired,
     disarm: () => {
       for (const { link, trap: set } of armed) link.disarm(set);
-      return armed.reduce((sum, { trap: set }) => sum + set.fired, 0);
+      return fired();
     },
   };
 }

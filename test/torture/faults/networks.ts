@@ -51,8 +51,9 @@ async function cutReceiver(scene: Scene): Promise<void> {
   const { steady, free } = scene.run.endpoints;
   const links = [steady.link, free.link];
   const target = `dispatchers→${steady.hook}`;
-  await scene.impose({ kind: 'cut', target }, links, { kind: 'freeze' }, CUT_MS);
-  await scene.impose({ kind: 'cut', target }, links, { kind: 'cut' }, CUT_MS / 2);
+  const underWay = () => scene.onceSome(() => links.reduce((sum, { unanswered }) => sum + unanswered.length, 0));
+  await scene.impose({ kind: 'cut', target, inFlight: await underWay() }, links, { kind: 'freeze' }, CUT_MS);
+  await scene.impose({ kind: 'cut', target, inFlight: await underWay() }, links, { kind: 'cut' }, CUT_MS / 2);
 }
 
 /** A kept connection needs no name, so connections are cut while names are. */

@@ -86,6 +86,8 @@ async function answersLost(scene: Scene, server: 'kafka' | 'postgres', kind: Reg
   await scene.during({ kind: 'lost_answer', target: `${server}: ${kind.source}` }, async () => {
     const traps = setTraps(server === 'kafka' ? brokers.links : [postgresLink], trap);
     await scene.last(LOST_ANSWERS_MS);
+    // Where another fault had taken the server away, it has answered nothing yet.
+    await scene.onceSome(traps.fired);
     return traps.disarm();
   });
 }
