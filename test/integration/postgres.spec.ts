@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { deliveryIdOf } from '#common/domain/identifiers.js';
-import { MIGRATIONS } from '#common/postgres/data-source.js';
+import { createDataSource, MIGRATIONS } from '#common/postgres/data-source.js';
 import { Database } from '#common/postgres/database.js';
 import { isUnavailable } from '#common/postgres/errors.js';
 import { joinedColumn, timeOf, unnestColumns } from '#common/postgres/joined-columns.js';
@@ -42,6 +42,40 @@ describe('PostgreSQL', () => {
   it('given three processes that migrate at once, then each migration ran once', async () => {
     const rows = await database.query<{ name: string }>('SELECT name FROM posthorn_migrations');
     expect(rows.map(({ name }) => name).sort()).toEqual(MIGRATIONS.map((Migration) => new Migration().name).sort());
+  });
+
+  it('given the schema of the release before, with rows, then they stay, and the older statements go on', async () => {
+    const other = await freshDatabase();
+    const before = await createDataSource(other.url, MIGRATIONS.slice(0, -1)).initialize();
+    await before.runMigrations();
+    await before.destroy();
+    const old = new Database({ url: other.url, poolSize: 1, applicationName: 'test' });
+    await createPartitions(old, NOW);
+    const insert = (id: string, status: string) =>
+      old.query(
+        `INSERT INTO deliveries AS d (id, accepted_at, tenant, event_id, event_type, endpoint_id, lane, status, replay, attempts, updated_at)
+         VALUES ($1, $2, 't', 'e', 'a.b', 'ep', 'l', $3, 0, 1, now())
+         ON CONFLICT (id, accepted_at) DO UPDATE SET status = excluded.status`,
+        [id, new Date(NOW), status],
+      );
+    await insert('dlv_1', 'retrying');
+
+    await migrate(other.url);
+
+    await insert('dlv_1', 'delivered');
+    await insert('dlv_2', 'dead');
+    await createPartitions(old, NOW + DAY_MS);
+    const rows = await old.query('SELECT id, status FROM deliveries ORDER BY accepted_at, id');
+    expect(rows).toEqual([
+      { id: 'dlv_1', status: 'delivered' },
+      { id: 'dlv_2', status: 'dead' },
+    ]);
+    const after = await createDataSource(other.url).initialize();
+    await after.undoLastMigration();
+    await after.destroy();
+    await insert('dlv_2', 'delivered');
+    await old.close();
+    await other.drop();
   });
 
   it('given any names, then SQL and code agree on delivery ids', async () => {

@@ -1,5 +1,6 @@
 import type { Breaker, BreakerSettings, BreakerState } from '#common/domain/breaker.js';
 import type { Queryable } from '#common/postgres/database.js';
+import { listOf } from '#common/postgres/list-of.js';
 
 /** Postgres' view of an endpoint's health. */
 export interface StoredHealth {
@@ -26,7 +27,7 @@ export interface HealthChange {
 /** Holds the endpoints' health rows until the transaction ends, always in the same order. Deleted endpoints have none. */
 export async function lockBreakers(tx: Queryable, endpointIds: readonly string[]): Promise<Map<string, Breaker>> {
   const rows = await tx.query<StoredHealth>(
-    'SELECT * FROM endpoint_health WHERE endpoint_id = ANY($1) ORDER BY endpoint_id FOR UPDATE',
+    `SELECT * FROM endpoint_health WHERE endpoint_id = ANY (${listOf('$1', 'text')}) ORDER BY endpoint_id FOR UPDATE`,
     [endpointIds],
     'lock-breakers',
   );
@@ -57,7 +58,7 @@ export async function breakerSettings(
     breaker_max_cooldown_s: number;
   }>(
     `SELECT id, breaker_mode, breaker_threshold, breaker_cooldown_s, breaker_max_cooldown_s
-     FROM endpoints WHERE id = ANY($1)`,
+     FROM endpoints WHERE id = ANY (${listOf('$1', 'text')})`,
     [endpointIds],
     'breaker-settings',
   );
@@ -83,8 +84,8 @@ export async function storeHealth(tx: Queryable, changes: readonly HealthChange[
        probe_until = CASE WHEN h.state = i.state THEN h.probe_until END,
        last_success_at = greatest(h.last_success_at, i.last_success_at),
        last_failure_at = greatest(h.last_failure_at, i.last_failure_at)
-     FROM unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[],
-       $8::timestamptz[]) AS i (endpoint_id, state, consecutive_dead, openings, opened_at, half_open_at,
+     FROM unnest(${listOf('$1', 'text')}, $2::text[], $3::int[], $4::int[], $5::timestamptz[], $6::timestamptz[],
+       $7::timestamptz[], $8::timestamptz[]) AS i (endpoint_id, state, consecutive_dead, openings, opened_at, half_open_at,
        last_success_at, last_failure_at)
      WHERE h.endpoint_id = i.endpoint_id`,
     [

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { InRecord } from '#common/kafka/record.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
+import { listOf } from '#common/postgres/list-of.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';
 import { ATTEMPTS_TOPIC } from '#common/records/topics.js';
 import { audit } from '../audit.js';
@@ -68,7 +69,8 @@ async function withoutRepeats(tx: Queryable, records: readonly InRecord[]): Prom
   const byLog = Map.groupBy(records, ({ topic, partition }) => `${topic}/${partition}`);
   const firsts = [...byLog.values()].flatMap(([first]) => first ?? []);
   const rows = await tx.query<{ topic: string; partition: number; next_offset: number; last_timestamp: Date }>(
-    `SELECT * FROM projector_offsets WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::int[]))
+    `SELECT * FROM projector_offsets
+     WHERE (topic, partition) IN (SELECT * FROM unnest(${listOf('$1', 'text')}, ${listOf('$2', 'int')}))
      ORDER BY topic, partition FOR UPDATE`,
     [firsts.map(({ topic }) => topic), firsts.map(({ partition }) => partition)],
     'projector-offsets',

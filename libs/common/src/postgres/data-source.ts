@@ -2,17 +2,22 @@ import { DataSource } from 'typeorm';
 import { CreateTables0001 } from './migrations/0001-create-tables.js';
 import { CreateLanes0002 } from './migrations/0002-create-lanes.js';
 import { HoldEndpoints0003 } from './migrations/0003-hold-endpoints.js';
+import { OrderKeysByTime0004 } from './migrations/0004-order-keys-by-time.js';
 
 /** Every migration, oldest first. Numbered, never edited after a release. */
-export const MIGRATIONS = [CreateTables0001, CreateLanes0002, HoldEndpoints0003];
+export const MIGRATIONS = [CreateTables0001, CreateLanes0002, HoldEndpoints0003, OrderKeysByTime0004];
 
-/** TypeORM keeps the schema's history; the statements of a running system are plain SQL, see `Database`. */
-export function createDataSource(url: string): DataSource {
+/**
+ * TypeORM keeps the schema's history; the statements of a running system are plain SQL, see `Database`.
+ *
+ * @param migrations fewer, for the schema of an earlier release
+ */
+export function createDataSource(url: string, migrations = MIGRATIONS): DataSource {
   return new DataSource({
     type: 'postgres',
     url,
     applicationName: 'posthorn-migrate',
-    migrations: MIGRATIONS,
+    migrations,
     migrationsTableName: 'posthorn_migrations',
     migrationsTransactionMode: 'each',
     synchronize: false,
