@@ -1,5 +1,6 @@
 import type { InRecord } from '#common/kafka/record.js';
-import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
+import { hasDeadLetterHeaders } from '#common/records/dead-letter-record.js';
+import { DELIVERY_HEADER, decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
 import { DELIVERIES_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
 import type { Fault } from './shape.js';
 import type { Running, World } from './world.js';
@@ -117,8 +118,11 @@ function skipHead(world: World): void {
   if (heads.length === 0) return;
   const { log, lane, place, attempt } = world.random.among(heads);
   const record = world.broker.log(log)[place];
-  const packed = record?.headers[DELIVERY_HEADER];
-  if (!record || !packed) return;
+  const meta = record && decodeDelivery(record.headers[DELIVERY_HEADER]);
+  if (!record || !meta) return;
   world.tell(`*** the head of ${lane} is to be skipped`);
-  world.lanes.ask(log, { lane, place, attempt, header: packed.toString(), body: record.value ?? Buffer.alloc(0) });
+  // A dead letter that was put back stands for the next life, as those who ask know by its first attempt.
+  const replay = meta.replay + (hasDeadLetterHeaders(record.headers) ? 1 : 0);
+  const header = encodeDelivery({ ...meta, replay });
+  world.lanes.ask(log, { lane, place, attempt, header, body: record.value ?? Buffer.alloc(0) });
 }

@@ -23,6 +23,8 @@ interface Member {
   assigned: readonly Assigned[];
   /** Waits for the others. */
   answer: ((joined: Joined) => void) | undefined;
+  /** Whether the process still waits for that answer: its request may have come late, when it had given it up. */
+  isAwaited: () => boolean;
 }
 
 /** Kafka's answer to a request that does not fit the group's state. */
@@ -39,7 +41,7 @@ const EXPIRY_CHECK_MS = 500;
 /** The coordinator of one consumer group, as Kafka's classic protocol has it; joining and syncing are one. */
 export class GroupCoordinator {
   private readonly members = new Map<string, Member>();
-  /** Members put out by force who have not heard of it, by id. */
+  /** Members put out by force, or drawn into a join they had given up, who have not heard of it, by id. */
   private readonly unaware = new Map<string, { readonly host: Host; readonly since: number }>();
   private generation = 0;
   private rebalancing: Moment | undefined;
@@ -66,12 +68,15 @@ export class GroupCoordinator {
   join(
     asked: { memberId: string | null; host: Host; clientId: string; logs: readonly Assigned[] },
     answer: (joined: Joined) => void,
+    isAwaited: () => boolean,
   ): void {
     const { memberId, ...who } = asked;
     const known = memberId === null ? undefined : this.members.get(memberId);
     if (memberId !== null && known === undefined) throw new GroupError('UNKNOWN_MEMBER_ID');
-    const member: Member = known ?? { ...who, id: this.nameFor(who.clientId), heardAt: 0, assigned: [], answer };
+    const member = known ?? this.newcomer(who);
     member.answer = answer;
+    // A newcomer that gave up has nothing to lose yet.
+    if (known) known.isAwaited = isAwaited;
     this.members.set(member.id, member);
     this.beginRebalance();
     this.completeWhenAllJoined();
@@ -102,7 +107,7 @@ export class GroupCoordinator {
   }
 
   /**
-   * True while a member of this process was put out and cannot know. What it can do without the group is give up what it
+   * True while a member of this process has lost its logs and cannot know. What it can do without the group is give up what it
    * has by itself, before a session is over without a heartbeat.
    */
   isUnaware(host: Host): boolean {
@@ -122,8 +127,9 @@ export class GroupCoordinator {
     for (const [log, commit] of offsets) this.broker.commit(this.groupId, log, commit);
   }
 
-  private nameFor(clientId: string): string {
-    return `${clientId}-${++this.names}`;
+  private newcomer(who: Pick<Member, 'host' | 'clientId' | 'logs'>): Member {
+    const id = `${who.clientId}-${++this.names}`;
+    return { ...who, id, heardAt: 0, assigned: [], answer: undefined, isAwaited: () => true };
   }
 
   private member(id: string): Member {
@@ -154,6 +160,7 @@ export class GroupCoordinator {
     members.forEach((member, index) => {
       const { answer } = member;
       member.heardAt = this.time.now;
+      if (answer && !member.isAwaited()) this.unaware.set(member.id, { host: member.host, since: this.time.now });
       member.answer = undefined;
       member.assigned = shares[index] ?? [];
       answer?.({ memberId: member.id, generationId: this.generation, assigned: member.assigned });

@@ -61,7 +61,9 @@ function liveIn(world: World): void {
 /** The safety phase: faults strike, and the referee looks at every step. */
 function sufferFaults(world: World): void {
   const { time, shape, referee } = world;
-  for (const { fault, atMs } of shape.faults) time.after(atMs, () => STRIKES[fault](world));
+  for (const { fault, atMs } of shape.faults) {
+    if (atMs < shape.faultyMs) time.after(atMs, () => STRIKES[fault](world));
+  }
   const end = BEGINNING + shape.faultyMs;
   while (time.now < end && referee.violations.length === 0 && time.step());
 }

@@ -179,14 +179,18 @@ export class SimulatedGroup implements KafkaGroup {
     const { clientId, logs } = this.membership;
     const { memberId } = this;
     return new Promise((resolve, reject) => {
-      const giveUp = time.after(JOIN_PATIENCE_MS, () => reject(new NoAnswerError('kafka has not answered')), host);
-      const ask = this.ask(memberId ?? '', () =>
-        group.join({ memberId, host, clientId, logs }, (joined) => {
-          giveUp.isCancelled = true;
-          time.after(network.latencyMs(), () => resolve(joined), host);
-        }),
-      );
-      ask.catch(reject);
+      let isAwaited = true;
+      const fail = (error: unknown) => {
+        isAwaited = false;
+        reject(error);
+      };
+      const giveUp = time.after(JOIN_PATIENCE_MS, () => fail(new NoAnswerError('kafka has not answered')), host);
+      const answer = (joined: Joined) => {
+        giveUp.isCancelled = true;
+        time.after(network.latencyMs(), () => resolve(joined), host);
+      };
+      const asked = { memberId, host, clientId, logs };
+      this.ask(memberId ?? '', () => group.join(asked, answer, () => isAwaited)).catch(fail);
     });
   }
 }
