@@ -5,8 +5,8 @@ const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...filesIn('d
 
 /** A link to a file of the checkout: its path, and the anchor if it has one. */
 const LINK = /\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g;
-/** A link to a test file, and the names of tests in it, each in quotes. */
-const TESTS = /\]\(([^)]+\.spec\.ts)\)((?:,? "[^"]+")+)/g;
+/** A link to a file of tests, and the names of tests in it, each in quotes. */
+const TESTS = /\]\(([^)]+\.ts)\)((?:,? "[^"]+")+)/g;
 
 function filesIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })

@@ -1,17 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { jest } from '@jest/globals';
 import { CloudEvent, HTTP } from 'cloudevents';
 import Stripe from 'stripe';
 import { ENDPOINT_KNOWN_AFTER_MS, type EventInput } from '../support/client.js';
 import { first } from '../support/receiver.js';
 import { until } from '../support/until.js';
-import { useSystem } from '../support/use-system.js';
+import type { SystemInUse } from '../support/use-system.js';
 
-jest.setTimeout(60_000);
-
-describe('what an endpoint gets', () => {
-  const use = useSystem();
-
+export function whatEndpointsGet(use: SystemInUse): void {
   it('given an event over HTTP, then body and headers are as documented, and the history shows it', async () => {
     const hook = use.receiver.hook();
     const endpointId = await use.client.createEndpoint(hook, { event_types: ['invoice.paid'] });
@@ -199,7 +194,7 @@ describe('what an endpoint gets', () => {
     const { attempts } = await use.client.deliveryOnce('evt-twin', { status: 'delivered' });
     expect({ attempts: attempts.length, hits: hook.hits.length }).toEqual({ attempts: 1, hits: 1 });
   });
-});
+}
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);

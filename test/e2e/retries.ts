@@ -1,27 +1,29 @@
-import { jest } from '@jest/globals';
 import type { ShownDelivery } from '../support/client.js';
 import { always, first, type Hit, type Hook, ok } from '../support/receiver.js';
 import type { TailRecord } from '../support/topic-tail.js';
 import { until } from '../support/until.js';
-import { useSystem } from '../support/use-system.js';
-
-jest.setTimeout(120_000);
+import type { SystemInUse } from '../support/use-system.js';
 
 /** The promise is 250 ms at p99; a machine that runs nothing but tests may be busy for a moment. */
 const LATE_LIMIT_MS = 500;
 const QUICK_WAITS_MS = [4_000, 16_000, 64_000];
 
-describe('what becomes of a delivery that fails', () => {
-  const use = useSystem();
-  let neverWell: Hook;
-
-  /** The slowest schedule begins first: it waits while the other tests run. */
+/** It begins before all other tests of the file, and is looked at after them. */
+export function ofSlowestSchedule(use: SystemInUse): { readonly hook: Hook } {
+  let neverWell: Hook | undefined;
   beforeAll(async () => {
     neverWell = use.receiver.hook(always(500));
     await use.client.createEndpoint(neverWell, { event_types: ['schedule.begun'], retry_policy: { preset: 'quick' } });
     await use.client.publish({ id: 'evt-schedule', type: 'schedule.begun', resource_id: 'r', data: null });
   });
+  return {
+    get hook() {
+      return neverWell ?? fail();
+    },
+  };
+}
 
+export function whatBecomesOfFailures(use: SystemInUse, schedule: { readonly hook: Hook }): void {
   it('given an endpoint that fails for a moment, then the next attempt delivers, with the same id', async () => {
     const hook = use.receiver.hook(first({ status: 500 }, { status: 302, headers: { location: '/elsewhere' } }));
     await use.client.createEndpoint(hook, { event_types: ['moment.passed'], retry_policy: { delays_s: [0.1, 0.2] } });
@@ -168,13 +170,14 @@ describe('what becomes of a delivery that fails', () => {
   });
 
   it('given preset quick and an endpoint that is never well, then 4, 16 and 64 s after each failure, then dead', async () => {
-    await until('all four attempts are made', () => neverWell.hits.length === 4, 100_000);
+    const { hits } = schedule.hook;
+    await until('all four attempts are made', () => hits.length === 4, 100_000);
 
     const { attempts, dead_reason } = await use.client.deliveryOnce('evt-schedule', { status: 'dead' }, 4);
     expect(dead_reason).toBe('max_retries');
     expect(attempts.map(({ status_code }) => status_code)).toEqual([500, 500, 500, 500]);
-    expectWaits(neverWell.hits, QUICK_WAITS_MS);
-    expect(neverWell.hits.map(({ headers }) => headers['webhook-attempt'])).toEqual(['1', '2', '3', '4']);
+    expectWaits(hits, QUICK_WAITS_MS);
+    expect(hits.map(({ headers }) => headers['webhook-attempt'])).toEqual(['1', '2', '3', '4']);
     expectPlanned(attempts, QUICK_WAITS_MS);
   });
 
@@ -211,7 +214,7 @@ describe('what becomes of a delivery that fails', () => {
     await until('its dead letter is listed', async () => (await letters()).length > 0);
     expect(await letters()).toMatchObject([{ reason, event_id: eventId }]);
   }
-});
+}
 
 /** From each answer to the next request: never early, and not late. */
 function expectWaits(hits: readonly Hit[], waitsMs: readonly number[]): void {

@@ -1,13 +1,10 @@
-import { jest } from '@jest/globals';
 import { partitionOf } from '#common/kafka/partitioner.js';
 import type { EventInput } from '../support/client.js';
 import { deliveriesPoison, INGEST_POISON, MAX_EVENT_BYTES, type Poison } from '../support/poison.js';
 import type { Hook } from '../support/receiver.js';
 import type { TailRecord } from '../support/topic-tail.js';
 import { until } from '../support/until.js';
-import { useSystem } from '../support/use-system.js';
-
-jest.setTimeout(60_000);
+import type { SystemInUse } from '../support/use-system.js';
 
 /** Of `ingest` and `deliveries`, by default. */
 const PARTITIONS = 8;
@@ -17,9 +14,7 @@ const PACKED_HEADER = ['1', 'dlv_1', 'evt', 'ep_1', 'default', 'poison.taken', 0
   '\n',
 );
 
-describe('what a running system refuses', () => {
-  const use = useSystem();
-
+export function whatIsRefused(use: SystemInUse): void {
   describe('over HTTP', () => {
     const event = JSON.stringify({ type: 'invoice.paid', data: null });
     const keys: Record<string, string | undefined> = { wrong: `ph_00000000_${'A'.repeat(43)}_000000`, none: undefined };
@@ -150,7 +145,7 @@ describe('what a running system refuses', () => {
       await until('the API lists it', async () => (await letters()).some((letter) => letter.source === source));
     }
   });
-});
+}
 
 function followingEvent(resourceId: string): EventInput {
   return { type: 'poison.followed', resource_id: resourceId, data: null };
