@@ -17,6 +17,8 @@ import { ROUTER_LIMITS, Router } from './router/router.js';
 
 /** Least time between two fetches: events come in batches, and it is the batch that costs. */
 const FETCH_PACE_MS = 4;
+/** A statement and a produce are under way for each batch: soon there are enough for the next one to be larger. */
+const RECORDS_PER_PACE = 32;
 
 @Module({})
 export class AppModule {
@@ -71,6 +73,7 @@ function createTransport(
     groupId: 'router',
     ownership: router,
     paceMs: FETCH_PACE_MS,
+    recordsPerPace: RECORDS_PER_PACE,
     startAfter: () => endpoints.caughtUp,
   });
   health.addReadiness({ name: 'router', problem: () => transport.problem() });

@@ -5,8 +5,16 @@ import { eventValue } from './event.mjs';
 import { HttpDoor } from './http-door.mjs';
 
 const RESOURCES = 1_000;
+/** As many as the raw loop has. */
+const IN_FLIGHT = 64;
 const BATCH = 500;
 const WARM_UP_EVENTS = 25_000;
+/**
+ * Deliveries that may be on their way: what is measured is a flow that all parts carry at once. Without a limit, the doors
+ * would first take everything, and the dispatcher drain it alone.
+ */
+const WINDOW = 10_000;
+const WINDOW_POLL_MS = 20;
 /** Time for a new endpoint to reach the routers and dispatchers. */
 const SETTLE_MS = 1_000;
 const POLL_MS = 100;
@@ -72,7 +80,7 @@ export class Load {
     const diskBefore = await this.system.diskBytes();
     const before = this.system.usage();
     const startedAt = Date.now();
-    await this.publish(scene.door, type, scene.events);
+    await this.publish(scene, type);
     const expected = scene.events * scene.endpoints;
     const { acceptedAt } = await this.#arrived(expected);
     const cpu = this.system.cpuSince(before);
@@ -103,7 +111,12 @@ export class Load {
   async register({ endpoints, ordering }) {
     const type = `bench.s${this.#scene++}`;
     const url = `http://127.0.0.1:${this.receiverPort}/${type}`;
-    const settings = { event_types: [type], ordering, max_in_flight: 32, retry_policy: { delays_s: RETRY_DELAYS_S } };
+    const settings = {
+      event_types: [type],
+      ordering,
+      max_in_flight: IN_FLIGHT,
+      retry_policy: { delays_s: RETRY_DELAYS_S },
+    };
     /** @type {string[]} */
     const ids = [];
     for (let number = 0; number < endpoints; number++) {
@@ -118,13 +131,17 @@ export class Load {
   }
 
   /**
-   * @param {'kafka' | 'http'} door
+   * @param {Scene} scene
    * @param {string} type
-   * @param {number} events
    */
-  async publish(door, type, events) {
+  async publish({ door, events, endpoints }, type) {
     if (door === 'http') return this.http.publishAll(events, (number) => eventOf(type, number).value);
+    let accepted = 0;
     for (let from = 0; from < events; from += BATCH) {
+      while (from * endpoints > accepted + WINDOW) {
+        await delay(WINDOW_POLL_MS);
+        ({ accepted } = await this.receiver.ask('count'));
+      }
       const records = Array.from({ length: Math.min(BATCH, events - from) }, (_, index) => ({
         topic: 'ingest',
         ...eventOf(type, from + index),

@@ -5,13 +5,17 @@ import { atMost, delay, monotonicMs } from './timing.js';
 export interface FetchPaceOptions {
   /** Least time between two fetches that brought something: a fetch per record costs three times the CPU (measured). */
   readonly paceMs?: number;
+  /**
+   * With as many records read and not finished a fetch waits for one more `paceMs`, and so on: the more there are, the less
+   * anybody waits for the next ones, and fewer, larger fetches do.
+   */
+  readonly recordsPerPace?: number;
   /** How long a fetch waits for a first record, when no partition is paused. */
   readonly maxWaitMs?: number;
 }
 
 const MAX_WAIT_MS = 500;
-/** The more records are read and not finished, the less anybody waits for the next ones: fewer, larger fetches then do. */
-const RECORDS_PER_PACE = 64;
+const RECORDS_PER_PACE = 128;
 const MAX_PACES = 5;
 /** A fetch that leaves paused partitions out must not keep them waiting when they go on. */
 const PAUSED_MAX_WAIT_MS = 20;
@@ -43,10 +47,10 @@ export class FetchPace {
   }
 
   private paceMs(owned: ReadonlyMap<string, OwnedPartition>): number {
-    const { paceMs = 0 } = this.options;
+    const { paceMs = 0, recordsPerPace = RECORDS_PER_PACE } = this.options;
     let unfinished = 0;
     for (const log of owned.values()) unfinished += log.unfinished;
-    return paceMs * Math.min(Math.max(unfinished / RECORDS_PER_PACE, 1), MAX_PACES);
+    return paceMs * Math.min(Math.max(unfinished / recordsPerPace, 1), MAX_PACES);
   }
 
   after(): void {

@@ -33,7 +33,7 @@ interface PendingWrite {
 /** A request of as many records is worth waiting for more. */
 const FULL_RECORDS = 16;
 /** Least time between the beginnings of two requests, after one of {@link FULL_RECORDS}. */
-const PACE_MS = 8;
+const PACE_MS = 5;
 const MIN_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 2_000;
 /** Framing of a record beside its key, value and headers; generous. */
