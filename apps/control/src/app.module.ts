@@ -45,6 +45,8 @@ import { SchemaState } from './schema-state.js';
 const APP = 'control';
 /** Least time between two fetches: outcomes are written in batches, and nobody waits for them by the millisecond. */
 const FETCH_PACE_MS = 50;
+/** All outcomes of an endpoint are in one partition: some thousands of them. */
+const FETCH_BYTES_PER_PARTITION = 524_288;
 /** How long a rebalance, or the end, waits for what was read to be written. */
 const DRAIN_MS = 3_000;
 
@@ -114,6 +116,7 @@ function transportFor(
     ownership: projector,
     startAfter: () => schema.ready,
     paceMs: FETCH_PACE_MS,
+    maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
     drainMs: DRAIN_MS,
   });
   health.addReadiness({ name: 'projector', problem: () => transport.problem() });

@@ -27,6 +27,8 @@ import { MEMORY_LIMITS, MemoryBudget } from './memory-budget.js';
 
 /** Least time between two fetches: deliveries come in batches, and the batch costs (measured: docs/adr/0002). */
 const FETCH_PACE_MS = 4;
+/** Many more than are under way to a few endpoints at a time: nobody's slots wait for a fetch. */
+const RECORDS_PER_PACE = 128;
 
 @Module({})
 export class AppModule {
@@ -89,6 +91,7 @@ function createTransport(
     groupId: 'dispatcher',
     ownership: engine,
     paceMs: FETCH_PACE_MS,
+    recordsPerPace: RECORDS_PER_PACE,
     startAfter: () => directory.caughtUp,
   });
   health.addReadiness({ name: 'deliveries', problem: () => transport.problem() });

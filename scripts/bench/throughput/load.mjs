@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RecordProducer } from '#common/kafka/producer.js';
+import { until } from '../../lib/until.mjs';
+import { readMetrics } from '../app-metrics.mjs';
 import { benchKafkaSettings } from '../kafka-settings.mjs';
 import { eventValue } from './event.mjs';
 import { HttpDoor } from './http-door.mjs';
@@ -78,11 +80,15 @@ export class Load {
     const { type, remove } = await this.register(scene);
     await this.receiver.ask({ start: { failRate: scene.failRate } });
     const diskBefore = await this.system.diskBytes();
+    const projected = await this.#projected();
     const before = this.system.usage();
     const startedAt = Date.now();
     await this.publish(scene, type);
     const expected = scene.events * scene.endpoints;
-    const { acceptedAt } = await this.#arrived(expected);
+    const { acceptedAt, requests } = await this.#arrived(expected);
+    // What a delivery costs is known when the database has it, too.
+    const isProjected = async () => (await this.#projected()) - projected >= requests;
+    await until('all attempts are in the database', isProjected, { timeoutMs: STALLED_MS, everyMs: POLL_MS });
     const cpu = this.system.cpuSince(before);
     const disk = await this.system.diskBytes();
     await remove();
@@ -148,6 +154,10 @@ export class Load {
       }));
       await this.producer.write(records);
     }
+  }
+
+  async #projected() {
+    return (await readMetrics(this.system.port('control')))('posthorn_projected_attempts_total');
   }
 
   /** @param {number} expected */

@@ -31,7 +31,7 @@ const GOOD_BATCH = 400;
 const GATHER_MS = 50;
 const MAX_BATCH_BYTES = 4 * 1_048_576;
 /** Beyond this the partitions pause; they resume when half is written. */
-const MAX_WAITING_BYTES = 32 * 1_048_576;
+const MAX_WAITING_BYTES = 8 * 1_048_576;
 /** Framing and headers of a record, roughly. */
 const RECORD_OVERHEAD_BYTES = 500;
 const MIN_RETRY_MS = 100;

@@ -7,7 +7,7 @@ export interface FetchPaceOptions {
   readonly paceMs?: number;
   /**
    * With as many records read and not finished a fetch waits for one more `paceMs`, and so on: the more there are, the less
-   * anybody waits for the next ones, and fewer, larger fetches do.
+   * anybody waits for the next ones, and fewer, larger fetches do. Without it the pace is always the same.
    */
   readonly recordsPerPace?: number;
   /** How long a fetch waits for a first record, when no partition is paused. */
@@ -15,7 +15,6 @@ export interface FetchPaceOptions {
 }
 
 const MAX_WAIT_MS = 500;
-const RECORDS_PER_PACE = 128;
 const MAX_PACES = 5;
 /** A fetch that leaves paused partitions out must not keep them waiting when they go on. */
 const PAUSED_MAX_WAIT_MS = 20;
@@ -47,7 +46,7 @@ export class FetchPace {
   }
 
   private paceMs(owned: ReadonlyMap<string, OwnedPartition>): number {
-    const { paceMs = 0, recordsPerPace = RECORDS_PER_PACE } = this.options;
+    const { paceMs = 0, recordsPerPace = Number.POSITIVE_INFINITY } = this.options;
     let unfinished = 0;
     for (const log of owned.values()) unfinished += log.unfinished;
     return paceMs * Math.min(Math.max(unfinished / recordsPerPace, 1), MAX_PACES);

@@ -95,7 +95,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       rebalanceTimeout: Math.max(60_000, settings.sessionTimeoutMs),
       heartbeatInterval: this.heartbeatMs,
       maxBytesPerPartition: options.maxBytesPerPartition ?? FETCH_BYTES_PER_PARTITION,
-      maxBytes: MAX_FETCH_BYTES,
+      maxBytes: Math.max(MAX_FETCH_BYTES, options.maxBytesPerPartition ?? 0),
       partitionAssigners: [hookedAssigner(this)],
       // A consumer that crashes while it stops, its broker being away, would start again for ever.
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => !this.isStopping },
