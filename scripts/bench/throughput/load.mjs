@@ -66,7 +66,7 @@ export class Load {
   /** Compilers warm up, connections are made. */
   async warmUp() {
     for (const door of /** @type {const} */ (['kafka', 'http'])) {
-      await this.measure({ door, endpoints: 1, ordering: 'resource', failRate: 0, events: WARM_UP_EVENTS }, 1);
+      await this.measure({ door, endpoints: 1, ordering: 'resource', failRate: 0, events: WARM_UP_EVENTS });
     }
   }
 
@@ -74,9 +74,8 @@ export class Load {
    * Registers endpoints, publishes as fast as the door takes it, and waits for the deliveries.
    *
    * @param {Scene} scene
-   * @param {number} raw requests per second of the raw loop
    */
-  async measure(scene, raw) {
+  async measure(scene) {
     const { type, remove } = await this.register(scene);
     await this.receiver.ask({ start: { failRate: scene.failRate } });
     const diskBefore = await this.system.diskBytes();
@@ -100,7 +99,6 @@ export class Load {
       ordering: scene.ordering,
       fail_rate: scene.failRate,
       deliveries_per_s: Math.round(perSecond),
-      ratio: Number((perSecond / raw).toFixed(3)),
       cpu_us: mapValues(cpu, (seconds) => Math.round((seconds * 1_000_000) / expected)),
       disk_bytes: {
         kafka: Math.round((disk.kafka - diskBefore.kafka) / expected),

@@ -3,7 +3,7 @@
  *
  * @param {object} measured
  * @param {number} measured.raw
- * @param {Awaited<ReturnType<import('./load.mjs').Load['measure']>>[]} measured.runs
+ * @param {(Awaited<ReturnType<import('./load.mjs').Load['measure']>> & { ratio: number })[]} measured.runs
  * @param {{ rate: number, p50_ms: number, p95_ms: number, p99_ms: number }} measured.light
  * @param {Record<string, number>} measured.idle percent of one core
  * @param {{ one: number, two: number } | undefined} measured.scaling

@@ -24,8 +24,8 @@ export const BUGS = {
     title: 'a delivery is finished before its attempt is made',
     patch: {
       file: 'apps/dispatcher/src/delivery-engine.js',
-      text: 'const outcome = await this.attempts.make(delivery)',
-      becomes: 'delivery.log.finish(delivery.offset);\n        const outcome = await this.attempts.make(delivery)',
+      text: 'outcome = await this.attempts.make(delivery);',
+      becomes: 'delivery.log.finish(delivery.offset);\n            outcome = await this.attempts.make(delivery);',
     },
     fault: 'dispatcher-kill',
     findings: ['lost', 'committed_too_early'],
