@@ -44,7 +44,7 @@ export class DeliveriesConsumer {
       metrics.misplaced.inc();
       void this.pass(log, record, { ...record, topic: DELIVERIES_TOPIC });
     } else {
-      this.engine.accept(delivery);
+      this.engine.accept(delivery, record.timestamp);
     }
   }
 

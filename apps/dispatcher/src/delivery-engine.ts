@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { RecentSet } from '#common/domain/recent-set.js';
-import { hopFor } from '#common/domain/tier.js';
+import { earlyMs, hopFor } from '#common/domain/tier.js';
 import type { FencedLog, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import { Attempts } from './attempts.js';
@@ -59,14 +59,19 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     });
   }
 
-  /** Takes a delivery over. One that came back before its time is held until then: never early (design.md, section 5). */
-  accept(delivery: Delivery): void {
+  /**
+   * Takes a delivery over. One that came back before its time is held until then: never early (design.md, section 5).
+   *
+   * @param appendedAt when the broker stored its record, ms since the epoch
+   */
+  accept(delivery: Delivery, appendedAt: number): void {
     this.memory.enter(delivery);
     const gate = this.gates.of(delivery.meta.endpointId);
     gate.count(1);
     if (gate.isFull) delivery.log.pause(delivery.meta.endpointId);
-    const earlyMs = (delivery.meta.dueAt ?? 0) - Date.now();
-    if (delivery.meta.returned && earlyMs > 0) setTimeout(() => this.arrived(delivery), earlyMs);
+    const { returned, dueAt = 0 } = delivery.meta;
+    const holdMs = returned ? earlyMs(dueAt, { appendedAt, nowMs: Date.now() }) : 0;
+    if (holdMs > 0) setTimeout(() => this.arrived(delivery), holdMs);
     else this.arrived(delivery);
   }
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { EAGER_TIER, type Hop, hopFor, LONGEST_TIER_MS, TIERS } from './tier.js';
+import { EAGER_TIER, earlyMs, type Hop, hopFor, LONGEST_TIER_MS, TIERS } from './tier.js';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const WEEK_MS = 7 * 86_400_000;
@@ -98,5 +98,17 @@ describe('hopFor', () => {
         }
       }),
     );
+  });
+});
+
+describe('earlyMs', () => {
+  it.each([
+    { given: 'a return that is due', appendedAt: NOW, nowMs: NOW, held: 0 },
+    { given: 'one that came late', appendedAt: NOW + 100, nowMs: NOW + 200, held: 0 },
+    { given: 'one that both clocks call early', appendedAt: NOW - 300, nowMs: NOW - 200, held: 200 },
+    { given: 'a clock of ours that is an hour behind', appendedAt: NOW + 5, nowMs: NOW - 3_600_000, held: 0 },
+    { given: "a broker's clock that is an hour behind", appendedAt: NOW - 3_600_000, nowMs: NOW + 5, held: 0 },
+  ])('given $given, then it is held for $held ms', ({ appendedAt, nowMs, held }) => {
+    expect(earlyMs(NOW, { appendedAt, nowMs })).toBe(held);
   });
 });

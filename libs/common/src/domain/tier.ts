@@ -41,5 +41,17 @@ export function hopFor(delayMs: number, nowMs: number): Hop {
   return { tier, dueAt, tierUntil: tier === EAGER_TIER ? dueAt : Math.min(dueAt, nowMs + tier.delayMs) };
 }
 
+/**
+ * How long a return that came before its time must still be held. It is early only if both clocks say so: one that is set
+ * back by an hour would hold the return, and its lane, for as long.
+ *
+ * @param appendedAt when the broker stored the return
+ * @param nowMs by our own clock, when it was read
+ * @returns ms, 0 when it is due
+ */
+export function earlyMs(dueAt: number, { appendedAt, nowMs }: { appendedAt: number; nowMs: number }): number {
+  return Math.max(0, dueAt - Math.max(appendedAt, nowMs));
+}
+
 /** Longest wait of one record in one tier; its topics must retain at least three times as long. */
 export const LONGEST_TIER_MS = TIERS[TIERS.length - 1]?.delayMs ?? 0;
