@@ -5,15 +5,15 @@
 export const MEASURED = {
   eventBytes: 500,
   cpuUs: {
-    ingest: { event: 38, delivery: 35 },
-    dispatcher: { event: 0, delivery: 158 },
-    control: { event: 8, delivery: 32 },
-    kafka: { event: 16, delivery: 29 },
-    postgres: { event: 12, delivery: 51 },
+    ingest: { event: 21, delivery: 18 },
+    dispatcher: { event: 0, delivery: 116 },
+    control: { event: 8, delivery: 16 },
+    kafka: { event: 5, delivery: 19 },
+    postgres: { event: 11, delivery: 35 },
   },
   diskBytes: {
-    kafka: { event: 515, delivery: 1_211 },
-    postgres: { event: 908, delivery: 725 },
+    kafka: { event: 515, delivery: 923 },
+    postgres: { event: 1_031, delivery: 650 },
   },
 };
 
