@@ -45,13 +45,6 @@ export class FetchPace {
     group.maxWaitTime = logs.some(({ paused }) => paused) ? PAUSED_MAX_WAIT_MS : maxWaitMs;
   }
 
-  private paceMs(owned: ReadonlyMap<string, OwnedPartition>): number {
-    const { paceMs = 0, recordsPerPace = Number.POSITIVE_INFINITY } = this.options;
-    let unfinished = 0;
-    for (const log of owned.values()) unfinished += log.unfinished;
-    return paceMs * Math.min(Math.max(unfinished / recordsPerPace, 1), MAX_PACES);
-  }
-
   after(): void {
     this.lastFetchAt = monotonicMs();
   }
@@ -59,5 +52,12 @@ export class FetchPace {
   /** A partition goes on. */
   resume(): void {
     this.resumed.resolve();
+  }
+
+  private paceMs(owned: ReadonlyMap<string, OwnedPartition>): number {
+    const { paceMs = 0, recordsPerPace = Number.POSITIVE_INFINITY } = this.options;
+    let unfinished = 0;
+    for (const log of owned.values()) unfinished += log.unfinished;
+    return paceMs * Math.min(Math.max(unfinished / recordsPerPace, 1), MAX_PACES);
   }
 }

@@ -92,4 +92,41 @@ describe('a producer', () => {
     expect(brokers.stored.map((partition) => partition.length > 0)).toEqual([true, true]);
     expect(brokers.stored.flat().toSorted()).toEqual(values);
   });
+
+  it.each([
+    { given: 'a request of many records', records: 16, requests: 2 },
+    { given: 'a request of a few', records: 15, requests: 4 },
+  ])('given $given, then $requests requests carry what is written, one after the other, at once', async (scene) => {
+    const sent: number[] = [];
+    const producer = new RecordProducer(settings, counting(sent));
+    const write = (count: number) =>
+      producer.write(Array.from({ length: count }, (_, index) => ({ topic: 'log', key: `k${index}`, value: 'v' })));
+
+    await write(scene.records);
+    const later = [];
+    for (let turn = 0; turn < 3; turn++) {
+      later.push(write(1));
+      await new Promise(setImmediate);
+      await new Promise(setImmediate);
+    }
+    await Promise.all(later);
+
+    expect(sent).toHaveLength(scene.requests);
+    expect(sent.reduce((sum, count) => sum + count)).toBe(scene.records + 3);
+  });
 });
+
+/** Stores everything at once. @param sent records of each request */
+function counting(sent: number[]): ProducerClient {
+  return {
+    producer: () => ({
+      connect: async () => undefined,
+      disconnect: async () => undefined,
+      sendBatch: async ({ topicMessages = [] }) => {
+        const messages = topicMessages.flatMap((part) => part.messages);
+        sent.push(messages.length);
+        return messages.map(({ partition = 0 }) => ({ topicName: 'log', partition, errorCode: 0 }));
+      },
+    }),
+  };
+}
