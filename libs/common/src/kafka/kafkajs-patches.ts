@@ -150,10 +150,15 @@ function patchProduce(): void {
 /** Neither compressed, idempotent nor transactional, with no times or repeated headers of its own. */
 function isPlain({ compression, producerId, transactionalId, topicData }: ProduceArguments): boolean {
   if (compression || Number(producerId) !== -1 || transactionalId) return false;
-  const messages = topicData.flatMap(({ partitions }) => partitions).flatMap((partition) => partition.messages);
-  return messages.every(
-    ({ timestamp, headers }) => timestamp === undefined && !(headers && Object.values(headers).some(Array.isArray)),
-  );
+  return topicData.every(({ partitions }) => partitions.every(({ messages }) => messages.every(isPlainMessage)));
+}
+
+type Message = ProduceArguments['topicData'][number]['partitions'][number]['messages'][number];
+
+function isPlainMessage({ timestamp, headers }: Message): boolean {
+  if (timestamp !== undefined) return false;
+  for (const name in headers) if (Array.isArray(headers[name])) return false;
+  return true;
 }
 
 const METADATA = Symbol('posthorn:metadata');

@@ -35,10 +35,13 @@ function bytes(maxLength: number) {
   return fc.uint8Array({ maxLength }).map((array) => Buffer.from(array));
 }
 
+/** kafkajs's reader takes what every object inherits, like `__proto__`, for an earlier header of that name. */
+const headerName = fc.string({ minLength: 1 }).filter((name) => !(name in {}));
+
 const record = fc.record<EncodableRecord>({
   key: content,
   value: content,
-  headers: fc.dictionary(fc.string({ minLength: 1 }), fc.oneof(fc.string({ unit: 'binary' }), bytes(200)), {
+  headers: fc.dictionary(headerName, fc.oneof(fc.string({ unit: 'binary' }), bytes(200)), {
     maxKeys: 4,
     noNullPrototype: true,
   }),
