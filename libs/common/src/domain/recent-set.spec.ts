@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { RecentSet } from './recent-set.js';
 
@@ -21,9 +23,26 @@ describe('RecentSet', () => {
     expect(new RecentSet(3).has('x')).toBe(false);
   });
 
+  it('given values cut out of long texts and joined, then the texts are not kept', () => {
+    const recent = new RecentSet(100);
+    const before = liveBytes();
+    for (let index = 0; index < 100; index++) {
+      const text = `${index}`.padStart(1_000_000);
+      recent.add(`${text.slice(-30)}/${index}`);
+    }
+    expect(liveBytes() - before).toBeLessThan(10_000_000);
+    expect(recent.has(`${'17'.padStart(30)}/17`)).toBe(true);
+  });
+
   it('given room for none, then nothing is remembered', () => {
     const recent = new RecentSet(0);
     recent.add('x');
     expect(recent.has('x')).toBe(false);
   });
 });
+
+function liveBytes(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().heapUsed;
+}
