@@ -1,6 +1,6 @@
-import type { ProducerBatch, RecordMetadata } from 'kafkajs';
+import type { RecordMetadata } from 'kafkajs';
 import type { ConsumerClient } from '#common/kafka/log-consumer.js';
-import type { ProducerClient } from '#common/kafka/producer.js';
+import type { ProducerClient, ProducerRequest } from '#common/kafka/producer.js';
 import { logName } from './broker.js';
 import type { Cluster } from './cluster.js';
 import { SimulatedConsumer } from './kafka-consumer.js';
@@ -41,25 +41,21 @@ export class KafkaClient implements ConsumerClient, ProducerClient {
   }
 
   /** Each partition's part is written by itself: some may be, and others not. */
-  private async send({ topicMessages = [] }: ProducerBatch): Promise<RecordMetadata[]> {
+  private async send({ topicMessages }: ProducerRequest): Promise<RecordMetadata[]> {
     const { broker, network } = this.cluster;
-    const messages = topicMessages.flatMap(({ topic, messages: ofTopic }) =>
-      ofTopic.map((message) => ({ topic, ...message, partition: message.partition ?? 0 })),
-    );
-    const byLog = Map.groupBy(messages, ({ topic, partition }) => logName(topic, partition));
+    const batches = topicMessages.flatMap(({ topic, messages }) => messages.map((batch) => ({ topic, ...batch })));
     const answers = await Promise.allSettled(
-      [...byLog.values()].map((ofLog) =>
+      batches.map(({ topic, partition, records }) =>
         network.ask('kafka', () => {
-          for (const { topic, partition, key, value, headers } of ofLog) {
-            broker.append(topic, partition, { key: bytes(key), value: bytes(value), headers: plain(headers) });
+          for (const { key, value, headers } of records) {
+            broker.append(topic, partition, { key: bytes(key), value: bytes(value), headers: buffers(headers) });
           }
         }),
       ),
     );
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (failed) throw failed.reason;
-    const written = messages.map(({ topic, partition }) => ({ topicName: topic, partition, errorCode: 0 }));
-    return [...new Map(written.map((each) => [logName(each.topicName, each.partition), each])).values()];
+    return batches.map(({ topic, partition }) => ({ topicName: topic, partition, errorCode: 0 }));
   }
 }
 
@@ -69,9 +65,6 @@ function bytes(content: Buffer | string | null | undefined): Buffer | null {
   return typeof content === 'string' ? Buffer.from(content) : (content ?? null);
 }
 
-function plain(headers: NonNullable<ProducerBatch['topicMessages']>[number]['messages'][number]['headers']) {
-  const entries = Object.entries(headers ?? {}).flatMap(([name, value]) =>
-    typeof value === 'string' || Buffer.isBuffer(value) ? [[name, Buffer.from(value)] as const] : [],
-  );
-  return Object.fromEntries(entries);
+function buffers(headers: Readonly<Record<string, Buffer | string>> = {}): Record<string, Buffer> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)]));
 }

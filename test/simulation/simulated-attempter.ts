@@ -1,5 +1,6 @@
 import type { Random } from '#common/domain/testing/random.js';
 import type { AttemptResult, judge } from '#common/domain/verdict.js';
+import type { PostGroup } from '#common/http/post-group.js';
 import type { Attempt, Attempter } from '../../apps/dispatcher/src/attempter.js';
 import type { Delivery } from '../../apps/dispatcher/src/delivery.js';
 import type { Endpoint } from '../../apps/dispatcher/src/endpoint-directory.js';
@@ -39,12 +40,12 @@ export class SimulatedAttempter implements Pick<Attempter, 'attempt'> {
     private readonly around: AttemptSurroundings,
   ) {}
 
-  async attempt(delivery: Delivery, endpoint: Endpoint, signal: AbortSignal): Promise<Attempt> {
+  async attempt(delivery: Delivery, endpoint: Endpoint, group: PostGroup): Promise<Attempt> {
     const { witness, random } = this.around;
     const at = Date.now();
     const flight = { host: this.host, delivery, endpoint: endpoint.record };
     witness.sending(flight);
-    const result = await this.send(flight, signal);
+    const result = await this.send(flight, group);
     witness.ended(flight, result);
     const verdict = this.around.judge(result, {
       policy: endpoint.record.retry_policy,
@@ -64,19 +65,18 @@ export class SimulatedAttempter implements Pick<Attempter, 'attempt'> {
     return { facts, verdict, isOurFault: false };
   }
 
-  private send(flight: Flight, signal: AbortSignal): Promise<AttemptResult> {
+  private send(flight: Flight, group: PostGroup): Promise<AttemptResult> {
     const { time } = this.around.network;
     return new Promise((resolve) => {
-      const timeout = time.timer(
-        () => resolve({ kind: 'failure', error: 'timeout' }),
-        flight.endpoint.timeout_ms,
-        false,
-      );
+      const timeout = time.timer(() => end({ kind: 'failure', error: 'timeout' }), flight.endpoint.timeout_ms, false);
+      const post = { abort: () => end({ kind: 'failure', error: 'aborted' }) };
       const end = (result: AttemptResult) => {
         timeout.isCancelled = true;
+        group.delete(post);
         resolve(result);
       };
-      signal.addEventListener('abort', () => end({ kind: 'failure', error: 'aborted' }), { once: true });
+      if (group.isAborted) return post.abort();
+      group.add(post);
       time.after(this.around.network.latencyMs(), () => this.arrive(flight, end));
     });
   }

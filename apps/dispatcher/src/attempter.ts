@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/
 import { judge, type Verdict } from '#common/domain/verdict.js';
 import type { SendResult } from '#common/http/endpoint-client.js';
 import { messageHeaders } from '#common/http/message.js';
+import type { PostGroup } from '#common/http/post-group.js';
 import { recordTrace } from '#common/records/trace-context.js';
 import type { AddressPolicy } from '#common/security/address-policy.js';
 import type { Delivery } from './delivery.js';
@@ -37,28 +38,32 @@ export class Attempter implements OnApplicationShutdown {
     directory.onChange((endpointId) => this.clients.forget(endpointId));
   }
 
-  /** @param signal ends the attempt when the delivery's partition is lost; never throws for an endpoint's fault */
-  async attempt(delivery: Delivery, endpoint: Endpoint, signal: AbortSignal): Promise<Attempt> {
+  /** @param group ends the attempt when the delivery's partition is lost; never throws for an endpoint's fault */
+  attempt(delivery: Delivery, endpoint: Endpoint, group: PostGroup): Promise<Attempt> {
     const at = Date.now();
-    const sent = await this.clients.of(endpoint.record).post({
+    const sending = this.clients.of(endpoint.record).post({
       headers: headersOf(delivery, endpoint, at),
       body: delivery.body,
       timeoutMs: endpoint.record.timeout_ms,
-      signal,
+      group,
     });
+    return sending.then((sent) => this.judged(sent, delivery, endpoint, at));
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.clients.close();
+  }
+
+  private judged(sent: SendResult, { meta }: Delivery, { record }: Endpoint, at: number): Attempt {
     const verdict = judge(sent.result, {
-      policy: endpoint.record.retry_policy,
-      attempt: delivery.meta.attempt + 1,
-      replay: delivery.meta.replay,
+      policy: record.retry_policy,
+      attempt: meta.attempt + 1,
+      replay: meta.replay,
       nowMs: Date.now(),
       random: Math.random,
     });
     if (sent.isOurFault) this.tellOwnFault(sent);
     return { facts: toFacts(sent, at), verdict, isOurFault: sent.isOurFault };
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    await this.clients.close();
   }
 
   private tellOwnFault({ result, errorDetail }: SendResult): void {

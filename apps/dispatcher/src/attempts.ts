@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { PostGroup } from '#common/http/post-group.js';
 import type { OwnedLog } from '#common/kafka/port.js';
 import { type Attempt, Attempter } from './attempter.js';
 import type { Delivery } from './delivery.js';
@@ -14,8 +15,8 @@ const UNKNOWN_ENDPOINT_CHECK_MS = 100;
 /** Makes one attempt, or says why none can be made, and counts what came of it. */
 @Injectable()
 export class Attempts {
-  /** By partition: ends the attempts under way when the partition is lost. */
-  private readonly byLog = new Map<OwnedLog, Set<AbortController>>();
+  /** By partition: ends the attempts when the partition is lost. */
+  private readonly groups = new WeakMap<OwnedLog, PostGroup>();
   private underWay = 0;
 
   constructor(
@@ -34,8 +35,7 @@ export class Attempts {
   }
 
   abort(log: OwnedLog): void {
-    for (const controller of this.byLog.get(log) ?? []) controller.abort();
-    this.byLog.delete(log);
+    this.groupOf(log).abort();
   }
 
   /** Asks for the endpoint each time: while a fault of ours lasts, it may be disabled or move. */
@@ -45,12 +45,13 @@ export class Attempts {
     if (problem !== undefined || endpoint === undefined) {
       return { outcome: giveUp(delivery, problem ?? UNKNOWN), isOurFault: false };
     }
-    const controller = this.begin(delivery);
+    countBegun(delivery);
+    this.underWay++;
     let attempt: Attempt;
     try {
-      attempt = await this.attempter.attempt(delivery, endpoint, controller.signal);
+      attempt = await this.attempter.attempt(delivery, endpoint, this.groupOf(delivery.log));
     } finally {
-      this.end(delivery.log, controller);
+      this.underWay--;
     }
     const { isOurFault } = attempt;
     const outcome = outcomeOf(delivery, attempt.facts, attempt.verdict, Date.now());
@@ -58,20 +59,12 @@ export class Attempts {
     return { outcome, isOurFault };
   }
 
-  private begin({ log, meta }: Delivery): AbortController {
-    const controller = new AbortController();
-    const peers = this.byLog.get(log) ?? new Set();
-    this.byLog.set(log, peers.add(controller));
-    this.underWay++;
-    if (meta.attempt === 0 && meta.replay === 0) {
-      metrics.firstAttemptSeconds.observe(Math.max(0, Date.now() - meta.acceptedAt) / 1_000);
-    }
-    return controller;
-  }
-
-  private end(log: OwnedLog, controller: AbortController): void {
-    this.underWay--;
-    this.byLog.get(log)?.delete(controller);
+  private groupOf(log: OwnedLog): PostGroup {
+    const known = this.groups.get(log);
+    if (known) return known;
+    const group = new PostGroup();
+    this.groups.set(log, group);
+    return group;
   }
 
   private async awaitEndpoint({ meta, log }: Delivery): Promise<Endpoint | undefined> {
@@ -103,6 +96,11 @@ function undeliverable(endpoint: Endpoint | undefined) {
 function giveUp(delivery: Delivery, problem: { reason: 'invalid_endpoint' | 'expired'; detail: string }): Outcome {
   metrics.dead.inc({ reason: problem.reason });
   return { records: [deadRecord(delivery, problem.reason, Date.now(), problem)], hop: undefined };
+}
+
+function countBegun({ meta }: Delivery): void {
+  if (meta.attempt > 0 || meta.replay > 0) return;
+  metrics.firstAttemptSeconds.observe(Math.max(0, Date.now() - meta.acceptedAt) / 1_000);
 }
 
 function tell({ meta }: Delivery, { facts, verdict }: Attempt, { hop }: Outcome): void {

@@ -47,7 +47,6 @@ export function readDelivery(log: FencedLog, record: InRecord): Delivery | NoDel
   if (isReplay && readDeadLetter(headers) === undefined)
     return { detail: `${DEAD_HEADERS.reason} is not a known reason` };
   const meta = isReplay ? replayed(packed, offset) : packed.returned ? packed : { ...packed, place: offset };
-  const { [DELIVERY_HEADER]: _packed, ...rest } = headers;
   return {
     log,
     offset,
@@ -55,10 +54,20 @@ export function readDelivery(log: FencedLog, record: InRecord): Delivery | NoDel
     meta,
     // A copy of its own: the value is a piece of a whole fetch, which would stay in memory as long as one of its records.
     body: copyOf(value),
-    headers: withoutDeadLetterHeaders(rest),
+    headers: otherHeaders(headers),
     isReplay,
     isParked: false,
   };
+}
+
+const NO_HEADERS: Readonly<Record<string, Buffer>> = {};
+
+/** Most deliveries have none. */
+function otherHeaders(headers: Readonly<Record<string, Buffer>>): Readonly<Record<string, Buffer>> {
+  const names = Object.keys(headers);
+  if (names.length === 1) return NO_HEADERS;
+  const { [DELIVERY_HEADER]: _packed, ...rest } = headers;
+  return withoutDeadLetterHeaders(rest);
 }
 
 function copyOf(bytes: Buffer): Buffer {

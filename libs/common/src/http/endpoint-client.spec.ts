@@ -1,9 +1,9 @@
-import { getEventListeners } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import { type RawAnswer, response } from '../../../../test/support/raw-server.js';
 import { postRequest, useSender } from '../../../../test/support/sender.js';
 import { until } from '../../../../test/support/until.js';
 import type { PostRequest } from './endpoint-client.js';
+import { PostGroup } from './post-group.js';
 import { MAX_CAPTURED_BYTES } from './send-result.js';
 
 const scene = useSender();
@@ -138,34 +138,40 @@ describe('the deadline', () => {
   });
 });
 
-describe('the signal', () => {
+describe('the group', () => {
   it('given an abort before the status, then the request fails as aborted and its connection is closed', async () => {
-    const controller = new AbortController();
-    const { server, sent } = await postTo(() => controller.abort(), { signal: controller.signal });
+    const group = new PostGroup();
+    const { server, sent } = await postTo(() => group.abort(), { group });
     expect(sent).toMatchObject({ result: { kind: 'failure', error: 'aborted' }, errorDetail: undefined });
     await until('the connection is closed', () => server.openSockets === 0);
   });
 
   it('given an abort after the status, then the status counts', async () => {
-    const controller = new AbortController();
+    const group = new PostGroup();
     const server = await startServer((socket) => socket.write('HTTP/1.1 200 X\r\ncontent-length: 9\r\n\r\nx'));
-    const sending = clientOf(server.url, 1).post(request({ signal: controller.signal }));
+    const sending = clientOf(server.url, 1).post(request({ group }));
     await until('the answer was begun', () => server.requests.length === 1);
-    setTimeout(() => controller.abort(), 50);
+    setTimeout(() => group.abort(), 50);
     expect(await sending).toMatchObject({ statusCode: 200, errorDetail: 'body_incomplete' });
   });
 
   it('given an abort before the start, then nothing is sent', async () => {
-    const { server, sent } = await postTo(response(200), { signal: AbortSignal.abort() });
+    const group = new PostGroup();
+    group.abort();
+    const { server, sent } = await postTo(response(200), { group });
     expect(sent.result).toEqual({ kind: 'failure', error: 'aborted' });
     expect(server.sockets).toEqual([]);
   });
 
-  it('given a signal shared by many requests, then it keeps none of them', async () => {
-    const { signal } = new AbortController();
-    const { client } = await postTo(response(200), { signal });
-    await Promise.all(Array.from({ length: 30 }, () => client.post(request({ signal }))));
-    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  it('given many requests, then an abort ends them all, and those that are over were kept by nobody', async () => {
+    const group = new PostGroup();
+    const { client } = await postTo(response(200), { group });
+    await Promise.all(Array.from({ length: 30 }, () => client.post(request({ group }))));
+    expect(group.size).toBe(0);
+    const sending = Promise.all(Array.from({ length: 3 }, () => client.post(request({ group }))));
+    group.abort();
+    expect((await sending).map(({ result }) => result)).toEqual(Array(3).fill({ kind: 'failure', error: 'aborted' }));
+    expect(group.size).toBe(0);
   });
 });
 

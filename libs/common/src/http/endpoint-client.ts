@@ -4,6 +4,7 @@ import { type AddressPolicy, checkUrl } from '../security/address-policy.js';
 import { guardedConnector } from './guarded-connector.js';
 import { HostResolver } from './host-resolver.js';
 import { withFault } from './own-fault.js';
+import type { PostGroup } from './post-group.js';
 import { PostHandler } from './post-handler.js';
 import type { SendResult } from './send-result.js';
 
@@ -25,8 +26,8 @@ export interface PostRequest {
   readonly body: Buffer;
   /** From now to the last byte that counts: waiting for a connection, DNS, TLS and the answer included. */
   readonly timeoutMs: number;
-  /** Ends the request; without a status so far it has then failed as `aborted`. */
-  readonly signal?: AbortSignal;
+  /** With what it ends. */
+  readonly group?: PostGroup;
 }
 
 /** An idle connection is closed by then. Below the 5 s after which Node, Apache and others close it from their side. */
@@ -81,13 +82,13 @@ export class EndpointClient {
   }
 
   /** Never rejects: what went wrong is in the result. */
-  post({ headers, body, timeoutMs, signal }: PostRequest): Promise<SendResult> {
+  post({ headers, body, timeoutMs, group }: PostRequest): Promise<SendResult> {
     const { pool, path, problem, hostname, resolver } = this;
     if (pool === undefined) return Promise.resolve(refused(problem ?? 'invalid_url'));
     return new Promise((resolve) => {
       const settle = (sent: SendResult) =>
         resolve(sent.statusCode === undefined ? withFault(sent, hostname, resolver) : sent);
-      const handler = new PostHandler(settle, timeoutMs, signal);
+      const handler = new PostHandler(settle, timeoutMs, group);
       if (handler.isSettled) return;
       pool.dispatch({ path, method: 'POST', headers, body }, handler);
     });

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import type { AttemptError, AttemptResult } from '../domain/verdict.js';
 import { classifyFailure } from './attempt-error.js';
+import type { PostGroup } from './post-group.js';
 import { MAX_CAPTURED_BYTES, type SendResult } from './send-result.js';
 
 /**
@@ -29,7 +30,7 @@ class SettledError extends Error {}
 
 /**
  * Follows one request to its result, which is given exactly once: when the answer ends, breaks off or fills what is kept
- * of it; at the deadline; or when the signal is aborted. Once a status was seen it is the result, however the body fares.
+ * of it; at the deadline; or when its group is aborted. Once a status was seen it is the result, however the body fares.
  */
 export class PostHandler implements Dispatcher.DispatchHandler {
   private readonly startedAt = performance.now();
@@ -45,15 +46,19 @@ export class PostHandler implements Dispatcher.DispatchHandler {
   constructor(
     private readonly resolve: (result: SendResult) => void,
     timeoutMs: number,
-    private readonly signal: AbortSignal | undefined,
+    private readonly group: PostGroup | undefined,
   ) {
     this.timer = setTimeout(this.onDeadline, timeoutMs);
-    if (signal?.aborted) this.onAborted();
-    else signal?.addEventListener('abort', this.onAborted);
+    if (group?.isAborted) this.abort();
+    else group?.add(this);
   }
 
   get isSettled(): boolean {
     return this.settled;
+  }
+
+  abort(): void {
+    this.stop({ error: 'aborted', detail: undefined });
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -97,10 +102,6 @@ export class PostHandler implements Dispatcher.DispatchHandler {
     this.stop({ error: 'timeout', detail: this.controller ? 'response' : 'connect' });
   };
 
-  private readonly onAborted = (): void => {
-    this.stop({ error: 'aborted', detail: undefined });
-  };
-
   /** Ends a request that is still under way, and its connection with it. */
   private stop(ending: Ending): void {
     this.end(this.status === undefined ? ending : BROKEN_OFF);
@@ -109,7 +110,7 @@ export class PostHandler implements Dispatcher.DispatchHandler {
 
   private end(ending: Ending): void {
     clearTimeout(this.timer);
-    this.signal?.removeEventListener('abort', this.onAborted);
+    this.group?.delete(this);
     this.settle(ending);
   }
 

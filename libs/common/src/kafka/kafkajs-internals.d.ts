@@ -25,18 +25,9 @@ declare module 'kafkajs/src/broker/index.js' {
 }
 
 declare module 'kafkajs/src/protocol/requests/produce/index.js' {
-  interface Message {
-    readonly key?: Buffer | string | null;
-    readonly value: Buffer | string | null;
-    readonly headers?: Readonly<Record<string, Buffer | string>>;
-    readonly timestamp?: string;
-  }
-  export interface ProduceArguments {
+  export interface ProduceArguments<Message> {
     readonly acks: number;
     readonly timeout: number;
-    readonly compression?: number;
-    readonly producerId?: unknown;
-    readonly transactionalId?: string | null;
     readonly topicData: readonly {
       readonly topic: string;
       readonly partitions: readonly { readonly partition: number; readonly messages: readonly Message[] }[];
@@ -46,7 +37,7 @@ declare module 'kafkajs/src/protocol/requests/produce/index.js' {
     readonly request: { encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }> };
     readonly response: object;
   }
-  const Produce: { protocol: (of: { version: number }) => (content: ProduceArguments) => Protocol };
+  const Produce: { protocol: (of: { version: number }) => (content: ProduceArguments<object>) => Protocol };
   export default Produce;
 }
 

@@ -7,7 +7,7 @@ import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 import Produce, { type ProduceArguments } from 'kafkajs/src/protocol/requests/produce/index.js';
 import type { GroupHooks } from './kafkajs-group.js';
-import { encodeProduce } from './produce-request.js';
+import { encodeProduce, PartitionBatch, type ProduceContent } from './produce-request.js';
 
 /** The only release these patches were written and measured for. */
 const KAFKAJS_VERSION = '2.2.4';
@@ -130,16 +130,16 @@ const NO_VERSIONS_YET = 'notInitializedLookup';
 /** The first version that carries record batches; up to the last one kafkajs speaks its form has not changed. */
 const FIRST_WITH_BATCHES = 3;
 
-/** What our producers send is encoded by {@link encodeProduce}; what others ask for besides stays kafkajs's. */
+/** What our producers send is encoded by {@link encodeProduce}; what others send stays kafkajs's. */
 function patchProduce(): void {
   const { protocol } = Produce;
   Produce.protocol = ({ version }) => {
     const make = protocol({ version });
     return (content) => {
       const made = make(content);
-      if (version < FIRST_WITH_BATCHES || !isPlain(content)) return made;
+      if (version < FIRST_WITH_BATCHES || !isOurs(content)) return made;
       const encode = async () => {
-        const body = encodeProduce(content, Date.now());
+        const body = encodeProduce(unwrapped(content), Date.now());
         return { buf: body, buffer: body };
       };
       return { ...made, request: { ...made.request, encode } };
@@ -147,18 +147,24 @@ function patchProduce(): void {
   };
 }
 
-/** Neither compressed, idempotent nor transactional, with no times or repeated headers of its own. */
-function isPlain({ compression, producerId, transactionalId, topicData }: ProduceArguments): boolean {
-  if (compression || Number(producerId) !== -1 || transactionalId) return false;
-  return topicData.every(({ partitions }) => partitions.every(({ messages }) => messages.every(isPlainMessage)));
+type Produced = ProduceArguments<PartitionBatch>;
+
+function isOurs(content: ProduceArguments<object>): content is Produced {
+  return content.topicData.every(({ partitions }) =>
+    partitions.every(({ messages }) => messages.every((message) => message instanceof PartitionBatch)),
+  );
 }
 
-type Message = ProduceArguments['topicData'][number]['partitions'][number]['messages'][number];
-
-function isPlainMessage({ timestamp, headers }: Message): boolean {
-  if (timestamp !== undefined) return false;
-  for (const name in headers) if (Array.isArray(headers[name])) return false;
-  return true;
+function unwrapped({ acks, timeout, topicData }: Produced): ProduceContent {
+  const records = ({ partition, messages }: Produced['topicData'][number]['partitions'][number]) => ({
+    partition,
+    records: messages.flatMap((batch) => batch.records),
+  });
+  return {
+    acks,
+    timeout,
+    topicData: topicData.map(({ topic, partitions }) => ({ topic, partitions: partitions.map(records) })),
+  };
 }
 
 const METADATA = Symbol('posthorn:metadata');

@@ -61,11 +61,11 @@ function asRead({ key = null, value, headers = {} }: EncodableRecord, index: num
 describe('encodeProduce', () => {
   it('given any records, then kafkajs reads the same', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 30 }), async (messages) => {
-        const topicData = [{ topic: 'deliveries', partitions: [{ partition: 7, messages }] }];
+      fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 30 }), async (records) => {
+        const topicData = [{ topic: 'deliveries', partitions: [{ partition: 7, records }] }];
         const { topics, ...head } = await decode(encodeProduce({ acks: -1, timeout: 10_000, topicData }, NOW));
         expect(head).toEqual({ transactionalId: -1, acks: -1, timeout: 10_000 });
-        expect(topics[0]?.partitions[0]?.records).toMatchObject(messages.map(asRead));
+        expect(topics[0]?.partitions[0]?.records).toMatchObject(records.map(asRead));
       }),
       { numRuns: 40 },
     );
@@ -74,18 +74,18 @@ describe('encodeProduce', () => {
   it.each([0, 63, 64, 8_191, 8_192, 1_048_575, 1_048_576])(
     'given a value of %i bytes, then its length is read',
     async (length) => {
-      const messages = [{ key: null, value: Buffer.alloc(length, 'ü') }];
-      const topicData = [{ topic: 't', partitions: [{ partition: 0, messages }] }];
+      const records = [{ key: null, value: Buffer.alloc(length, 'ü') }];
+      const topicData = [{ topic: 't', partitions: [{ partition: 0, records }] }];
       const { topics } = await decode(encodeProduce({ acks: -1, timeout: 1, topicData }, NOW));
-      expect(topics[0]?.partitions[0]?.records[0]?.value).toEqual(messages[0]?.value);
+      expect(topics[0]?.partitions[0]?.records[0]?.value).toEqual(records[0]?.value);
     },
   );
 
   it('given several topics and partitions, then each has its own records', async () => {
     const message = (value: string) => ({ key: 'k', value });
     const topicData = [
-      { topic: 'a', partitions: [0, 3].map((partition) => ({ partition, messages: [message(`a${partition}`)] })) },
-      { topic: 'b', partitions: [{ partition: 1, messages: [message('b1'), message('b2')] }] },
+      { topic: 'a', partitions: [0, 3].map((partition) => ({ partition, records: [message(`a${partition}`)] })) },
+      { topic: 'b', partitions: [{ partition: 1, records: [message('b1'), message('b2')] }] },
     ];
     const { topics } = await decode(encodeProduce({ acks: -1, timeout: 1, topicData }, NOW));
     const values = topics.map(({ topic, partitions }) => [

@@ -1,11 +1,5 @@
 import { crc32c } from './crc32c.js';
 
-/** What is written to one partition: one record batch. */
-export interface PartitionRecords {
-  readonly partition: number;
-  readonly messages: readonly EncodableRecord[];
-}
-
 /** A record as it is produced. */
 export interface EncodableRecord {
   readonly key?: Buffer | string | null;
@@ -13,11 +7,25 @@ export interface EncodableRecord {
   readonly headers?: Readonly<Record<string, Buffer | string>>;
 }
 
+/**
+ * What is written to one partition, as the one message kafkajs sees of it: it would sort messages by their partitions one by
+ * one, and copy those it has each time.
+ */
+export class PartitionBatch {
+  readonly value = null;
+  readonly records: EncodableRecord[] = [];
+
+  constructor(readonly partition: number) {}
+}
+
 export interface ProduceContent {
   readonly acks: number;
   /** ms the broker may take to have all in-sync replicas store it. */
   readonly timeout: number;
-  readonly topicData: readonly { readonly topic: string; readonly partitions: readonly PartitionRecords[] }[];
+  readonly topicData: readonly {
+    readonly topic: string;
+    readonly partitions: readonly Pick<PartitionBatch, 'partition' | 'records'>[];
+  }[];
 }
 
 const MAGIC = 2;
@@ -46,11 +54,11 @@ export function encodeProduce({ acks, timeout, topicData }: ProduceContent, nowM
     out.int16(Buffer.byteLength(topic));
     out.text(topic);
     out.int32(partitions.length);
-    for (const { partition, messages } of partitions) {
+    for (const { partition, records } of partitions) {
       out.int32(partition);
       const lengthAt = out.length;
       out.int32(0);
-      writeBatch(out, messages, nowMs);
+      writeBatch(out, records, nowMs);
       out.bytes.writeInt32BE(out.length - lengthAt - 4, lengthAt);
     }
   }
@@ -100,9 +108,9 @@ function sizeOf(topicData: ProduceContent['topicData']): number {
   let bytes = 64;
   for (const { topic, partitions } of topicData) {
     bytes += topic.length + 6;
-    for (const { messages } of partitions) {
+    for (const { records } of partitions) {
       bytes += BATCH_HEADER_BYTES + 8;
-      for (const { key, value, headers } of messages) {
+      for (const { key, value, headers } of records) {
         bytes += 24 + (key?.length ?? 0) + (value?.length ?? 0);
         for (const name in headers) bytes += 10 + name.length + (headers[name]?.length ?? 0);
       }

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { KafkaJSProtocolError, Partitioners } from 'kafkajs';
 import sendMessages from 'kafkajs/src/producer/sendMessages.js';
 import createRetry from 'kafkajs/src/retry/index.js';
+import type { PartitionBatch } from './produce-request.js';
 import { type ProducerClient, RecordProducer } from './producer.js';
 import type { KafkaSettings } from './settings.js';
 
@@ -31,7 +32,8 @@ class TwoBrokers {
       topics: topicData.map(({ topic, partitions }) => ({
         topicName: topic,
         partitions: partitions.map(({ partition, messages }) => {
-          this.stored[partition]?.push(...messages.map(({ value }) => value?.toString() ?? null));
+          const records = messages.flatMap((batch) => batch.records);
+          this.stored[partition]?.push(...records.map(({ value }) => value?.toString() ?? null));
           return { partition, errorCode: 0, baseOffset: '0' };
         }),
       })),
@@ -53,7 +55,7 @@ class TwoBrokers {
 
 interface ProducedTopic {
   readonly topic: string;
-  readonly partitions: readonly { partition: number; messages: readonly { value: Buffer | string | null }[] }[];
+  readonly partitions: readonly { partition: number; messages: readonly PartitionBatch[] }[];
 }
 
 /** kafkajs's own way of sending, on brokers of ours. */
@@ -122,10 +124,10 @@ function counting(sent: number[]): ProducerClient {
     producer: () => ({
       connect: async () => undefined,
       disconnect: async () => undefined,
-      sendBatch: async ({ topicMessages = [] }) => {
-        const messages = topicMessages.flatMap((part) => part.messages);
-        sent.push(messages.length);
-        return messages.map(({ partition = 0 }) => ({ topicName: 'log', partition, errorCode: 0 }));
+      sendBatch: async ({ topicMessages }) => {
+        const batches = topicMessages.flatMap(({ messages }) => messages);
+        sent.push(batches.flatMap(({ records }) => records).length);
+        return batches.map(({ partition = 0 }) => ({ topicName: 'log', partition, errorCode: 0 }));
       },
     }),
   };

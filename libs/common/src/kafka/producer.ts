@@ -1,12 +1,13 @@
 import { Logger } from '@nestjs/common';
-import { Partitioners, type Producer, type ProducerConfig } from 'kafkajs';
+import { Partitioners, type Producer, type ProducerConfig, type RecordMetadata } from 'kafkajs';
 import { createKafka, REQUEST_TIMEOUT_MS } from './client.js';
 import { partitionOf } from './partitioner.js';
 import type { RecordWriter } from './port.js';
+import { PartitionBatch } from './produce-request.js';
 import type { OutRecord } from './record.js';
 import { type KafkaSettings, partitionsOf } from './settings.js';
 import { atMost, delay, monotonicMs } from './timing.js';
-import { type KeptMessage, type TopicPart, withoutAcknowledged } from './unacknowledged.js';
+import { type TopicPart, withoutAcknowledged } from './unacknowledged.js';
 
 /** Kafka did not confirm a write in time. Whether it is stored is unknown. */
 export class KafkaUnavailableError extends Error {}
@@ -18,7 +19,16 @@ export interface WriteOptions {
 
 /** What writing takes of a Kafka client. */
 export interface ProducerClient {
-  producer(config: ProducerConfig): Pick<Producer, 'connect' | 'disconnect' | 'sendBatch'>;
+  producer(config: ProducerConfig): Pick<Producer, 'connect' | 'disconnect'> & {
+    sendBatch(request: ProducerRequest): Promise<Pick<RecordMetadata, 'topicName' | 'partition' | 'errorCode'>[]>;
+  };
+}
+
+/** One request: a message for each partition. */
+export interface ProducerRequest {
+  readonly acks: number;
+  readonly timeout: number;
+  readonly topicMessages: TopicPart[];
 }
 
 interface PendingWrite {
@@ -176,23 +186,23 @@ export class RecordProducer implements RecordWriter {
     }
   }
 
+  /** The partition is fixed here, once: kafkajs would choose again when it retries, perhaps with other metadata. */
   private toParts(request: readonly PendingWrite[]): TopicPart[] {
-    const byTopic = new Map<string, KeptMessage[]>();
-    for (const write of request) {
-      for (const record of write.records) {
-        const messages = byTopic.get(record.topic);
-        const message = this.toMessage(record);
-        if (messages) messages.push(message);
-        else byTopic.set(record.topic, [message]);
+    const byTopic = new Map<string, Map<number, PartitionBatch>>();
+    for (const { records } of request) {
+      for (const record of records) {
+        const { topic, key } = record;
+        const partition = key === null ? 0 : partitionOf(key, partitionsOf(this.settings, topic));
+        const batches = byTopic.get(topic) ?? new Map<number, PartitionBatch>();
+        if (batches.size === 0) byTopic.set(topic, batches);
+        const batch = batches.get(partition) ?? new PartitionBatch(partition);
+        if (batch.records.push(record) === 1) batches.set(partition, batch);
       }
     }
-    return [...byTopic].map(([topic, messages]) => ({ topic: this.settings.prefix + topic, messages }));
-  }
-
-  /** The partition is fixed here, once: kafkajs would choose again when it retries, perhaps with other metadata. */
-  private toMessage({ topic, key, value, headers }: OutRecord): KeptMessage {
-    const partition = key === null ? 0 : partitionOf(key, partitionsOf(this.settings, topic));
-    return { key, value, partition, ...(headers ? { headers } : {}) };
+    return [...byTopic].map(([topic, batches]) => ({
+      topic: this.settings.prefix + topic,
+      messages: [...batches.values()],
+    }));
   }
 
   private settle(write: PendingWrite, error?: Error): void {

@@ -1,17 +1,13 @@
-import type { Message, RecordMetadata } from 'kafkajs';
-
-/** A message whose partition is decided. */
-export interface KeptMessage extends Message {
-  readonly partition: number;
-}
+import type { RecordMetadata } from 'kafkajs';
+import type { PartitionBatch } from './produce-request.js';
 
 /** What a request writes to one topic, by its full name. */
 export interface TopicPart {
   readonly topic: string;
-  readonly messages: KeptMessage[];
+  readonly messages: PartitionBatch[];
 }
 
-/** What is left to be written: the messages of partitions that no answer tells of. */
+/** What is left to be written: what goes to partitions that no answer tells of. */
 export function withoutAcknowledged(
   parts: readonly TopicPart[],
   answers: readonly Pick<RecordMetadata, 'topicName' | 'partition'>[],

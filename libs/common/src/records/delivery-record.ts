@@ -68,13 +68,15 @@ export function decodeDelivery(header: Buffer | string | undefined): DeliveryMet
   if (header === undefined) return undefined;
   const fields = header.toString().split('\n');
   if (fields.length !== FIELDS || fields[0] !== VERSION) return undefined;
-  const [, deliveryId, eventId, endpointId, tenant, eventType, attempt, replay, acceptedAt, kind, ...times] = fields;
+  const [, deliveryId, eventId, endpointId, tenant, eventType] = fields;
+  const [, , , , , , attempt, replay, acceptedAt, kind, place, dueAt, tierUntil] = fields;
   if (!deliveryId || !eventId || !endpointId || !tenant || !eventType) return undefined;
-  const numbers = [attempt, replay, acceptedAt].map(wholeNumber);
-  const [madeSoFar, replayed, accepted] = numbers;
+  const madeSoFar = wholeNumber(attempt);
+  const replayed = wholeNumber(replay);
+  const accepted = wholeNumber(acceptedAt);
   if (madeSoFar === undefined || replayed === undefined || accepted === undefined) return undefined;
   if (kind !== 'r' && kind !== 'f') return undefined;
-  if (times.some((text) => text !== '' && wholeNumber(text) === undefined)) return undefined;
+  if (!isNumberOrNone(place) || !isNumberOrNone(dueAt) || !isNumberOrNone(tierUntil)) return undefined;
   return {
     deliveryId,
     eventId,
@@ -85,8 +87,13 @@ export function decodeDelivery(header: Buffer | string | undefined): DeliveryMet
     replay: replayed,
     acceptedAt: accepted,
     returned: kind === 'r',
-    place: wholeNumber(times[0]),
-    dueAt: wholeNumber(times[1]),
-    tierUntil: wholeNumber(times[2]),
+    place: wholeNumber(place),
+    dueAt: wholeNumber(dueAt),
+    tierUntil: wholeNumber(tierUntil),
   };
+}
+
+/** @returns whether it is a whole number, or left out */
+function isNumberOrNone(text: string | undefined): boolean {
+  return text === '' || wholeNumber(text) !== undefined;
 }
