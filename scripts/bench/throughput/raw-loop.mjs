@@ -1,10 +1,11 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { Pool } from 'undici';
-import { eventValue } from './event.mjs';
+import { deliveredBody } from './event.mjs';
 
 /*
- * What the fastest possible sender would do, in a process of its own: sign and POST, nothing else, over kept-alive
- * connections. Everything else is measured against it. Arguments: port of the receiver, seconds.
+ * What the fastest possible sender of the same requests would do, in a process of its own: sign and POST, nothing else, over
+ * kept-alive connections. Body and headers are those of a delivery, so that the receiver has the same to read. Everything
+ * else is measured against it. Arguments: port of the receiver, seconds.
  */
 
 const CONNECTIONS = 64;
@@ -18,13 +19,14 @@ let failed = 0;
 let underWay = 0;
 
 function post() {
-  const id = `evt_${done}`;
-  const body = Buffer.from(eventValue({ id, type: 'raw', resource: 'r', at: Date.now() }));
+  const id = `raw-${done}`;
+  const body = Buffer.from(deliveredBody({ id, type: 'bench.raw', resource: 'r1', at: Date.now() }));
   const timestamp = String(Math.floor(Date.now() / 1_000));
   const signature = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64');
   const headers = [
-    ...['content-type', 'application/json', 'webhook-id', id, 'webhook-timestamp', timestamp],
-    ...['webhook-signature', `v1,${signature}`],
+    ...['content-type', 'application/json', 'user-agent', 'raw-loop/1.0', 'webhook-id', id],
+    ...['webhook-timestamp', timestamp, 'webhook-signature', `v1,${signature}`],
+    ...['idempotency-key', id, 'webhook-attempt', '1'],
   ];
   underWay++;
   pool.dispatch({ path: '/raw', method: 'POST', headers, body }, handler);
