@@ -17,9 +17,9 @@ const QUICK_RAW_S = 3;
 
 /** @type {readonly Scene[]} */
 const QUICK_SCENES = [
-  { door: 'kafka', endpoints: 1, ordering: 'resource', failRate: 0, events: 25_000 },
-  { door: 'kafka', endpoints: 1, ordering: 'none', failRate: 0, events: 25_000 },
-  { door: 'kafka', endpoints: 5, ordering: 'resource', failRate: 0, events: 8_000 },
+  { door: 'kafka', endpoints: 1, ordering: 'resource', failRate: 0, events: 30_000 },
+  { door: 'kafka', endpoints: 1, ordering: 'none', failRate: 0, events: 30_000 },
+  { door: 'kafka', endpoints: 5, ordering: 'resource', failRate: 0, events: 14_000 },
   { door: 'http', endpoints: 1, ordering: 'resource', failRate: 0, events: 20_000 },
 ];
 

@@ -12,7 +12,7 @@ const NODE_FLAGS = [
   '--enable-source-maps',
   '--max-semi-space-size=16',
   '--max-old-space-size=192',
-  '--heap-growing-percent=70',
+  '--heap-growing-percent=50',
 ];
 /** glibc would give each of a process's dozen threads memory of its own. Also in the image. */
 const ALLOCATOR = { MALLOC_ARENA_MAX: '2' };
