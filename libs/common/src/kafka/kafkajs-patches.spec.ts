@@ -2,8 +2,10 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import BrokerPool from 'kafkajs/src/cluster/brokerPool.js';
+import Produce from 'kafkajs/src/protocol/requests/produce/index.js';
 import { createKafka } from './client.js';
 import { patchKafkajs } from './kafkajs-patches.js';
+import { PartitionBatch } from './produce-request.js';
 import type { KafkaSettings } from './settings.js';
 
 describe('a broker that accepts a connection and says nothing yet', () => {
@@ -69,5 +71,25 @@ describe('what brokers know of topics', () => {
     pool.metadata = about(['a']);
     pool.metadata = null;
     expect(pool.metadata).toBeNull();
+  });
+});
+
+describe('a batch to produce', () => {
+  const content = (batch: PartitionBatch) => ({
+    acks: -1,
+    timeout: 1_000,
+    topicData: [{ topic: 'deliveries', partitions: [{ partition: 0, messages: [batch] }] }],
+  });
+
+  it.each([
+    { version: 3, given: 'a broker that takes batches', result: 'its records are written' },
+    { version: 2, given: 'one too old for that', result: 'it is refused, and not written as an empty message' },
+  ])('given $given, then $result', async ({ version }) => {
+    patchKafkajs();
+    const batch = new PartitionBatch(0);
+    batch.records.push({ key: 'lane', value: 'a delivery' });
+    const encoding = (async () => Produce.protocol({ version })(content(batch)).request.encode())();
+    if (version === 3) expect((await encoding).buffer.toString('latin1')).toContain('a delivery');
+    else await expect(encoding).rejects.toThrow('only encodeProduce');
   });
 });

@@ -16,6 +16,11 @@ export class PartitionBatch {
   readonly records: EncodableRecord[] = [];
 
   constructor(readonly partition: number) {}
+
+  /** To kafkajs's own encoder it would be one empty message, and what it carries lost without a word. */
+  get key(): never {
+    throw new TypeError('only encodeProduce writes a batch');
+  }
 }
 
 export interface ProduceContent {
