@@ -62,10 +62,9 @@ export function readDelivery(log: FencedLog, record: InRecord): Delivery | NoDel
 
 const NO_HEADERS: Readonly<Record<string, Buffer>> = {};
 
-/** Most deliveries have none. */
+/** Most deliveries have none besides the packed one, which is known to be there. */
 function otherHeaders(headers: Readonly<Record<string, Buffer>>): Readonly<Record<string, Buffer>> {
-  const names = Object.keys(headers);
-  if (names.length === 1) return NO_HEADERS;
+  if (Object.keys(headers).length === 1) return NO_HEADERS;
   const { [DELIVERY_HEADER]: _packed, ...rest } = headers;
   return withoutDeadLetterHeaders(rest);
 }

@@ -4,7 +4,7 @@ interface Abortable {
 }
 
 /**
- * Requests that end together. An `AbortController` for each, or listeners of one signal, would be a twentieth of what a
+ * Requests that end together. An `AbortController` for each, or listeners of one signal, would be some 3 % of what a
  * dispatcher leaves to the garbage collector (measured).
  */
 export class PostGroup {
