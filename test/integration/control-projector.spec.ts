@@ -6,7 +6,7 @@ import { rejectedRecords } from '../../apps/control/src/metrics.js';
 import { ProjectionWriter } from '../../apps/control/src/projector/projection-writer.js';
 import { ControlApp } from '../support/control-app.js';
 import type { RecordingConsumer } from '../support/kafka-port.js';
-import { attempt, deadLetter, deliveryOnce, newDelivery } from '../support/made-delivery.js';
+import { attempt, deadLetter, deliveryOnce, type Made, newDelivery } from '../support/made-delivery.js';
 import '../support/quiet.js';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -138,19 +138,72 @@ describe('projector', () => {
   });
 });
 
+/** A record of `attempts`, in a partition that nobody else writes. */
+const told = (made: Made, offset: number, over: Parameters<typeof attempt>[1] = {}): InRecord => ({
+  ...{ topic: ATTEMPTS_TOPIC, partition: 98, offset, timestamp: made.acceptedAt, key: null, headers: {} },
+  value: Buffer.from(String(attempt(made, over).value)),
+});
+
 describe('attempts that are told again', () => {
+  const attemptsOf = async ({ id }: Made) => (await control.get(`/v1/deliveries/${id}`)).body.attempts;
+  const counted = async (endpoint: string) =>
+    (await control.get(`/v1/endpoints/${endpoint}/health`)).body.last_hour.attempts;
+
   it('given some that are known among new ones, then the new ones count, each once', async () => {
     const writer = control.app.get(ProjectionWriter);
     const { id } = await newEndpoint();
     const made = await newDelivery(control, id);
-    const told = (offset: number, number: number): InRecord => ({
-      ...{ topic: ATTEMPTS_TOPIC, partition: 98, offset, timestamp: 1_000, key: null, headers: {} },
-      value: Buffer.from(String(attempt(made, { attempt: number, outcome: 'retry' }).value)),
-    });
-    await writer.write([told(0, 1), told(1, 2)]);
-    await writer.write([told(2, 2), told(3, 3), told(4, 3), told(5, 1), told(6, 4)]);
-    expect((await control.get(`/v1/deliveries/${made.id}`)).body.attempts).toHaveLength(4);
-    expect((await control.get(`/v1/endpoints/${id}/health`)).body.last_hour.attempts).toBe(4);
+    const retry = (offset: number, number: number) => told(made, offset, { attempt: number, outcome: 'retry' });
+    await writer.write([retry(0, 1), retry(1, 2)]);
+    await writer.write([retry(2, 2), retry(3, 3), retry(4, 3), retry(5, 1), retry(6, 4)]);
+    expect(await attemptsOf(made)).toHaveLength(4);
+    expect(await counted(id)).toBe(4);
+  });
+
+  it('given deliveries that their first attempt delivered, then no further row tells of it, and it counts once', async () => {
+    const writer = control.app.get(ProjectionWriter);
+    const { id } = await newEndpoint();
+    const [one, two] = [await newDelivery(control, id), await newDelivery(control, id)];
+    const [body, at] = [Buffer.from('fine'), Date.now() - 5_000];
+    await writer.write([told(one, 0, { response_body: body, at, duration_ms: 7, status_code: 202 }), told(one, 1)]);
+    await writer.write([told(two, 2), told(one, 3), told(one, 4, { outcome: 'retry', status_code: 500 })]);
+    await writer.write([told(one, 5, { outcome: 'retry', status_code: 500 })]);
+
+    expect(await control.get(`/v1/deliveries/${one.id}`)).toMatchObject({ body: { status: 'delivered' } });
+    const first = { at: new Date(at).toISOString(), duration_ms: 7, status_code: 202, response_body: 'fine' };
+    const rest = { replay: 0, attempt: 1, outcome: 'delivered', error: null, error_detail: null };
+    expect(await attemptsOf(one)).toEqual([{ ...first, ...rest }]);
+    expect(await attemptsOf(two)).toHaveLength(1);
+    expect(await counted(id)).toBe(2);
+    const stored = 'SELECT count(*) AS rows FROM attempts WHERE delivery_id = ANY($1)';
+    expect(await control.database.query(stored, [[one.id, two.id]])).toEqual([{ rows: 0 }]);
+  });
+
+  it('given a first attempt that failed, made again, then the delivery is delivered and the first word stays', async () => {
+    const writer = control.app.get(ProjectionWriter);
+    const { id } = await newEndpoint();
+    const [one, two] = [await newDelivery(control, id), await newDelivery(control, id)];
+    await writer.write([told(one, 0, { outcome: 'retry', status_code: 503 })]);
+    await writer.write([told(one, 1), told(two, 2, { outcome: 'retry', status_code: 503 }), told(two, 3)]);
+    for (const made of [one, two]) {
+      expect((await control.get(`/v1/deliveries/${made.id}`)).body).toMatchObject({
+        status: 'delivered',
+        attempts: [{ attempt: 1, status_code: 503, outcome: 'retry' }],
+      });
+    }
+    expect(await counted(id)).toBe(2);
+  });
+
+  it('given a delivered delivery that lives again, then the attempts of both lives are shown', async () => {
+    const writer = control.app.get(ProjectionWriter);
+    const made = await newDelivery(control, (await newEndpoint()).id);
+    await writer.write([told(made, 0, { status_code: 202 }), told(made, 1, { replay: 1, outcome: 'retry' })]);
+    await writer.write([told(made, 2, { replay: 1, attempt: 2, status_code: 204 })]);
+    expect(await attemptsOf(made)).toMatchObject([
+      { replay: 0, attempt: 1, status_code: 202 },
+      { replay: 1, attempt: 1, outcome: 'retry' },
+      { replay: 1, attempt: 2, status_code: 204 },
+    ]);
   });
 });
 

@@ -65,6 +65,7 @@ describe('PostgreSQL', () => {
     await insert('dlv_1', 'delivered');
     await insert('dlv_2', 'dead');
     await createPartitions(old, NOW + DAY_MS);
+    await old.query(`UPDATE deliveries SET first_at = $1, first_duration_ms = 9 WHERE id = 'dlv_1'`, [new Date(NOW)]);
     const rows = await old.query('SELECT id, status FROM deliveries ORDER BY accepted_at, id');
     expect(rows).toEqual([
       { id: 'dlv_1', status: 'delivered' },
@@ -74,6 +75,9 @@ describe('PostgreSQL', () => {
     await after.undoLastMigration();
     await after.destroy();
     await insert('dlv_2', 'delivered');
+    const attempts = await old.query('SELECT delivery_id, replay, attempt, at, duration_ms, outcome FROM attempts');
+    const first = { replay: 0, attempt: 1, at: new Date(NOW), duration_ms: 9, outcome: 'delivered' };
+    expect(attempts).toEqual([{ delivery_id: 'dlv_1', ...first }]);
     await old.close();
     await other.drop();
   });

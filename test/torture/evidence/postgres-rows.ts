@@ -27,7 +27,7 @@ const EVENTS = `SELECT tenant, id, source_partition AS "sourcePartition", source
 const DELIVERIES = `SELECT id, event_id AS "eventId", endpoint_id AS "endpointId", lane, status,
   dead_reason AS "deadReason", replay, attempts FROM deliveries`;
 const ATTEMPTS = `SELECT delivery_id AS "deliveryId", replay, attempt,
-  (extract(epoch FROM at) * 1000)::float8 AS at, status_code AS "statusCode", error, outcome FROM attempts`;
+  (extract(epoch FROM at) * 1000)::float8 AS at, status_code AS "statusCode", error, outcome FROM delivery_attempts`;
 const HEADS = `SELECT lane, delivery_id AS "deliveryId", attempt FROM lane_rows WHERE attempt IS NOT NULL`;
 const PARKED = `SELECT lane, place::float8 AS place, delivery_id AS "deliveryId" FROM parked_deliveries`;
 const DEAD_LETTERS = `SELECT dlq_partition AS partition, dlq_offset::float8 AS offset, reason, event_id AS "eventId",

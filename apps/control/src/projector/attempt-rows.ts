@@ -1,6 +1,7 @@
 import type { Queryable } from '#common/postgres/database.js';
 import { joinedColumn, timeOf, unnestColumns } from '#common/postgres/joined-columns.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';
+import { toldByDelivery } from './delivered-at-once.js';
 
 const INSERT = `WITH inserted AS (
     INSERT INTO attempts (delivery_id, accepted_at, replay, attempt, at, duration_ms, status_code, error, error_detail,
@@ -13,7 +14,7 @@ const INSERT = `WITH inserted AS (
   ) SELECT count(*) AS inserted FROM inserted`;
 
 /**
- * Stores attempts.
+ * Stores attempts of which no row of their delivery tells.
  *
  * @param attempts whose text PostgreSQL can hold
  * @returns those that were not stored before: a dispatcher that was killed may tell of the same attempt again
@@ -22,10 +23,12 @@ export async function insertAttempts(
   tx: Queryable,
   attempts: readonly AttemptRecord[],
 ): Promise<readonly AttemptRecord[]> {
-  if (attempts.length === 0) return [];
-  const [row] = await tx.query<{ inserted: number }>(INSERT, columnsOf(attempts), 'insert-attempts');
+  const told = await toldByDelivery(tx, attempts);
+  const untold = told.length === 0 ? attempts : attempts.filter((attempt) => !told.includes(attempt));
+  if (untold.length === 0) return [];
+  const [row] = await tx.query<{ inserted: number }>(INSERT, columnsOf(untold), 'insert-attempts');
   // To have every row told, and looked up here, would cost 2 µs each, for what hardly ever happens (measured).
-  return row?.inserted === attempts.length ? attempts : insertedNow(tx, attempts);
+  return row?.inserted === untold.length ? untold : insertedNow(tx, untold);
 }
 
 function columnsOf(attempts: readonly AttemptRecord[]): string[] {

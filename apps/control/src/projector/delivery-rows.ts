@@ -17,7 +17,7 @@ const UPSERT = `INSERT INTO deliveries AS d (id, accepted_at, tenant, event_id, 
    WHERE (excluded.replay, array_position(ARRAY['pending', 'retrying', 'dead', 'delivered'], excluded.status), excluded.attempts)
        > (d.replay, array_position(ARRAY['pending', 'retrying', 'dead', 'delivered'], d.status), d.attempts)`;
 
-/** @param rows one per delivery, ordered by id, whose text PostgreSQL can hold */
+/** @param rows as `latestStates` gives them, whose text PostgreSQL can hold */
 export async function upsertDeliveries(tx: Queryable, rows: readonly DeliveryRow[]): Promise<void> {
   if (rows.length === 0) return;
   const columns = [

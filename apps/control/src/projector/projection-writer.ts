@@ -11,6 +11,7 @@ import type { BreakerChange } from '../health/breaker-changes.js';
 import { recordHealth } from '../health/health-recorder.js';
 import { type DeadDelivery, publishDeadDeliveries, publishEndpointEvent } from '../operational-events.js';
 import { insertAttempts } from './attempt-rows.js';
+import { insertDeliveredAtOnce } from './delivered-at-once.js';
 import { upsertDeliveries } from './delivery-rows.js';
 import {
   type DeadLetterRow,
@@ -44,15 +45,16 @@ export class ProjectionWriter {
       const fresh = await withoutRepeats(tx, records);
       const attempts = fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC).map(projectAttempt);
       const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
-      const states = [...attempts.map(stateAfter), ...deadLetters.flatMap(({ delivery }) => delivery ?? [])];
-      const unseen = await insertAttempts(tx, attempts);
+      const { stored, others } = await insertDeliveredAtOnce(tx, attempts);
+      const states = [...others.map(stateAfter), ...deadLetters.flatMap(({ delivery }) => delivery ?? [])];
+      const unseen = new Set([...stored, ...(await insertAttempts(tx, others))]);
       await upsertDeliveries(tx, latestStates(states));
       await insertDeadLetters(
         tx,
         deadLetters.map(({ deadLetter }) => deadLetter),
       );
       await markReplayed(tx, states);
-      const breakerChanges = await recordHealth(tx, attempts, new Set(unseen));
+      const breakerChanges = await recordHealth(tx, attempts, unseen);
       await disableEndpoints(tx, attempts);
       await publishDeadDeliveries(tx, deadLetters.flatMap(deadDelivery));
       await advanceOffsets(tx, fresh);

@@ -140,7 +140,8 @@ export function projectDeadLetter(record: InRecord): ProjectedDeadLetter {
  * Of each delivery, the state that counts: of its latest life, the strongest, then of the latest attempt. `attempts` and
  * `dlq` are read independently, so their records may come in any order; the SQL in projection-writer.ts says the same.
  *
- * @returns one row per delivery, ordered by id: rows are always locked in the same order
+ * @returns one row per delivery, in the order of their keys: they are cheapest to add in it, and rows are always locked in
+ *   the same order
  */
 export function latestStates(rows: readonly DeliveryRow[]): DeliveryRow[] {
   const latest = new Map<string, DeliveryRow>();
@@ -150,7 +151,7 @@ export function latestStates(rows: readonly DeliveryRow[]): DeliveryRow[] {
     if (known === undefined) latest.set(key, row);
     else latest.set(key, merge(known, row));
   }
-  return [...latest.values()].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  return [...latest.values()].sort((a, b) => a.accepted_at - b.accepted_at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
 }
 
 function merge(a: DeliveryRow, b: DeliveryRow): DeliveryRow {

@@ -155,7 +155,7 @@ async function findPending(db: Queryable, id: string, tenant: string | undefined
   return delivery;
 }
 
-/** Row of `attempts`, as far as it is shown. */
+/** Row of `delivery_attempts`, as far as it is shown. */
 interface AttemptRow
   extends Pick<AttemptRecord, 'delivery_id' | 'replay' | 'attempt' | 'duration_ms' | 'status_code' | 'error'>,
     Pick<AttemptRecord, 'error_detail' | 'outcome' | 'response_body'> {
@@ -167,7 +167,7 @@ async function attemptsOf(db: Queryable, deliveries: readonly FoundDelivery[]): 
   const attempted = deliveries.filter(({ status, replay }) => status !== 'pending' || replay > 0);
   if (attempted.length === 0) return new Map();
   const rows = await db.query<AttemptRow>(
-    `SELECT * FROM attempts
+    `SELECT * FROM delivery_attempts
      WHERE (delivery_id, accepted_at) IN (SELECT * FROM unnest($1::text[], $2::timestamptz[]))
      ORDER BY replay, attempt`,
     [attempted.map(({ id }) => id), attempted.map(({ accepted_at }) => accepted_at)],

@@ -3,9 +3,16 @@ import { CreateTables0001 } from './migrations/0001-create-tables.js';
 import { CreateLanes0002 } from './migrations/0002-create-lanes.js';
 import { HoldEndpoints0003 } from './migrations/0003-hold-endpoints.js';
 import { OrderKeysByTime0004 } from './migrations/0004-order-keys-by-time.js';
+import { FirstAttemptInDelivery0005 } from './migrations/0005-first-attempt-in-delivery.js';
 
 /** Every migration, oldest first. Numbered, never edited after a release. */
-export const MIGRATIONS = [CreateTables0001, CreateLanes0002, HoldEndpoints0003, OrderKeysByTime0004];
+export const MIGRATIONS = [
+  CreateTables0001,
+  CreateLanes0002,
+  HoldEndpoints0003,
+  OrderKeysByTime0004,
+  FirstAttemptInDelivery0005,
+];
 
 /**
  * TypeORM keeps the schema's history; the statements of a running system are plain SQL, see `Database`.
