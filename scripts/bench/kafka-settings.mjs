@@ -8,7 +8,7 @@ import { kafkaSettings } from '#common/kafka/settings.js';
  * @param {string[]} brokers
  */
 export function benchKafkaSettings(brokers) {
-  const config = loadConfig(z.object(kafkaEnv), { KAFKA_BROKERS: brokers.join(',') });
+  const config = loadConfig(z.object(kafkaEnv), { ...process.env, KAFKA_BROKERS: brokers.join(',') });
   return kafkaSettings('bench', config, {
     topicsReady: Promise.resolve(),
     onFatal: (error) => {
