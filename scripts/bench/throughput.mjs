@@ -6,8 +6,7 @@ import { measureIdle, measureLight } from './throughput/calm.mjs';
 import { Load } from './throughput/load.mjs';
 import { printReport } from './throughput/report.mjs';
 
-const RAW_S = 5;
-const QUICK_RAW_S = 3;
+const RAW_S = 2;
 
 /**
  * One measured scene. `events` is how many are published; each has `endpoints` deliveries.
@@ -46,14 +45,9 @@ export async function run(args) {
     const { listening } = await receiver.next();
     const load = await Load.start(system, receiver, listening);
     await load.warmUp();
-    const rawBefore = await measureRaw(listening, receiver, values.quick ? QUICK_RAW_S : RAW_S);
     const light = await measureLight(load, values.quick ? 10 : 30);
     const idle = await measureIdle(system, values.quick ? 10 : 30);
-    const measured = [];
-    for (const scene of values.quick ? QUICK_SCENES : ALL_SCENES) measured.push(await load.measure(scene));
-    // A shared machine is now faster, now slower, from one minute to the next.
-    const raw = (rawBefore + (await measureRaw(listening, receiver, values.quick ? QUICK_RAW_S : RAW_S))) / 2;
-    const runs = measured.map((run) => ({ ...run, ratio: Number((run.deliveries_per_s / raw).toFixed(3)) }));
+    const { raw, runs } = await measureScenes(load, values.quick ? QUICK_SCENES : ALL_SCENES);
     const scaling = values.quick ? undefined : await measureScaling(system, load);
     await load.stop();
     return printReport({ raw, runs, light, idle, scaling, rss: system.peakRssMb(), loadAverage: loadavg()[0] ?? 0 });
@@ -64,17 +58,38 @@ export async function run(args) {
 }
 
 /**
- * @param {number} port
- * @param {Ipc} receiver
- * @param {number} seconds
- * @returns {Promise<number>} requests per second
+ * Each scene between two raw loops, whose mean it is compared with: a shared machine is now faster, now slower, from one minute
+ * to the next.
+ *
+ * @param {Load} load
+ * @param {readonly Scene[]} scenes
  */
-async function measureRaw(port, receiver, seconds) {
+async function measureScenes(load, scenes) {
+  const raws = [await measureRaw(load)];
+  const runs = [];
+  for (const scene of scenes) {
+    const run = await load.measure(scene);
+    raws.push(await measureRaw(load));
+    runs.push({ ...run, ratio: Number((run.deliveries_per_s / mean(raws.slice(-2))).toFixed(3)) });
+  }
+  return { raw: mean(raws), runs };
+}
+
+/**
+ * @param {Load} load
+ * @returns {Promise<number>} requests per second of the raw loop
+ */
+async function measureRaw({ receiver, receiverPort }) {
   await receiver.ask({ start: { failRate: 0 } });
-  const sender = new Ipc(new URL('./throughput/raw-loop.mjs', import.meta.url), [String(port), String(seconds)]);
+  const sender = new Ipc(new URL('./throughput/raw-loop.mjs', import.meta.url), [String(receiverPort), String(RAW_S)]);
   const { perSecond, failed } = await sender.next();
   if (failed > 0) throw new Error(`${failed} requests of the raw loop failed`);
   return perSecond;
+}
+
+/** @param {readonly number[]} numbers */
+function mean(numbers) {
+  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 }
 
 /**

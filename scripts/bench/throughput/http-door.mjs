@@ -1,17 +1,27 @@
-import { Pool } from 'undici';
+import { HttpConnection } from './http-connection.mjs';
 
 /** Publishers that wait for each answer before they publish the next event. */
-const CONNECTIONS = 64;
+const PUBLISHERS = 256;
 
-/** Publishes one event per request through the API, as a service would, over kept-alive connections. */
+/** Publishes one event per request through the API, as services would, over kept-alive connections. */
 export class HttpDoor {
+  /** @type {HttpConnection[]} */
+  #connections = [];
+  /** @type {HttpConnection[]} */
+  #idle = [];
+
   /**
    * @param {number} port
    * @param {string} apiKey
    */
   constructor(port, apiKey) {
-    this.pool = new Pool(`http://127.0.0.1:${port}`, { connections: CONNECTIONS });
-    this.headers = ['authorization', `Bearer ${apiKey}`, 'content-type', 'application/json'];
+    this.port = port;
+    this.head = [
+      'POST /v1/events HTTP/1.1',
+      `Host: 127.0.0.1:${port}`,
+      `Authorization: Bearer ${apiKey}`,
+      'Content-Type: application/json',
+    ];
   }
 
   /**
@@ -25,37 +35,28 @@ export class HttpDoor {
     const publisher = async () => {
       while (next < total) await this.publish(body(next++));
     };
-    await Promise.all(Array.from({ length: CONNECTIONS }, publisher));
+    await Promise.all(Array.from({ length: PUBLISHERS }, publisher));
   }
 
   /**
    * @param {string} body
    * @returns {Promise<void>}
+   * @throws Error when it is not accepted
    */
-  publish(body) {
-    return new Promise((resolve, reject) => {
-      let status = 0;
-      this.pool.dispatch(
-        { path: '/v1/events', method: 'POST', headers: this.headers, body },
-        {
-          onRequestStart: () => undefined,
-          onResponseStart(_controller, statusCode) {
-            status = statusCode;
-          },
-          onResponseData: () => undefined,
-          onResponseEnd() {
-            if (status === 202) resolve();
-            else reject(new Error(`an event was answered with ${status}`));
-          },
-          onResponseError(_controller, error) {
-            reject(error);
-          },
-        },
-      );
-    });
+  async publish(body) {
+    const connection = this.#idle.pop() ?? this.#connect();
+    const status = await connection.request(body);
+    if (status !== 202) throw new Error(`an event was answered with ${status}`);
+    this.#idle.push(connection);
   }
 
-  async close() {
-    await this.pool.close();
+  close() {
+    for (const connection of this.#connections) connection.close();
+  }
+
+  #connect() {
+    const connection = new HttpConnection(this.port, this.head);
+    this.#connections.push(connection);
+    return connection;
   }
 }

@@ -60,7 +60,7 @@ export class Load {
 
   async stop() {
     await this.producer.close();
-    await this.http.close();
+    this.http.close();
   }
 
   /** Compilers warm up, connections are made. */
