@@ -95,7 +95,7 @@ export class Referee implements BrokerWitness, AttemptWitness {
     const { delivery } = flight;
     const { deliveryId, attempt, replay } = delivery.meta;
     this.tally.attempts++;
-    if (delivery.isParked) this.tally.parked++;
+    if (delivery.parkedAt !== undefined) this.tally.parked++;
     const key = `${deliveryId}/${replay}/${attempt}`;
     const isStale = this.ground.isExcused(flight.host);
     this.ground.tell(

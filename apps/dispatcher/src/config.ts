@@ -34,7 +34,7 @@ export const configSchema = z.object({
     .number()
     .min(1)
     .default(500)
-    .describe('parked deliveries of one endpoint that one process begins in a second, once nothing holds them'),
+    .describe('deliveries of one endpoint, parked while it was held, that one process begins in a second afterwards'),
   RECENT_DELIVERIES: z.coerce
     .number()
     .int()

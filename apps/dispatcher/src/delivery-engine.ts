@@ -122,7 +122,7 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     }
     this.gates.of(delivery.meta.endpointId).ask({
       log: delivery.log,
-      isDrain: delivery.isParked,
+      parkedAt: delivery.parkedAt,
       isProbe: lane.isProbe,
       begin: () => void this.makeAttempt(lanes, lane, delivery),
       withdraw: () => lanes.withdrawn(lane),
@@ -166,7 +166,7 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
   }
 
   private async makeAttempt(lanes: LogLanes, lane: ActiveLane, delivery: Delivery): Promise<void> {
-    if (delivery.isParked) metrics.drained.inc();
+    if (delivery.parkedAt !== undefined) metrics.drained.inc();
     const gate = this.gates.of(delivery.meta.endpointId);
     lane.hasBegun = true;
     this.turns.set(delivery.log, (this.turns.get(delivery.log) ?? 0) + 1);

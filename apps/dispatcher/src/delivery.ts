@@ -22,8 +22,8 @@ export interface Delivery {
   readonly headers: Readonly<Record<string, Buffer>>;
   /** A replay starts again, whatever its packed header says. */
   readonly isReplay: boolean;
-  /** It comes from a parked row; `offset` is then its place. */
-  readonly isParked: boolean;
+  /** When it was parked, ms since the epoch, if it comes from a parked row; `offset` is then its place. */
+  readonly parkedAt: number | undefined;
   /** Why it is given up without an attempt, when an operator asked for that. */
   readonly givenUp?: { readonly reason: DeadReason; readonly detail: string };
 }
@@ -56,7 +56,7 @@ export function readDelivery(log: FencedLog, record: InRecord): Delivery | NoDel
     body: copyOf(value),
     headers: otherHeaders(headers),
     isReplay,
-    isParked: false,
+    parkedAt: undefined,
   };
 }
 

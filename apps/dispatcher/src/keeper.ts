@@ -105,7 +105,7 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
         body: command.body,
         headers: {},
         isReplay: false,
-        isParked: true,
+        parkedAt: Date.now(),
         givenUp: { reason: 'unrecoverable', detail: 'skipped by an operator' },
       };
       lanes.skip(delivery);

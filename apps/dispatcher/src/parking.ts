@@ -38,7 +38,7 @@ export function unparked(log: FencedLog, row: ParkedRecord): Delivery {
     body: row.body,
     headers: Object.fromEntries(headers) as Record<string, Buffer>,
     isReplay: false,
-    isParked: true,
+    parkedAt: row.parkedAt,
   };
 }
 

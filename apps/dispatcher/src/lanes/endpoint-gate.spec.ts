@@ -21,7 +21,7 @@ function gateOf(settings: GateSettings = OPEN) {
   const ask = (name: string, over: Partial<Turn> = {}) =>
     gate.ask({
       log: LOG,
-      isDrain: false,
+      parkedAt: undefined,
       isProbe: false,
       begin: () => void begun.push(name),
       withdraw: () => void withdrawn.push(name),
@@ -43,7 +43,7 @@ describe('EndpointGate', () => {
   it('given a pause, then what waits is withdrawn, and a probe is not', () => {
     const { gate, ask, holds, begun, withdrawn } = gateOf();
     for (const name of ['a', 'b', 'c']) ask(name);
-    ask('probe', { isDrain: true, isProbe: true });
+    ask('probe', { parkedAt: Date.now(), isProbe: true });
 
     gate.change({ ...OPEN, hold: 'breaker' });
     expect({ holds, withdrawn }).toEqual({ holds: ['breaker'], withdrawn: ['c'] });
@@ -121,16 +121,40 @@ describe('EndpointGate', () => {
     });
   });
 
-  it('given drains beyond their rate, then fresh deliveries go on meanwhile', () => {
-    jest.useFakeTimers();
-    const { ask, begun } = gateOf({ ...OPEN, maxInFlight: 10 });
-    for (const name of ['d1', 'd2', 'd3']) ask(name, { isDrain: true });
-    ask('fresh');
-    expect(begun).toEqual(['d1', 'd2', 'fresh']);
+  describe('given more than the rate of drains allows', () => {
+    const held: GateSettings = { ...OPEN, maxInFlight: 10, hold: 'paused' };
+    const NAMES = ['d1', 'd2', 'd3'];
 
-    jest.advanceTimersByTime(600);
-    expect(begun).toEqual(['d1', 'd2', 'fresh', 'd3']);
-    jest.useRealTimers();
+    beforeEach(() => jest.useFakeTimers());
+    afterEach(() => jest.useRealTimers());
+
+    it('when it was parked before a hold ended, then it drains at that rate, and fresh deliveries go on meanwhile', () => {
+      const { gate, ask, begun } = gateOf(held);
+      const parkedAt = Date.now();
+      jest.advanceTimersByTime(5_000);
+      gate.change({ ...held, hold: undefined });
+      for (const name of NAMES) ask(name, { parkedAt });
+      ask('fresh');
+      expect(begun).toEqual(['d1', 'd2', 'fresh']);
+
+      jest.advanceTimersByTime(600);
+      expect(begun).toEqual(['d1', 'd2', 'fresh', 'd3']);
+    });
+
+    it('when it was parked before this process knew of it, then it drains at that rate', () => {
+      const parkedAt = Date.now() - 1;
+      const { ask, begun } = gateOf({ ...held, hold: undefined });
+      for (const name of NAMES) ask(name, { parkedAt });
+      expect(begun).toEqual(['d1', 'd2']);
+    });
+
+    it('when it was parked behind a failed delivery since then, then it goes on at once', () => {
+      const { gate, ask, begun } = gateOf(held);
+      gate.change({ ...held, hold: undefined });
+      jest.advanceTimersByTime(1);
+      for (const name of NAMES) ask(name, { parkedAt: Date.now() });
+      expect(begun).toEqual(NAMES);
+    });
   });
 
   it('given a rate limit, then no more begin than it allows', () => {

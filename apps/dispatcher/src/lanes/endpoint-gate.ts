@@ -16,8 +16,8 @@ export interface GateSettings {
 /** A lane's wish to make one attempt. */
 export interface Turn {
   readonly log: OwnedLog;
-  /** Parked rows drain at a rate of their own. */
-  readonly isDrain: boolean;
+  /** When its delivery was parked, ms since the epoch; undefined when it comes from the log. */
+  readonly parkedAt: number | undefined;
   /** The half-open breaker lets this one pass. */
   readonly isProbe: boolean;
   /** Its turn has come. The gate's `leave` must be called when the endpoint has answered. */
@@ -31,6 +31,7 @@ export interface GateOptions {
   readonly queueLimit: number;
   /** How long as many may take before the endpoint counts as slower than its traffic; see {@link BacklogOptions}. */
   readonly patience: BacklogOptions['patience'];
+  /** What a hold parked begins no faster: an endpoint that comes back is not to be flooded by what waited. */
   readonly drainPerSecond: number;
   readonly now: () => number;
   /** Called when the hold begins, ends or changes its reason. */
@@ -45,13 +46,15 @@ export interface GateOptions {
  */
 export class EndpointGate {
   private fresh: Turn[] = [];
-  /** Of parked rows. */
+  /** Of rows that were parked before the last hold ended. */
   private drains: Turn[] = [];
   private readonly backlog: Backlog;
   private isHalted = false;
   private timer: NodeJS.Timeout | undefined;
   private readonly drainRate: Rate;
   private rate: Rate | undefined;
+  /** When the last hold ended, ms since the epoch. Of those before its time a gate knows nothing. */
+  private heldUntil: number;
 
   constructor(
     private settings: GateSettings,
@@ -67,6 +70,7 @@ export class EndpointGate {
       onRoom: options.onRoom,
     });
     this.drainRate = new Rate(options.drainPerSecond, options.now());
+    this.heldUntil = options.now();
     this.setRate(settings.perSecond);
   }
 
@@ -109,7 +113,8 @@ export class EndpointGate {
   }
 
   ask(turn: Turn): void {
-    (turn.isDrain ? this.drains : this.fresh).push(turn);
+    const isDrain = turn.isProbe || (turn.parkedAt !== undefined && turn.parkedAt <= this.heldUntil);
+    (isDrain ? this.drains : this.fresh).push(turn);
     this.pump();
   }
 
@@ -130,13 +135,18 @@ export class EndpointGate {
 
   /** A stronger hold keeps its name meanwhile. */
   private slownessChanged(): void {
-    if (this.settings.hold === undefined) this.options.onHold(this.hold);
+    if (this.settings.hold === undefined) this.tell(this.hold);
+  }
+
+  private tell(hold: HoldReason | undefined): void {
+    if (hold === undefined) this.heldUntil = this.options.now();
+    this.options.onHold(hold);
   }
 
   private afterChange(before: HoldReason | undefined): void {
     const after = this.hold;
     if (after === before) return;
-    this.options.onHold(after);
+    this.tell(after);
     if (after !== 'paused' && after !== 'breaker') return;
     // What has not begun goes back to its lane, and from there to the database.
     const waiting = [...this.drains, ...this.fresh];
