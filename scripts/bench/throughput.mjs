@@ -45,6 +45,7 @@ export async function run(args) {
     const { listening } = await receiver.next();
     const load = await Load.start(system, receiver, listening);
     await load.warmUp();
+    console.log('measuring latency, then idle CPU');
     const light = await measureLight(load, values.quick ? 10 : 30);
     const idle = await measureIdle(system, values.quick ? 10 : 30);
     const { raw, runs } = await measureScenes(load, values.quick ? QUICK_SCENES : ALL_SCENES);
@@ -70,7 +71,9 @@ async function measureScenes(load, scenes) {
   for (const scene of scenes) {
     const run = await load.measure(scene);
     raws.push(await measureRaw(load));
-    runs.push({ ...run, ratio: Number((run.deliveries_per_s / mean(raws.slice(-2))).toFixed(3)) });
+    const ratio = Number((run.deliveries_per_s / mean(raws.slice(-2))).toFixed(3));
+    runs.push({ ...run, ratio });
+    console.log(`${describe(scene)}: ${run.deliveries_per_s}/s, ${ratio} of the raw loop`);
   }
   return { raw: mean(raws), runs };
 }
@@ -85,6 +88,11 @@ async function measureRaw({ receiver, receiverPort }) {
   const { perSecond, failed } = await sender.next();
   if (failed > 0) throw new Error(`${failed} requests of the raw loop failed`);
   return perSecond;
+}
+
+/** @param {Scene} scene */
+function describe({ door, endpoints, ordering, failRate }) {
+  return `${door}, endpoints: ${endpoints}, ordering: ${ordering}, failures: ${failRate * 100} %`;
 }
 
 /** @param {readonly number[]} numbers */

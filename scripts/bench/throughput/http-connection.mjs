@@ -24,6 +24,10 @@ export class HttpConnection {
     this.socket.on('close', () => this.#waiting?.reject(new Error('the API closed the connection')));
   }
 
+  get isOpen() {
+    return this.socket.writable;
+  }
+
   /**
    * @param {string} body
    * @returns {Promise<number>} the status of the answer

@@ -44,7 +44,7 @@ export class HttpDoor {
    * @throws Error when it is not accepted
    */
   async publish(body) {
-    const connection = this.#idle.pop() ?? this.#connect();
+    const connection = this.#take();
     const status = await connection.request(body);
     if (status !== 202) throw new Error(`an event was answered with ${status}`);
     this.#idle.push(connection);
@@ -54,7 +54,9 @@ export class HttpDoor {
     for (const connection of this.#connections) connection.close();
   }
 
-  #connect() {
+  /** The API closes what was idle for long. */
+  #take() {
+    for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) if (idle.isOpen) return idle;
     const connection = new HttpConnection(this.port, this.head);
     this.#connections.push(connection);
     return connection;
