@@ -38,7 +38,7 @@ export class AppModule {
       imports: [
         ObservabilityModule.forApp({ app: 'dispatcher', level: config.LOG_LEVEL }),
         KafkaModule.forApp({ app: 'dispatcher', config }),
-        PostgresModule.forApp({ app: 'dispatcher', config }),
+        PostgresModule.forApp({ app: 'dispatcher', config, readsByKey: true }),
       ],
       controllers: [DeliveriesConsumer],
       providers: [

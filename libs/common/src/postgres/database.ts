@@ -20,6 +20,11 @@ export interface DatabaseOptions {
   readonly applicationName: string;
   /** The server cancels a statement after this long; default 10 s. */
   readonly statementTimeoutMs?: number;
+  /**
+   * Its statements find rows by key. They are planned while tables are small, and used when there are millions of rows: no
+   * plan may read a whole table, however cheap that looks. `options` in the URL replace this.
+   */
+  readonly readsByKey?: boolean;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -49,6 +54,7 @@ export class Database implements Queryable {
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS,
       types: { getTypeParser },
+      ...(options.readsByKey ? { options: '-c enable_seqscan=off' } : {}),
     };
     this.pool = new pg.Pool({ ...this.config, max: options.poolSize, idleTimeoutMillis: IDLE_TIMEOUT_MS });
     // An idle connection that breaks is replaced by the next query; without a listener it would end the process.

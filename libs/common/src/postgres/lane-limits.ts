@@ -1,4 +1,5 @@
 import type { Database } from './database.js';
+import { rowOf } from './lane-store.js';
 
 /** How long a probe may take before another dispatcher may make one; above the longest timeout of an attempt. */
 const PROBE_LEASE_S = 45;
@@ -50,8 +51,7 @@ export class LaneLimits {
   /** A lane whose lowest parked row could be sent as a probe. */
   async probeCandidate(log: string, endpointId: string): Promise<{ lane: string }[]> {
     return this.database.query<{ lane: string }>(
-      `SELECT p.lane FROM parked_deliveries p
-       LEFT JOIN lane_rows r ON r.log = p.log AND r.lane = p.lane
+      `SELECT p.lane FROM parked_deliveries p ${rowOf('p.lane')}
        WHERE p.log = $1 AND p.endpoint_id = $2 AND (r.attempt IS NULL OR r.place >= p.place)
        ORDER BY p.place LIMIT 1`,
       [log, endpointId],

@@ -1,5 +1,6 @@
 import type { LaneRow } from '../domain/lane-machine.js';
 import type { Database } from './database.js';
+import { listOf } from './list-of.js';
 
 /** A partition of `deliveries`, and the epoch its owner has raised. Everything an owner does holds it, or does nothing. */
 export interface LogEpoch {
@@ -52,6 +53,12 @@ export class FencedError extends Error {
   }
 }
 
+/*
+ * A statement is planned when its tables are nearly empty, and used when they hold millions of rows. So none leaves the
+ * planner a choice that depends on how many there are: rows are found one by one, by their key, in a lateral subquery with
+ * a limit or an order, and the lengths of lists are hidden from it.
+ */
+
 const FENCE = 'fence AS MATERIALIZED (SELECT log FROM lane_logs WHERE log = $1 AND epoch = $2 FOR SHARE)';
 
 /** The lanes' part of the database. All writes are idempotent: one whose outcome is unknown is simply repeated. */
@@ -99,10 +106,10 @@ export class LaneStore {
       has_parked: boolean;
     }>(
       `WITH ${FENCE}
-       SELECT asked.lane, r.place, r.attempt, r.due_at,
-         EXISTS (SELECT FROM parked_deliveries p WHERE p.log = $1 AND p.lane = asked.lane) AS has_parked
-       FROM fence CROSS JOIN unnest($3::text[]) AS asked (lane)
-       LEFT JOIN lane_rows r ON r.log = fence.log AND r.lane = asked.lane`,
+       SELECT asked.lane, r.place, r.attempt, r.due_at, (
+           SELECT true FROM parked_deliveries p WHERE p.log = $1 AND p.lane = asked.lane ORDER BY p.place LIMIT 1
+         ) IS NOT NULL AS has_parked
+       FROM fence CROSS JOIN unnest(${listOf('$3', 'text')}) AS asked (lane) ${rowOf('asked.lane')}`,
       [log, epoch, lanes],
       'lane_load',
     );
@@ -123,10 +130,10 @@ export class LaneStore {
   async write({ log, epoch }: LogEpoch, writes: readonly LaneWrite[]): Promise<void> {
     const rows = writes.flatMap(({ lane, endpointId, row }) => (row ? [{ lane, endpointId, ...row }] : []));
     const parked = highestAttempts(writes.flatMap(({ park }) => park ?? []));
-    const upTo = writes.flatMap(({ lane, removeUpTo }) =>
-      removeUpTo === undefined ? [] : [{ lane, place: removeUpTo }],
-    );
-    const single = writes.flatMap(({ lane, remove }) => (remove ? [{ lane, ...remove }] : []));
+    const removed = writes.flatMap(({ lane, removeUpTo, remove }) => [
+      ...(removeUpTo === undefined ? [] : [{ lane, from: 0, upTo: removeUpTo }]),
+      ...(remove ? [{ lane, from: remove.place, upTo: remove.place, attempt: remove.attempt }] : []),
+    ]);
     const [result] = await this.database.query<{ fenced: number }>(
       WRITE,
       [
@@ -139,8 +146,7 @@ export class LaneStore {
         parked.map(({ extraHeaders }) => (extraHeaders === null ? null : JSON.stringify(extraHeaders))),
         ...columns(parked, ['body', 'reason']),
         parked.map(({ parkedAt }) => new Date(parkedAt)),
-        ...columns(upTo, ['lane', 'place']),
-        ...columns(single, ['lane', 'place', 'attempt']),
+        ...columns(removed, ['lane', 'from', 'upTo', 'attempt']),
       ],
       'lane_write',
     );
@@ -160,7 +166,7 @@ export class LaneStore {
     const rows = await this.database.query<ParkedRow>(
       `WITH ${FENCE}
        SELECT asked.lane, p.place, p.endpoint_id, p.delivery_id, p.attempt, p.header, p.extra_headers, p.body, p.reason, p.parked_at
-       FROM fence CROSS JOIN unnest($3::text[]) AS asked (lane)
+       FROM fence CROSS JOIN unnest(${listOf('$3', 'text')}) AS asked (lane)
        LEFT JOIN LATERAL (
          SELECT * FROM parked_deliveries p WHERE p.log = $1 AND p.lane = asked.lane ORDER BY p.place LIMIT $4
        ) p ON true`,
@@ -187,8 +193,7 @@ export class LaneStore {
     limit: number,
   ): Promise<{ lane: string; place: number }[]> {
     return this.database.query<{ lane: string; place: number }>(
-      `SELECT p.lane, p.place FROM parked_deliveries p
-       LEFT JOIN lane_rows r ON r.log = p.log AND r.lane = p.lane
+      `SELECT p.lane, p.place FROM parked_deliveries p ${rowOf('p.lane')}
        WHERE p.log = $1 AND p.endpoint_id = $2 AND p.place > $3 AND (r.attempt IS NULL OR r.place >= p.place)
        ORDER BY p.place LIMIT $4`,
       [log, endpointId, after, limit],
@@ -240,6 +245,11 @@ function columns<Row, Name extends keyof Row>(rows: readonly Row[], names: reado
   return names.map((name) => rows.map((row) => row[name] ?? null));
 }
 
+/** Joins the row of a lane of log `$1`, as `r`, if it has one. @param lane an expression */
+export function rowOf(lane: string): string {
+  return `LEFT JOIN LATERAL (SELECT * FROM lane_rows WHERE log = $1 AND lane_rows.lane = ${lane} LIMIT 1) AS r ON true`;
+}
+
 /**
  * A row never goes back: over ranks above any attempt. What is over is not parked again; where a record is parked
  * already, the one with more attempts stays (lanes.md, rules 3 to 5).
@@ -248,7 +258,7 @@ const WRITE = `WITH ${FENCE},
   named AS (
     INSERT INTO lane_rows AS r (log, lane, endpoint_id, place, attempt, due_at, delivery_id, updated_at)
     SELECT fence.log, i.lane, i.endpoint_id, i.place, i.attempt, i.due_at, i.delivery_id, clock_timestamp()
-    FROM fence, unnest($3::text[], $4::text[], $5::bigint[], $6::int[], $7::timestamptz[], $8::text[])
+    FROM fence, unnest(${listOf('$3', 'text')}, $4::text[], $5::bigint[], $6::int[], $7::timestamptz[], $8::text[])
       AS i (lane, endpoint_id, place, attempt, due_at, delivery_id)
     ON CONFLICT (log, lane) DO UPDATE SET place = excluded.place, attempt = excluded.attempt, due_at = excluded.due_at,
       delivery_id = excluded.delivery_id, updated_at = excluded.updated_at
@@ -258,23 +268,24 @@ const WRITE = `WITH ${FENCE},
   parked AS (
     INSERT INTO parked_deliveries AS p
       (log, lane, place, endpoint_id, delivery_id, attempt, header, extra_headers, body, reason, parked_at)
-    SELECT fence.log, i.* FROM fence,
-      unnest($9::text[], $10::bigint[], $11::text[], $12::text[], $13::int[], $14::text[], $15::jsonb[], $16::bytea[],
-        $17::text[], $18::timestamptz[])
+    SELECT fence.log, i.* FROM fence
+    CROSS JOIN unnest(${listOf('$9', 'text')}, $10::bigint[], $11::text[], $12::text[], $13::int[], $14::text[],
+        $15::jsonb[], $16::bytea[], $17::text[], $18::timestamptz[])
       AS i (lane, place, endpoint_id, delivery_id, attempt, header, extra_headers, body, reason, parked_at)
-    WHERE NOT EXISTS (
-      SELECT FROM lane_rows r WHERE r.log = fence.log AND r.lane = i.lane
-        AND (i.place < r.place OR (i.place = r.place AND r.attempt IS NULL))
-    )
+    ${rowOf('i.lane')}
+    WHERE r.place IS NULL OR i.place > r.place OR (i.place = r.place AND r.attempt IS NOT NULL)
     ON CONFLICT (log, lane, place) DO UPDATE SET attempt = excluded.attempt, header = excluded.header
     WHERE p.attempt < excluded.attempt
   ),
-  removed_below AS (
-    DELETE FROM parked_deliveries p USING fence, unnest($19::text[], $20::bigint[]) AS i (lane, place)
-    WHERE p.log = fence.log AND p.lane = i.lane AND p.place <= i.place
-  ),
   removed AS (
-    DELETE FROM parked_deliveries p USING fence, unnest($21::text[], $22::bigint[], $23::int[]) AS i (lane, place, attempt)
-    WHERE p.log = fence.log AND p.lane = i.lane AND p.place = i.place AND p.attempt = i.attempt
+    DELETE FROM parked_deliveries WHERE ctid = ANY (ARRAY (
+      SELECT p.ctid FROM fence
+      CROSS JOIN unnest(${listOf('$19', 'text')}, $20::bigint[], $21::bigint[], $22::int[]) AS i (lane, lowest, highest, attempt)
+      CROSS JOIN LATERAL (
+        SELECT ctid FROM parked_deliveries AS at WHERE at.log = $1 AND at.lane = i.lane
+          AND at.place BETWEEN i.lowest AND i.highest AND at.attempt = coalesce(i.attempt, at.attempt)
+        ORDER BY at.place OFFSET 0
+      ) AS p
+    ))
   )
   SELECT count(*)::int AS fenced FROM fence`;

@@ -10,11 +10,12 @@ export interface PostgresConfig {
 /** Gives {@link Database} to every module of an app, and closes it last. */
 @Module({})
 export class PostgresModule implements OnApplicationShutdown {
-  static forApp(options: { app: string; config: PostgresConfig }): DynamicModule {
-    const { DATABASE_URL: url, DATABASE_POOL_SIZE: poolSize } = options.config;
+  static forApp(options: { app: string; config: PostgresConfig; readsByKey?: boolean }): DynamicModule {
+    const { app, config, readsByKey = false } = options;
+    const { DATABASE_URL: url, DATABASE_POOL_SIZE: poolSize } = config;
     const database = {
       provide: Database,
-      useFactory: () => new Database({ url, poolSize, applicationName: `posthorn-${options.app}` }),
+      useFactory: () => new Database({ url, poolSize, applicationName: `posthorn-${app}`, readsByKey }),
     };
     return { module: PostgresModule, global: true, providers: [database], exports: [Database] };
   }
