@@ -106,7 +106,7 @@ export class SimulatedLaneLimits implements Pick<LaneLimits, keyof LaneLimits> {
     ]);
   }
 
-  beyond(log: string, endpointId: string, limit: { maxAgeS: number; maxCount: number }) {
+  beyond(endpointId: string, limit: { maxAgeS: number; maxCount: number }) {
     return this.network.ask('postgres', () => {
       const rows = [...this.lanes.logs.keys()].flatMap((name) =>
         this.lanes.parked(name).map((row) => ({ name, ...row })),
@@ -114,11 +114,12 @@ export class SimulatedLaneLimits implements Pick<LaneLimits, keyof LaneLimits> {
       const own = rows.filter((row) => row.endpointId === endpointId).sort((a, b) => b.parkedAt - a.parkedAt);
       const oldest = this.network.time.now - limit.maxAgeS * 1_000;
       const beyond = own.filter(({ parkedAt }, index) => parkedAt <= oldest || index >= limit.maxCount);
-      const byLane = Map.groupBy(
-        beyond.filter(({ name }) => name === log),
-        ({ lane }) => lane,
-      );
-      return [...byLane].map(([lane, ofLane]) => ({ lane, place: Math.max(...ofLane.map(({ place }) => place)) }));
+      const byLane = Map.groupBy(beyond, ({ name, lane }) => `${name} ${lane}`);
+      return [...byLane.values()].map((ofLane) => ({
+        log: ofLane[0]?.name ?? '',
+        lane: ofLane[0]?.lane ?? '',
+        place: Math.max(...ofLane.map(({ place }) => place)),
+      }));
     });
   }
 

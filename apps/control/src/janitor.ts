@@ -2,9 +2,9 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { Database } from '#common/postgres/database.js';
 import { forgetLaneEvidence } from '#common/postgres/lane-evidence.js';
 import { createPartitions, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
+import { Rounds } from '#common/rounds.js';
 import { CONTROL_CONFIG, type ControlConfig } from './config.js';
 import { endpointCount } from './metrics.js';
-import { Rounds } from './rounds.js';
 import { SchemaState } from './schema-state.js';
 
 const PERIOD_MS = 60_000;

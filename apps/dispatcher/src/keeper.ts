@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { LaneCommands } from '#common/postgres/lane-commands.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { decodeDelivery } from '#common/records/delivery-record.js';
+import { Rounds } from '#common/rounds.js';
 import type { Delivery } from './delivery.js';
 import { Drainer } from './drainer.js';
 import { EndpointDirectory } from './endpoint-directory.js';
@@ -11,6 +12,8 @@ import { LogOwners } from './log-owners.js';
 
 const COMMAND_INTERVAL_MS = 1_000;
 const KEEP_INTERVAL_MS = 5_000;
+/** Looking at a million parked deliveries takes the database a second: no more of the time goes to it than this. */
+const EXPIRY_SHARE = 0.02;
 
 /**
  * What the owner of parked lanes does from time to time: lets a half-open breaker's probe through, carries out what
@@ -19,7 +22,9 @@ const KEEP_INTERVAL_MS = 5_000;
 @Injectable()
 export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(Keeper.name);
-  private timers: NodeJS.Timeout[] = [];
+  private readonly rounds: Rounds[] = [];
+  /** Endpoints that had parked rows in our logs when they were looked at last. */
+  private parked: ReadonlySet<string> = new Set();
 
   constructor(
     @Inject(LogOwners) private readonly owners: LogOwners,
@@ -32,52 +37,55 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     this.every(COMMAND_INTERVAL_MS, () => this.obey());
-    this.every(KEEP_INTERVAL_MS, () => this.forEachLog((lanes) => this.keep(lanes)));
-    this.every(COMMAND_INTERVAL_MS, () => this.forEachLog((lanes) => this.probe(lanes)));
+    this.every(KEEP_INTERVAL_MS, () => this.drainAll());
+    this.every(KEEP_INTERVAL_MS, () => this.expireAll(), EXPIRY_SHARE);
+    this.every(COMMAND_INTERVAL_MS, () => this.probeAll());
   }
 
   onModuleDestroy(): void {
-    for (const timer of this.timers) clearInterval(timer);
+    for (const rounds of this.rounds) rounds.stop();
   }
 
-  /** One round after the other. */
-  private every(ms: number, work: () => Promise<void>): void {
-    let isRunning = false;
-    const round = async () => {
-      if (isRunning) return;
-      isRunning = true;
-      await this.attempt(work());
-      isRunning = false;
-    };
-    this.timers.push(setInterval(() => void round(), ms));
-  }
-
-  private async forEachLog(work: (lanes: LogLanes) => Promise<void>): Promise<void> {
-    for (const lanes of [...this.owners.all()]) await this.attempt(work(lanes));
+  private every(periodMs: number, round: () => Promise<void>, share?: number): void {
+    const rounds = new Rounds({ periodMs, round, onError: (error) => this.failed(error), ...(share ? { share } : {}) });
+    this.rounds.push(rounds);
+    rounds.startAfter(Promise.resolve());
   }
 
   /** What fails, because the database is away, has its turn in the next round. */
-  private async attempt(work: Promise<void>): Promise<void> {
-    await work.catch((error: unknown) => this.logger.debug({ err: error }, 'keeper.round_failed'));
+  private failed(error: unknown): void {
+    this.logger.debug({ err: error }, 'keeper.round_failed');
   }
 
-  private async keep(lanes: LogLanes): Promise<void> {
-    for (const endpointId of await this.limits.parkedEndpoints(lanes.name)) {
-      this.drainer.start(lanes, endpointId);
-      await this.expire(lanes, endpointId);
+  private async drainAll(): Promise<void> {
+    const parked = new Set<string>();
+    for (const lanes of [...this.owners.all()]) {
+      for (const endpointId of await this.limits.parkedEndpoints(lanes.name)) {
+        this.drainer.start(lanes, endpointId);
+        parked.add(endpointId);
+      }
     }
+    this.parked = parked;
   }
 
-  private async expire(lanes: LogLanes, endpointId: string): Promise<void> {
+  private async expireAll(): Promise<void> {
+    for (const endpointId of this.parked) await this.expire(endpointId);
+  }
+
+  private async expire(endpointId: string): Promise<void> {
     const record = this.directory.find(endpointId)?.record;
     // Of an endpoint that was deleted nothing can be sent any more.
     const limit = record
       ? { maxAgeS: record.max_parked_age_s, maxCount: record.max_parked }
       : { maxAgeS: 0, maxCount: 0 };
     if (record === undefined && !this.directory.wasDeleted(endpointId)) return;
-    for (const { lane, place } of await this.limits.beyond(lanes.name, endpointId, limit)) {
-      lanes.wake(lane, endpointId, { expireUpTo: place });
+    for (const { log, lane, place } of await this.limits.beyond(endpointId, limit)) {
+      this.byName().get(log)?.wake(lane, endpointId, { expireUpTo: place });
     }
+  }
+
+  private async probeAll(): Promise<void> {
+    for (const lanes of [...this.owners.all()]) await this.probe(lanes);
   }
 
   /** One probe at a time over all dispatchers: the database gives the permit. */
@@ -91,7 +99,7 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async obey(): Promise<void> {
-    const byName = new Map([...this.owners.all()].map((lanes) => [lanes.name, lanes]));
+    const byName = this.byName();
     if (byName.size === 0) return;
     for (const command of await this.commands.open([...byName.keys()])) {
       const lanes = byName.get(command.log);
@@ -110,5 +118,9 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
       };
       lanes.skip(delivery);
     }
+  }
+
+  private byName(): Map<string, LogLanes> {
+    return new Map([...this.owners.all()].map((lanes) => [lanes.name, lanes]));
   }
 }

