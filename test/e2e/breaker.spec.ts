@@ -85,7 +85,8 @@ describe('the breaker', () => {
   it('given an endpoint that is down, then it opens, outlives a kill, probes one by one, and drains in order when all is well', async () => {
     const told = await listener();
     const breaker = { threshold: THRESHOLD, cooldown_s: 4, max_cooldown_s: 5 };
-    const seen = await traffic({ resources: 40, rounds: 10, endpoint: { ...NO_RETRIES, breaker } });
+    // It answers so slowly that not all of it can be tried before everybody knows of the breaker.
+    const seen = await traffic({ resources: 40, rounds: 10, answerMs: 50, endpoint: { ...NO_RETRIES, breaker } });
     const id = seen.endpointId;
     seen.isDown = true;
     await seen.publish();
