@@ -1,9 +1,9 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { runJest } from './lib/jest-run.mjs';
 import { appNode } from './lib/node-binary.mjs';
+import { optionsOf } from './lib/options.mjs';
 import { prepare } from './lib/prepare.mjs';
 import { Progress } from './lib/progress.mjs';
 import { stopSignal } from './lib/stop-signal.mjs';
@@ -37,8 +37,8 @@ const progress = new Progress(process.stdout);
 const stop = stopSignal();
 stop.signal.addEventListener('abort', () => setTimeout(() => process.exit(130), 1_000).unref());
 
-const { values } = parseArgs({
-  options: {
+const values = optionsOf(
+  {
     faults: { type: 'string' },
     fixed: { type: 'boolean' },
     all: { type: 'boolean' },
@@ -50,7 +50,9 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     brokers: { type: 'string', default: '1' },
   },
-});
+  undefined,
+  USAGE,
+);
 
 /** @returns {Piece[]} systems to start, one after the other, and what each is to suffer */
 function pieces() {

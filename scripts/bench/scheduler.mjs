@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { appService } from '../lib/apps.mjs';
 import { startKafka } from '../lib/kafka.mjs';
 import { appNode } from '../lib/node-binary.mjs';
+import { optionsOf } from '../lib/options.mjs';
 import { freePort } from '../lib/ports.mjs';
 import { Server } from '../lib/server.mjs';
 import { readMetrics } from './app-metrics.mjs';
@@ -24,7 +24,7 @@ export async function run(args) {
     rate: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '60' },
   });
-  const { values } = parseArgs({ args, options });
+  const values = optionsOf(options, args);
   const load = { rate: Number(values.rate), seconds: Number(values.seconds) };
   const dir = await mkdtemp(join(tmpdir(), 'posthorn-bench-'));
   const kafka = await startKafka({ dir: join(dir, 'kafka'), port: await freePort() });

@@ -1,5 +1,5 @@
 import { loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
+import { optionsOf } from '../lib/options.mjs';
 import { Ipc } from './ipc.mjs';
 import { BenchSystem } from './system.mjs';
 import { measureIdle, measureLight } from './throughput/calm.mjs';
@@ -38,7 +38,7 @@ const ALL_SCENES = /** @type {const} */ (['kafka', 'http']).flatMap((door) =>
  * @returns {Promise<boolean>} whether every delivery arrived
  */
 export async function run(args) {
-  const { values } = parseArgs({ args, options: { quick: { type: 'boolean', default: false } } });
+  const values = optionsOf({ quick: { type: 'boolean', default: false } }, args);
   const system = await BenchSystem.start();
   const receiver = new Ipc(new URL('./throughput/receiver.mjs', import.meta.url));
   try {
