@@ -48,10 +48,19 @@ export async function run(args) {
     console.log('measuring latency, then idle CPU');
     const light = await measureLight(load, values.quick ? 10 : 30);
     const idle = await measureIdle(system, values.quick ? 10 : 30);
-    const { raw, runs } = await measureScenes(load, values.quick ? QUICK_SCENES : ALL_SCENES);
+    const { raw, rawPlain, runs } = await measureScenes(load, values.quick ? QUICK_SCENES : ALL_SCENES);
     const scaling = values.quick ? undefined : await measureScaling(system, load);
     await load.stop();
-    return printReport({ raw, runs, light, idle, scaling, rss: system.peakRssMb(), loadAverage: loadavg()[0] ?? 0 });
+    return printReport({
+      raw,
+      rawPlain,
+      runs,
+      light,
+      idle,
+      scaling,
+      rss: system.peakRssMb(),
+      loadAverage: loadavg()[0] ?? 0,
+    });
   } finally {
     receiver.close();
     await system.stop();
@@ -75,16 +84,18 @@ async function measureScenes(load, scenes) {
     runs.push({ ...run, ratio });
     console.log(`${describe(scene)}: ${run.deliveries_per_s}/s, ${ratio} of the raw loop`);
   }
-  return { raw: mean(raws), runs };
+  return { raw: mean(raws), rawPlain: await measureRaw(load, 'plain'), runs };
 }
 
 /**
  * @param {Load} load
+ * @param {'plain' | 'fastest'} [signing]
  * @returns {Promise<number>} requests per second of the raw loop
  */
-async function measureRaw({ receiver, receiverPort }) {
+async function measureRaw({ receiver, receiverPort }, signing = 'fastest') {
   await receiver.ask({ start: { failRate: 0 } });
-  const sender = new Ipc(new URL('./throughput/raw-loop.mjs', import.meta.url), [String(receiverPort), String(RAW_S)]);
+  const script = new URL('./throughput/raw-loop.mjs', import.meta.url);
+  const sender = new Ipc(script, [String(receiverPort), String(RAW_S), signing]);
   const { perSecond, failed } = await sender.next();
   if (failed > 0) throw new Error(`${failed} requests of the raw loop failed`);
   return perSecond;

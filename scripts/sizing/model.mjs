@@ -5,15 +5,15 @@
 export const MEASURED = {
   eventBytes: 500,
   cpuUs: {
-    ingest: { event: 21, delivery: 18 },
-    dispatcher: { event: 0, delivery: 116 },
-    control: { event: 8, delivery: 16 },
-    kafka: { event: 5, delivery: 19 },
-    postgres: { event: 11, delivery: 35 },
+    ingest: { event: 28, delivery: 14 },
+    dispatcher: { event: 0, delivery: 117 },
+    control: { event: 5, delivery: 15 },
+    kafka: { event: 15, delivery: 24 },
+    postgres: { event: 25, delivery: 31 },
   },
   diskBytes: {
-    kafka: { event: 515, delivery: 923 },
-    postgres: { event: 1_031, delivery: 650 },
+    kafka: { event: 517, delivery: 920 },
+    postgres: { event: 957, delivery: 474 },
   },
 };
 
