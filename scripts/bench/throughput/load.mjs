@@ -64,9 +64,9 @@ export class Load {
   }
 
   /** Compilers warm up, connections are made. */
-  async warmUp() {
+  async warmUp(events = WARM_UP_EVENTS) {
     for (const door of /** @type {const} */ (['kafka', 'http'])) {
-      await this.measure({ door, endpoints: 1, ordering: 'resource', failRate: 0, events: WARM_UP_EVENTS });
+      await this.measure({ door, endpoints: 1, ordering: 'resource', failRate: 0, events });
     }
   }
 
