@@ -38,18 +38,27 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
   onApplicationBootstrap(): void {
     this.every(COMMAND_INTERVAL_MS, () => this.obey());
     this.every(KEEP_INTERVAL_MS, () => this.drainAll());
-    this.every(KEEP_INTERVAL_MS, () => this.expireAll(), EXPIRY_SHARE);
-    this.every(COMMAND_INTERVAL_MS, () => this.probeAll());
+    this.every(
+      KEEP_INTERVAL_MS,
+      () => this.forEach(this.parked, (endpointId) => this.expire(endpointId)),
+      EXPIRY_SHARE,
+    );
+    this.every(COMMAND_INTERVAL_MS, () => this.forEach(this.owners.all(), (lanes) => this.probe(lanes)));
   }
 
   onModuleDestroy(): void {
     for (const rounds of this.rounds) rounds.stop();
   }
 
-  private every(periodMs: number, round: () => Promise<void>, share?: number): void {
-    const rounds = new Rounds({ periodMs, round, onError: (error) => this.failed(error), ...(share ? { share } : {}) });
+  private every(periodMs: number, round: () => Promise<void>, share = 1): void {
+    const rounds = new Rounds({ periodMs, share, round, onError: (error) => this.failed(error) });
     this.rounds.push(rounds);
     rounds.startAfter(Promise.resolve());
+  }
+
+  /** One after the other; one that fails keeps no other from its turn. */
+  private async forEach<Item>(items: Iterable<Item>, work: (item: Item) => Promise<void>): Promise<void> {
+    for (const item of [...items]) await work(item).catch((error: unknown) => this.failed(error));
   }
 
   /** What fails, because the database is away, has its turn in the next round. */
@@ -59,17 +68,13 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async drainAll(): Promise<void> {
     const parked = new Set<string>();
-    for (const lanes of [...this.owners.all()]) {
+    await this.forEach(this.owners.all(), async (lanes) => {
       for (const endpointId of await this.limits.parkedEndpoints(lanes.name)) {
         this.drainer.start(lanes, endpointId);
         parked.add(endpointId);
       }
-    }
+    });
     this.parked = parked;
-  }
-
-  private async expireAll(): Promise<void> {
-    for (const endpointId of this.parked) await this.expire(endpointId);
   }
 
   private async expire(endpointId: string): Promise<void> {
@@ -79,13 +84,11 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
       ? { maxAgeS: record.max_parked_age_s, maxCount: record.max_parked }
       : { maxAgeS: 0, maxCount: 0 };
     if (record === undefined && !this.directory.wasDeleted(endpointId)) return;
-    for (const { log, lane, place } of await this.limits.beyond(endpointId, limit)) {
-      this.byName().get(log)?.wake(lane, endpointId, { expireUpTo: place });
+    const beyond = await this.limits.beyond(endpointId, limit);
+    const byName = this.byName();
+    for (const { log, lane, place } of beyond) {
+      byName.get(log)?.wake(lane, endpointId, { expireUpTo: place });
     }
-  }
-
-  private async probeAll(): Promise<void> {
-    for (const lanes of [...this.owners.all()]) await this.probe(lanes);
   }
 
   /** One probe at a time over all dispatchers: the database gives the permit. */
