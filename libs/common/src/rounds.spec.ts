@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { until } from '../../../test/support/until.js';
 import { Rounds } from './rounds.js';
 
@@ -52,6 +53,21 @@ it('given a slow round, then there is never a second beside it, and the pause is
   ).startAfter(Promise.resolve());
   await until('there were two', () => begun.length === 2);
   expect((begun[1] ?? 0) - (ended[0] ?? 0)).toBeGreaterThanOrEqual(75);
+});
+
+it('given a round that took very long, then the next one is a minute away at most', async () => {
+  jest.useFakeTimers();
+  let begun = 0;
+  const round = async () => {
+    begun++;
+    await new Promise((resolve) => setTimeout(resolve, 600_000));
+  };
+  roundsOf(round, { share: 0.02 }).startAfter(Promise.resolve());
+  await jest.advanceTimersByTimeAsync(600_000 + 59_999);
+  expect(begun).toBe(1);
+  await jest.advanceTimersByTimeAsync(1);
+  expect(begun).toBe(2);
+  jest.useRealTimers();
 });
 
 it('given that it is stopped within a round, then the round knows, and there is no other', async () => {
