@@ -3,9 +3,9 @@ import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { LaneStore, type LaneWrite, type LogEpoch } from '#common/postgres/lane-store.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { createPartitions } from '#common/postgres/partitions.js';
-import type { AttemptRecord } from '#common/records/attempt-record.js';
 import { insertAttempts } from '../../apps/control/src/projector/attempt-rows.js';
 import { insertDeliveredAtOnce } from '../../apps/control/src/projector/delivered-at-once.js';
+import { attemptRecord, type Made } from '../support/made-delivery.js';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
 
 /** After so many runs PostgreSQL may keep a plan that does not depend on parameters. */
@@ -17,6 +17,7 @@ const READ_AT_MOST = 200;
 const LOG = 'deliveries/0';
 const ENDPOINT = 'ep_1';
 const AT = Date.now();
+const MADE: Made = { id: 'dlv_1', eventId: 'evt', acceptedAt: AT, endpoint: ENDPOINT, type: 'a.b', lane: 'lane' };
 
 describe('a statement that was planned when its tables were empty', () => {
   let server: TestDatabase;
@@ -32,8 +33,9 @@ describe('a statement that was planned when its tables were empty', () => {
     'looks for lanes that drain': () => store.drainable(LOG, ENDPOINT, 5, 10),
     'looks for endpoints with parked rows': () => limits.parkedEndpoints(LOG),
     'looks for a probe': () => limits.probeCandidate(LOG, ENDPOINT),
-    'stores a delivery again': () => database.transaction((tx) => insertDeliveredAtOnce(tx, [attempt('delivered')])),
-    'stores an attempt again': () => database.transaction((tx) => insertAttempts(tx, [attempt('retry')])),
+    'stores a delivery again': () => database.transaction((tx) => insertDeliveredAtOnce(tx, [attemptRecord(MADE)])),
+    'stores an attempt again': () =>
+      database.transaction((tx) => insertAttempts(tx, [attemptRecord({ ...MADE, id: 'dlv_2' }, { outcome: 'retry' })])),
   };
 
   beforeAll(async () => {
@@ -107,29 +109,5 @@ function laneWrite(lane: string): LaneWrite {
     park: [{ ...parked, place: 2, extraHeaders: null, body: Buffer.from('body'), reason: 'head', parkedAt: AT }],
     removeUpTo: 3,
     remove: { place: 4, attempt: 0 },
-  };
-}
-
-function attempt(outcome: 'delivered' | 'retry'): AttemptRecord {
-  return {
-    delivery_id: `dlv_${outcome}`,
-    accepted_at: AT,
-    tenant: 't',
-    event_id: 'evt',
-    event_type: 'a.b',
-    endpoint_id: ENDPOINT,
-    lane: 'lane',
-    replay: 0,
-    attempt: 1,
-    at: AT,
-    duration_ms: 1,
-    status_code: outcome === 'delivered' ? 204 : 500,
-    error: null,
-    error_detail: null,
-    response_body: null,
-    outcome,
-    dead_reason: null,
-    next_attempt_at: outcome === 'retry' ? AT : null,
-    gone: false,
   };
 }

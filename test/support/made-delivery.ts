@@ -21,9 +21,9 @@ export async function newDelivery(control: ControlApp, endpoint: string, type = 
 }
 export type Made = Awaited<ReturnType<typeof newDelivery>>;
 
-/** The dispatcher's word on one attempt of it; delivered at once, unless told otherwise. */
-export function attempt(made: Made, over: Partial<AttemptRecord> = {}): OutRecord {
-  const record: AttemptRecord = {
+/** One attempt of it; delivered at once, unless told otherwise. */
+export function attemptRecord(made: Made, over: Partial<AttemptRecord> = {}): AttemptRecord {
+  return {
     delivery_id: made.id,
     event_id: made.eventId,
     endpoint_id: made.endpoint,
@@ -45,7 +45,11 @@ export function attempt(made: Made, over: Partial<AttemptRecord> = {}): OutRecor
     response_body: null,
     ...over,
   };
-  return { topic: ATTEMPTS_TOPIC, key: made.endpoint, value: encodeAttempt(record) };
+}
+
+/** The dispatcher's word on {@link attemptRecord}. */
+export function attempt(made: Made, over: Partial<AttemptRecord> = {}): OutRecord {
+  return { topic: ATTEMPTS_TOPIC, key: made.endpoint, value: encodeAttempt(attemptRecord(made, over)) };
 }
 
 /** Its record in `dlq`. */
