@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { optionsOf } from './lib/options.mjs';
 import { runningSystem } from './lib/running-system.mjs';
 import { UserError } from './lib/settings.mjs';
 
@@ -32,12 +32,7 @@ async function main() {
 /** @returns {{ events: number | undefined, help: boolean | undefined }} */
 function readArguments() {
   const options = /** @type {const} */ ({ events: { type: 'string' }, help: { type: 'boolean' } });
-  let values;
-  try {
-    ({ values } = parseArgs({ options }));
-  } catch (error) {
-    throw new UserError(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
-  }
+  const values = optionsOf(options, { usage: HELP });
   const { help } = values;
   if (values.events === undefined) return { events: undefined, help };
   const events = Number(values.events);

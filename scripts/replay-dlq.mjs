@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { optionsOf } from './lib/options.mjs';
 import { readRunFile } from './lib/running-system.mjs';
 import { UserError } from './lib/settings.mjs';
 
@@ -81,12 +81,7 @@ function readArguments() {
     'dry-run': flag,
     help: flag,
   };
-  let values;
-  try {
-    ({ values } = parseArgs({ options: known }));
-  } catch (error) {
-    throw new UserError(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
-  }
+  const values = optionsOf(known, { usage: HELP });
   if (values.help) return undefined;
   const { to, reason, endpoint } = values;
   if (to === undefined || !TARGETS.includes(to)) throw new UserError(`--to must be deliveries or ingest\n\n${HELP}`);

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
+import { optionsOf } from './lib/options.mjs';
 import { ROOT } from './lib/paths.mjs';
 import { Progress } from './lib/progress.mjs';
 import { UserError } from './lib/settings.mjs';
@@ -24,9 +24,7 @@ const progress = new Progress(process.stdout);
 
 /** @returns {{ seed: number, minutes: number, histories: number }} */
 function readArguments() {
-  const { values } = parseArgs({
-    options: { minutes: { type: 'string' }, seed: { type: 'string' }, histories: { type: 'string' } },
-  });
+  const values = optionsOf({ minutes: { type: 'string' }, seed: { type: 'string' }, histories: { type: 'string' } });
   const histories = numberOf('histories', values.histories) ?? Number.POSITIVE_INFINITY;
   return {
     seed: numberOf('seed', values.seed) ?? randomInt(MAX_SEED),

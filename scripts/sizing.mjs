@@ -1,4 +1,4 @@
-import { optionsOf } from './lib/options.mjs';
+import { optionsOrExit } from './lib/options.mjs';
 import { printSizing } from './sizing/report.mjs';
 
 /*
@@ -21,7 +21,7 @@ const options = /** @type {const} */ ({
   'topic-days': { type: 'string', default: '7' },
 });
 
-const values = optionsOf(options);
+const values = optionsOrExit(options);
 const numbers = Object.fromEntries(Object.entries(values).map(([name, text]) => [name, Number(text)]));
 const wrong = Object.entries(numbers).find(([, number]) => !(number >= 0));
 if (wrong) {

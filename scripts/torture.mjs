@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runJest } from './lib/jest-run.mjs';
 import { appNode } from './lib/node-binary.mjs';
-import { optionsOf } from './lib/options.mjs';
+import { optionsOrExit } from './lib/options.mjs';
 import { prepare } from './lib/prepare.mjs';
 import { Progress } from './lib/progress.mjs';
 import { stopSignal } from './lib/stop-signal.mjs';
@@ -37,7 +37,7 @@ const progress = new Progress(process.stdout);
 const stop = stopSignal();
 stop.signal.addEventListener('abort', () => setTimeout(() => process.exit(130), 1_000).unref());
 
-const values = optionsOf(
+const values = optionsOrExit(
   {
     faults: { type: 'string' },
     fixed: { type: 'boolean' },
@@ -50,8 +50,7 @@ const values = optionsOf(
     seed: { type: 'string', default: '1' },
     brokers: { type: 'string', default: '1' },
   },
-  undefined,
-  USAGE,
+  { usage: USAGE },
 );
 
 /** @returns {Piece[]} systems to start, one after the other, and what each is to suffer */

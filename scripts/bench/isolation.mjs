@@ -1,6 +1,6 @@
 import { loadavg } from 'node:os';
 import { RecordProducer } from '#common/kafka/producer.js';
-import { optionsOf } from '../lib/options.mjs';
+import { optionsOrExit } from '../lib/options.mjs';
 import { freePort } from '../lib/ports.mjs';
 import { until } from '../lib/until.mjs';
 import { readMetrics } from './app-metrics.mjs';
@@ -40,7 +40,7 @@ export async function run(args) {
     seconds: { type: 'string', default: '30' },
     flood: { type: 'string', default: '200000' },
   });
-  const values = optionsOf(options, args);
+  const values = optionsOrExit(options, { args });
   const load = { rate: Number(values.rate), seconds: Number(values.seconds) };
   const system = await BenchSystem.start();
   const receiver = new Ipc(new URL('./isolation-receiver.mjs', import.meta.url));

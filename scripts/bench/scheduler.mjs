@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { appService } from '../lib/apps.mjs';
 import { startKafka } from '../lib/kafka.mjs';
 import { appNode } from '../lib/node-binary.mjs';
-import { optionsOf } from '../lib/options.mjs';
+import { optionsOrExit } from '../lib/options.mjs';
 import { freePort } from '../lib/ports.mjs';
 import { Server } from '../lib/server.mjs';
 import { readMetrics } from './app-metrics.mjs';
@@ -24,7 +24,7 @@ export async function run(args) {
     rate: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '60' },
   });
-  const values = optionsOf(options, args);
+  const values = optionsOrExit(options, { args });
   const load = { rate: Number(values.rate), seconds: Number(values.seconds) };
   const dir = await mkdtemp(join(tmpdir(), 'posthorn-bench-'));
   const kafka = await startKafka({ dir: join(dir, 'kafka'), port: await freePort() });

@@ -1,5 +1,5 @@
 import { loadavg } from 'node:os';
-import { optionsOf } from '../lib/options.mjs';
+import { optionsOrExit } from '../lib/options.mjs';
 import { Ipc } from './ipc.mjs';
 import { BenchSystem } from './system.mjs';
 import { measureIdle, measureLight } from './throughput/calm.mjs';
@@ -39,7 +39,7 @@ const ALL_SCENES = /** @type {const} */ (['kafka', 'http']).flatMap((door) =>
  * @returns {Promise<boolean>} whether every delivery arrived
  */
 export async function run(args) {
-  const values = optionsOf({ quick: { type: 'boolean', default: false } }, args);
+  const values = optionsOrExit({ quick: { type: 'boolean', default: false } }, { args });
   const system = await BenchSystem.start();
   const receiver = new Ipc(new URL('./throughput/receiver.mjs', import.meta.url));
   try {

@@ -1,5 +1,5 @@
 import { RecordProducer } from '#common/kafka/producer.js';
-import { optionsOf } from '../lib/options.mjs';
+import { optionsOrExit } from '../lib/options.mjs';
 import { until } from '../lib/until.mjs';
 import { readMetrics } from './app-metrics.mjs';
 import { benchKafkaSettings } from './kafka-settings.mjs';
@@ -28,7 +28,7 @@ const MOST_MB = 250;
  * @returns {Promise<boolean>} whether no app had more than {@link MOST_MB}, at any moment
  */
 export async function run(args) {
-  const values = optionsOf({ deliveries: { type: 'string', default: '1000000' } }, args);
+  const values = optionsOrExit({ deliveries: { type: 'string', default: '1000000' } }, { args });
   const total = Number(values.deliveries);
   const system = await BenchSystem.start();
   const producer = new RecordProducer(benchKafkaSettings(system.kafka.brokers));
