@@ -1,5 +1,7 @@
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 const PARENT_CHECK_MS = 1_000;
+/** One press of Ctrl-C comes twice: from the terminal, and from npm, which passes on what the terminal has sent to all. */
+const SAME_PRESS_MS = 1_000;
 
 /**
  * Listens for the wish to stop. npm does not pass on every signal, and cannot pass on its own kill: when it is gone, that
@@ -9,9 +11,12 @@ export function stopSignal() {
   const controller = new AbortController();
   /** @type {() => void} */
   let second = () => undefined;
+  let firstAt = 0;
   const request = () => {
-    if (controller.signal.aborted) second();
-    else controller.abort(new Error('stopped'));
+    if (!controller.signal.aborted) {
+      firstAt = performance.now();
+      controller.abort(new Error('stopped'));
+    } else if (performance.now() - firstAt > SAME_PRESS_MS) second();
   };
   for (const name of SIGNALS) process.on(name, request);
   // A terminal that has gone away must not end the stop half-way.

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { jest } from '@jest/globals';
@@ -129,6 +130,16 @@ describe('npm start', () => {
     const { tookMs } = await system.stop(signal);
 
     expect(tookMs).toBeLessThan(STOP_LIMIT_MS);
+    expect(system.hasRunFile).toBe(false);
+  });
+
+  it('given Ctrl-C at a terminal, which npm passes on once more, then all end in order', async () => {
+    if (!system.hasRunFile) system = await home.start();
+
+    await system.stopAtTerminal();
+
+    const log = readFileSync(home.file('logs/postgres.log'), 'utf8');
+    expect(log.trimEnd()).toMatch(/database system is shut down$/);
     expect(system.hasRunFile).toBe(false);
   });
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -113,9 +113,18 @@ export class RunningSystem {
 
   /** Sends a signal to npm and waits until it and every process of the run have ended. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<{ code: number | null; tookMs: number }> {
+    return this.stopBy(this.script.pid, signal);
+  }
+
+  /** Ctrl-C: a terminal sends it to npm and to what npm runs. */
+  async stopAtTerminal(): Promise<{ code: number | null; tookMs: number }> {
+    return this.stopBy(-this.script.pid, 'SIGINT');
+  }
+
+  private async stopBy(pid: number, signal: NodeJS.Signals): Promise<{ code: number | null; tookMs: number }> {
     const pids = Object.values(this.run.pids);
     const since = Date.now();
-    process.kill(this.script.pid, signal);
+    process.kill(pid, signal);
     const code = await this.script.ended;
     await until('all processes have ended', () => pids.every((pid) => identityOf(pid) === undefined));
     return { code, tookMs: Date.now() - since };
@@ -165,7 +174,7 @@ export class RunningSystem {
   }
 }
 
-/** One npm script and what it printed. */
+/** One npm script, in a process group of its own, and what it printed. */
 class ScriptRun {
   output = '';
   /** Undefined while it runs. */
@@ -174,7 +183,8 @@ class ScriptRun {
   private readonly process: ChildProcess;
 
   constructor(script: string, env: NodeJS.ProcessEnv, args: readonly string[] = []) {
-    this.process = spawn('npm', ['run', '--silent', script, '--', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const options = { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true } satisfies SpawnOptions;
+    this.process = spawn('npm', ['run', '--silent', script, '--', ...args], options);
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.output += text;
