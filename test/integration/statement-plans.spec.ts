@@ -29,7 +29,7 @@ describe('a statement that was planned when its tables were empty', () => {
   const statements: Record<string, () => Promise<unknown>> = {
     'parks, names a head and removes': () => store.write(epoch, [laneWrite('lane-a'), laneWrite('lane-b')]),
     'loads lanes': () => store.load(epoch, ['lane-a', 'lane-b']),
-    'reads pages of parked rows': () => store.readPages(epoch, ['lane-a', 'lane-b'], 8),
+    'reads pages of parked rows': () => store.readPages(epoch, ['lane-a', 'lane-b'], { rows: 8, bodyBytes: 1_000 }),
     'looks for lanes that drain': () => store.drainable(LOG, ENDPOINT, 5, 10),
     'looks for endpoints with parked rows': () => limits.parkedEndpoints(LOG),
     'looks for a probe': () => limits.probeCandidate(LOG, ENDPOINT),

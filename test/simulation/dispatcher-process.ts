@@ -15,6 +15,7 @@ import { Keeper } from '../../apps/dispatcher/src/keeper.js';
 import { LogOwners } from '../../apps/dispatcher/src/log-owners.js';
 import type { LostHeads } from '../../apps/dispatcher/src/lost-heads.js';
 import { MemoryBudget } from '../../apps/dispatcher/src/memory-budget.js';
+import { ReadAhead } from '../../apps/dispatcher/src/read-ahead.js';
 import { SimulatedLaneLimits } from './endpoint-tables.js';
 import { KafkaClient } from './kafka-client.js';
 import { SimulatedLaneCommands, SimulatedLaneStore } from './lane-tables.js';
@@ -38,9 +39,10 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   const { endpointQueue, slowAfterMs, memoryBytes: bytes } = shape;
   const memoryLimits = { endpointQueue, slowAfterMs, bytes };
   const gates = new Gates(directory, memoryLimits, { perSecond: shape.drainPerSecond });
+  const readAhead = new ReadAhead(memoryLimits);
   // No log loses records to retention here.
-  const owners = new LogOwners(store, standIn<LostHeads>({ restore: () => Promise.resolve() }));
-  const drainer = new Drainer(store, limits, gates);
+  const owners = new LogOwners(store, standIn<LostHeads>({ restore: () => Promise.resolve() }), readAhead);
+  const drainer = new Drainer(store, limits, gates, readAhead);
   const attempter = { onApplicationShutdown: () => Promise.resolve() };
   const attempts = new Attempts(
     directory,

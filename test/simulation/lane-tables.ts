@@ -118,12 +118,10 @@ export class SimulatedLaneStore implements Public<LaneStore> {
     return this.network.ask('postgres', () => this.tables.write(epoch, writes));
   }
 
-  readPages(epoch: LogEpoch, lanes: readonly string[], perLane: number) {
+  readPages(epoch: LogEpoch, lanes: readonly string[], most: { rows: number; bodyBytes: number }) {
     return this.network.ask('postgres', () => {
       const tables = this.tables.fenced(epoch);
-      return new Map(
-        lanes.map((lane) => [lane, tables.lowest(lane, perLane).map(({ work, attempt }) => ({ ...work, attempt }))]),
-      );
+      return new Map(lanes.map((lane) => [lane, pageOf(tables, lane, most)]));
     });
   }
 
@@ -154,4 +152,15 @@ export class SimulatedLaneCommands implements Public<LaneCommands> {
   ask(log: string, command: LaneCommand): Promise<void> {
     return this.network.ask('postgres', () => this.tables.ask(log, command));
   }
+}
+
+function pageOf(tables: LogTables, lane: string, most: { rows: number; bodyBytes: number }): ParkedRecord[] {
+  let bytes = 0;
+  return tables
+    .lowest(lane, most.rows)
+    .map(({ work, attempt }) => ({ ...work, attempt }))
+    .filter(({ body }) => {
+      bytes += body.length;
+      return bytes <= Math.max(most.bodyBytes, body.length);
+    });
 }

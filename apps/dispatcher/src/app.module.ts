@@ -24,6 +24,7 @@ import { Keeper } from './keeper.js';
 import { LogOwners } from './log-owners.js';
 import { LostHeads } from './lost-heads.js';
 import { MEMORY_LIMITS, MemoryBudget } from './memory-budget.js';
+import { ReadAhead } from './read-ahead.js';
 
 /** Least time between two fetches: deliveries come in batches, and the batch costs (measured: docs/adr/0002). */
 const FETCH_PACE_MS = 4;
@@ -66,6 +67,7 @@ export class AppModule {
         { provide: LaneStore, inject: [Database], useFactory: (database: Database) => new LaneStore(database) },
         { provide: LaneLimits, inject: [Database], useFactory: (database: Database) => new LaneLimits(database) },
         { provide: LaneCommands, inject: [Database], useFactory: (database: Database) => new LaneCommands(database) },
+        ReadAhead,
         LogOwners,
         LostHeads,
         Drainer,

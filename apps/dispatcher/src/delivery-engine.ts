@@ -67,7 +67,7 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
   accept(delivery: Delivery, appendedAt: number): void {
     this.memory.enter(delivery);
     const gate = this.gates.of(delivery.meta.endpointId);
-    gate.count(1);
+    gate.count(this.memory.placesOf(delivery));
     if (gate.isFull) delivery.log.pause(delivery.meta.endpointId);
     const { returned, dueAt = 0 } = delivery.meta;
     const holdMs = returned ? earlyMs(dueAt, { appendedAt, nowMs: Date.now() }) : 0;
@@ -101,7 +101,7 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     this.owners.lose(log);
     this.attempts.abort(log);
     this.turns.delete(log);
-    for (const { meta } of this.memory.lost(log)) this.gates.of(meta.endpointId).count(-1);
+    for (const delivery of this.memory.lost(log)) this.makeRoom(delivery);
   }
 
   isHeld(endpointId: string): boolean {
@@ -153,7 +153,11 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
   finished(delivery: Delivery, isStale: boolean): void {
     if (isStale) metrics.stale.inc();
     delivery.log.finish(delivery.offset);
-    if (this.memory.leave(delivery)) this.gates.of(delivery.meta.endpointId).count(-1);
+    if (this.memory.leave(delivery)) this.makeRoom(delivery);
+  }
+
+  private makeRoom(delivery: Delivery): void {
+    this.gates.of(delivery.meta.endpointId).count(-this.memory.placesOf(delivery));
   }
 
   private arrived(delivery: Delivery): void {

@@ -3,6 +3,7 @@ import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
 import { Gates } from './gates.js';
 import type { LogLanes } from './lanes/log-lanes.js';
+import { ReadAhead } from './read-ahead.js';
 
 const PAGE = 200;
 const WAIT_FOR_ROOM_MS = 20;
@@ -19,6 +20,7 @@ export class Drainer {
     @Inject(LaneStore) private readonly store: LaneStore,
     @Inject(LaneLimits) private readonly limits: LaneLimits,
     @Inject(Gates) private readonly gates: Gates,
+    @Inject(ReadAhead) private readonly readAhead: ReadAhead,
   ) {}
 
   /** Begins a drain for every endpoint with parked rows in this log. */
@@ -57,7 +59,7 @@ export class Drainer {
   private async drain(lanes: LogLanes, endpointId: string): Promise<void> {
     for (let after = -1; !lanes.log.lost.aborted && this.gates.holdOf(endpointId) === undefined; ) {
       const { room } = this.gates.of(endpointId);
-      if (room === 0) {
+      if (room === 0 || this.readAhead.isWaiting(endpointId)) {
         await delay(WAIT_FOR_ROOM_MS);
         continue;
       }

@@ -4,6 +4,7 @@ import { LaneStore } from '#common/postgres/lane-store.js';
 import { LaneJournal } from './lanes/lane-journal.js';
 import { type LaneHost, LogLanes } from './lanes/log-lanes.js';
 import { LostHeads } from './lost-heads.js';
+import { ReadAhead } from './read-ahead.js';
 
 const PREPARING = 'preparing';
 const RETRY_MS = 500;
@@ -21,6 +22,7 @@ export class LogOwners {
   constructor(
     @Inject(LaneStore) private readonly store: LaneStore,
     @Inject(LostHeads) private readonly lostHeads: LostHeads,
+    @Inject(ReadAhead) private readonly readAhead: ReadAhead,
   ) {}
 
   all(): Iterable<LogLanes> {
@@ -55,6 +57,7 @@ export class LogOwners {
   }
 
   lose(log: FencedLog): void {
+    this.lanes.get(log)?.close();
     this.lanes.delete(log);
   }
 
@@ -66,7 +69,7 @@ export class LogOwners {
       this.logger.warn({ log: name, epoch: epoch.epoch }, 'log.fenced');
       log.abandon();
     });
-    const lanes = new LogLanes(name, log, journal, host);
+    const lanes = new LogLanes(name, log, journal, host, this.readAhead);
     for await (const names of this.store.waitingLanes(name, log.start)) for (const lane of names) lanes.known.add(lane);
     return lanes;
   }

@@ -7,16 +7,23 @@ import * as metrics from './metrics.js';
 export const MEMORY_LIMITS = Symbol('MemoryLimits');
 
 export interface MemoryLimits {
-  /** Deliveries of one endpoint that may be in memory before it is suspected of being slower than its traffic. */
+  /** Deliveries of one endpoint that may be in memory, large ones counted several times, before it is suspected of being slower than its traffic. */
   readonly endpointQueue: number;
   /** It is slow when they would take longer than this, in ms. */
   readonly slowAfterMs: number;
-  /** Bytes of all deliveries that may be in memory. */
+  /** Bytes of all deliveries from the logs that may be in memory. */
   readonly bytes: number;
 }
 
 /** What a delivery costs in memory beside its body; generous. */
 const DELIVERY_OVERHEAD_BYTES = 1_024;
+/** What one endpoint may have of the memory: one that hangs, with large bodies, leaves room for the rest. */
+const SHARE_OF_ENDPOINT = 1 / 4;
+
+/** What a delivery takes in memory, in bytes; generous. */
+export function bytesOf({ body }: Pick<Delivery, 'body'>): number {
+  return body.length + DELIVERY_OVERHEAD_BYTES;
+}
 
 /**
  * Keeps what was read from the logs and is not finished within its bytes: beyond them all partitions pause, and what comes
@@ -28,9 +35,16 @@ export class MemoryBudget {
   private isFull = false;
   private bytes = 0;
   private count = 0;
+  private readonly bytesPerPlace: number;
 
   constructor(@Inject(MEMORY_LIMITS) private readonly limits: MemoryLimits) {
+    this.bytesPerPlace = (limits.bytes * SHARE_OF_ENDPOINT) / limits.endpointQueue;
     metrics.exposeQueue(() => ({ deliveries: this.count, bytes: this.bytes }));
+  }
+
+  /** How many places of its endpoint's queue a delivery takes: a large one takes several. */
+  placesOf(delivery: Delivery): number {
+    return Math.ceil(bytesOf(delivery) / this.bytesPerPlace);
   }
 
   enter(delivery: Delivery): void {
@@ -61,8 +75,8 @@ export class MemoryBudget {
     return deliveries;
   }
 
-  private account({ body }: Delivery, sign: 1 | -1): void {
+  private account(delivery: Delivery, sign: 1 | -1): void {
     this.count += sign;
-    this.bytes += sign * (body.length + DELIVERY_OVERHEAD_BYTES);
+    this.bytes += sign * bytesOf(delivery);
   }
 }

@@ -116,3 +116,13 @@ export const endpointAttempts = new Counter({
   help: 'Attempts by endpoint and outcome; endpoints beyond the label limit share "other"',
   labelNames: ['endpoint', 'outcome'],
 });
+
+export function exposeReadAhead(bytes: () => number): void {
+  new Gauge({
+    name: 'posthorn_parked_read_bytes',
+    help: 'Bytes of parked deliveries that were read, or are kept free for those being read, and are not over',
+    collect() {
+      this.set(bytes());
+    },
+  });
+}

@@ -1,5 +1,5 @@
 export interface BacklogOptions {
-  /** Deliveries that may be in memory. */
+  /** Deliveries that may be in memory, large ones counted several times. */
   readonly limit: number;
   /**
    * Called when a look begins; what it returns is called at its end, and says how many ms the endpoint may take for as many
@@ -46,15 +46,15 @@ export class Backlog {
 
   constructor(private readonly options: BacklogOptions) {}
 
-  add(): void {
-    this.size++;
+  add(places = 1): void {
+    this.size += places;
     const { limit } = this.options;
     if (this.size >= this.sizeWhenSlow + this.room) this.isFull = true;
     if (this.size >= limit && !this.isSlow && this.timer === undefined) this.look();
   }
 
-  remove(): void {
-    this.size--;
+  remove(places = 1): void {
+    this.size -= places;
     this.makeRoom();
     if (this.size * 2 >= this.options.limit) return;
     clearTimeout(this.timer);

@@ -106,10 +106,14 @@ export class EndpointGate {
     this.pump();
   }
 
-  /** A delivery of this endpoint was read from the log, or is over or parked. */
-  count(change: 1 | -1): void {
-    if (change === 1) this.backlog.add();
-    else this.backlog.remove();
+  /**
+   * A delivery of this endpoint was read from the log, or is over or parked.
+   *
+   * @param places of the queue that it takes; below 0 it leaves them
+   */
+  count(places: number): void {
+    if (places > 0) this.backlog.add(places);
+    else this.backlog.remove(-places);
   }
 
   ask(turn: Turn): void {

@@ -3,9 +3,9 @@ import { RepeatingBatch } from './repeating-batch.js';
 
 const MAX_WRITES = 200;
 const MAX_LOADS = 500;
-/** Bounds what a page read brings into memory: lanes times rows times the largest body. */
 const MAX_PAGES = 16;
-const ROWS_PER_PAGE = 8;
+/** The first row of a page may be larger: as large as an event may be. */
+const PAGE = { rows: 8, bodyBytes: 64 * 1_024 };
 
 /** The lanes of one owned log in the database, several lanes to a statement. Nothing resolves after the log is lost. */
 export class LaneJournal {
@@ -39,7 +39,7 @@ export class LaneJournal {
       name: 'pages',
       maxItems: MAX_PAGES,
       run: async (lanes) => {
-        const pages = await store.readPages(epoch, lanes, ROWS_PER_PAGE);
+        const pages = await store.readPages(epoch, lanes, PAGE);
         return lanes.map((lane) => pages.get(lane) ?? []);
       },
     });

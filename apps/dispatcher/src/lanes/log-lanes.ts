@@ -13,7 +13,9 @@ import {
 import type { FencedLog } from '#common/kafka/port.js';
 import type { LaneWrite, ParkedRecord } from '#common/postgres/lane-store.js';
 import type { Delivery } from '../delivery.js';
+import { bytesOf } from '../memory-budget.js';
 import { headOf, parkedRecord, unparked } from '../parking.js';
+import type { ReadAhead, Reader } from '../read-ahead.js';
 import { KnownLanes } from './known-lanes.js';
 import type { LaneJournal } from './lane-journal.js';
 
@@ -29,9 +31,8 @@ export interface Ended {
 }
 
 /** A lane that has something under way. */
-export interface ActiveLane {
+export interface ActiveLane extends Reader {
   readonly name: string;
-  readonly endpointId: string;
   readonly machine: Lane<Delivery>;
   /** When the head is due, as the database or the last attempt said. */
   dueAt: number | undefined;
@@ -39,6 +40,8 @@ export interface ActiveLane {
   /** An attempt was begun, and not all it causes is stored. */
   hasBegun: boolean;
   isProbe: boolean;
+  /** A page of parked rows is on its way. */
+  isReading: boolean;
 }
 
 /** What the lanes of a log need from the rest of the dispatcher. */
@@ -71,6 +74,7 @@ export class LogLanes {
     readonly log: FencedLog,
     private readonly journal: LaneJournal,
     private readonly host: LaneHost,
+    private readonly readAhead: ReadAhead,
   ) {
     this.nextOffset = log.start;
   }
@@ -121,6 +125,11 @@ export class LogLanes {
     this.run(lane, { type: 'withdrawn' });
   }
 
+  /** The log is owned no more: nothing of it is held. */
+  close(): void {
+    for (const lane of this.active.values()) this.readAhead.hold(lane, 0);
+  }
+
   private lane(name: string, delivery: Delivery, isAsked = this.known.has(name)): ActiveLane {
     return this.active.get(name) ?? this.activate(name, delivery.meta.endpointId, isAsked);
   }
@@ -135,6 +144,8 @@ export class LogLanes {
       ended: undefined,
       hasBegun: false,
       isProbe: false,
+      isReading: false,
+      readBytes: 0,
     };
     this.active.set(name, lane);
     return lane;
@@ -160,8 +171,15 @@ export class LogLanes {
       lane.hasBegun = false;
       this.host.turnEnded(this.log);
     }
+    // What is over makes room before more is read, but for the room that was made for this.
+    if (event.type !== 'roomMade') this.makeRoom(lane);
     for (const effect of effects) this.perform(lane, effect);
+    if (event.type === 'roomMade') this.makeRoom(lane);
     this.forgetIfIdle(lane);
+  }
+
+  private makeRoom(lane: ActiveLane): void {
+    if (!lane.isReading) this.readAhead.hold(lane, bytesRead(lane.machine));
   }
 
   private forgetIfIdle(lane: ActiveLane): void {
@@ -192,7 +210,8 @@ export class LogLanes {
         this.after(lane, { type: 'transacted' }, this.journal.write(this.toWrite(lane, effect.transaction)));
         return;
       case 'readPage':
-        void this.readPage(lane);
+        if (this.readAhead.tryEnter(lane)) void this.readPage(lane);
+        else void this.waitForRoom(lane);
         return;
       case 'finish':
         this.host.finished(effect.item.work, effect.isStale);
@@ -216,15 +235,27 @@ export class LogLanes {
   }
 
   private async readPage(lane: ActiveLane): Promise<void> {
+    lane.isReading = true;
     const rows = await this.journal.readPage(lane.name);
+    if (this.log.lost.aborted) return;
+    lane.isReading = false;
     const items = rows.map((row) => ({
       place: row.place,
       attempt: row.attempt,
       offset: undefined,
       work: unparked(this.log, row),
     }));
+    this.readAhead.read(lane, totalBytes(items));
     if (rows.length === 0) this.endProbe(lane);
     this.run(lane, { type: 'pageRead', rows: items });
+  }
+
+  /** Meanwhile the lane goes on with all that is no draining: an attempt of it may be under way. */
+  private async waitForRoom(lane: ActiveLane): Promise<void> {
+    const room = this.readAhead.enter(lane, this.log.lost);
+    this.run(lane, { type: 'pageRefused' });
+    await room;
+    this.run(lane, { type: 'roomMade' });
   }
 
   private handOver(
@@ -254,4 +285,14 @@ export class LogLanes {
     const hold = this.host.parkReason(lane.endpointId);
     return parkedRecord(work, { lane: lane.name, place, attempt, reason: hold, now: Date.now() });
   }
+}
+
+/** What a lane has in memory of parked rows. */
+function bytesRead({ page, current }: Lane<Delivery>): number {
+  const isRow = current !== undefined && current.item.offset === undefined;
+  return totalBytes(page) + (isRow ? bytesOf(current.item.work) : 0);
+}
+
+function totalBytes(items: readonly LaneItem<Delivery>[]): number {
+  return items.reduce((sum, { work }) => sum + bytesOf(work), 0);
 }

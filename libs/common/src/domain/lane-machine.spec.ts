@@ -48,6 +48,8 @@ const SETTLED: Event = { type: 'settled' };
 const HANDED: Event = { type: 'handedOver' };
 const STORED: Event = { type: 'transacted' };
 const SPILLED: Event = { type: 'spilled' };
+const REFUSED: Event = { type: 'pageRefused' };
+const ROOM: Event = { type: 'roomMade' };
 const WITHDRAWN: Event = { type: 'withdrawn' };
 
 /** Effects in short: places and attempts as `5/1`, records of the log as `@5`. */
@@ -206,6 +208,19 @@ const ORDERED: readonly Case[] = [
     when: skipped(5),
     wants: [],
   },
+  {
+    rule: 'a page that is refused is read once there is room',
+    given: [PARKED, REFUSED],
+    when: ROOM,
+    wants: ['readPage'],
+  },
+  { rule: 'a page that is refused is not asked for again before', given: [PARKED, REFUSED], when: FREE, wants: [] },
+  {
+    rule: 'a lane that waits for room ends the turn of its head',
+    given: [head(5, 1, true), REFUSED, returned(5, 1, 8), ENDED],
+    when: SETTLED,
+    wants: ['row 5/over, remove to 5'],
+  },
 ];
 
 const UNORDERED: readonly Case[] = [
@@ -269,6 +284,12 @@ describe('an idle lane', () => {
     const lane = laneAfter(true, events);
 
     expect([isIdle(lane), isParked(lane), mustBeLoaded(lane, 9)]).toEqual([true, parked, loaded]);
+  });
+});
+
+describe('a lane that waits for room', () => {
+  it('is not idle: it would be forgotten', () => {
+    expect(isIdle(laneAfter(true, [PARKED, REFUSED]))).toBe(false);
   });
 });
 

@@ -29,6 +29,10 @@ export type LaneEvent<Work> =
   | { readonly type: 'transacted' }
   /** The lowest parked rows, ascending; none when there are none left. */
   | { readonly type: 'pageRead'; readonly rows: readonly LaneItem<Work>[] }
+  /** The page is not read: memory is short. */
+  | { readonly type: 'pageRefused' }
+  /** A page would be read now. */
+  | { readonly type: 'roomMade' }
   /** The endpoint takes nothing for now, or takes again. */
   | { readonly type: 'held'; readonly isHeld: boolean }
   /** Memory is short: what waits here goes to the database. */
@@ -53,6 +57,7 @@ export function newLane<Work>(isOrdered: boolean, isKnown: boolean, isHeld: bool
     row: undefined,
     hasParked: false,
     isBlocked: false,
+    isStarved: false,
     isSpilling: false,
     expiredUpTo: -1,
     toSkip: undefined,
@@ -65,7 +70,8 @@ export function newLane<Work>(isOrdered: boolean, isKnown: boolean, isHeld: bool
 
 /** Nothing is under way and nothing waits in memory. Such a lane may be forgotten; see {@link mustBeLoaded}. */
 export function isIdle<Work>(lane: Lane<Work>): boolean {
-  return !lane.current && !lane.transaction && !lane.isLoading && lane.queue.length === 0 && lane.page.length === 0;
+  const isWaiting = lane.isLoading || lane.isStarved || lane.transaction !== undefined;
+  return !isWaiting && !lane.current && lane.queue.length === 0 && lane.page.length === 0;
 }
 
 /** The database has a head or parked rows. */
@@ -119,6 +125,13 @@ function apply<Work>(lane: Lane<Work>, event: LaneEvent<Work>, effects: LaneEffe
     case 'transacted':
     case 'pageRead':
       endTransaction(lane, event, effects);
+      return;
+    case 'pageRefused':
+      lane.transaction = undefined;
+      lane.isStarved = true;
+      return;
+    case 'roomMade':
+      lane.isStarved = false;
       return;
     case 'held':
       hold(lane, event.isHeld);

@@ -52,7 +52,8 @@ function parkable<Work>(lane: Lane<Work>): number {
  * @returns false when there is nothing to do now
  */
 export function drain<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
-  if (lane.transaction || !lane.hasParked || lane.isBlocked || (lane.isHeld && !mayGiveUp(lane))) return false;
+  if (lane.transaction || lane.isStarved || !lane.hasParked || lane.isBlocked) return false;
+  if (lane.isHeld && !mayGiveUp(lane)) return false;
   const [item] = lane.page;
   if (item === undefined) return readPage(lane, effects);
   const { toSkip } = lane;

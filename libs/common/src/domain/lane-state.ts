@@ -68,6 +68,8 @@ export interface Lane<Work> {
   hasParked: boolean;
   /** Draining found that it must wait for the head. */
   isBlocked: boolean;
+  /** Draining waits for memory. */
+  isStarved: boolean;
   isSpilling: boolean;
   expiredUpTo: number;
   /** Given up as soon as it is seen to be the head, or the first parked row without one, and has no attempt in flight. */

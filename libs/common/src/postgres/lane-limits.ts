@@ -3,7 +3,8 @@ import { rowOf } from './lane-store.js';
 
 /** How long a probe may take before another dispatcher may make one; above the longest timeout of an attempt. */
 const PROBE_LEASE_S = 45;
-const PAGE = 500;
+/** As many lanes are woken at once, some kilobyte each; the oldest first, and the rest the next time. */
+const MOST_LANES = 20_000;
 
 /** What the owner of a log asks of its parked deliveries: which are beyond their limits, and which may be a probe. */
 export class LaneLimits {
@@ -36,13 +37,13 @@ export class LaneLimits {
   ): Promise<{ log: string; lane: string; place: number }[]> {
     return this.database.query<{ log: string; lane: string; place: number }>(
       `SELECT log, lane, max(place) AS place FROM (
-         (SELECT log, lane, place FROM parked_deliveries
-          WHERE endpoint_id = $1 AND parked_at <= now() - make_interval(secs => $2) ORDER BY parked_at LIMIT $4)
+         SELECT log, lane, place, parked_at FROM parked_deliveries
+         WHERE endpoint_id = $1 AND parked_at <= now() - make_interval(secs => $2)
          UNION ALL
-         (SELECT log, lane, place FROM parked_deliveries
-          WHERE endpoint_id = $1 ORDER BY parked_at DESC OFFSET $3 LIMIT $4)
-       ) AS old GROUP BY log, lane`,
-      [endpointId, limit.maxAgeS, limit.maxCount, PAGE],
+         (SELECT log, lane, place, parked_at FROM parked_deliveries
+          WHERE endpoint_id = $1 ORDER BY parked_at DESC OFFSET $3)
+       ) AS old GROUP BY log, lane ORDER BY min(parked_at) LIMIT $4`,
+      [endpointId, limit.maxAgeS, limit.maxCount, MOST_LANES],
       'parked_beyond',
     );
   }

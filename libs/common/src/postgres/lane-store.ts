@@ -154,23 +154,25 @@ export class LaneStore {
   }
 
   /**
-   * The lowest parked rows of each lane, ascending.
+   * The lowest parked rows of each lane, ascending: at least one, if it has any, and no more than `most` says for each lane.
    *
    * @throws FencedError when another owner has the log
    */
   async readPages(
     { log, epoch }: LogEpoch,
     lanes: readonly string[],
-    perLane: number,
+    most: { readonly rows: number; readonly bodyBytes: number },
   ): Promise<Map<string, ParkedRecord[]>> {
     const rows = await this.database.query<ParkedRow>(
       `WITH ${FENCE}
        SELECT asked.lane, p.place, p.endpoint_id, p.delivery_id, p.attempt, p.header, p.extra_headers, p.body, p.reason, p.parked_at
        FROM fence CROSS JOIN unnest(${listOf('$3', 'text')}) AS asked (lane)
        LEFT JOIN LATERAL (
-         SELECT * FROM parked_deliveries p WHERE p.log = $1 AND p.lane = asked.lane ORDER BY p.place LIMIT $4
-       ) p ON true`,
-      [log, epoch, lanes, perLane],
+         SELECT *, sum(octet_length(body)) OVER (ORDER BY place ROWS UNBOUNDED PRECEDING) AS bytes_so_far FROM (
+           SELECT * FROM parked_deliveries p WHERE p.log = $1 AND p.lane = asked.lane ORDER BY p.place LIMIT $4
+         ) AS lowest
+       ) p ON p.bytes_so_far <= greatest($5, octet_length(p.body))`,
+      [log, epoch, lanes, most.rows, most.bodyBytes],
       'lane_pages',
     );
     if (rows.length === 0) throw new FencedError(log);

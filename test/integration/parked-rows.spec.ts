@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Database } from '#common/postgres/database.js';
+import { LaneLimits } from '#common/postgres/lane-limits.js';
+import { LaneStore, type LogEpoch } from '#common/postgres/lane-store.js';
+import { migrate } from '#common/postgres/migrate.js';
+import { freshDatabase, type TestDatabase } from '../support/servers.js';
+
+const LOG = 'deliveries/3';
+const ENDPOINT = 'ep_1';
+
+let server: TestDatabase;
+let database: Database;
+let store: LaneStore;
+let limits: LaneLimits;
+let epoch: LogEpoch;
+
+beforeAll(async () => {
+  server = await freshDatabase();
+  await migrate(server.url);
+  database = new Database({ url: server.url, poolSize: 1, applicationName: 'test', readsByKey: true });
+  store = new LaneStore(database);
+  limits = new LaneLimits(database);
+  epoch = await store.raiseEpoch(LOG);
+});
+beforeEach(() => database.query('TRUNCATE parked_deliveries'));
+afterAll(async () => {
+  await database.close();
+  await server.drop();
+});
+
+/** Rows 1, 2, 3 …, one a second until now, in as many lanes, in turn. */
+async function park({ rows, lanes, bytes = 10 }: { rows: number; lanes: number; bytes?: number }): Promise<void> {
+  await database.query(
+    `INSERT INTO parked_deliveries (log, lane, place, endpoint_id, delivery_id, attempt, header, body, reason, parked_at)
+     SELECT $1, 'lane-' || n % $4, n, $2, 'dlv_' || n, 0, 'header', convert_to(repeat('x', $5), 'UTF8'), 'paused',
+       now() - make_interval(secs => $3 - n)
+     FROM generate_series(1, $3::int) AS n`,
+    [LOG, ENDPOINT, rows, lanes, bytes],
+  );
+}
+
+describe('a page of parked rows', () => {
+  it.each([
+    { given: 'small rows', bytes: 100, rows: 8 },
+    { given: 'rows of which three fit', bytes: 300, rows: 3 },
+    { given: 'rows of which none fits', bytes: 5_000, rows: 1 },
+  ])('given $given, then it has $rows of them, the lowest', async ({ bytes, rows }) => {
+    await park({ rows: 40, lanes: 2, bytes });
+
+    const pages = await store.readPages(epoch, ['lane-0', 'lane-1', 'lane-2'], { rows: 8, bodyBytes: 1_000 });
+
+    const places = (lane: string) => pages.get(lane)?.map(({ place }) => place);
+    const lowest = (from: number) => Array.from({ length: rows }, (_, index) => from + 2 * index);
+    expect([places('lane-0'), places('lane-1'), places('lane-2')]).toEqual([lowest(2), lowest(1), []]);
+  });
+});
+
+describe('what is parked beyond its limits', () => {
+  it('given many more lanes and rows than allowed, then one look tells all of them, the oldest first', async () => {
+    await park({ rows: 3_000, lanes: 1_500 });
+
+    const beyond = await limits.beyond(ENDPOINT, { maxAgeS: 100_000, maxCount: 1_000 });
+
+    // Rows 1 to 2000 are too many: lanes 1 to 500 have two of them, the rest one.
+    expect(beyond).toHaveLength(1_500);
+    expect(beyond[0]).toEqual({ log: LOG, lane: 'lane-1', place: 1_501 });
+    expect(new Set(beyond.map(({ place }) => place)).size).toBe(1_500);
+    expect(Math.max(...beyond.map(({ place }) => place))).toBe(2_000);
+  });
+
+  it('given rows that are too old, then it tells them and no younger ones', async () => {
+    await park({ rows: 20, lanes: 20 });
+
+    const beyond = await limits.beyond(ENDPOINT, { maxAgeS: 14.5, maxCount: 1_000 });
+
+    expect(beyond.map(({ place }) => place)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('given no more than allowed, then nothing is beyond', async () => {
+    await park({ rows: 20, lanes: 3 });
+
+    expect(await limits.beyond(ENDPOINT, { maxAgeS: 1_000, maxCount: 20 })).toEqual([]);
+  });
+});
