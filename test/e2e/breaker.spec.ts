@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { startAgain } from '../support/app-processes.js';
 import { Cluster } from '../support/cluster.js';
 import { OrderedTraffic, type TrafficOptions } from '../support/ordered-traffic.js';
-import { type Hook, Receiver } from '../support/receiver.js';
+import { type Hook, ok, Receiver } from '../support/receiver.js';
 import { until } from '../support/until.js';
 
 /*
@@ -231,6 +231,32 @@ describe('an operator', () => {
     await post(`/v1/dead-letters/${letter?.id}/replay`);
     await until('its replay is accepted', () => seen.accepted.size === 3);
   }, 60_000);
+});
+
+describe('an endpoint that hangs', () => {
+  it('given more large bodies than fit into memory, then others get theirs, and it gets its own when it is back', async () => {
+    const [hanging, healthy] = [receiver.hook(() => 'hang'), receiver.hook()];
+    const form = { timeout_ms: 15_000, retry_policy: { delays_s: [1] } };
+    for (const [hook, type] of [[hanging, 'large.body'] as const, [healthy, 'small.body'] as const]) {
+      const body = { ...form, url: hook.url, event_types: [type] };
+      hook.secret = (await cluster.call<{ secret: string }>('control', '/v1/endpoints', { body })).secret;
+    }
+    const publish = (type: string, count: number, text: string) =>
+      Promise.all(
+        Array.from({ length: count }, (_, index) =>
+          cluster.call('ingest', '/v1/events', { body: { type, resource_id: `r${index}`, data: { text } } }),
+        ),
+      );
+    for (let sent = 0; sent < 250; sent += 25) await publish('large.body', 25, 'x'.repeat(200_000));
+    await until('it hangs', () => hanging.open > 0);
+
+    await publish('small.body', 50, '');
+
+    await until('the other has all of its own', () => healthy.accepted.size === 50, 10_000);
+    hanging.script = ok;
+    await until('it has all, too', () => hanging.accepted.size === 250, 60_000);
+    expect(receiver.forged).toEqual([]);
+  }, 120_000);
 });
 
 describe('a recovery', () => {
