@@ -109,7 +109,7 @@ export class SimulatedLaneStore implements Public<LaneStore> {
         lane,
         row: tables.rows.get(lane),
         dueAt: this.tables.dueOf(epoch.log, lane),
-        hasParked: tables.hasParked(lane),
+        lowestParked: tables.lowest(lane, 1)[0]?.place,
       }));
     });
   }

@@ -31,7 +31,9 @@ export class LaneJournal {
       maxItems: MAX_LOADS,
       run: async (lanes) => {
         const byLane = new Map((await store.load(epoch, lanes)).map((known) => [known.lane, known]));
-        return lanes.map((lane) => byLane.get(lane) ?? { lane, row: undefined, dueAt: undefined, hasParked: false });
+        return lanes.map(
+          (lane) => byLane.get(lane) ?? { lane, row: undefined, dueAt: undefined, lowestParked: undefined },
+        );
       },
     });
     this.pages = new RepeatingBatch<string, readonly ParkedRecord[]>({

@@ -229,9 +229,9 @@ export class LogLanes {
 
   private async load(lane: ActiveLane): Promise<void> {
     lane.machine.isLoading = true;
-    const { row, dueAt, hasParked } = await this.journal.load(lane.name);
+    const { row, dueAt, lowestParked } = await this.journal.load(lane.name);
     lane.dueAt = dueAt;
-    this.run(lane, { type: 'loaded', row, hasParked });
+    this.run(lane, { type: 'loaded', row, lowestParked });
   }
 
   private async readPage(lane: ActiveLane): Promise<void> {

@@ -26,20 +26,20 @@ const page = (...rows: [place: number, attempt: number][]): Event => ({
   type: 'pageRead',
   rows: rows.map(([place, attempt]) => item(place, attempt, undefined)),
 });
-const head = (place: number, attempt: number, hasParked = false): Event => ({
+const head = (place: number, attempt: number, lowestParked?: number): Event => ({
   type: 'loaded',
   row: { place, attempt },
-  hasParked,
+  lowestParked,
 });
-const over = (place: number, hasParked = false): Event => ({
+const over = (place: number, lowestParked?: number): Event => ({
   type: 'loaded',
   row: { place, attempt: undefined },
-  hasParked,
+  lowestParked,
 });
 const expired = (place: number): Event => ({ type: 'expired', place });
 const skipped = (place: number): Event => ({ type: 'skipped', item: item(place, 1, undefined) });
-const UNKNOWN: Event = { type: 'loaded', row: undefined, hasParked: false };
-const PARKED: Event = { type: 'loaded', row: undefined, hasParked: true };
+const UNKNOWN: Event = { type: 'loaded', row: undefined, lowestParked: undefined };
+const PARKED: Event = { type: 'loaded', row: undefined, lowestParked: 1 };
 const FAILED: Event = { type: 'attempted', verdict: 'retry' };
 const ENDED: Event = { type: 'attempted', verdict: 'over' };
 const HELD: Event = { type: 'held', isHeld: true };
@@ -121,13 +121,13 @@ const ORDERED: readonly Case[] = [
   { rule: 'a return is not judged before its row is known', given: [], when: returned(4, 1, 9), wants: ['load'] },
   {
     rule: 'a head that is over frees its lane',
-    given: [head(5, 1, true), page([6, 0]), returned(5, 1, 8), ENDED],
+    given: [head(5, 1, 6), returned(5, 1, 8), ENDED],
     when: SETTLED,
     wants: ['row 5/over, remove to 5'],
   },
   {
     rule: 'then the lowest parked row has its turn',
-    given: [head(5, 1, true), page([6, 0]), returned(5, 1, 8), ENDED, SETTLED],
+    given: [head(5, 1, 6), returned(5, 1, 8), ENDED, SETTLED],
     when: STORED,
     wants: ['finish @8', 'readPage'],
   },
@@ -150,8 +150,8 @@ const ORDERED: readonly Case[] = [
     when: HANDED,
     wants: ['remove 6/0'],
   },
-  { rule: 'a lane drains only to its head', given: [head(5, 1, true)], when: page([6, 0]), wants: [] },
-  { rule: 'a parked head is attempted', given: [head(5, 1, true)], when: page([5, 1], [6, 0]), wants: ['attempt 5/1'] },
+  { rule: 'a lane drains only to its head', given: [head(5, 1, 6), FREE], when: page([6, 0]), wants: [] },
+  { rule: 'a parked head is attempted', given: [head(5, 1, 5)], when: page([5, 1], [6, 0]), wants: ['attempt 5/1'] },
   { rule: 'a lane with no parked row flows', given: [PARKED, page()], when: first(9), wants: ['attempt 9/0'] },
   { rule: 'nothing is sent while held', given: [HELD], when: first(5), wants: ['park 5/0'] },
   {
@@ -170,7 +170,7 @@ const ORDERED: readonly Case[] = [
   { rule: 'after a hold it drains', given: [HELD, first(5), STORED], when: FREE, wants: ['readPage'] },
   {
     rule: 'a page is read again once something below it was parked',
-    given: [head(5, 1, true), first(7), returned(5, 1, 8), SPILLED, page([6, 0])],
+    given: [head(5, 1, 5), first(7), returned(5, 1, 8), SPILLED, page([6, 0])],
     when: STORED,
     wants: ['finish @7', 'finish @8', 'readPage'],
   },
@@ -204,7 +204,7 @@ const ORDERED: readonly Case[] = [
   },
   {
     rule: 'what is over already is not skipped',
-    given: [over(5, true), HELD],
+    given: [over(5, 6), HELD],
     when: skipped(5),
     wants: [],
   },
@@ -217,7 +217,7 @@ const ORDERED: readonly Case[] = [
   { rule: 'a page that is refused is not asked for again before', given: [PARKED, REFUSED], when: FREE, wants: [] },
   {
     rule: 'a lane that waits for room ends the turn of its head',
-    given: [head(5, 1, true), REFUSED, returned(5, 1, 8), ENDED],
+    given: [head(5, 1, 5), REFUSED, returned(5, 1, 8), ENDED],
     when: SETTLED,
     wants: ['row 5/over, remove to 5'],
   },
@@ -263,6 +263,18 @@ describe('an unordered lane', () => {
 describe('a lane nobody knows', () => {
   it('is loaded before anything is judged', () => {
     expect(stepLane(newLane<string>(true, false, false), first(5)).map(told)).toEqual(['load']);
+  });
+
+  it.each([
+    { given: 'rows above its head', answer: head(5, 1, 6), wants: [] },
+    { given: 'a row that may be its head', answer: head(5, 1, 5), wants: ['readPage'] },
+    { given: 'a row below its head, which is over', answer: head(5, 1, 4), wants: ['readPage'] },
+    { given: 'rows and no head', answer: PARKED, wants: ['readPage'] },
+  ])('has $given parked: then it wants $wants', ({ answer, wants }) => {
+    const lane = newLane<string>(true, false, false);
+    stepLane(lane, FREE);
+
+    expect(stepLane(lane, answer).map(told)).toEqual(wants);
   });
 
   it('does not believe an answer nobody waits for', () => {

@@ -14,10 +14,17 @@ import { begin, continueTurn, giveUp, putBack } from './lane-turn.js';
 
 export type { Lane, LaneEffect, LaneItem, LaneRow, LaneTransaction } from './lane-state.js';
 
+/** What the database knows of a lane, with the place of its lowest parked row. */
+interface Loaded {
+  readonly type: 'loaded';
+  readonly row: LaneRow | undefined;
+  readonly lowestParked: number | undefined;
+}
+
 export type LaneEvent<Work> =
   /** A record was read from the log. Events of one lane come in log order. */
   | { readonly type: 'arrived'; readonly item: LaneItem<Work> }
-  | { readonly type: 'loaded'; readonly row: LaneRow | undefined; readonly hasParked: boolean }
+  | Loaded
   /** The attempt is over: its delivery is (delivered or given up), or it must be tried again. */
   | { readonly type: 'attempted'; readonly verdict: 'over' | 'retry' }
   /** The attempt was not begun, and will not be: its endpoint began to hold before it had room for it. */
@@ -164,16 +171,16 @@ function load<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
   return true;
 }
 
-function loaded<Work>(lane: Lane<Work>, { row, hasParked }: { row: LaneRow | undefined; hasParked: boolean }): void {
+function loaded<Work>(lane: Lane<Work>, { row, lowestParked }: Loaded): void {
   // Asked for twice: by now more may be known here than this answer tells.
   if (!lane.isLoading) return;
   lane.isLoading = false;
   lane.isLoaded = true;
   lane.isRowKnown = true;
   lane.row = row;
-  lane.hasParked = hasParked;
-  // With nothing parked, the head is not among the parked rows.
-  lane.isBlocked = hasHead(lane) && !hasParked;
+  lane.hasParked = lowestParked !== undefined;
+  // What is parked above the head waits for it; at or below its place the head itself may be parked, or what is over.
+  lane.isBlocked = row?.attempt !== undefined && !(lowestParked !== undefined && lowestParked <= row.place);
 }
 
 function takeFromQueue<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {

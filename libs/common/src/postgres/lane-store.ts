@@ -43,7 +43,8 @@ export interface KnownLane {
   readonly row: LaneRow | undefined;
   /** When the head's next attempt is due, ms since the epoch. */
   readonly dueAt: number | undefined;
-  readonly hasParked: boolean;
+  /** Place of its lowest parked row. */
+  readonly lowestParked: number | undefined;
 }
 
 /** Another owner has raised the epoch: this one must stop. */
@@ -59,7 +60,11 @@ export class FencedError extends Error {
  * a limit or an order, and the lengths of lists are hidden from it.
  */
 
-const FENCE = 'fence AS MATERIALIZED (SELECT log FROM lane_logs WHERE log = $1 AND epoch = $2 FOR SHARE)';
+const EPOCH = 'SELECT log FROM lane_logs WHERE log = $1 AND epoch = $2';
+/** Until what is written has committed, no other owner can raise the epoch. */
+const FENCE = `fence AS MATERIALIZED (${EPOCH} FOR SHARE)`;
+/** What is read is as it was when the epoch was ours; a lock would have each read write, and wait for the disk. */
+const OWNED = `owned AS MATERIALIZED (${EPOCH})`;
 
 /** The lanes' part of the database. All writes are idempotent: one whose outcome is unknown is simply repeated. */
 export class LaneStore {
@@ -103,22 +108,22 @@ export class LaneStore {
       place: number | null;
       attempt: number | null;
       due_at: Date | null;
-      has_parked: boolean;
+      lowest_parked: number | null;
     }>(
-      `WITH ${FENCE}
+      `WITH ${OWNED}
        SELECT asked.lane, r.place, r.attempt, r.due_at, (
-           SELECT true FROM parked_deliveries p WHERE p.log = $1 AND p.lane = asked.lane ORDER BY p.place LIMIT 1
-         ) IS NOT NULL AS has_parked
-       FROM fence CROSS JOIN unnest(${listOf('$3', 'text')}) AS asked (lane) ${rowOf('asked.lane')}`,
+           SELECT p.place FROM parked_deliveries p WHERE p.log = $1 AND p.lane = asked.lane ORDER BY p.place LIMIT 1
+         ) AS lowest_parked
+       FROM owned CROSS JOIN unnest(${listOf('$3', 'text')}) AS asked (lane) ${rowOf('asked.lane')}`,
       [log, epoch, lanes],
       'lane_load',
     );
     if (rows.length === 0) throw new FencedError(log);
-    return rows.map(({ lane, place, attempt, due_at, has_parked }) => ({
+    return rows.map(({ lane, place, attempt, due_at, lowest_parked }) => ({
       lane,
       row: place === null ? undefined : { place, attempt: attempt ?? undefined },
       dueAt: due_at?.getTime(),
-      hasParked: has_parked,
+      lowestParked: lowest_parked ?? undefined,
     }));
   }
 
@@ -164,9 +169,9 @@ export class LaneStore {
     most: { readonly rows: number; readonly bodyBytes: number },
   ): Promise<Map<string, ParkedRecord[]>> {
     const rows = await this.database.query<ParkedRow>(
-      `WITH ${FENCE}
+      `WITH ${OWNED}
        SELECT asked.lane, p.place, p.endpoint_id, p.delivery_id, p.attempt, p.header, p.extra_headers, p.body, p.reason, p.parked_at
-       FROM fence CROSS JOIN unnest(${listOf('$3', 'text')}) AS asked (lane)
+       FROM owned CROSS JOIN unnest(${listOf('$3', 'text')}) AS asked (lane)
        LEFT JOIN LATERAL (
          SELECT *, sum(octet_length(body)) OVER (ORDER BY place ROWS UNBOUNDED PRECEDING) AS bytes_so_far FROM (
            SELECT * FROM parked_deliveries p WHERE p.log = $1 AND p.lane = asked.lane ORDER BY p.place LIMIT $4

@@ -129,9 +129,9 @@ export class LaneShell {
 
   private *load(task: Task, key: string): Steps {
     const { database } = this.world;
-    let loaded: Event = { type: 'loaded', row: undefined, hasParked: false };
+    let loaded: Event = { type: 'loaded', row: undefined, lowestParked: undefined };
     yield* this.process.transact(task, `load lane ${key}`, () => {
-      loaded = { type: 'loaded', row: database.rows.get(key), hasParked: database.hasParked(key) };
+      loaded = { type: 'loaded', row: database.rows.get(key), lowestParked: database.lowest(key, 1)[0]?.place };
     });
     this.transacting.delete(key);
     this.feed(key, loaded);
