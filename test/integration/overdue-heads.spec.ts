@@ -17,7 +17,7 @@ beforeAll(async () => {
   server = await freshDatabase();
   control = await ControlApp.start({ databaseUrl: server.url });
   store = new LaneStore(control.database);
-  epoch = await store.raiseEpoch(LOG);
+  epoch = await store.raiseEpoch(await store.epochOf(LOG));
 });
 afterAll(async () => {
   await control.stop();

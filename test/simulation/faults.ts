@@ -30,7 +30,8 @@ export const STRIKES: Record<Fault, (world: World) => void> = {
     world.time.after(0, () => void process.stop().then(() => endAndRestart(world, process)), process.host);
   },
   extra: (world) => {
-    const instance = `dispatcher-extra-${world.random.pick(1_000)}`;
+    // Two processes of one name would put each other out of the group.
+    const instance = `dispatcher-extra-${world.random.pick(1_000)}-${world.time.now}`;
     world.start('dispatcher', instance);
     world.time.after(world.random.pick(20_000), () => {
       const process = world.running.find((other) => other.instance === instance);

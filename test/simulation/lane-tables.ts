@@ -90,8 +90,12 @@ export class SimulatedLaneStore implements Public<LaneStore> {
     private readonly network: Network,
   ) {}
 
-  raiseEpoch(log: string): Promise<LogEpoch> {
-    return this.network.ask('postgres', () => ({ log, epoch: ++this.tables.log(log).epoch }));
+  epochOf(log: string): Promise<LogEpoch> {
+    return this.network.ask('postgres', () => ({ log, epoch: this.tables.log(log).epoch }));
+  }
+
+  raiseEpoch(seen: LogEpoch): Promise<LogEpoch> {
+    return this.network.ask('postgres', () => ({ log: seen.log, epoch: ++this.tables.fenced(seen).epoch }));
   }
 
   async *waitingLanes(log: string, start: number): AsyncGenerator<string[]> {

@@ -41,6 +41,8 @@ describe('the whole system, in virtual time', () => {
     6_775,
     // Repeats of dead deliveries used up the probes of a half-open breaker, 45 s each, and sent nothing.
     971_525_320,
+    // The epoch was raised late, when another dispatcher had the log already, and fenced that one.
+    570_688_468,
   ])('given seed %i, which broke one once, keeps every promise', async (seed) => {
     await expectNothingBroke(await simulate({ seed, seconds: NO_LIMIT, histories: 1, say: silent }));
   });

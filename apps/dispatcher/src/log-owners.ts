@@ -63,7 +63,9 @@ export class LogOwners {
 
   private async prepare(log: FencedLog, host: LaneHost): Promise<LogLanes> {
     const name = `${log.topic}/${log.partition}`;
-    const epoch = await this.store.raiseEpoch(name);
+    const seen = await this.store.epochOf(name);
+    await log.confirm();
+    const epoch = await this.store.raiseEpoch(seen);
     await log.confirm();
     const journal = new LaneJournal(this.store, epoch, log.lost, () => {
       this.logger.warn({ log: name, epoch: epoch.epoch }, 'log.fenced');

@@ -70,14 +70,29 @@ const OWNED = `owned AS MATERIALIZED (${EPOCH})`;
 export class LaneStore {
   constructor(private readonly database: Database) {}
 
-  /** Takes a log over: from now on no earlier owner can change its lanes. */
-  async raiseEpoch(log: string): Promise<LogEpoch> {
-    const [row] = await this.database.query<{ epoch: number }>(
-      `INSERT INTO lane_logs (log, epoch, raised_at) VALUES ($1, 1, now())
-       ON CONFLICT (log) DO UPDATE SET epoch = lane_logs.epoch + 1, raised_at = now() RETURNING epoch`,
-      [log],
+  /** The epoch as it is now, whoever has raised it; 0 when nobody ever has. */
+  async epochOf(log: string): Promise<LogEpoch> {
+    const rows = await this.database.query<{ epoch: number }>('SELECT epoch FROM lane_logs WHERE log = $1', [log]);
+    return { log, epoch: rows[0]?.epoch ?? 0 };
+  }
+
+  /**
+   * Takes a log over: from now on no earlier owner can change its lanes.
+   *
+   * @param seen its epoch, before the group confirmed that the log is ours: a statement that comes late, when another
+   *   process has the log, must not fence that one
+   * @throws FencedError when it was raised meanwhile
+   */
+  async raiseEpoch({ log, epoch }: LogEpoch): Promise<LogEpoch> {
+    const rows = await this.database.query<{ epoch: number }>(
+      `INSERT INTO lane_logs (log, epoch, raised_at) VALUES ($1, $2::bigint + 1, now())
+       ON CONFLICT (log) DO UPDATE SET epoch = excluded.epoch, raised_at = now() WHERE lane_logs.epoch = $2
+       RETURNING epoch`,
+      [log, epoch],
     );
-    return { log, epoch: row?.epoch ?? 0 };
+    const [raised] = rows;
+    if (raised === undefined) throw new FencedError(log);
+    return { log, epoch: raised.epoch };
   }
 
   /**

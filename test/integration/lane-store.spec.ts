@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Database } from '#common/postgres/database.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
-import { LaneStore, type LogEpoch } from '#common/postgres/lane-store.js';
+import { FencedError, LaneStore, type LogEpoch } from '#common/postgres/lane-store.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
 
@@ -20,7 +20,7 @@ beforeAll(async () => {
   database = new Database({ url: server.url, poolSize: 1, applicationName: 'test', readsByKey: true });
   store = new LaneStore(database);
   limits = new LaneLimits(database);
-  epoch = await store.raiseEpoch(LOG);
+  epoch = await store.raiseEpoch(await store.epochOf(LOG));
 });
 beforeEach(() => database.query('TRUNCATE parked_deliveries'));
 afterAll(async () => {
@@ -38,6 +38,19 @@ async function park({ rows, lanes, bytes = 10 }: { rows: number; lanes: number; 
     [LOG, ENDPOINT, rows, lanes, bytes],
   );
 }
+
+describe('the epoch of a log', () => {
+  it('given another owner that raised it meanwhile, then a late raise changes nothing', async () => {
+    const log = 'deliveries/4';
+    const seen = await store.epochOf(log);
+    const { epoch: raised } = await store.raiseEpoch(seen);
+
+    await expect(store.raiseEpoch(seen)).rejects.toThrow(FencedError);
+
+    expect([seen.epoch, raised, (await store.epochOf(log)).epoch]).toEqual([0, 1, 1]);
+    expect(await store.raiseEpoch({ log, epoch: raised })).toEqual({ log, epoch: 2 });
+  });
+});
 
 describe('a page of parked rows', () => {
   it.each([
