@@ -10,7 +10,9 @@ export const apiKeyCreateSchema = z.strictObject({
   tenant: tenantSchema
     .nullable()
     .optional()
-    .describe('whom the key acts for; null, which only an admin key of all tenants may say, for all'),
+    .describe(
+      "whom the key acts for; null for all tenants. An admin key of all tenants has to say which; left out by a tenant's key, it is that key's own",
+    ),
   scopes: scopes.describe('`admin` includes the others and lets the key manage keys'),
   description: line(1_000).nullable().default(null),
   expires_at: z.iso
