@@ -159,6 +159,42 @@ describe('tenants', () => {
   });
 });
 
+describe('the last admin key of all tenants', () => {
+  const createAdmin = async (over: object = {}): Promise<string> =>
+    (await control.post('/v1/api-keys', { tenant: null, scopes: ['admin'], ...over })).body.id;
+
+  it('given no other, not even an expired one, when it is revoked, then 409 and it still works', async () => {
+    const expired = await createAdmin();
+    await control.database.query('UPDATE api_keys SET expires_at = now() WHERE id = $1', [expired]);
+    await createAdmin({ tenant: 'acme' });
+    const url = `/v1/api-keys/${control.adminKey.split('_')[1]}`;
+
+    expect(await control.delete(url)).toMatchObject({ status: 409, body: { code: 'CONFLICT' } });
+
+    expect((await control.get('/v1/api-keys')).body.items).toContainEqual(
+      expect.objectContaining({ id: control.adminKey.split('_')[1] }),
+    );
+    expect((await control.delete(`/v1/api-keys/${expired}`)).status).toBe(204);
+  });
+
+  it('given two, when both are revoked at once, then one of them stays', async () => {
+    const other = await createAdmin();
+    const answers: Promise<Answer>[] = [];
+    await control.database.transaction(async (tx) => {
+      await tx.query('DELETE FROM api_keys WHERE id = $1', [other]);
+      answers.push(control.delete(`/v1/api-keys/${control.adminKey.split('_')[1]}`));
+      await until('the second waits for the first', async () => {
+        const waiting = await control.database.query(
+          `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        );
+        return waiting.length > 0;
+      });
+    });
+
+    expect(await answers[0]).toMatchObject({ status: 409 });
+  });
+});
+
 describe('OpenAPI', () => {
   it('given the document, then it is 3.1, its references resolve, and every route tells its problems', async () => {
     const { status, body } = await control.get('/openapi.json', '');

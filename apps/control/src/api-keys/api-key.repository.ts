@@ -48,6 +48,18 @@ export async function deleteApiKey(
   return key;
 }
 
+/**
+ * Ids of the keys that may still manage all keys. They stay locked until the transaction ends: of two requests that
+ * revoke the last two of them, one waits and then sees what the other did.
+ */
+export async function lockAdminKeys(tx: Queryable): Promise<string[]> {
+  const rows = await tx.query<{ id: string }>(
+    `SELECT id FROM api_keys WHERE tenant IS NULL AND 'admin' = ANY(scopes) AND (expires_at IS NULL OR expires_at > now())
+     ORDER BY id FOR UPDATE`,
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** Newest first, up to `limit`. */
 export async function listApiKeys(
   db: Queryable,

@@ -42,7 +42,7 @@ export class ApiKeysController {
 
   @Delete(':id')
   @HttpCode(204)
-  @ApiAnswer(204, undefined, { problems: ['NOT_FOUND'] })
+  @ApiAnswer(204, undefined, { problems: ['NOT_FOUND', 'CONFLICT'] })
   revoke(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<void> {
     return this.apiKeys.revoke(caller, id);
   }

@@ -5,7 +5,7 @@ import { type AuthenticatedKey, generateApiKey, hashApiKey, parseApiKey } from '
 import { audit } from '../audit.js';
 import { decodeCursor, type Page, toPage } from '../queries/paging.js';
 import { visibleTenant } from '../tenancy.js';
-import { deleteApiKey, insertApiKey, listApiKeys, type StoredApiKey } from './api-key.repository.js';
+import { deleteApiKey, insertApiKey, listApiKeys, lockAdminKeys, type StoredApiKey } from './api-key.repository.js';
 import type { ApiKeyCreate, ShownApiKey } from './api-key-schemas.js';
 
 /** Creates, shows and revokes API keys. Every change is one transaction with its outbox record and its audit line. */
@@ -40,9 +40,16 @@ export class ApiKeysService {
     return toPage(rows, limit, showApiKey, ({ created_at, id }) => ({ at: created_at, key: [id] }));
   }
 
-  /** @throws ProblemError NOT_FOUND, for another tenant's key as well */
+  /**
+   * @throws ProblemError NOT_FOUND, for another tenant's key as well; CONFLICT for the last admin key of all tenants:
+   *   nobody could make another
+   */
   async revoke(caller: AuthenticatedKey, id: string): Promise<void> {
     await this.database.transaction(async (tx) => {
+      const admins = await lockAdminKeys(tx);
+      if (caller.tenant === null && admins.length === 1 && admins.includes(id)) {
+        throw new ProblemError('CONFLICT', 'this is the last admin key of all tenants: create another first');
+      }
       const key = await deleteApiKey(tx, id, visibleTenant(caller, undefined));
       if (key === undefined) throw new ProblemError('NOT_FOUND', 'there is no such API key');
       await audit(tx, { actor: caller, tenant: key.tenant, action: 'api_key.revoked', subject: id });
