@@ -204,9 +204,25 @@ describe('endpoints', () => {
     const { secrets } = await record(first.id, ({ version }) => version === 2);
     expect(secrets.map(({ expires_at }) => expires_at === null)).toEqual([true, false]);
     expect((secrets[1]?.expires_at ?? 0) - Date.now()).toBeLessThanOrEqual(60_000);
+  });
 
-    await control.post(`/v1/endpoints/${first.id}/secret/rotate`, { overlap_s: 0 });
-    expect((await record(first.id, ({ version }) => version === 3)).secrets).toHaveLength(1);
+  it('given an older secret with a longer overlap, when another is rotated, then the older one keeps its end', async () => {
+    const { id } = await create();
+    const rotate = async (overlap_s: number) =>
+      (await control.post(`/v1/endpoints/${id}/secret/rotate`, { overlap_s })).body.secrets as { expires_at: string }[];
+    const promised = (await rotate(3_600))[1]?.expires_at;
+
+    const ends = (await rotate(60)).map(({ expires_at }) => expires_at);
+
+    expect(ends).toEqual([null, expect.any(String), promised]);
+    expect(Date.parse(ends[1] ?? '')).toBeLessThan(Date.parse(promised ?? ''));
+  });
+
+  it('given a rotation without overlap, then the new secret alone is valid', async () => {
+    const { id } = await create();
+    await control.post(`/v1/endpoints/${id}/secret/rotate`, { overlap_s: 60 });
+    await control.post(`/v1/endpoints/${id}/secret/rotate`, { overlap_s: 0 });
+    expect((await record(id, ({ version }) => version === 3)).secrets).toHaveLength(1);
   });
 
   it('given a rotation without a body, then the overlap is a day', async () => {
@@ -216,10 +232,23 @@ describe('endpoints', () => {
     expect(Math.round(overlapMs / 3_600_000)).toBe(24);
   });
 
-  it('given more rotations than secrets may be valid, then the oldest are forgotten', async () => {
+  it('given as many valid secrets as may be, when another is asked for, then 409 until one of them ends', async () => {
     const { id } = await create();
-    for (let rotation = 0; rotation < 7; rotation++) await control.post(`/v1/endpoints/${id}/secret/rotate`);
-    expect((await control.get(`/v1/endpoints/${id}`)).body.secrets).toHaveLength(5);
+    const rotate = () => control.post(`/v1/endpoints/${id}/secret/rotate`);
+    for (let rotation = 0; rotation < 4; rotation++) expect((await rotate()).status).toBe(200);
+    const { secrets } = (await control.get(`/v1/endpoints/${id}`)).body;
+    expect(secrets).toHaveLength(5);
+
+    const refused = await rotate();
+
+    expect(refused).toMatchObject({ status: 409, body: { code: 'CONFLICT' } });
+    expect(refused.body.detail).toContain(`the first until ${secrets[4].expires_at}`);
+    expect((await control.get(`/v1/endpoints/${id}`)).body.secrets).toEqual(secrets);
+    await control.database.query(
+      'UPDATE endpoint_secrets SET expires_at = now() WHERE endpoint_id = $1 AND expires_at = $2',
+      [id, secrets[4].expires_at],
+    );
+    expect((await rotate()).body.secrets).toHaveLength(5);
   });
 
   it('given more endpoints than a page takes, then the pages hold each once, newest first', async () => {

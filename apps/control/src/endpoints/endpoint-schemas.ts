@@ -100,7 +100,9 @@ export const rotateSchema = z
       .min(0)
       .max(30 * DAY_S)
       .default(DAY_S)
-      .describe('how long the present secret stays valid beside the new one'),
+      .describe(
+        'how long the present secret stays valid beside the new one; older ones keep their own end. 0, for a secret that leaked, ends them all at once',
+      ),
   })
   .prefault({});
 

@@ -149,21 +149,26 @@ export async function insertSecret(tx: Queryable, endpointId: string, sealed: st
   ]);
 }
 
-/** Ends the present secrets at `expiresAt`, or earlier if they end earlier; forgets the ended and all but the newest few. */
-export async function retireSecrets(
+/**
+ * Ends the present secret at `expiresAt`, and forgets those that have ended by `now`. Those that were present before it
+ * end when they were promised to.
+ */
+export async function retireSecret(
   tx: Queryable,
   endpointId: string,
-  { now, expiresAt, keep }: { now: Date; expiresAt: Date; keep: number },
+  { now, expiresAt }: { now: Date; expiresAt: Date },
 ): Promise<void> {
-  await tx.query('UPDATE endpoint_secrets SET expires_at = least(expires_at, $2::timestamptz) WHERE endpoint_id = $1', [
+  await tx.query('UPDATE endpoint_secrets SET expires_at = $2 WHERE endpoint_id = $1 AND expires_at IS NULL', [
     endpointId,
     expiresAt,
   ]);
-  await tx.query(
-    `DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND (expires_at <= $2 OR id NOT IN (
-       SELECT id FROM endpoint_secrets WHERE endpoint_id = $1 ORDER BY created_at DESC, id LIMIT $3))`,
-    [endpointId, now, keep],
-  );
+  await tx.query('DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND expires_at <= $2', [endpointId, now]);
+  await tx.query(`UPDATE endpoints SET ${NEXT_VERSION} WHERE id = $1`, [endpointId]);
+}
+
+/** Ends all secrets at once. */
+export async function deleteSecrets(tx: Queryable, endpointId: string): Promise<void> {
+  await tx.query('DELETE FROM endpoint_secrets WHERE endpoint_id = $1', [endpointId]);
   await tx.query(`UPDATE endpoints SET ${NEXT_VERSION} WHERE id = $1`, [endpointId]);
 }
 

@@ -105,6 +105,7 @@ export function showEndpoint(endpoint: StoredEndpoint, nowMs: number): ShownEndp
   };
 }
 
-function validSecrets({ secrets }: StoredEndpoint, nowMs: number): StoredSecret[] {
+/** Those that sign at this time. */
+export function validSecrets({ secrets }: StoredEndpoint, nowMs: number): StoredSecret[] {
   return secrets.filter(({ expires_at }) => expires_at === null || expires_at > nowMs);
 }

@@ -90,7 +90,7 @@ export class EndpointsController {
   @Post(':id/secret/rotate')
   @HttpCode(200)
   @RequireScope('write')
-  @ApiAnswer(200, endpointWithSecretSchema, { problems: ['BODY_INVALID', 'NOT_FOUND'] })
+  @ApiAnswer(200, endpointWithSecretSchema, { problems: ['BODY_INVALID', 'NOT_FOUND', 'CONFLICT'] })
   rotate(
     @Caller() caller: AuthenticatedKey,
     @Param('id', { schema: idSchema }) id: string,

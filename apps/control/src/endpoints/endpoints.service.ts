@@ -13,16 +13,17 @@ import { changeBreaker } from '../health/breaker-changes.js';
 import { publishEndpointEvent } from '../operational-events.js';
 import { decodeCursor, type Page, toPage } from '../queries/paging.js';
 import { owningTenant, visibleTenant } from '../tenancy.js';
-import { type StoredEndpoint, showEndpoint } from './endpoint.js';
+import { type StoredEndpoint, showEndpoint, validSecrets } from './endpoint.js';
 import {
   deleteEndpoint,
+  deleteSecrets,
   type EndpointSettings,
   findEndpoint,
   insertEndpoint,
   insertSecret,
   listEndpoints,
   lockEndpoint,
-  retireSecrets,
+  retireSecret,
   updateEndpoint,
 } from './endpoint.repository.js';
 import { announceEndpoint } from './endpoint-announcement.js';
@@ -117,7 +118,12 @@ export class EndpointsService {
     });
   }
 
-  /** Gives the endpoint a new secret; the present ones stay valid for the overlap. @throws ProblemError NOT_FOUND */
+  /**
+   * Gives the endpoint a new secret. The present one stays valid for the overlap, older ones as long as they were promised
+   * to be; an overlap of 0 ends them all at once.
+   *
+   * @throws ProblemError NOT_FOUND; CONFLICT when a secret would have to go that is still valid
+   */
   async rotateSecret(
     caller: AuthenticatedKey,
     id: string,
@@ -125,13 +131,11 @@ export class EndpointsService {
   ): Promise<ShownEndpoint & { secret: string }> {
     const key = randomBytes(SECRET_BYTES);
     const endpoint = await this.database.transaction(async (tx) => {
-      const { tenant } = await this.lock(tx, caller, id);
-      const now = new Date();
-      const expiresAt = new Date(now.getTime() + overlapS * 1_000);
-      await retireSecrets(tx, id, { now, expiresAt, keep: MAX_SECRETS - 1 });
-      await insertSecret(tx, id, this.sealer.seal(key, sealingContext(tenant, id, 'secret')));
+      const before = await this.lock(tx, caller, id);
+      await endSecrets(tx, before, overlapS);
+      await insertSecret(tx, id, this.sealer.seal(key, sealingContext(before.tenant, id, 'secret')));
       const detail = { overlap_s: overlapS };
-      await audit(tx, { actor: caller, tenant, action: 'secret.rotated', subject: id, detail });
+      await audit(tx, { actor: caller, tenant: before.tenant, action: 'secret.rotated', subject: id, detail });
       return announceEndpoint(tx, id);
     });
     return { ...shown(endpoint), secret: formatSecret(key) };
@@ -177,6 +181,18 @@ export class EndpointsService {
     const errors = [{ field: 'url', message: problem.message }];
     throw new ProblemError('URL_NOT_ALLOWED', `the URL ${problem.message}`, { errors });
   }
+}
+
+async function endSecrets(tx: Queryable, endpoint: StoredEndpoint, overlapS: number): Promise<void> {
+  if (overlapS === 0) return deleteSecrets(tx, endpoint.id);
+  const now = new Date();
+  const valid = validSecrets(endpoint, now.getTime());
+  if (valid.length >= MAX_SECRETS) {
+    const firstEnd = new Date(Math.min(...valid.map(({ expires_at }) => expires_at ?? Infinity))).toISOString();
+    const detail = `${valid.length} secrets are valid, the first until ${firstEnd}: wait for that, or end all of them with an overlap_s of 0`;
+    throw new ProblemError('CONFLICT', detail);
+  }
+  await retireSecret(tx, endpoint.id, { now, expiresAt: new Date(now.getTime() + overlapS * 1_000) });
 }
 
 function enabledState(enabled: boolean): Pick<EndpointSettings, 'status' | 'disabled_reason' | 'disabled_at'> {
