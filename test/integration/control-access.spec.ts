@@ -97,7 +97,7 @@ describe('API keys', () => {
 
   it.each([
     { given: 'no scope', body: { scopes: [] }, field: 'scopes' },
-    { given: 'an unknown scope', body: { scopes: ['root'] }, field: 'scopes.0' },
+    { given: 'an unknown scope', body: { scopes: ['root'] }, field: 'scopes[0]' },
     { given: 'a bad tenant', body: { scopes: ['read'], tenant: 'a b' }, field: 'tenant' },
     { given: 'no tenant, which could mean all', body: { scopes: ['read'] }, field: 'tenant' },
     { given: 'a past', body: { scopes: ['read'], expires_at: '2020-01-01T00:00:00Z' }, field: 'expires_at' },

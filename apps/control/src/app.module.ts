@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
-import { schemaPipe } from '#common/http/validation.js';
+import { SchemaPipe } from '#common/http/validation.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
@@ -77,7 +77,7 @@ export class AppModule {
         { provide: CONTROL_CONFIG, useValue: config },
         { provide: Sealer, useFactory: () => new Sealer(config.SECRET_KEYS) },
         { provide: ADDRESS_POLICY, useFactory: policy },
-        { provide: APP_PIPE, useFactory: schemaPipe },
+        { provide: APP_PIPE, useClass: SchemaPipe },
         { provide: APP_INTERCEPTOR, useClass: DatabaseInterceptor },
         SchemaState,
         EndpointsService,

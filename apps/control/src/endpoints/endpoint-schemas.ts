@@ -16,12 +16,14 @@ const MAX_HEADER_VALUE = 2_048;
 const DAY_S = 86_400;
 
 /** A tenant's name. */
-export const tenantSchema = z.string().regex(TENANT_PATTERN);
+export const tenantSchema = z
+  .string()
+  .regex(TENANT_PATTERN, { error: 'must be 1 to 64 letters, digits, ".", "_" or "-"' });
 
 const headerName = z
   .string()
   .regex(HEADER_NAME, { error: 'must be an HTTP header name' })
-  .refine((name) => !isReserved(name), { error: 'is set by Posthorn or by HTTP itself' });
+  .refine((name) => !isReserved(name), { error: 'is reserved: Posthorn or HTTP itself sets it' });
 
 const headers = z
   .record(headerName, z.string().max(MAX_HEADER_VALUE).regex(HEADER_VALUE, { error: 'must be an HTTP header value' }))

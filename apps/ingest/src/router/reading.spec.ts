@@ -88,7 +88,7 @@ describe('readRecord', () => {
     const found = record('k', '{"data":1,"x":2}', {}, (partitionOf('k', PARTITIONS) + 1) % PARTITIONS);
     expect(readRecord(found, LIMITS)).toEqual({
       kind: 'poison',
-      detail: 'type: is required; x: is not a field of an event',
+      detail: 'type: is required; x: is not known here',
     });
   });
 });

@@ -17,7 +17,7 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
-/** One thing wrong with a request: where (a dotted path, or a header's name), and what. */
+/** One thing wrong with a request: where (`url`, `event_types[0]`, or a header's name), and what. */
 export interface FieldError {
   readonly field: string;
   readonly message: string;

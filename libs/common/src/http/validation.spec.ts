@@ -1,29 +1,34 @@
+import type { ArgumentMetadata } from '@nestjs/common';
 import { z } from 'zod';
-import { fieldErrors, line } from './validation.js';
+import { line, SchemaPipe } from './validation.js';
 
-const schema = z.strictObject({
-  name: line(10),
-  policy: z.union([z.strictObject({ preset: z.enum(['quick']) }), z.strictObject({ delays_s: z.array(z.number()) })]),
-});
+const schema = z.strictObject({ name: line(10) });
 
-function errorsOf(value: unknown): unknown {
-  const result = schema.safeParse(value);
-  return result.success ? [] : fieldErrors(result.error.issues).map(({ field }) => field);
+function parse(value: unknown, over: Partial<ArgumentMetadata> = {}): unknown {
+  try {
+    return new SchemaPipe().transform(value, { type: 'body', schema, ...over });
+  } catch (error) {
+    return error;
+  }
 }
 
-describe('fieldErrors', () => {
+describe('SchemaPipe', () => {
+  it('given what fits, then it is parsed; without a schema, then it stays', () => {
+    expect(parse({ name: 'a' })).toEqual({ name: 'a' });
+    expect(parse('7', { type: 'query', schema: z.coerce.number() })).toBe(7);
+    expect(new SchemaPipe().transform('x', { type: 'query' })).toBe('x');
+  });
+
   it.each([
-    { given: 'a missing field', value: { policy: { preset: 'quick' } }, expected: ['name'] },
-    { given: 'unknown fields', value: { name: 'a', policy: { preset: 'quick' }, x: 1, y: 2 }, expected: ['x', 'y'] },
-    { given: 'a wrong item', value: { name: 'a', policy: { delays_s: [1, 'x'] } }, expected: ['policy.delays_s.1'] },
-    {
-      given: 'an unknown field in a form',
-      value: { name: 'a', policy: { preset: 'quick', z: 1 } },
-      expected: ['policy.z'],
-    },
-    { given: 'a NUL', value: { name: 'a\0', policy: { preset: 'quick' } }, expected: ['name'] },
-    { given: 'no object', value: 'x', expected: [''] },
-  ])('given $given, then it is named', ({ value, expected }) => {
-    expect(errorsOf(value)).toEqual(expected);
+    { given: 'a missing field', value: {}, over: {}, field: 'name' },
+    { given: 'a NUL', value: { name: 'a\0' }, over: {}, field: 'name' },
+    { given: 'no object', value: [], over: {}, field: 'body' },
+    { given: 'a bad parameter', value: '', over: { type: 'param', data: 'id', schema: line(5) }, field: 'id' },
+  ] as const)('given $given, then it is a 400 that names it', ({ value, over, field }) => {
+    expect(parse(value, over)).toMatchObject({
+      code: 'BODY_INVALID',
+      message: `not valid: ${field}`,
+      extra: { errors: [{ field }] },
+    });
   });
 });

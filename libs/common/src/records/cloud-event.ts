@@ -1,18 +1,16 @@
 import { z } from 'zod';
+import { fieldErrors, WHOLE_BODY, wording } from '../http/field-errors.js';
 import type { FieldError } from '../http/problem.js';
 import {
   decodeUtf8,
   eventIdField,
   eventTypeField,
-  fieldErrors,
   invalid,
   occurredAtField,
   type ParsedEvent,
   parseJson,
   resourceIdField,
   tenantField,
-  WHOLE_BODY,
-  wording,
 } from './event.js';
 import { memberSpan } from './raw-json.js';
 
@@ -57,7 +55,7 @@ export function parseStructured(bytes: Uint8Array): ParsedEvent {
  */
 export function structuredEvent(value: unknown, text: string, at = 0): ParsedEvent {
   const result = structuredCloudEventSchema.safeParse(value, { error: wording });
-  if (!result.success) return invalid(fieldErrors(result.error));
+  if (!result.success) return invalid(fieldErrors(result.error.issues));
   const data = memberSpan(text, at, 'data');
   const { data_base64: base64 } = result.data;
   if (typeof base64 === 'string') {
@@ -81,7 +79,7 @@ export function parseBinary(
   body: Uint8Array,
 ): ParsedEvent {
   const result = cloudEventSchema.safeParse(attributes, { error: wording });
-  const errors = result.success ? [] : fieldErrors(result.error);
+  const errors = result.success ? [] : fieldErrors(result.error.issues);
   const data = rawDataOf(body, contentType);
   if (!data.ok) return invalid([...prefixed(errors, prefix), ...data.errors]);
   return result.success ? produced(result.data, data.rawData, prefix) : invalid(prefixed(errors, prefix));

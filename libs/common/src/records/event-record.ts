@@ -1,6 +1,7 @@
+import { WHOLE_BODY } from '../http/field-errors.js';
 import type { FieldError } from '../http/problem.js';
 import { CLOUD_EVENT_TYPE, KAFKA_PREFIX, mediaTypeOf, parseBinary, parseStructured } from './cloud-event.js';
-import { decodeUtf8, invalid, type ParsedEvent, type ProducedEvent, parseEvent, WHOLE_BODY } from './event.js';
+import { decodeUtf8, invalid, type ParsedEvent, type ProducedEvent, parseEvent } from './event.js';
 
 /**
  * Marks a record of `ingest` that the HTTP API wrote, which has counted and measured it already. The id and the tenant

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { contentEventId, EVENT_ID_PATTERN, EVENT_ID_RULE, TENANT_PATTERN } from '../domain/identifiers.js';
 import { parseRfc3339 } from '../domain/rfc3339.js';
 import { EVENT_TYPE_PATTERN } from '../domain/subscription.js';
+import { fieldErrors, WHOLE_BODY, wording } from '../http/field-errors.js';
 import type { FieldError } from '../http/problem.js';
 import { memberSpan } from './raw-json.js';
 
@@ -25,9 +26,6 @@ export type ParsedEvent =
 export type ParsedJson =
   | { readonly ok: true; readonly value: unknown; readonly text: string }
   | { readonly ok: false; readonly errors: readonly FieldError[] };
-
-/** How errors call what has no field of its own. */
-export const WHOLE_BODY = 'body';
 
 const MAX_NAME_LENGTH = 256;
 const MAX_TIME_LENGTH = 64;
@@ -88,7 +86,7 @@ export function parseEvent(bytes: Uint8Array): ParsedEvent {
  */
 export function nativeEvent(value: unknown, text: string, at = 0): ParsedEvent {
   const result = eventSchema.safeParse(value, { error: wording });
-  if (!result.success) return invalid(fieldErrors(result.error));
+  if (!result.success) return invalid(fieldErrors(result.error.issues));
   const { id, id_from, type, tenant, resource_id: resourceId, occurred_at: occurredAt } = result.data;
   const span = memberSpan(text, at, 'data');
   if (span === undefined) return invalid([{ field: 'data', message: 'is required' }]);
@@ -130,19 +128,6 @@ export function parseJson(bytes: Uint8Array): ParsedJson {
 
 export function invalid(errors: readonly FieldError[]): { ok: false; errors: readonly FieldError[] } {
   return { ok: false, errors };
-}
-
-/** Zod's issues, one for each wrong or unknown field. */
-export function fieldErrors(error: z.ZodError): FieldError[] {
-  return error.issues.flatMap((issue) => {
-    const path = issue.path.map(String).join('.');
-    if (issue.code !== 'unrecognized_keys') return [{ field: path || WHOLE_BODY, message: issue.message }];
-    return issue.keys.map((key) => ({ field: key, message: 'is not a field of an event' }));
-  });
-}
-
-export function wording(issue: { readonly code?: string; readonly input?: unknown }): string | undefined {
-  return issue.code === 'invalid_type' && issue.input === undefined ? 'is required' : undefined;
 }
 
 function withContentId(event: ProducedEvent): ParsedEvent {

@@ -207,6 +207,11 @@ describe('checkUrl with an allow-list', () => {
     expect(checkUrl(url, DEVELOPMENT)?.code).toBe(code);
   });
 
+  it('given a scheme that is none of the allowed, then the message names those', () => {
+    expect(checkUrl('ftp://hooks.acme.io/', PRODUCTION)?.message).toBe('must use https');
+    expect(checkUrl('ftp://hooks.acme.io/', DEVELOPMENT)?.message).toBe('must use https or http');
+  });
+
   it('given a range, then names of that network are accepted, and their addresses decide later', () => {
     const cluster = addressPolicy({ allowHttp: true, allowedAddresses: ['10.96.0.0/12'] });
     expect(checkUrl('http://receiver.default.svc.cluster.local/', cluster)).toBeUndefined();

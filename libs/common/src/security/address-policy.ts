@@ -52,7 +52,9 @@ export const MAX_URL_LENGTH = 2_048;
  */
 export function checkUrl(text: string, policy: AddressPolicy): UrlProblem | undefined {
   const code = problemCode(text, policy);
-  return code && { code, message: URL_PROBLEMS[code] };
+  if (code === undefined) return undefined;
+  const isHttpLeftOut = code === 'scheme_not_allowed' && policy.allowHttp;
+  return { code, message: isHttpLeftOut ? 'must use https or http' : URL_PROBLEMS[code] };
 }
 
 /** The parser folds short, octal, hex, full-width and percent-encoded hosts; so its result is judged, never the text. */
