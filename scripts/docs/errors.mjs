@@ -27,7 +27,7 @@ const REMEDIES = {
   UNAUTHENTICATED: 'Send `Authorization: Bearer ph_…` with a key that exists, has not expired and was not revoked.',
   FORBIDDEN: 'Use a key with the scope that is needed, or of the tenant that is named.',
   NOT_FOUND: 'Check the path and the id. What belongs to another tenant is not found either.',
-  METHOD_NOT_ALLOWED: 'Use a method the path has.',
+  METHOD_NOT_ALLOWED: 'Use a method that the header `Allow` names.',
   CONFLICT: 'Look at the present state; `detail` says what stands in the way.',
   BODY_TOO_LARGE: 'Send less, or raise `MAX_EVENT_BYTES` (see [configuration](configuration.md)).',
   UNSUPPORTED_MEDIA_TYPE: 'Send `application/json`, or CloudEvents ([wire formats](wire-formats.md)); not compressed.',

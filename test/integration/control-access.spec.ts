@@ -34,6 +34,22 @@ function routes(): { method: 'GET' | 'POST' | 'PATCH' | 'DELETE'; url: string }[
   );
 }
 
+describe('methods', () => {
+  it('given any path, when it is asked with a method it does not have, then 405 names those it has', async () => {
+    for (const [url, known] of Map.groupBy(routes(), ({ url }) => url)) {
+      const answer = await control.request('PUT', url);
+      expect({ url, status: answer.status, code: answer.body.code }).toEqual({
+        url,
+        status: 405,
+        code: 'METHOD_NOT_ALLOWED',
+      });
+      const methods = known.map(({ method }) => method);
+      expect(String(answer.headers.allow).split(', ')).toEqual(expect.arrayContaining(methods));
+    }
+    expect((await control.request('PUT', '/v1/nothing')).status).toBe(404);
+  });
+});
+
 describe('API keys', () => {
   it('given no key, or a made-up one, then every route answers 401', async () => {
     expect(routes().length).toBeGreaterThanOrEqual(18);

@@ -190,9 +190,9 @@ describe('the ingest API', () => {
     expectProblem(await publish('{}', acme, { 'content-type': 'not a type' }), 415, 'UNSUPPORTED_MEDIA_TYPE');
   });
 
-  it('given another path or method, then 404', async () => {
+  it('given another path, then 404; given another method, then 405', async () => {
     expectProblem(await ingest.get('/v1/nothing'), 404, 'NOT_FOUND');
-    expectProblem(await ingest.get('/v1/events'), 404, 'NOT_FOUND');
+    expectProblem(await ingest.get('/v1/events'), 405, 'METHOD_NOT_ALLOWED');
   });
 
   it('given what is no proper HTTP, then it is answered and counted against nobody', async () => {

@@ -90,7 +90,7 @@ export class ControlApp {
 
   /** @param key the admin key when left out; an empty text for none */
   async request(
-    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     url: string,
     body?: unknown,
     key = this.adminKey,

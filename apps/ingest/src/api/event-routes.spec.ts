@@ -105,4 +105,10 @@ describe('EventRoutes', () => {
       expect(written).toEqual([]);
     },
   );
+
+  it('given a path asked with another method, then 405 names the one it has', async () => {
+    const answer = await app.inject({ method: 'GET', url: '/v1/events' });
+    expect(answer.headers).toMatchObject({ allow: 'POST', 'content-type': expect.stringContaining('problem+json') });
+    expect(answer.json()).toMatchObject({ status: 405, code: 'METHOD_NOT_ALLOWED' });
+  });
 });

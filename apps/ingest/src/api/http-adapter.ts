@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { refuseOtherMethods } from '#common/http/other-methods.js';
 import { ProblemError, problemBody } from '#common/http/problem.js';
 import type { IngestConfig } from '../config.js';
 
@@ -32,6 +33,7 @@ export function createHttpAdapter(config: IngestConfig): FastifyAdapter {
   for (const type of ['application/json', 'text/plain', '*']) adapter.useBodyParser(type, false, {}, asBytes);
   const server: FastifyInstance = adapter.getInstance();
   server.server.maxConnections = config.MAX_CONNECTIONS;
+  refuseOtherMethods(server);
   server.addHook('onRequest', refuseEncodings);
   return adapter;
 }
