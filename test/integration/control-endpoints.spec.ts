@@ -141,6 +141,24 @@ describe('endpoints', () => {
     expect(answer.json()).toMatchObject({ code: 'BODY_INVALID' });
   });
 
+  it.each(['application/x-www-form-urlencoded', 'text/plain', 'application/octet-stream', 'json', undefined])(
+    'given a body of the type %s, then 415',
+    async (type) => {
+      const payload = Buffer.from(JSON.stringify({ url: URL, event_types: ['*'] }));
+      const headers = { authorization: `Bearer ${control.adminKey}`, ...(type ? { 'content-type': type } : {}) };
+
+      const answer = await control.app.inject({ method: 'POST', url: '/v1/endpoints', headers, payload });
+
+      expect(answer.json()).toMatchObject({ status: 415, code: 'UNSUPPORTED_MEDIA_TYPE' });
+    },
+  );
+
+  it('given a path there is not, when a body of another type is sent to it, then 404', async () => {
+    const headers = { 'content-type': 'text/plain' };
+    const answer = await control.app.inject({ method: 'POST', url: '/v1/nothing', headers, payload: 'x' });
+    expect(answer.statusCode).toBe(404);
+  });
+
   it.each(['http://10.0.0.1/', 'ftp://example.com/', 'nonsense', 'https://user:pw@example.com/'])(
     'given the URL %s, then 422',
     async (url) => {
