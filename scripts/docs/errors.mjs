@@ -29,7 +29,8 @@ const REMEDIES = {
   NOT_FOUND: 'Check the path and the id. What belongs to another tenant is not found either.',
   METHOD_NOT_ALLOWED: 'Use a method that the header `Allow` names.',
   CONFLICT: 'Look at the present state; `detail` says what stands in the way.',
-  BODY_TOO_LARGE: 'Send less, or raise `MAX_EVENT_BYTES` (see [configuration](configuration.md)).',
+  BODY_TOO_LARGE:
+    'Send less, or raise the variable that `detail` names with its limit (see [configuration](configuration.md)).',
   UNSUPPORTED_MEDIA_TYPE: 'Send `application/json`, or CloudEvents ([wire formats](wire-formats.md)); not compressed.',
   URL_NOT_ALLOWED: 'Use an https URL with a public address.',
   TOO_MANY_REQUESTS: 'Wait as long as `Retry-After` says.',

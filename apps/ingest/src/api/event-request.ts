@@ -170,5 +170,6 @@ function unsupported(detail: string): ProblemError {
 
 function tooLarge(place: string, limit: number): ProblemError {
   const errors = [{ field: place, message: `must have at most ${limit} bytes` }];
-  return new ProblemError('BODY_TOO_LARGE', 'an event of the batch is too large: none of it was taken', { errors });
+  const detail = `${place} has more than ${limit} bytes (MAX_EVENT_BYTES): none of the batch was taken`;
+  return new ProblemError('BODY_TOO_LARGE', detail, { errors });
 }

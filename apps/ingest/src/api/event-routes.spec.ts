@@ -91,6 +91,7 @@ describe('EventRoutes', () => {
     { given: 'a compressed body', headers: { 'content-encoding': 'gzip' }, code: 'UNSUPPORTED_MEDIA_TYPE' },
     { given: 'too large an event', body: ' '.repeat(MAX_EVENT_BYTES + 1), code: 'BODY_TOO_LARGE' },
     { given: 'too large a batch', url: '/v1/events/batch', body: ' '.repeat(4_097), code: 'BODY_TOO_LARGE' },
+    { given: 'too large a body elsewhere', url: '/v1/other', body: ' '.repeat(1_025), code: 'BODY_TOO_LARGE' },
     { given: 'another path', url: '/v1/other', code: 'NOT_FOUND' },
     { given: 'a broken dependency', breaks: true, code: 'INTERNAL' },
   ])(
@@ -105,6 +106,22 @@ describe('EventRoutes', () => {
       expect(written).toEqual([]);
     },
   );
+
+  it.each([
+    { url: '/v1/events', size: MAX_EVENT_BYTES + 1, limit: '1024 bytes (MAX_EVENT_BYTES)' },
+    { url: '/v1/events/batch', size: MAX_BATCH_BYTES + 1, limit: '4096 bytes (MAX_BATCH_BYTES)' },
+  ])('given too large a body for $url, then the problem names the limit and its variable', async (given) => {
+    const answer = await post(given.url, ' '.repeat(given.size));
+    expect(answer.json()).toMatchObject({ status: 413, detail: `the body may have at most ${given.limit}` });
+  });
+
+  it('given too large an event of a batch, then the problem names it, the limit and its variable', async () => {
+    const answer = await post('/v1/events/batch', JSON.stringify([{ type: 'a', data: 'x'.repeat(MAX_EVENT_BYTES) }]));
+    expect(answer.json()).toMatchObject({
+      status: 413,
+      detail: 'events[0] has more than 1024 bytes (MAX_EVENT_BYTES): none of the batch was taken',
+    });
+  });
 
   it('given a path asked with another method, then 405 names the one it has', async () => {
     const answer = await app.inject({ method: 'GET', url: '/v1/events' });

@@ -36,14 +36,16 @@ export class EventRoutes implements OnModuleInit {
 
   onModuleInit(): void {
     const server: FastifyInstance = this.host.httpAdapter.getInstance();
-    const bodyLimit = this.limits.maxBatchBytes;
-    server.post<RawRoute>('/v1/events', { onResponse: count }, async (request, reply) => {
+    const single = { onResponse: count, config: { bodyLimitSetting: 'MAX_EVENT_BYTES' } };
+    server.post<RawRoute>('/v1/events', single, async (request, reply) => {
       const event = readEvent(request, this.callerOf(request));
       await this.publisher.publish([event]);
       reply.status(202);
       return { id: event.id };
     });
-    server.post<RawRoute>('/v1/events/batch', { onResponse: count, bodyLimit }, async (request, reply) => {
+    const bodyLimit = this.limits.maxBatchBytes;
+    const batch = { onResponse: count, bodyLimit, config: { bodyLimitSetting: 'MAX_BATCH_BYTES' } };
+    server.post<RawRoute>('/v1/events/batch', batch, async (request, reply) => {
       const events = readBatch(request, this.callerOf(request), this.limits);
       await this.publisher.publish(events);
       reply.status(202);

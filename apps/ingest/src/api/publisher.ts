@@ -59,7 +59,10 @@ export class Publisher {
     const { maxEventBytes } = this.limits;
     // Data that is not JSON grows when it becomes a JSON string; the router would refuse it after the 202.
     if (value.length > maxEventBytes + ENVELOPE_BYTES || Buffer.byteLength(event.rawData) > maxEventBytes) {
-      throw new ProblemError('BODY_TOO_LARGE', `an event may have at most ${maxEventBytes} bytes as JSON`);
+      throw new ProblemError(
+        'BODY_TOO_LARGE',
+        `an event may have at most ${maxEventBytes} bytes as JSON (MAX_EVENT_BYTES)`,
+      );
     }
     return {
       topic: INGEST_TOPIC,

@@ -1,6 +1,13 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PROBLEMS, type ProblemCode, ProblemError, problemBody } from './problem.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The variable that sets the route's limit of a body, for whoever meets the limit. */
+    bodyLimitSetting?: string;
+  }
+}
 
 /** Turns whatever a request ends in, Nest's and Fastify's own errors included, into `application/problem+json`. */
 @Catch()
@@ -8,9 +15,10 @@ export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);
 
   catch(error: unknown, host: ArgumentsHost): void {
-    const problem = toProblem(error);
+    const http = host.switchToHttp();
+    const problem = toProblem(error, http.getRequest<FastifyRequest>());
     if (problem.code === 'INTERNAL') this.logger.error({ err: error }, 'request.failed');
-    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const reply = http.getResponse<FastifyReply>();
     if (problem.extra.retryAfterS !== undefined) reply.header('retry-after', String(problem.extra.retryAfterS));
     if (problem.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer');
     reply.status(PROBLEMS[problem.code].status).type('application/problem+json').send(problemBody(problem));
@@ -30,14 +38,20 @@ const BY_STATUS: Readonly<Record<number, ProblemCode>> = {
 };
 
 /** An unknown error tells the caller nothing; the log has the rest. */
-export function toProblem(error: unknown): ProblemError {
+function toProblem(error: unknown, { routeOptions }: FastifyRequest): ProblemError {
   if (error instanceof ProblemError) return error;
   const status = error instanceof HttpException ? error.getStatus() : fastifyStatus(error);
   const code = status === undefined ? undefined : BY_STATUS[status];
   if (code === undefined || !(error instanceof Error)) {
     return new ProblemError('INTERNAL', 'an unexpected error occurred', { cause: error });
   }
-  return new ProblemError(code, error.message, { cause: error });
+  const detail = code === 'BODY_TOO_LARGE' ? sizeText(routeOptions) : error.message;
+  return new ProblemError(code, detail, { cause: error });
+}
+
+function sizeText({ bodyLimit, config }: FastifyRequest['routeOptions']): string {
+  const setting = config.bodyLimitSetting === undefined ? '' : ` (${config.bodyLimitSetting})`;
+  return `the body may have at most ${bodyLimit} bytes${setting}`;
 }
 
 /** Fastify's own errors carry a status and a code such as FST_ERR_CTP_BODY_TOO_LARGE. */
