@@ -116,6 +116,7 @@ describe('API keys', () => {
     { given: 'an unknown scope', body: { scopes: ['root'] }, field: 'scopes[0]' },
     { given: 'a bad tenant', body: { scopes: ['read'], tenant: 'a b' }, field: 'tenant' },
     { given: 'no tenant, which could mean all', body: { scopes: ['read'] }, field: 'tenant' },
+    { given: 'no time', body: { scopes: ['read'], expires_at: 'soon' }, field: 'expires_at' },
     { given: 'a past', body: { scopes: ['read'], expires_at: '2020-01-01T00:00:00Z' }, field: 'expires_at' },
   ])('given $given, then 400', async ({ body, field }) => {
     expect(await control.post('/v1/api-keys', body)).toMatchObject({ status: 400, body: { errors: [{ field }] } });

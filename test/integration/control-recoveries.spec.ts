@@ -175,6 +175,8 @@ describe('recovering an endpoint', () => {
 
   it.each([
     ['since', { since: 'yesterday' }],
+    ['since', { since: '9999-01-01T00:00:00Z' }],
+    ['since', { since: '9998-01-01T00:00:00Z', until: '9999-01-01T00:00:00Z' }],
     ['until', { since: '2026-01-02T00:00:00Z', until: '2026-01-01T00:00:00Z' }],
     ['only', { only: 'some' }],
   ])('given a %s that cannot be, then 400', async (field, over) => {
@@ -195,6 +197,14 @@ describe('recovering an endpoint', () => {
 });
 
 describe('replaying dead letters in bulk', () => {
+  it('given a since in the future, then 400', async () => {
+    const answer = await control.post('/v1/dead-letters/replay', { since: '9999-01-01T00:00:00Z' });
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { errors: [{ field: 'since', message: 'must be in the past' }] },
+    });
+  });
+
   it('given a filter, then what matches goes back as it was, in order of acceptance, once', async () => {
     const id = await newEndpoint();
     const made = await manyDead(id, 6);

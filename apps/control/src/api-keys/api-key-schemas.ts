@@ -16,7 +16,7 @@ export const apiKeyCreateSchema = z.strictObject({
   scopes: scopes.describe('`admin` includes the others and lets the key manage keys'),
   description: line(1_000).nullable().default(null),
   expires_at: z.iso
-    .datetime({ offset: true })
+    .datetime({ offset: true, abort: true })
     .refine((text) => Date.parse(text) > Date.now(), { error: 'must be in the future' })
     .nullable()
     .default(null),

@@ -6,6 +6,10 @@ import { pageOf, pageQuery } from '../queries/paging.js';
 
 const moment = z.iso.datetime();
 const time = z.iso.datetime({ offset: true });
+/** What is yet to come cannot be sent again: a job that begins in the future would quietly do nothing. */
+const pastTime = z.iso
+  .datetime({ offset: true, abort: true })
+  .refine((text) => Date.parse(text) < Date.now(), { error: 'must be in the past' });
 const inOrder = ({ since, until }: { since?: string | undefined; until?: string | undefined }) =>
   since === undefined || until === undefined || Date.parse(since) < Date.parse(until);
 const notInOrder = { error: 'must be after since', path: ['until'] };
@@ -16,7 +20,7 @@ export type RecoveryState = (typeof RECOVERY_STATES)[number];
 /** What is asked for by `POST /v1/endpoints/{id}/recover`. */
 export const recoverSchema = z
   .strictObject({
-    since: time.describe('events accepted at or after this time'),
+    since: pastTime.describe('events accepted at or after this time'),
     until: time.optional().describe('and before this time; the time of the request, if left out'),
     only: z
       .enum(['failed', 'all'])
@@ -35,7 +39,7 @@ export const bulkReplaySchema = z
     endpoint_id: line(256).optional(),
     type: line(256).optional().describe('event type'),
     reason: z.enum(DEAD_REASONS).optional(),
-    since: time.optional().describe('dead at or after this time'),
+    since: pastTime.optional().describe('dead at or after this time'),
     until: time.optional().describe('dead before this time; the time of the request, if left out'),
   })
   .refine(inOrder, notInOrder);
