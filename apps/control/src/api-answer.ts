@@ -21,16 +21,24 @@ export const problemSchema = z
 /** What every guarded route may answer. */
 const ALWAYS: readonly ProblemCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'DATABASE_UNAVAILABLE'];
 
+/** What a success means, by its status; the operation's summary says of what. */
+const SUCCESSES = {
+  200: 'as it is now',
+  201: 'created',
+  202: 'accepted; it happens after this answer',
+  204: 'deleted',
+} as const;
+
 /** Documents what a route answers: its success, and each problem by status. */
 export function ApiAnswer(
-  status: number,
+  status: keyof typeof SUCCESSES,
   schema: z.ZodType | undefined,
   { problems = [] }: { problems?: readonly ProblemCode[] } = {},
 ): MethodDecorator & ClassDecorator {
   const codes = [...problems, ...ALWAYS];
   const statuses = [...new Set(codes.map((code) => PROBLEMS[code].status))];
   return applyDecorators(
-    ApiResponse({ status, description: 'done', ...(schema ? { standardSchema: schema } : {}) }),
+    ApiResponse({ status, description: SUCCESSES[status], ...(schema ? { standardSchema: schema } : {}) }),
     ...statuses.map((problemStatus) => {
       const named = codes.filter((code) => PROBLEMS[code].status === problemStatus);
       const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };

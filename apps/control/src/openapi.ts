@@ -11,7 +11,7 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     .setTitle('Posthorn control API')
     .setDescription('Endpoints, API keys, and what became of events. Errors are RFC 9457 problem details.')
     .setVersion(VERSION)
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'an API key: ph_…' })
+    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'ph_…', description: 'an API key' })
     .build();
   const document = SwaggerModule.createDocument(app, config, { standardSchemaConverter: convert });
   document.components ??= {};

@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
@@ -23,6 +23,7 @@ export class ApiKeysController {
   constructor(@Inject(ApiKeysService) private readonly apiKeys: ApiKeysService) {}
 
   @Post()
+  @ApiOperation({ summary: 'Create an API key; its text is shown this once' })
   @ApiAnswer(201, apiKeyWithTextSchema, { problems: ['BODY_INVALID', 'CONFLICT'] })
   create(
     @Caller() caller: AuthenticatedKey,
@@ -32,6 +33,7 @@ export class ApiKeysController {
   }
 
   @Get()
+  @ApiOperation({ summary: 'List API keys, newest first' })
   @ApiAnswer(200, apiKeyPageSchema, { problems: ['BODY_INVALID'] })
   list(
     @Caller() caller: AuthenticatedKey,
@@ -42,6 +44,7 @@ export class ApiKeysController {
 
   @Delete(':id')
   @HttpCode(204)
+  @ApiOperation({ summary: 'Revoke an API key' })
   @ApiAnswer(204, undefined, { problems: ['NOT_FOUND', 'CONFLICT'] })
   revoke(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<void> {
     return this.apiKeys.revoke(caller, id);

@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
@@ -32,6 +32,7 @@ export class EndpointsController {
 
   @Post()
   @RequireScope('write')
+  @ApiOperation({ summary: 'Create an endpoint; its secret is shown this once' })
   @ApiAnswer(201, endpointWithSecretSchema, { problems: ['BODY_INVALID', 'URL_NOT_ALLOWED'] })
   create(
     @Caller() caller: AuthenticatedKey,
@@ -42,6 +43,7 @@ export class EndpointsController {
 
   @Get()
   @RequireScope('read')
+  @ApiOperation({ summary: 'List endpoints, newest first' })
   @ApiAnswer(200, endpointPageSchema, { problems: ['BODY_INVALID'] })
   list(
     @Caller() caller: AuthenticatedKey,
@@ -52,6 +54,7 @@ export class EndpointsController {
 
   @Get(':id')
   @RequireScope('read')
+  @ApiOperation({ summary: 'An endpoint' })
   @ApiAnswer(200, endpointSchema, { problems: ['NOT_FOUND'] })
   get(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<ShownEndpoint> {
     return this.endpoints.get(caller, id);
@@ -59,6 +62,7 @@ export class EndpointsController {
 
   @Patch(':id')
   @RequireScope('write')
+  @ApiOperation({ summary: 'Change what is named; the rest stays' })
   @ApiAnswer(200, endpointSchema, { problems: ['BODY_INVALID', 'NOT_FOUND', 'URL_NOT_ALLOWED'] })
   change(
     @Caller() caller: AuthenticatedKey,
@@ -71,6 +75,7 @@ export class EndpointsController {
   @Delete(':id')
   @HttpCode(204)
   @RequireScope('write')
+  @ApiOperation({ summary: 'Delete an endpoint; what is still under way for it becomes dead letters' })
   @ApiAnswer(204, undefined, { problems: ['NOT_FOUND'] })
   remove(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<void> {
     return this.endpoints.remove(caller, id);
@@ -79,6 +84,7 @@ export class EndpointsController {
   @Post(':id/test')
   @HttpCode(202)
   @RequireScope('write')
+  @ApiOperation({ summary: 'Send an endpoint a signed event of its own, whatever it subscribes to' })
   @ApiAnswer(202, testResultSchema, { problems: ['NOT_FOUND', 'CONFLICT'] })
   test(
     @Caller() caller: AuthenticatedKey,
@@ -90,6 +96,8 @@ export class EndpointsController {
   @Post(':id/secret/rotate')
   @HttpCode(200)
   @RequireScope('write')
+  @ApiOperation({ summary: 'Give an endpoint a new secret; the present one stays valid for the overlap' })
+  @ApiBody({ required: false })
   @ApiAnswer(200, endpointWithSecretSchema, { problems: ['BODY_INVALID', 'NOT_FOUND', 'CONFLICT'] })
   rotate(
     @Caller() caller: AuthenticatedKey,

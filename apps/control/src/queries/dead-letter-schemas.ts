@@ -43,7 +43,10 @@ export const deadLetterListQuery = z.strictObject({
   tenant: tenantSchema.optional(),
   reason: reason.optional(),
   endpoint_id: line(256).optional(),
-  replayed: z.stringbool().optional().describe('false: only those that still wait for somebody'),
+  replayed: z
+    .stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' })
+    .meta({ type: 'boolean', description: 'false: only those that still wait for somebody' })
+    .optional(),
   ...timeQuery,
   ...pageQuery,
 });

@@ -1,5 +1,5 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
@@ -31,6 +31,7 @@ export class DeadLettersController {
 
   @Get()
   @RequireScope('read')
+  @ApiOperation({ summary: 'List dead letters, newest first' })
   @ApiAnswer(200, deadLetterPageSchema, { problems: ['BODY_INVALID'] })
   list(
     @Caller() caller: AuthenticatedKey,
@@ -41,6 +42,7 @@ export class DeadLettersController {
 
   @Get('stats')
   @RequireScope('read')
+  @ApiOperation({ summary: 'Count dead letters by reason' })
   @ApiAnswer(200, deadLetterStatsSchema, { problems: ['BODY_INVALID'] })
   stats(
     @Caller() caller: AuthenticatedKey,
@@ -51,6 +53,7 @@ export class DeadLettersController {
 
   @Get(':id')
   @RequireScope('read')
+  @ApiOperation({ summary: 'A dead letter, with its record as it was' })
   @ApiAnswer(200, detailedDeadLetterSchema, { problems: ['NOT_FOUND'] })
   get(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<DetailedDeadLetter> {
     return this.deadLetters.get(caller, id);
@@ -59,6 +62,7 @@ export class DeadLettersController {
   @Post(':id/replay')
   @HttpCode(202)
   @RequireScope('write')
+  @ApiOperation({ summary: 'Send what a dead letter holds to its endpoint again' })
   @ApiAnswer(202, retriedSchema, { problems: ['NOT_FOUND', 'CONFLICT'] })
   replay(
     @Caller() caller: AuthenticatedKey,

@@ -1,5 +1,5 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
@@ -28,6 +28,7 @@ export class DeliveriesController {
 
   @Get()
   @RequireScope('read')
+  @ApiOperation({ summary: 'List deliveries, newest first' })
   @ApiAnswer(200, deliveryPageSchema, { problems: ['BODY_INVALID'] })
   list(
     @Caller() caller: AuthenticatedKey,
@@ -38,6 +39,7 @@ export class DeliveriesController {
 
   @Get(':id')
   @RequireScope('read')
+  @ApiOperation({ summary: 'A delivery, with every attempt in detail' })
   @ApiAnswer(200, detailedDeliverySchema, { problems: ['NOT_FOUND'] })
   get(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<DetailedDelivery> {
     return this.deliveries.get(caller, id);
@@ -46,6 +48,7 @@ export class DeliveriesController {
   @Post(':id/retry')
   @HttpCode(202)
   @RequireScope('write')
+  @ApiOperation({ summary: 'Send a delivery again that is over, dead or delivered' })
   @ApiAnswer(202, retriedSchema, { problems: ['NOT_FOUND', 'CONFLICT'] })
   retry(
     @Caller() caller: AuthenticatedKey,

@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
@@ -24,6 +24,7 @@ export class EventsController {
   constructor(@Inject(EventQueries) private readonly events: EventQueries) {}
 
   @Get()
+  @ApiOperation({ summary: 'List events, newest first' })
   @ApiAnswer(200, eventPageSchema, { problems: ['BODY_INVALID'] })
   list(
     @Caller() caller: AuthenticatedKey,
@@ -33,6 +34,7 @@ export class EventsController {
   }
 
   @Get(':id')
+  @ApiOperation({ summary: 'An event, with its data' })
   @ApiAnswer(200, eventSchema, { problems: ['NOT_FOUND', 'CONFLICT'] })
   get(
     @Caller() caller: AuthenticatedKey,

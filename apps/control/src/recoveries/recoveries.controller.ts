@@ -52,6 +52,7 @@ export class RecoveriesController {
 
   @Get('recoveries')
   @RequireScope('read')
+  @ApiOperation({ summary: 'List recoveries and bulk replays, newest first' })
   @ApiAnswer(200, recoveryPageSchema, { problems: ['BODY_INVALID'] })
   list(
     @Caller() caller: AuthenticatedKey,
@@ -62,6 +63,7 @@ export class RecoveriesController {
 
   @Get('recoveries/:id')
   @RequireScope('read')
+  @ApiOperation({ summary: 'How far a recovery or bulk replay is' })
   @ApiAnswer(200, recoverySchema, { problems: ['NOT_FOUND'] })
   get(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<ShownRecovery> {
     return this.recoveries.get(caller, id);
@@ -70,6 +72,7 @@ export class RecoveriesController {
   @Post('recoveries/:id/cancel')
   @HttpCode(200)
   @RequireScope('write')
+  @ApiOperation({ summary: 'End a recovery or bulk replay; what was sent stays sent' })
   @ApiAnswer(200, recoverySchema, { problems: ['NOT_FOUND', 'CONFLICT'] })
   cancel(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<ShownRecovery> {
     return this.recoveries.cancel(caller, id);

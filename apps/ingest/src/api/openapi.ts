@@ -97,7 +97,7 @@ export const openApiDocument = {
     },
   },
   components: {
-    securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } },
+    securitySchemes: { apiKey: { type: 'http', scheme: 'bearer', bearerFormat: 'ph_…' } },
     schemas: {
       Event: schema(eventSchema),
       CloudEvent: schema(structuredCloudEventSchema),
