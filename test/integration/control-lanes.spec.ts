@@ -289,4 +289,11 @@ describe('what is shown and kept of lanes', () => {
     expect(rows.map(({ lane }) => lane).sort()).toEqual([head, waiting, young].sort());
     expect(await control.database.query('SELECT log FROM lane_logs')).toEqual([{ log: LOG }]);
   });
+  it('given nothing parked, then every reason shows 0 lanes', async () => {
+    await control.database.query('DELETE FROM parked_deliveries');
+    await control.database.query('DELETE FROM lane_rows');
+    await control.app.get(ParkingGauges).look();
+    const lanes = (await metrics.parkedLanes.get()).values.map(({ labels, value }) => [labels.reason, value]);
+    expect(Object.fromEntries(lanes)).toEqual({ head: 0, paused: 0, breaker: 0, slow: 0 });
+  });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { InRecord } from '#common/kafka/record.js';
 import { decodeDelivery } from '#common/records/delivery-record.js';
-import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
+import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, DLQ_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { rejectedRecords } from '../../apps/control/src/metrics.js';
 import { ProjectionWriter } from '../../apps/control/src/projector/projection-writer.js';
 import { ControlApp } from '../support/control-app.js';
@@ -82,7 +82,10 @@ describe('projector', () => {
     const junk = { topic: ATTEMPTS_TOPIC, key: endpointId, value: '{"v":9}' };
     await control.write(junk, { ...junk, value: null }, attempt(made));
     await deliveryOnce(control, made.id, 'delivered');
-    expect((await rejectedRecords.get()).values).toMatchObject([{ labels: { topic: ATTEMPTS_TOPIC }, value: 2 }]);
+    expect((await rejectedRecords.get()).values).toMatchObject([
+      { labels: { topic: ATTEMPTS_TOPIC }, value: 2 },
+      { labels: { topic: DLQ_TOPIC }, value: 0 },
+    ]);
   });
 
   it('given a record of a dispatcher of the release before, then it is read, too', async () => {

@@ -1,5 +1,7 @@
 import { Counter, Gauge } from 'prom-client';
+import { DEAD_REASONS } from '#common/domain/verdict.js';
 import { BoundedLabel } from '#common/observability/bounded-label.js';
+import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
 
 export const projectedAttempts = new Counter({
   name: 'posthorn_projected_attempts_total',
@@ -95,3 +97,9 @@ export const oldestParkedAge = new Gauge({
   name: 'posthorn_parked_oldest_age_seconds',
   help: 'How long the oldest parked delivery has waited; 0 when there is none',
 });
+
+// A counter that first appears with its first increment hides that one from increase(), which alerts are made of.
+for (const outcome of ['delivered', 'retry', 'dead']) projectedAttempts.inc({ outcome }, 0);
+for (const reason of DEAD_REASONS) projectedDeadLetters.inc({ reason }, 0);
+for (const topic of [ATTEMPTS_TOPIC, DLQ_TOPIC]) rejectedRecords.inc({ topic }, 0);
+for (const kind of ['dead_letter', 'delivery', 'recovery', 'bulk']) requestedReplays.inc({ kind }, 0);

@@ -11,6 +11,8 @@ const PERIOD_MS = 10_000;
 const SHARE = 0.05;
 /** Breakers that are not closed and get a label of their own. */
 const MAX_BREAKERS = 200;
+/** What parks deliveries. A reason without lanes is 0, not missing: rules of alerts see nothing where there is no series. */
+const REASONS = ['head', 'paused', 'breaker', 'slow'] as const;
 /** What the breaker's gauge shows. */
 const STATE_VALUES: Readonly<Record<BreakerState, number>> = { closed: 0, half_open: 1, open: 2 };
 
@@ -64,6 +66,7 @@ export class ParkingGauges implements OnApplicationBootstrap, OnModuleDestroy {
        GROUP BY 1`,
     );
     metrics.parkedLanes.reset();
+    for (const reason of REASONS) metrics.parkedLanes.set({ reason }, 0);
     for (const { reason, lanes } of rows) metrics.parkedLanes.set({ reason }, lanes);
   }
 
