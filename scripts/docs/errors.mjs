@@ -33,7 +33,6 @@ const REMEDIES = {
     'Send less, or raise the variable that `detail` names with its limit (see [configuration](configuration.md)).',
   UNSUPPORTED_MEDIA_TYPE: 'Send `application/json`, or CloudEvents ([wire formats](wire-formats.md)); not compressed.',
   URL_NOT_ALLOWED: 'Use an https URL with a public address.',
-  TOO_MANY_REQUESTS: 'Wait as long as `Retry-After` says.',
   INTERNAL: 'A bug, or something unforeseen. The log of the app has it, at level `error`.',
   EVENT_LOG_UNAVAILABLE:
     'Kafka did not confirm in time, or too much waits for it. Repeat with the same id after `Retry-After`: the event may be stored.',

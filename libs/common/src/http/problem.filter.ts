@@ -34,7 +34,6 @@ const BY_STATUS: Readonly<Record<number, ProblemCode>> = {
   409: 'CONFLICT',
   413: 'BODY_TOO_LARGE',
   415: 'UNSUPPORTED_MEDIA_TYPE',
-  429: 'TOO_MANY_REQUESTS',
 };
 
 /** An unknown error tells the caller nothing; the log has the rest. */

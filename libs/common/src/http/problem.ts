@@ -9,7 +9,6 @@ export const PROBLEMS = {
   BODY_TOO_LARGE: { status: 413, title: 'The request is too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported media type' },
   URL_NOT_ALLOWED: { status: 422, title: 'The endpoint URL is not allowed' },
-  TOO_MANY_REQUESTS: { status: 429, title: 'Too many requests' },
   INTERNAL: { status: 500, title: 'Internal error' },
   EVENT_LOG_UNAVAILABLE: { status: 503, title: 'The event log is unavailable' },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database is unavailable' },
