@@ -50,7 +50,7 @@ const fields = {
   payload: z.enum(['full', 'thin']).describe('thin leaves `data` out, for receivers that fetch fresh state'),
   headers,
   timeout_ms: z.number().int().min(1_000).max(30_000).describe('for one whole attempt, from connect to last body byte'),
-  max_in_flight: z.number().int().min(1).max(256).describe('most attempts at once'),
+  max_in_flight: z.number().int().min(1).max(256).describe('most attempts at once, of each dispatcher'),
   signature_header: headerName.nullable().describe('name of an additional `t=…,v1=…` signature header'),
   description: line(1_000).nullable(),
 };

@@ -13,8 +13,11 @@ export const deadLetterSchema = z
     reason,
     detail: z.string().nullable(),
     at: moment,
-    last_status_code: z.number().nullable(),
-    last_error: z.string().nullable(),
+    last_status_code: z
+      .number()
+      .nullable()
+      .describe('of the attempt that ended the delivery; null when that had no status, or no attempt ended it'),
+    last_error: z.string().nullable().describe('of that attempt, if it had no status'),
     source: z.string().describe('topic/partition/offset the record was read at'),
     tenant: z.string().nullable(),
     endpoint_id: z.string().nullable(),
