@@ -94,6 +94,15 @@ describe('bodies of requests', () => {
     });
   });
 
+  it.each([
+    { given: 'malformed', id: '%zz', detail: 'the path is not well-formed' },
+    { given: 'longer than any id', id: 'a'.repeat(3_000), detail: 'a part of the path is too long' },
+  ])('given a path that is $given, then 400 says so', async ({ id, detail }) => {
+    const answer = await control.get(`/v1/endpoints/${id}`);
+    expect(answer.headers['content-type']).toContain('application/problem+json');
+    expect(answer.body).toMatchObject({ status: 400, code: 'BODY_INVALID', detail });
+  });
+
   it('given a path there is not, when a body of another type is sent to it, then 404', async () => {
     const headers = { 'content-type': 'text/plain' };
     const answer = await control.app.inject({ method: 'POST', url: '/v1/nothing', headers, payload: 'x' });

@@ -2,13 +2,17 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { refuseOtherMethods } from '#common/http/other-methods.js';
 import { ProblemError } from '#common/http/problem.js';
+import { answerRouterError } from '#common/http/router-errors.js';
 
 /** A lane's id holds a resource id of up to 256 characters, in UTF-8 and base64; Fastify's default is 100. */
 const MAX_PARAMETER_LENGTH = 2_048;
 
 /** Fastify for an API that takes JSON and nothing else. */
 export function createHttpAdapter(): FastifyAdapter {
-  const adapter = new FastifyAdapter({ routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH } });
+  const adapter = new FastifyAdapter({
+    routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
+    frameworkErrors: answerRouterError,
+  });
   const server: FastifyInstance = adapter.getInstance();
   refuseOtherMethods(server);
   const parseJson = server.getDefaultJsonParser('error', 'error');

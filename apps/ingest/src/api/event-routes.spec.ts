@@ -93,6 +93,7 @@ describe('EventRoutes', () => {
     { given: 'too large a batch', url: '/v1/events/batch', body: ' '.repeat(4_097), code: 'BODY_TOO_LARGE' },
     { given: 'too large a body elsewhere', url: '/v1/other', body: ' '.repeat(1_025), code: 'BODY_TOO_LARGE' },
     { given: 'another path', url: '/v1/other', code: 'NOT_FOUND' },
+    { given: 'a malformed path', url: '/v1/%zz', code: 'BODY_INVALID' },
     { given: 'a broken dependency', breaks: true, code: 'INTERNAL' },
   ])(
     'given $given, then the problem is $code',

@@ -3,6 +3,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { refuseOtherMethods } from '#common/http/other-methods.js';
 import { ProblemError, problemBody } from '#common/http/problem.js';
+import { answerRouterError } from '#common/http/router-errors.js';
 import type { IngestConfig } from '../config.js';
 
 /** A whole request, a slow one too; behind it a connection is of no use to anybody. */
@@ -27,6 +28,7 @@ export function createHttpAdapter(config: IngestConfig): FastifyAdapter {
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     },
     clientErrorHandler: answerClientError,
+    frameworkErrors: answerRouterError,
   });
   // Types a catch-all parser would not replace are named; Nest then registers none of its own.
   const asBytes = (_request: unknown, body: Buffer, done: (error: null, body: Buffer) => void) => done(null, body);
