@@ -106,6 +106,11 @@ describe('API keys', () => {
     await until('the key is refused', async () => (await control.get('/v1/endpoints', body.key)).status === 401);
   });
 
+  it('given no tenant, then the key acts for the default one, as an endpoint would be its', async () => {
+    const { status, body } = await control.post('/v1/api-keys', { scopes: ['read'] });
+    expect({ status, tenant: body.tenant }).toEqual({ status: 201, tenant: 'default' });
+  });
+
   it('given a tenant of null, then the key acts for all tenants', async () => {
     const { status, body } = await control.post('/v1/api-keys', { tenant: null, scopes: ['read'] });
     expect({ status, tenant: body.tenant }).toEqual({ status: 201, tenant: null });
@@ -115,7 +120,6 @@ describe('API keys', () => {
     { given: 'no scope', body: { scopes: [] }, field: 'scopes' },
     { given: 'an unknown scope', body: { scopes: ['root'] }, field: 'scopes[0]' },
     { given: 'a bad tenant', body: { scopes: ['read'], tenant: 'a b' }, field: 'tenant' },
-    { given: 'no tenant, which could mean all', body: { scopes: ['read'] }, field: 'tenant' },
     { given: 'no time', body: { scopes: ['read'], expires_at: 'soon' }, field: 'expires_at' },
     { given: 'a past', body: { scopes: ['read'], expires_at: '2020-01-01T00:00:00Z' }, field: 'expires_at' },
   ])('given $given, then 400', async ({ body, field }) => {

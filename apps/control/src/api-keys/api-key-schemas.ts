@@ -11,7 +11,7 @@ export const apiKeyCreateSchema = z.strictObject({
     .nullable()
     .optional()
     .describe(
-      "whom the key acts for; null for all tenants. An admin key of all tenants has to say which; left out by a tenant's key, it is that key's own",
+      "whom the key acts for; left out, the creating key's own tenant, else `default`. null, which only an admin key of all tenants may say: all",
     ),
   scopes: scopes.describe('`admin` includes the others and lets the key manage keys'),
   description: line(1_000).nullable().default(null),

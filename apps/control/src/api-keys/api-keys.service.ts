@@ -4,7 +4,7 @@ import { Database } from '#common/postgres/database.js';
 import { type AuthenticatedKey, generateApiKey, hashApiKey, parseApiKey } from '#common/security/api-key.js';
 import { audit } from '../audit.js';
 import { decodeCursor, type Page, toPage } from '../queries/paging.js';
-import { visibleTenant } from '../tenancy.js';
+import { owningTenant, visibleTenant } from '../tenancy.js';
 import { deleteApiKey, insertApiKey, listApiKeys, lockAdminKeys, type StoredApiKey } from './api-key.repository.js';
 import type { ApiKeyCreate, ShownApiKey } from './api-key-schemas.js';
 
@@ -13,7 +13,7 @@ import type { ApiKeyCreate, ShownApiKey } from './api-key-schemas.js';
 export class ApiKeysService {
   constructor(@Inject(Database) private readonly database: Database) {}
 
-  /** @throws ProblemError FORBIDDEN when a tenant's key asks for another tenant, or for all; BODY_INVALID */
+  /** @throws ProblemError FORBIDDEN when a tenant's key asks for another tenant, or for all */
   async create(caller: AuthenticatedKey, input: ApiKeyCreate): Promise<ShownApiKey & { key: string }> {
     const tenant = this.tenantOfNewKey(caller, input.tenant);
     const { text, id, hash } = generateApiKey();
@@ -78,17 +78,11 @@ export class ApiKeysService {
   }
 
   private tenantOfNewKey(caller: AuthenticatedKey, named: string | null | undefined): string | null {
-    if (caller.tenant === null) return requireTenant(named);
-    if (named === null) throw new ProblemError('FORBIDDEN', 'only an admin key of all tenants creates another');
-    return visibleTenant(caller, named) ?? null;
+    // A field that was forgotten must not make a key that acts for all tenants.
+    if (named !== null) return owningTenant(caller, named);
+    if (caller.tenant !== null) throw new ProblemError('FORBIDDEN', 'only an admin key of all tenants creates another');
+    return null;
   }
-}
-
-/** A field that was forgotten must not make a key that acts for every tenant. */
-function requireTenant(named: string | null | undefined): string | null {
-  if (named !== undefined) return named;
-  const errors = [{ field: 'tenant', message: 'is required: name a tenant, or say null for all of them' }];
-  throw new ProblemError('BODY_INVALID', 'not valid: tenant', { errors });
 }
 
 function showApiKey({ id, tenant, scopes, description, created_at, expires_at }: StoredApiKey): ShownApiKey {
