@@ -85,8 +85,8 @@ export const BUGS = {
     title: 'a lane is written by whoever held its partition once',
     patch: {
       file: 'libs/common/src/postgres/lane-store.js',
-      text: 'log = $1 AND epoch = $2 FOR SHARE',
-      becomes: 'log = $1 AND epoch >= $2 FOR SHARE',
+      text: "FROM lane_logs WHERE log = $1 AND epoch = $2'",
+      becomes: "FROM lane_logs WHERE log = $1 AND epoch >= $2'",
     },
     fault: 'late-writes',
     findings: ['not_quiet', 'still_waiting', 'lost', 'too_many_stale_repeats', 'too_many_duplicates'],
