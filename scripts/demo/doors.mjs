@@ -29,7 +29,7 @@ export async function openDoors({ ingestUrl, apiKey, brokers, topicPrefix, tenan
     {
       name: 'Kafka',
       publish: async (event) => {
-        const record = { key: event.resourceId ?? event.id, value: JSON.stringify(envelope(event, tenant)) };
+        const record = { key: event.resourceId, value: JSON.stringify(envelope(event, tenant)) };
         await producer.send({ topic: `${topicPrefix}ingest`, acks: -1, messages: [record] });
       },
     },
@@ -50,16 +50,8 @@ function envelope({ id, type, resourceId, data }, tenant) {
  * @param {string} tenant
  */
 function cloudEvent({ id, type, resourceId, data }, tenant) {
-  const subject = resourceId === undefined ? {} : { subject: resourceId };
-  return new CloudEvent({
-    id,
-    type,
-    source: 'https://github.com',
-    time: new Date().toISOString(),
-    tenant,
-    data,
-    ...subject,
-  });
+  const time = new Date().toISOString();
+  return new CloudEvent({ id, type, source: 'https://github.com', subject: resourceId, time, tenant, data });
 }
 
 /**

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
  * @typedef {object} DemoEvent
  * @property {string} id
  * @property {string} type e.g. `github.pull_request.opened`
- * @property {string | undefined} resourceId what it happened to: a repository, else an organisation or an account
+ * @property {string} resourceId what it happened to, e.g. the issues of a repository: `Codertocat/Hello-World/issues`
  * @property {object} data the payload, as GitHub sent it
  */
 
@@ -23,7 +23,7 @@ export function githubEvents(count, run) {
   return Array.from({ length: count }, (_, index) => {
     const { name, payload } = /** @type {Payload} */ (PAYLOADS[Math.floor(index * stride) % PAYLOADS.length]);
     const type = ['github', name, payload.action].filter(Boolean).join('.');
-    return { id: `${run}-${index}`, type, resourceId: resourceOf(payload), data: payload };
+    return { id: `${run}-${index}`, type, resourceId: `${ownerOf(payload)}/${name}`, data: payload };
   });
 }
 
@@ -37,10 +37,13 @@ function readPayloads() {
 }
 
 /**
+ * A repository, else an organisation or an account. Nearly all payloads are of one repository: as one resource they would
+ * be delivered one by one.
+ *
  * @param {any} payload
- * @returns {string | undefined}
+ * @returns {string}
  */
-function resourceOf(payload) {
+function ownerOf(payload) {
   const owner = payload.organization ?? payload.installation?.account ?? payload.sender;
-  return payload.repository?.full_name ?? owner?.login ?? payload.security_advisory?.ghsa_id;
+  return payload.repository?.full_name ?? owner?.login ?? payload.security_advisory?.ghsa_id ?? 'github';
 }

@@ -19,8 +19,8 @@ describe('githubEvents', () => {
     expect(new Set(events.map(({ data }) => data)).size).toBe(Math.min(count, PAYLOADS.length));
   });
 
-  it('given a payload of a repository, then its full name is the resource', () => {
+  it('given a payload of a repository, then its resource is what it is about', () => {
     const opened = githubEvents(PAYLOADS.length, 'run').find(({ type }) => type === 'github.pull_request.opened');
-    expect(opened?.resourceId).toBe('Codertocat/Hello-World');
+    expect(opened?.resourceId).toBe('Codertocat/Hello-World/pull_request');
   });
 });
