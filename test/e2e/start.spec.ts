@@ -28,6 +28,15 @@ describe('npm start', () => {
     home.remove();
   });
 
+  it('given a start, then every line an app logs is JSON with its level by name, and its own name', () => {
+    for (const app of APPS) {
+      const lines = readFileSync(home.file(`logs/${app}.log`), 'utf8').trim().split('\n');
+      const told = new Set(lines.map((line) => JSON.parse(line)).map(({ level, app: name }) => `${name}: ${level}`));
+      expect([...told]).toContain(`${app}: info`);
+      expect([...told].filter((entry) => !/^[a-z-]+: (trace|debug|info|warn|error|fatal)$/.test(entry))).toEqual([]);
+    }
+  });
+
   it('given a start, then run.json says where everything is', () => {
     const port = (name: string) => Number(home.env[name]);
     const { run } = system;

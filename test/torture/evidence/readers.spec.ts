@@ -5,7 +5,7 @@ import { mergeTopics } from './topic-contents.js';
 
 it('given a log that reports lost records, then the alarm is read, and nothing else', () => {
   const told = {
-    ...{ level: 50, time: 1_767_614_400_000, app: 'dispatcher', context: 'LogConsumer', topic: 'deliveries' },
+    ...{ level: 'error', time: 1_767_614_400_000, app: 'dispatcher', context: 'LogConsumer', topic: 'deliveries' },
     ...{ partition: 3, lost_records: 7, next_offset: 40, msg: 'log.records_lost_to_retention' },
   };
   const log = ['not JSON', JSON.stringify({ ...told, msg: 'other' }), JSON.stringify(told), ''].join('\n');

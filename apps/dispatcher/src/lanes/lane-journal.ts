@@ -2,6 +2,8 @@ import type { KnownLane, LaneStore, LaneWrite, LogEpoch, ParkedRecord } from '#c
 import { RepeatingBatch } from './repeating-batch.js';
 
 const MAX_WRITES = 200;
+/** A statement takes several times as much in memory, here and in PostgreSQL. */
+const MAX_WRITE_BYTES = 2 * 1_048_576;
 const MAX_LOADS = 500;
 const MAX_PAGES = 16;
 /** The first row of a page may be larger: as large as an event may be. */
@@ -20,6 +22,10 @@ export class LaneJournal {
       ...common,
       name: 'write',
       maxItems: MAX_WRITES,
+      bytes: {
+        most: MAX_WRITE_BYTES,
+        of: ({ park = [] }) => park.reduce((sum, { body }) => sum + body.length, 0),
+      },
       run: async (inputs) => {
         await store.write(epoch, inputs);
         return inputs.map(() => undefined);

@@ -9,6 +9,8 @@ interface Waiting<In, Out> {
 export interface RepeatingBatchOptions<In, Out> {
   readonly name: string;
   readonly maxItems: number;
+  /** Most bytes of a statement that has more than one item. */
+  readonly bytes?: { readonly most: number; readonly of: (input: In) => number };
   /** @returns one output for each input, in order */
   readonly run: (inputs: readonly In[]) => Promise<readonly Out[]>;
   /** Called once when another owner has taken over; nothing resolves afterwards. */
@@ -43,7 +45,7 @@ export class RepeatingBatch<In, Out> {
     // One turn of the event loop: what one batch of records asks for shares a statement.
     await new Promise(setImmediate);
     while (this.waiting.length > 0 && !this.options.ended.aborted) {
-      const batch = this.waiting.splice(0, this.options.maxItems);
+      const batch = this.waiting.splice(0, this.fitting());
       const outputs = await this.runUntilDone(batch.map(({ input }) => input));
       if (outputs === undefined) return;
       batch.forEach(({ resolve }, index) => {
@@ -51,6 +53,18 @@ export class RepeatingBatch<In, Out> {
       });
     }
     this.isRunning = false;
+  }
+
+  /** How many of those waiting are for the next statement: at least one. */
+  private fitting(): number {
+    const { maxItems, bytes } = this.options;
+    if (bytes === undefined) return maxItems;
+    let sum = 0;
+    const beyond = this.waiting.slice(0, maxItems).findIndex(({ input }) => {
+      sum += bytes.of(input);
+      return sum > bytes.most;
+    });
+    return beyond === -1 ? maxItems : Math.max(1, beyond);
   }
 
   private async runUntilDone(inputs: readonly In[]): Promise<readonly Out[] | undefined> {

@@ -24,7 +24,13 @@ export class ObservabilityModule {
       global: true,
       imports: [
         LoggerModule.forRoot({
-          pinoHttp: { level: options.level, base: { app: options.app }, autoLogging: false },
+          pinoHttp: {
+            level: options.level,
+            base: { app: options.app },
+            autoLogging: false,
+            // Its name: pino's number says nothing to whoever reads or searches a log.
+            formatters: { level: (label) => ({ level: label }) },
+          },
           // No middleware: it makes a logger for every request, and a request that goes well is not logged.
           forRoutes: [],
         }),
