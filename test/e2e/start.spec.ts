@@ -30,7 +30,9 @@ describe('npm start', () => {
 
   it('given a start, then every line an app logs is JSON with its level by name, and its own name', () => {
     for (const app of APPS) {
-      const lines = readFileSync(home.file(`logs/${app}.log`), 'utf8').trim().split('\n');
+      const lines = readFileSync(home.file(`logs/${app}.log`), 'utf8')
+        .trim()
+        .split('\n');
       const told = new Set(lines.map((line) => JSON.parse(line)).map(({ level, app: name }) => `${name}: ${level}`));
       expect([...told]).toContain(`${app}: info`);
       expect([...told].filter((entry) => !/^[a-z-]+: (trace|debug|info|warn|error|fatal)$/.test(entry))).toEqual([]);
