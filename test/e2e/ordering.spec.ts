@@ -145,7 +145,7 @@ describe('strict order and none', () => {
 });
 
 /** As long as the promise says, unless the run is to be short. */
-const DOWN_MS = Number(process.env.POSTHORN_DOWN_MS ?? 30_000);
+const DOWN_MS = Number(process.env.POSTHORN_DOWN_MS ?? 20_000);
 
 describe('an endpoint that is down', () => {
   it('given 500 events a second to it, then they wait, drain in order when it is back, and a neighbour notices nothing', async () => {
