@@ -1,21 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ControlApp } from '../support/control-app.js';
 import '../support/quiet.js';
-import { freshDatabase, type TestDatabase } from '../support/servers.js';
 
 const URL = 'http://127.0.0.1:9/hook';
 
-let server: TestDatabase;
 let control: ControlApp;
 
 beforeAll(async () => {
-  server = await freshDatabase();
-  control = await ControlApp.start({ databaseUrl: server.url });
+  control = await ControlApp.start();
 });
-afterAll(async () => {
-  await control.stop();
-  await server.drop();
-});
+afterAll(() => control.stop());
 
 describe('bodies of requests', () => {
   it.each([

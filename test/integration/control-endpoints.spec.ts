@@ -5,24 +5,18 @@ import { DELIVERIES_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { Sealer, sealingContext } from '#common/security/sealing.js';
 import { ControlApp } from '../support/control-app.js';
 import '../support/quiet.js';
-import { freshDatabase, type TestDatabase } from '../support/servers.js';
 import { until } from '../support/until.js';
 
 const URL = 'http://127.0.0.1:9/hook';
 
-let server: TestDatabase;
 let control: ControlApp;
 let published: Map<string, unknown>;
 
 beforeAll(async () => {
-  server = await freshDatabase();
-  control = await ControlApp.start({ databaseUrl: server.url });
+  control = await ControlApp.start();
   published = await control.table(ENDPOINTS_TOPIC);
 });
-afterAll(async () => {
-  await control.stop();
-  await server.drop();
-});
+afterAll(() => control.stop());
 
 const create = async (over: Record<string, unknown> = {}) => {
   const answer = await control.post('/v1/endpoints', { url: URL, event_types: ['*'], ...over });

@@ -8,24 +8,18 @@ import * as metrics from '../../apps/control/src/metrics.js';
 import { type Answer, ControlApp } from '../support/control-app.js';
 import { attempt, deliveryOnce, type Made, newDelivery } from '../support/made-delivery.js';
 import '../support/quiet.js';
-import { freshDatabase, type TestDatabase } from '../support/servers.js';
 
 const LOG = 'deliveries/1';
-let server: TestDatabase;
 let control: ControlApp;
 let store: LaneStore;
 let epoch: LogEpoch;
 
 beforeAll(async () => {
-  server = await freshDatabase();
-  control = await ControlApp.start({ databaseUrl: server.url });
+  control = await ControlApp.start();
   store = new LaneStore(control.database);
   epoch = await store.raiseEpoch(await store.epochOf(LOG));
 });
-afterAll(async () => {
-  await control.stop();
-  await server.drop();
-});
+afterAll(() => control.stop());
 
 const newEndpoint = async (): Promise<string> =>
   (await control.post('/v1/endpoints', { url: 'http://127.0.0.1:9/', event_types: ['*'], tenant: 'acme' })).body.id;

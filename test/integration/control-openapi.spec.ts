@@ -2,19 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openApiDocument } from '../../apps/control/src/openapi.js';
 import { ControlApp } from '../support/control-app.js';
 import '../support/quiet.js';
-import { freshDatabase, type TestDatabase } from '../support/servers.js';
 
-let server: TestDatabase;
 let control: ControlApp;
 
 beforeAll(async () => {
-  server = await freshDatabase();
-  control = await ControlApp.start({ databaseUrl: server.url });
+  control = await ControlApp.start();
 });
-afterAll(async () => {
-  await control.stop();
-  await server.drop();
-});
+afterAll(() => control.stop());
 
 interface Operation {
   readonly summary?: string;

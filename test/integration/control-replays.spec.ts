@@ -6,24 +6,18 @@ import { type Answer, ControlApp } from '../support/control-app.js';
 import type { RecordingConsumer } from '../support/kafka-port.js';
 import { attempt, deadLetter, deadLetterOf, deliveryOnce, type Made, newDelivery } from '../support/made-delivery.js';
 import '../support/quiet.js';
-import { freshDatabase, type TestDatabase } from '../support/servers.js';
 import { until } from '../support/until.js';
 
-let server: TestDatabase;
 let control: ControlApp;
 let deliveries: RecordingConsumer;
 let endpointId: string;
 
 beforeAll(async () => {
-  server = await freshDatabase();
-  control = await ControlApp.start({ databaseUrl: server.url });
+  control = await ControlApp.start();
   deliveries = await control.follow(DELIVERIES_TOPIC);
   endpointId = (await newEndpoint()).id;
 });
-afterAll(async () => {
-  await control.stop();
-  await server.drop();
-});
+afterAll(() => control.stop());
 
 const newEndpoint = async (): Promise<{ id: string }> =>
   (await control.post('/v1/endpoints', { url: 'http://127.0.0.1:9/', event_types: ['*'], tenant: 'acme' })).body;

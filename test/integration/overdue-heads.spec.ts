@@ -5,24 +5,18 @@ import { decodeDelivery } from '#common/records/delivery-record.js';
 import { ControlApp } from '../support/control-app.js';
 import { type Made, newDelivery } from '../support/made-delivery.js';
 import '../support/quiet.js';
-import { freshDatabase, type TestDatabase } from '../support/servers.js';
 
 const LOG = 'deliveries/2';
-let server: TestDatabase;
 let control: ControlApp;
 let store: LaneStore;
 let epoch: LogEpoch;
 
 beforeAll(async () => {
-  server = await freshDatabase();
-  control = await ControlApp.start({ databaseUrl: server.url });
+  control = await ControlApp.start();
   store = new LaneStore(control.database);
   epoch = await store.raiseEpoch(await store.epochOf(LOG));
 });
-afterAll(async () => {
-  await control.stop();
-  await server.drop();
-});
+afterAll(() => control.stop());
 
 /** A delivery that failed twice, in a lane of its own, as head of that lane. */
 async function head(lane: string, place: number, dueAt: number): Promise<Made> {

@@ -16,7 +16,7 @@ import { configSchema } from '../../apps/control/src/config.js';
 import { createHttpAdapter } from '../../apps/control/src/http-adapter.js';
 import { serveOpenApi } from '../../apps/control/src/openapi.js';
 import { RecordingConsumer } from './kafka-port.js';
-import { freshTopicPrefix, testBrokers } from './servers.js';
+import { freshDatabase, freshTopicPrefix, type TestDatabase, testBrokers } from './servers.js';
 import { until } from './until.js';
 
 export interface Answer {
@@ -27,7 +27,8 @@ export interface Answer {
 }
 
 export interface ControlOptions {
-  readonly databaseUrl: string;
+  /** A database of its own, which ends with it, when left out. */
+  readonly databaseUrl?: string;
   readonly prefix?: string;
   readonly adminKey?: string;
   readonly secretKeys?: string;
@@ -42,10 +43,12 @@ export class ControlApp {
     readonly app: NestFastifyApplication,
     readonly adminKey: string,
     readonly secretKeys: string,
+    private readonly ownDatabase: TestDatabase | undefined,
   ) {}
 
-  static async start(options: ControlOptions): Promise<ControlApp> {
+  static async start(options: ControlOptions = {}): Promise<ControlApp> {
     register.clear();
+    const ownDatabase = options.databaseUrl === undefined ? await freshDatabase() : undefined;
     const adminKey = options.adminKey ?? generateApiKey().text;
     const secretKeys = options.secretKeys ?? `k1:${randomBytes(32).toString('base64')}`;
     const config = loadConfig(configSchema, {
@@ -54,7 +57,7 @@ export class ControlApp {
       KAFKA_SESSION_TIMEOUT_MS: '10000',
       LOG_PARTITIONS: '2',
       SIDE_PARTITIONS: '2',
-      DATABASE_URL: options.databaseUrl,
+      DATABASE_URL: options.databaseUrl ?? ownDatabase?.url,
       SECRET_KEYS: secretKeys,
       ADMIN_API_KEY: adminKey,
       ALLOW_HTTP: 'true',
@@ -69,7 +72,7 @@ export class ControlApp {
     app.connectMicroservice({ strategy: app.get(KafkaTransport) });
     await app.init();
     await app.startAllMicroservices();
-    const control = new ControlApp(app, adminKey, secretKeys);
+    const control = new ControlApp(app, adminKey, secretKeys, ownDatabase);
     await until('the control app is ready', async () => (await control.get('/health/ready')).status === 200);
     await until('the admin key works', async () => (await control.get('/v1/endpoints')).status === 200);
     return control;
@@ -141,6 +144,7 @@ export class ControlApp {
   async stop(): Promise<void> {
     for (const cleanup of this.cleanups.splice(0).reverse()) await cleanup();
     await this.app.close();
+    await this.ownDatabase?.drop();
     register.clear();
   }
 }

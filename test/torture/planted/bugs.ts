@@ -84,7 +84,7 @@ export const BUGS = {
   'no-epoch-fence': {
     title: 'a lane is written by whoever held its partition once',
     patch: {
-      file: 'libs/common/src/postgres/lane-store.js',
+      file: 'libs/common/src/postgres/lane-statements.js',
       text: "FROM lane_logs WHERE log = $1 AND epoch = $2'",
       becomes: "FROM lane_logs WHERE log = $1 AND epoch >= $2'",
     },

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
-import { Database } from '#common/postgres/database.js';
+import { Database, type Queryable } from '#common/postgres/database.js';
 import { type AuthenticatedKey, generateApiKey, hashApiKey, parseApiKey } from '#common/security/api-key.js';
 import { audit } from '../audit.js';
 import { decodeCursor, type Page, toPage } from '../queries/paging.js';
@@ -46,10 +46,7 @@ export class ApiKeysService {
    */
   async revoke(caller: AuthenticatedKey, id: string): Promise<void> {
     await this.database.transaction(async (tx) => {
-      const admins = await lockAdminKeys(tx);
-      if (caller.tenant === null && admins.length === 1 && admins.includes(id)) {
-        throw new ProblemError('CONFLICT', 'this is the last admin key of all tenants: create another first');
-      }
+      if (caller.tenant === null) await keepLastAdmin(tx, id);
       const key = await deleteApiKey(tx, id, visibleTenant(caller, undefined));
       if (key === undefined) throw new ProblemError('NOT_FOUND', 'there is no such API key');
       await audit(tx, { actor: caller, tenant: key.tenant, action: 'api_key.revoked', subject: id });
@@ -82,6 +79,14 @@ export class ApiKeysService {
     if (named !== null) return owningTenant(caller, named);
     if (caller.tenant !== null) throw new ProblemError('FORBIDDEN', 'only an admin key of all tenants creates another');
     return null;
+  }
+}
+
+/** @throws ProblemError CONFLICT when no other key could manage all keys */
+async function keepLastAdmin(tx: Queryable, id: string): Promise<void> {
+  const admins = await lockAdminKeys(tx);
+  if (admins.length === 1 && admins.includes(id)) {
+    throw new ProblemError('CONFLICT', 'this is the last admin key of all tenants: create another first');
   }
 }
 

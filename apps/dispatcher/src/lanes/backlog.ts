@@ -46,14 +46,14 @@ export class Backlog {
 
   constructor(private readonly options: BacklogOptions) {}
 
-  add(places = 1): void {
+  add(places: number): void {
     this.size += places;
     const { limit } = this.options;
     if (this.size >= this.sizeWhenSlow + this.room) this.isFull = true;
     if (this.size >= limit && !this.isSlow && this.timer === undefined) this.look();
   }
 
-  remove(places = 1): void {
+  remove(places: number): void {
     this.size -= places;
     this.makeRoom();
     if (this.size * 2 >= this.options.limit) return;

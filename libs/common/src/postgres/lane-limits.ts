@@ -1,5 +1,5 @@
 import type { Database } from './database.js';
-import { rowOf } from './lane-store.js';
+import { rowOf } from './lane-statements.js';
 
 /** How long a probe may take before another dispatcher may make one; above the longest timeout of an attempt. */
 const PROBE_LEASE_S = 45;
