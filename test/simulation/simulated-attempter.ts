@@ -69,7 +69,7 @@ export class SimulatedAttempter implements Pick<Attempter, 'attempt'> {
     const { time } = this.around.network;
     return new Promise((resolve) => {
       const timeout = time.timer(() => end({ kind: 'failure', error: 'timeout' }), flight.endpoint.timeout_ms, false);
-      const post = { abort: () => end({ kind: 'failure', error: 'aborted' }) };
+      const post = { bagIndex: 0, abort: () => end({ kind: 'failure', error: 'aborted' }) };
       const end = (result: AttemptResult) => {
         timeout.isCancelled = true;
         group.delete(post);

@@ -12,7 +12,7 @@ export const configSchema = z.object({
     .number()
     .int()
     .min(1)
-    .default(400)
+    .default(150)
     .describe(
       'deliveries of one endpoint that may wait in memory. With more, the partitions they come from pause, and the endpoint is looked at: if it is slower than its traffic, what comes is parked in the database, and the partitions go on',
     ),
@@ -20,7 +20,7 @@ export const configSchema = z.object({
     .number()
     .int()
     .min(1)
-    .default(1_200)
+    .default(450)
     .describe(
       'an endpoint is slower than its traffic when it would take longer than this for as many deliveries; 15 times longer while the dispatcher itself has no time to spare',
     ),

@@ -1,3 +1,4 @@
+import type { Bagged } from '#common/collections/bag.js';
 import type { DeadReason } from '#common/domain/verdict.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
@@ -10,7 +11,7 @@ import {
 import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery } from '#common/records/delivery-record.js';
 
 /** A delivery that was read and is not over: the record it came in, and what the record says. */
-export interface Delivery {
+export interface Delivery extends Bagged {
   readonly log: FencedLog;
   readonly offset: number;
   /** The record's key. */
@@ -57,6 +58,7 @@ export function readDelivery(log: FencedLog, record: InRecord): Delivery | NoDel
     headers: otherHeaders(headers),
     isReplay,
     parkedAt: undefined,
+    bagIndex: 0,
   };
 }
 

@@ -117,6 +117,7 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
         headers: {},
         isReplay: false,
         parkedAt: Date.now(),
+        bagIndex: 0,
         givenUp: { reason: 'unrecoverable', detail: 'skipped by an operator' },
       };
       lanes.skip(delivery);

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Bag } from '#common/collections/bag.js';
 import type { OwnedLog } from '#common/kafka/port.js';
 import type { Delivery } from './delivery.js';
 import * as metrics from './metrics.js';
@@ -31,7 +32,7 @@ export function bytesOf({ body }: Pick<Delivery, 'body'>): number {
  */
 @Injectable()
 export class MemoryBudget {
-  private readonly byLog = new Map<OwnedLog, Set<Delivery>>();
+  private readonly byLog = new Map<OwnedLog, Bag<Delivery>>();
   private isFull = false;
   private bytes = 0;
   private count = 0;
@@ -49,8 +50,9 @@ export class MemoryBudget {
 
   enter(delivery: Delivery): void {
     const { log } = delivery;
-    const held = this.byLog.get(log) ?? new Set();
-    this.byLog.set(log, held.add(delivery));
+    const held = this.byLog.get(log) ?? new Bag();
+    held.add(delivery);
+    this.byLog.set(log, held);
     this.account(delivery, 1);
     if (this.bytes >= this.limits.bytes) this.isFull = true;
     if (this.isFull) for (const owned of this.byLog.keys()) owned.pause('memory');

@@ -39,6 +39,7 @@ export function unparked(log: FencedLog, row: ParkedRecord): Delivery {
     headers: Object.fromEntries(headers) as Record<string, Buffer>,
     isReplay: false,
     parkedAt: row.parkedAt,
+    bagIndex: 0,
   };
 }
 

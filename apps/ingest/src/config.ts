@@ -35,7 +35,7 @@ export const configSchema = z.object({
     .default(10_000)
     .describe('how long a request waits for Kafka to confirm its events before the answer is 503'),
   ROUTER_QUEUE_BYTES: bytes
-    .default(256 * KIB)
+    .default(64 * KIB)
     .describe('bytes of one ingest partition that may wait in memory to be routed; beyond it the partition pauses'),
 });
 export type IngestConfig = Readonly<z.infer<typeof configSchema>>;

@@ -1,3 +1,4 @@
+import { SlotMap } from '#common/collections/slot-map.js';
 import { isOrderedLane } from '#common/domain/lane.js';
 import {
   isIdle,
@@ -63,7 +64,7 @@ export interface LaneHost {
 
 /** The lanes of one owned log: runs the lane protocol's state machines and performs what they ask for. */
 export class LogLanes {
-  private readonly active = new Map<string, ActiveLane>();
+  private readonly active = new SlotMap<string, ActiveLane>();
   readonly known = new KnownLanes();
   /** No first record or replay below this offset comes from the log any more. */
   private nextOffset: number;
@@ -91,14 +92,14 @@ export class LogLanes {
 
   /** The endpoint takes nothing now, or takes again. */
   hold(endpointId: string, isHeld: boolean): void {
-    for (const lane of [...this.active.values()]) {
+    for (const lane of this.active.values()) {
       if (lane.endpointId === endpointId) this.run(lane, { type: 'held', isHeld });
     }
   }
 
   /** Begins to drain a lane the database has rows of. @returns false when it is under way already */
   wake(name: string, endpointId: string, options: { isProbe?: boolean; expireUpTo?: number } = {}): boolean {
-    if (this.active.has(name) && !options.isProbe && options.expireUpTo === undefined) return false;
+    if (this.active.get(name) && !options.isProbe && options.expireUpTo === undefined) return false;
     const lane = this.active.get(name) ?? this.activate(name, endpointId, true);
     if (options.expireUpTo !== undefined) this.run(lane, { type: 'expired', place: options.expireUpTo });
     else if (options.isProbe) this.probe(lane);
@@ -185,6 +186,8 @@ export class LogLanes {
   private forgetIfIdle(lane: ActiveLane): void {
     if (!isIdle(lane.machine) || this.active.get(lane.name) !== lane) return;
     this.active.delete(lane.name);
+    // A lane that waited long lies in the old generation: what it still pointed to would be promoted after it.
+    lane.ended = undefined;
     if (mustBeLoaded(lane.machine, this.nextOffset)) this.known.add(lane.name);
     else this.known.delete(lane.name);
   }

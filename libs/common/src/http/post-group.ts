@@ -1,5 +1,7 @@
+import { Bag, type Bagged } from '../collections/bag.js';
+
 /** What a group ends. */
-interface Abortable {
+interface Abortable extends Bagged {
   abort(): void;
 }
 
@@ -8,7 +10,7 @@ interface Abortable {
  * dispatcher leaves to the garbage collector (measured).
  */
 export class PostGroup {
-  private readonly underWay = new Set<Abortable>();
+  private readonly underWay = new Bag<Abortable>();
   private aborted = false;
 
   /** Requests under way. */

@@ -33,6 +33,7 @@ class SettledError extends Error {}
  * of it; at the deadline; or when its group is aborted. Once a status was seen it is the result, however the body fares.
  */
 export class PostHandler implements Dispatcher.DispatchHandler {
+  bagIndex = 0;
   private readonly startedAt = performance.now();
   private readonly timer: NodeJS.Timeout;
   private controller: Dispatcher.DispatchController | undefined;

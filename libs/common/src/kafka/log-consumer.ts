@@ -41,9 +41,9 @@ export interface ConsumerClient {
  * half a second (measured); and what waits in memory for long costs more to collect. A larger batch comes all the same,
  * alone.
  */
-const FETCH_BYTES_PER_PARTITION = 65_536;
+const FETCH_BYTES_PER_PARTITION = 49_152;
 /** Of all partitions. What a process holds for two collections of V8's young generation costs a third one, of the old. */
-const MAX_FETCH_BYTES = 524_288;
+const MAX_FETCH_BYTES = 196_608;
 const COMMIT_INTERVAL_MS = 100;
 const MAX_HEARTBEAT_MS = 3_000;
 const MAX_LEASE_MARGIN_MS = 5_000;

@@ -1,0 +1,37 @@
+/**
+ * A map for what comes and goes thousands of times a second. Its table holds numbers in place of the values: those would
+ * survive young collections long after they have left, for the reason {@link Bag} tells.
+ */
+export class SlotMap<K, V extends object> {
+  private readonly slots = new Map<K, number>();
+  private readonly held: (V | undefined)[] = [];
+  private readonly free: number[] = [];
+
+  get size(): number {
+    return this.slots.size;
+  }
+
+  get(key: K): V | undefined {
+    const slot = this.slots.get(key);
+    return slot === undefined ? undefined : this.held[slot];
+  }
+
+  set(key: K, value: V): void {
+    const slot = this.slots.get(key) ?? this.free.pop() ?? this.held.length;
+    this.slots.set(key, slot);
+    this.held[slot] = value;
+  }
+
+  delete(key: K): void {
+    const slot = this.slots.get(key);
+    if (slot === undefined) return;
+    this.slots.delete(key);
+    this.held[slot] = undefined;
+    this.free.push(slot);
+  }
+
+  /** Those that are here now, in no order. */
+  values(): V[] {
+    return this.held.filter((value) => value !== undefined);
+  }
+}
