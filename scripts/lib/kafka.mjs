@@ -65,9 +65,6 @@ export function kafkaService({ dir, port, controllerPort, heapMb = 512, proxied,
 /**
  * At `info` a broker writes many lines per topic. For a heap this small the serial collector is enough, and the start
  * costs 7 s of CPU instead of 9 (measured).
- *
- * Whatever the load, a young collection stops a broker for 10 to 25 ms. With a larger young generation there are half as many;
- * room for it is what the cleaner does not need (`log.cleaner.dedupe.buffer.size`).
  */
 const BROKER = [
   '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
@@ -78,6 +75,9 @@ const BROKER = [
 ];
 
 /**
+ * Whatever the load, a young collection stops a broker for 10 to 25 ms. With a larger young generation there are half as many;
+ * room for it is what the cleaner does not need (`log.cleaner.dedupe.buffer.size`).
+ *
  * @param {number} heapMb
  * @returns {string[]}
  */

@@ -144,7 +144,7 @@ describe('strict order and none', () => {
   }, 120_000);
 });
 
-/** As long as the promise says, unless the run is to be short. */
+/** Long enough for thousands to wait. The two minutes of the promise are a run of their own (docs/ordering.md). */
 const DOWN_MS = Number(process.env.POSTHORN_DOWN_MS ?? 20_000);
 
 describe('an endpoint that is down', () => {

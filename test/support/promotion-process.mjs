@@ -24,17 +24,20 @@ new PerformanceObserver((list) => {
   }
 }).observe({ entryTypes: ['gc'] });
 
+/** @typedef {{ key: string, bagIndex: number, content: number[] }} Item */
+
 let made = 0;
+/** @returns {Item} */
 const item = () => ({ key: `key-${made++}`, bagIndex: 0, content: new Array(CONTENT_WORDS).fill(made) });
 
 /**
- * @param {(one: ReturnType<typeof item>) => unknown} add
- * @param {(one: ReturnType<typeof item>) => unknown} remove
+ * @param {(one: Item) => unknown} add
+ * @param {(one: Item) => unknown} remove
  */
 async function majorCollections(add, remove) {
   await delay(TOLD_AFTER_MS);
   const before = majors;
-  /** @type {ReturnType<typeof item>[]} */
+  /** @type {Item[]} */
   const held = [];
   for (let count = 0; count < ITEMS; count++) {
     const [one, gone] = [item(), held[count % HELD]];
@@ -46,26 +49,29 @@ async function majorCollections(add, remove) {
   return majors - before;
 }
 
-const bag = new Bag();
-const slots = new SlotMap();
+/** @param {Bag<Item> | Set<Item>} items */
+const ofItems = (items) =>
+  majorCollections(
+    (one) => items.add(one),
+    (one) => items.delete(one),
+  );
+
+/** @param {SlotMap<string, Item> | Map<string, Item>} byKey */
+const ofKeys = (byKey) =>
+  majorCollections(
+    (one) => byKey.set(one.key, one),
+    (one) => byKey.delete(one.key),
+  );
+
+// All are made before any is used: what is in use in an app is old, too.
+const bag = /** @type {Bag<Item>} */ (new Bag());
+const slotMap = /** @type {SlotMap<string, Item>} */ (new SlotMap());
 const set = new Set();
 const map = new Map();
 const collections = {
-  bag: await majorCollections(
-    (one) => bag.add(one),
-    (one) => bag.delete(one),
-  ),
-  slotMap: await majorCollections(
-    (one) => slots.set(one.key, one),
-    (one) => slots.delete(one.key),
-  ),
-  set: await majorCollections(
-    (one) => set.add(one),
-    (one) => set.delete(one),
-  ),
-  map: await majorCollections(
-    (one) => map.set(one.key, one),
-    (one) => map.delete(one.key),
-  ),
+  bag: await ofItems(bag),
+  slotMap: await ofKeys(slotMap),
+  set: await ofItems(set),
+  map: await ofKeys(map),
 };
 process.stdout.write(JSON.stringify(collections));

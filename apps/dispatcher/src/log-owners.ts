@@ -1,8 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { FencedLog } from '#common/kafka/port.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
+import type { LaneHost } from './lanes/active-lane.js';
 import { LaneJournal } from './lanes/lane-journal.js';
-import { type LaneHost, LogLanes } from './lanes/log-lanes.js';
+import { LogLanes } from './lanes/log-lanes.js';
 import { LostHeads } from './lost-heads.js';
 import { ReadAhead } from './read-ahead.js';
 

@@ -16,51 +16,10 @@ import type { LaneWrite, ParkedRecord } from '#common/postgres/lane-store.js';
 import type { Delivery } from '../delivery.js';
 import { bytesOf } from '../memory-budget.js';
 import { headOf, parkedRecord, unparked } from '../parking.js';
-import type { ReadAhead, Reader } from '../read-ahead.js';
+import type { ReadAhead } from '../read-ahead.js';
+import type { ActiveLane, Ended, LaneHost } from './active-lane.js';
 import { KnownLanes } from './known-lanes.js';
 import type { LaneJournal } from './lane-journal.js';
-
-/** What became of an attempt, as far as its lane is concerned. */
-export interface Ended {
-  readonly verdict: 'over' | 'retry';
-  /** Nothing was sent: the same attempt was finished here lately. */
-  readonly isRepeat?: boolean;
-  /** When the next attempt is due, ms since the epoch. */
-  readonly dueAt: number | undefined;
-  /** Stores what the attempt's end caused: for `over` all of it, for `retry` the record in its tier, too. */
-  readonly store: () => Promise<void>;
-}
-
-/** A lane that has something under way. */
-export interface ActiveLane extends Reader {
-  readonly name: string;
-  readonly machine: Lane<Delivery>;
-  /** When the head is due, as the database or the last attempt said. */
-  dueAt: number | undefined;
-  ended: Ended | undefined;
-  /** An attempt was begun, and not all it causes is stored. */
-  hasBegun: boolean;
-  isProbe: boolean;
-  /** A page of parked rows is on its way. */
-  isReading: boolean;
-}
-
-/** What the lanes of a log need from the rest of the dispatcher. */
-export interface LaneHost {
-  isHeld(endpointId: string): boolean;
-  /** Why records are parked now, for the eyes of operators. */
-  parkReason(endpointId: string): string;
-  /** Makes an attempt when its turn comes; `ended` or `withdrawn` is called once. */
-  attempt(lane: ActiveLane, delivery: Delivery): void;
-  /** Gives a delivery up without an attempt. */
-  giveUp(delivery: Delivery): Promise<void>;
-  /** Puts a head into its tier again, as the row says. */
-  handOverAgain(delivery: Delivery, dueAt: number): Promise<void>;
-  /** All that the lane's attempt caused is stored. */
-  turnEnded(log: FencedLog): void;
-  /** The record at this offset, and all it caused, is safe. */
-  finished(delivery: Delivery, isStale: boolean): void;
-}
 
 /** The lanes of one owned log: runs the lane protocol's state machines and performs what they ask for. */
 export class LogLanes {
@@ -99,8 +58,9 @@ export class LogLanes {
 
   /** Begins to drain a lane the database has rows of. @returns false when it is under way already */
   wake(name: string, endpointId: string, options: { isProbe?: boolean; expireUpTo?: number } = {}): boolean {
-    if (this.active.get(name) && !options.isProbe && options.expireUpTo === undefined) return false;
-    const lane = this.active.get(name) ?? this.activate(name, endpointId, true);
+    const active = this.active.get(name);
+    if (active && !options.isProbe && options.expireUpTo === undefined) return false;
+    const lane = active ?? this.activate(name, endpointId, true);
     if (options.expireUpTo !== undefined) this.run(lane, { type: 'expired', place: options.expireUpTo });
     else if (options.isProbe) this.probe(lane);
     else this.run(lane, { type: 'held', isHeld: this.host.isHeld(endpointId) });

@@ -17,7 +17,7 @@ describe('SlotMap', () => {
           }
           for (let each = 0; each < 10; each++) expect(slots.get(each)).toEqual(expected.get(each));
           expect(new Set(slots.values())).toEqual(new Set(expected.values()));
-          expect(slots.size).toBe(expected.size);
+          expect(slots.values()).toHaveLength(expected.size);
         }
       }),
     );

@@ -7,10 +7,6 @@ export class SlotMap<K, V extends object> {
   private readonly held: (V | undefined)[] = [];
   private readonly free: number[] = [];
 
-  get size(): number {
-    return this.slots.size;
-  }
-
   get(key: K): V | undefined {
     const slot = this.slots.get(key);
     return slot === undefined ? undefined : this.held[slot];
