@@ -10,18 +10,8 @@ import { announceEndpoint } from '../endpoints/endpoint-announcement.js';
 import type { BreakerChange } from '../health/breaker-changes.js';
 import { recordHealth } from '../health/health-recorder.js';
 import { type DeadDelivery, publishDeadDeliveries, publishEndpointEvent } from '../operational-events.js';
-import { insertAttempts } from './attempt-rows.js';
-import { insertDeliveredAtOnce } from './delivered-at-once.js';
-import { upsertDeliveries } from './delivery-rows.js';
-import {
-  type DeadLetterRow,
-  type DeliveryRow,
-  latestStates,
-  type ProjectedDeadLetter,
-  projectAttempt,
-  projectDeadLetter,
-  stateAfter,
-} from './projection.js';
+import { storeOutcomes } from './outcome-rows.js';
+import { type ProjectedDeadLetter, projectAttempt, projectDeadLetter } from './projection.js';
 
 /** What a batch came to, for metrics. */
 export interface Projected {
@@ -45,15 +35,7 @@ export class ProjectionWriter {
       const fresh = await withoutRepeats(tx, records);
       const attempts = fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC).map(projectAttempt);
       const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
-      const { stored, others } = await insertDeliveredAtOnce(tx, attempts);
-      const states = [...others.map(stateAfter), ...deadLetters.flatMap(({ delivery }) => delivery ?? [])];
-      const unseen = new Set([...stored, ...(await insertAttempts(tx, others))]);
-      await upsertDeliveries(tx, latestStates(states));
-      await insertDeadLetters(
-        tx,
-        deadLetters.map(({ deadLetter }) => deadLetter),
-      );
-      await markReplayed(tx, states);
+      const unseen = await storeOutcomes(tx, attempts, deadLetters);
       const breakerChanges = await recordHealth(tx, attempts, unseen);
       await disableEndpoints(tx, attempts);
       await publishDeadDeliveries(tx, deadLetters.flatMap(deadDelivery));
@@ -100,52 +82,6 @@ async function advanceOffsets(tx: Queryable, records: readonly InRecord[]): Prom
       rows.map(({ timestamp }) => new Date(timestamp)),
     ],
     'projector-advance',
-  );
-}
-
-const DEAD_LETTER_COLUMNS = {
-  id: 'text',
-  reason: 'text',
-  detail: 'text',
-  last_status_code: 'int',
-  last_error: 'text',
-  dead_at: 'timestamptz',
-  source: 'text',
-  dlq_partition: 'int',
-  dlq_offset: 'bigint',
-  tenant: 'text',
-  endpoint_id: 'text',
-  event_id: 'text',
-  event_type: 'text',
-  delivery_id: 'text',
-  accepted_at: 'timestamptz',
-  replay: 'int',
-  key: 'bytea',
-  value: 'bytea',
-  headers: 'jsonb',
-} as const satisfies Record<keyof DeadLetterRow, string>;
-
-async function insertDeadLetters(tx: Queryable, rows: readonly DeadLetterRow[]): Promise<void> {
-  if (rows.length === 0) return;
-  const columns = Object.keys(DEAD_LETTER_COLUMNS) as (keyof DeadLetterRow)[];
-  const arrays = columns.map((column, index) => `$${index + 1}::${DEAD_LETTER_COLUMNS[column]}[]`);
-  await tx.query(
-    `INSERT INTO dead_letters (${columns.join(', ')}) SELECT * FROM unnest(${arrays.join(', ')}) ON CONFLICT DO NOTHING`,
-    columns.map((column) => rows.map((row) => row[column])),
-    'insert-dead-letters',
-  );
-}
-
-/** Whoever replayed a dead letter, and by whatever means: a later life of its delivery shows that it was. */
-async function markReplayed(tx: Queryable, states: readonly DeliveryRow[]): Promise<void> {
-  const replays = states.filter(({ replay }) => replay > 0);
-  if (replays.length === 0) return;
-  await tx.query(
-    `UPDATE dead_letters l SET replayed_at = now()
-     FROM (SELECT delivery_id, max(replay) AS replay FROM unnest($1::text[], $2::int[]) AS r(delivery_id, replay)
-           GROUP BY 1) r
-     WHERE l.delivery_id = r.delivery_id AND l.replay < r.replay AND l.replayed_at IS NULL`,
-    [replays.map(({ id }) => id), replays.map(({ replay }) => replay)],
   );
 }
 

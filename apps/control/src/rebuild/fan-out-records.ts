@@ -1,0 +1,100 @@
+import type { IsFinished } from '#common/kafka/finished-offsets.js';
+import type { InRecord } from '#common/kafka/record.js';
+import type { Queryable } from '#common/postgres/database.js';
+import { hasDeadLetterHeaders, withoutDeadLetterHeaders } from '#common/records/dead-letter-record.js';
+import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
+import { encodeHeaders } from '../outbox/outbox.js';
+
+/** A record of `deliveries` that began a life of a delivery. */
+export interface FanOutRecord {
+  readonly log: string;
+  readonly place: number;
+  readonly lane: string;
+  readonly deliveryId: string;
+  readonly replay: number;
+  readonly tenant: string;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly endpointId: string;
+  /** ms since the epoch. */
+  readonly acceptedAt: number;
+  readonly isFinished: boolean;
+  /** All but the packed one and those of a dead letter. */
+  readonly headers: Readonly<Record<string, Buffer>>;
+  readonly body: Buffer;
+}
+
+/** @returns undefined for a return from a tier, which began no life, and for a record that is no delivery */
+export function readFanOut(record: InRecord, isFinished: IsFinished | undefined): FanOutRecord | undefined {
+  const { topic, partition, offset, key, value, headers } = record;
+  const meta = decodeDelivery(headers[DELIVERY_HEADER]);
+  const lane = key?.toString() ?? '';
+  if (meta === undefined || value === null || lane === '' || lane.includes('\0')) return undefined;
+  const isReplay = hasDeadLetterHeaders(headers);
+  if (meta.returned && !isReplay) return undefined;
+  const { [DELIVERY_HEADER]: _packed, ...rest } = headers;
+  return {
+    log: `${topic}/${partition}`,
+    place: offset,
+    lane,
+    deliveryId: meta.deliveryId,
+    replay: isReplay ? meta.replay + 1 : meta.replay,
+    tenant: meta.tenant,
+    eventId: meta.eventId,
+    eventType: meta.eventType,
+    endpointId: meta.endpointId,
+    acceptedAt: meta.acceptedAt,
+    isFinished: isFinished?.(offset) ?? false,
+    headers: withoutDeadLetterHeaders(rest),
+    body: value,
+  };
+}
+
+/**
+ * Notes records of `deliveries`. The body is kept of those whose delivery has no outcome: only they may be sent again.
+ *
+ * @returns how many of them have no outcome
+ */
+export async function stageFanOut(db: Queryable, records: readonly FanOutRecord[]): Promise<number> {
+  if (records.length === 0) return 0;
+  const over = await outcomesOf(db, records);
+  const isOpen = ({ deliveryId, replay }: FanOutRecord) => (over.get(deliveryId) ?? -1) < replay;
+  const open = new Set(records.filter((record) => record.isFinished && isOpen(record)));
+  const kept = (record: FanOutRecord) => open.has(record);
+  await db.query(
+    `INSERT INTO rebuild_deliveries (log, place, lane, delivery_id, replay, tenant, event_id, event_type, endpoint_id,
+       accepted_at, is_finished, extra_headers, body)
+     SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::int[], $6::text[], $7::text[], $8::text[],
+       $9::text[], $10::timestamptz[], $11::boolean[], $12::jsonb[], $13::bytea[])
+     ON CONFLICT (log, place) DO UPDATE SET is_finished = excluded.is_finished,
+       extra_headers = excluded.extra_headers, body = excluded.body WHERE rebuild_deliveries.sent_at IS NULL`,
+    [
+      records.map(({ log }) => log),
+      records.map(({ place }) => place),
+      records.map(({ lane }) => lane),
+      records.map(({ deliveryId }) => deliveryId),
+      records.map(({ replay }) => replay),
+      records.map(({ tenant }) => tenant),
+      records.map(({ eventId }) => eventId),
+      records.map(({ eventType }) => eventType),
+      records.map(({ endpointId }) => endpointId),
+      records.map(({ acceptedAt }) => new Date(acceptedAt)),
+      records.map(({ isFinished }) => isFinished),
+      records.map((record) => (kept(record) ? JSON.stringify(encodeHeaders(record.headers)) : null)),
+      records.map((record) => (kept(record) ? record.body : null)),
+    ],
+    'rebuild-stage',
+  );
+  return open.size;
+}
+
+/** @returns by delivery: the latest life that is over */
+async function outcomesOf(db: Queryable, records: readonly FanOutRecord[]): Promise<Map<string, number>> {
+  const rows = await db.query<{ id: string; replay: number }>(
+    `SELECT id, max(replay) AS replay FROM rebuild_states
+     WHERE id = ANY ($1::text[]) AND status IN ('delivered', 'dead') GROUP BY id`,
+    [records.map(({ deliveryId }) => deliveryId)],
+    'rebuild-outcomes',
+  );
+  return new Map(rows.map(({ id, replay }) => [id, replay]));
+}

@@ -1,0 +1,38 @@
+import { isOrderedLane } from '#common/domain/lane.js';
+import type { DeliveryStatus } from '../projector/projection.js';
+
+/** A finished record of `deliveries`, and what the database knows of its delivery and lane. */
+export interface Candidate {
+  readonly lane: string;
+  readonly place: number;
+  /** The life its record began. */
+  readonly replay: number;
+  /** Undefined when the database knows no outcome of the delivery. */
+  readonly known:
+    | { readonly replay: number; readonly status: DeliveryStatus; readonly nextAttemptAt: number | undefined }
+    | undefined;
+  /** The lane's row: its watermark; with an attempt, its head. */
+  readonly row: { readonly place: number; readonly attempt: number | undefined } | undefined;
+}
+
+/**
+ * - `over`: delivered, dead, or superseded by a later life.
+ * - `waits`: it comes back by itself.
+ * - `head`: it comes back from its tier, and its lane must know that it waits for it.
+ * - `send`: nothing was attempted in this life, and no record of it is under way.
+ * - `next-life`: attempts were made, and the record that is under way, if any, would be dropped as stale.
+ */
+export type Fate = 'over' | 'waits' | 'head' | 'send' | 'next-life';
+
+/** An unordered retry that is overdue by this much has lost its record: a return is late by a second, not by minutes. */
+const LOST_AFTER_MS = 60_000;
+
+/** What has to be done for a delivery. Deterministic and free of I/O. @param nowMs ms since the epoch */
+export function fateOf({ lane, place, replay, known, row }: Candidate, nowMs: number): Fate {
+  if (known === undefined || known.replay < replay) return 'send';
+  if (known.replay > replay || known.status === 'delivered' || known.status === 'dead') return 'over';
+  if (known.status === 'pending') return 'send';
+  if (!isOrderedLane(lane)) return (known.nextAttemptAt ?? 0) < nowMs - LOST_AFTER_MS ? 'next-life' : 'waits';
+  if (row === undefined || (row.place < place && row.attempt === undefined)) return 'head';
+  return row.place === place && row.attempt !== undefined ? 'waits' : 'next-life';
+}

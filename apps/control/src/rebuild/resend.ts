@@ -1,0 +1,63 @@
+import type { OutRecord } from '#common/kafka/record.js';
+import type { Queryable } from '#common/postgres/database.js';
+import { DELIVERY_HEADER, encodeDelivery, newLife } from '#common/records/delivery-record.js';
+import { DELIVERIES_TOPIC } from '#common/records/topics.js';
+import { decodeHeaders, owe } from '../outbox/outbox.js';
+import type { OpenDelivery } from './candidates.js';
+
+/** A delivery that is sent again, in the life it was in or in the next one. */
+export interface Resend {
+  readonly delivery: OpenDelivery;
+  readonly isNextLife: boolean;
+}
+
+/**
+ * Puts deliveries into `deliveries` again, in the given order, by the outbox. The mark that says so is part of the
+ * transaction: a killed run sends none of them twice.
+ */
+export async function resend(tx: Queryable, list: readonly Resend[]): Promise<void> {
+  await beginNextLives(
+    tx,
+    list.filter(({ isNextLife }) => isNextLife).map(({ delivery }) => delivery),
+  );
+  await owe(tx, list.map(toRecord));
+  await markSent(
+    tx,
+    list.map(({ delivery }) => delivery),
+  );
+}
+
+function toRecord({ delivery, isNextLife }: Resend): OutRecord {
+  const { lane, identity, replay, headers, body } = delivery;
+  const packed = encodeDelivery(newLife(identity, isNextLife ? replay + 1 : replay));
+  return {
+    topic: DELIVERIES_TOPIC,
+    key: lane,
+    value: body,
+    headers: { ...decodeHeaders(headers), [DELIVERY_HEADER]: packed },
+  };
+}
+
+/** Outcomes of the life before change the delivery no more. */
+async function beginNextLives(tx: Queryable, deliveries: readonly OpenDelivery[]): Promise<void> {
+  if (deliveries.length === 0) return;
+  await tx.query(
+    `UPDATE deliveries d SET status = 'pending', replay = s.replay + 1, attempts = 0, last_status_code = NULL,
+       last_error = NULL, next_attempt_at = NULL, updated_at = now()
+     FROM unnest($1::text[], $2::timestamptz[], $3::int[]) AS s (id, accepted_at, replay)
+     WHERE d.id = s.id AND d.accepted_at = s.accepted_at AND d.replay = s.replay`,
+    [
+      deliveries.map(({ identity }) => identity.deliveryId),
+      deliveries.map(({ identity }) => new Date(identity.acceptedAt)),
+      deliveries.map(({ replay }) => replay),
+    ],
+  );
+}
+
+async function markSent(tx: Queryable, deliveries: readonly OpenDelivery[]): Promise<void> {
+  await tx.query(
+    `UPDATE rebuild_deliveries r SET sent_at = now(), body = NULL FROM unnest($1::text[], $2::bigint[]) AS s (log, place)
+     WHERE r.log = s.log AND r.place = s.place`,
+    [deliveries.map(({ log }) => log), deliveries.map(({ place }) => place)],
+  );
+}

@@ -1,0 +1,82 @@
+import { optionsOf } from './lib/options.mjs';
+import { readRunFile } from './lib/running-system.mjs';
+import { UserError } from './lib/settings.mjs';
+
+const HELP = `Brings a restored database up to date from the topics: outcomes, dead letters, events, and deliveries that wait.
+
+npm run rebuild -- --since TIME [--dry-run]
+
+  --since      when the backup was begun, or earlier; RFC 3339, e.g. 2026-01-31T09:30:00Z
+  --dry-run    says what the database lacks, and changes nothing
+
+The servers are those of the system npm start runs, or KAFKA_BROKERS (with KAFKA_TOPIC_PREFIX) and DATABASE_URL. Other
+settings of the apps that differ from their defaults (LOG_PARTITIONS, MAX_EVENT_BYTES, …) must be given, too.
+
+It may run beside live traffic, be killed, and be run again: what is there already changes nothing.
+`;
+
+const MAX_LISTED = 20;
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof UserError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
+
+async function main() {
+  const options = readArguments();
+  if (options === undefined) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const { runRebuild } = await import('#apps/control/src/rebuild/run-rebuild.js');
+  const summary = await runRebuild({ ...options, env: environment(), onProgress: showProgress });
+  showSummary(summary, options.isDryRun);
+}
+
+/** The servers of `npm start`, unless others are named. */
+function environment() {
+  const { KAFKA_BROKERS, DATABASE_URL } = process.env;
+  if (KAFKA_BROKERS && DATABASE_URL) return process.env;
+  const run = readRunFile(process.env);
+  return { DATABASE_URL: run.database_url, KAFKA_BROKERS: run.kafka_brokers.join(','), ...process.env };
+}
+
+/** @param {import('#apps/control/src/rebuild/rebuild.js').RebuildProgress} progress */
+function showProgress({ topic, read, lacking }) {
+  process.stdout.write(`${topic.padEnd(10)} ${read} read, ${lacking} ${topic === 'deliveries' ? 'open' : 'lacking'}\n`);
+}
+
+/**
+ * @param {import('#apps/control/src/rebuild/rebuild.js').RebuildSummary} summary
+ * @param {boolean} isDryRun
+ */
+function showSummary({ topics, heads, sent, overtaken }, isDryRun) {
+  const lacking = (/** @type {string} */ name) => topics.find(({ topic }) => topic === name)?.lacking ?? 0;
+  const restored = `${lacking('attempts')} attempts, ${lacking('dlq')} dead letters, ${lacking('ingest')} events`;
+  process.stdout.write(`${isDryRun ? 'The database lacks' : 'Brought back:'} ${restored}.\n`);
+  process.stdout.write(`${heads} lanes ${isDryRun ? 'would wait' : 'wait'} for a retry again; `);
+  process.stdout.write(`${sent} deliveries ${isDryRun ? 'would be' : 'were'} sent again.\n`);
+  if (overtaken.length === 0) return;
+  process.stdout.write(`Later deliveries of ${overtaken.length} lanes were delivered before them:\n`);
+  for (const lane of overtaken.slice(0, MAX_LISTED)) process.stdout.write(`  ${lane}\n`);
+  if (overtaken.length > MAX_LISTED) process.stdout.write(`  … and ${overtaken.length - MAX_LISTED} more\n`);
+}
+
+/** @returns undefined when help was asked for */
+function readArguments() {
+  const known = /** @type {const} */ ({
+    since: { type: 'string' },
+    'dry-run': { type: 'boolean' },
+    help: { type: 'boolean' },
+  });
+  const values = optionsOf(known, { usage: HELP });
+  if (values.help) return undefined;
+  const sinceMs = Date.parse(values.since ?? '');
+  if (!/^\d{4}-\d\d-\d\d/.test(values.since ?? '') || Number.isNaN(sinceMs)) {
+    throw new UserError(`--since must be a time such as 2026-01-31T09:30:00Z\n\n${HELP}`);
+  }
+  return { sinceMs, isDryRun: values['dry-run'] ?? false };
+}
