@@ -18,6 +18,7 @@ const USER = 'posthorn';
  * @property {string} [password] given to the cluster when it is created
  * @property {string} [database] created when missing
  * @property {boolean} [isDurable] false spares the disk, for tests: data survive a crash of the process only
+ * @property {string[]} [settings] further ones, `name=value`
  */
 
 /**
@@ -34,10 +35,11 @@ export function postgresUrl({ port, password = USER, database = USER }) {
  * @param {PostgresOptions} options
  * @returns {import('./server.mjs').Service}
  */
-export function postgresService({ dir, port, password = USER, database = USER, isDurable = true }) {
+export function postgresService(options) {
+  const { dir, port, password = USER, database = USER, isDurable = true, settings: further = [] } = options;
   const home = resolve(dir);
   const data = join(home, 'data');
-  const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200'];
+  const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200', ...further];
   if (!isDurable) settings.push('fsync=off');
   return {
     name: 'postgres',

@@ -17,25 +17,35 @@ const SESSION_TIMEOUT_MS = 10_000;
  */
 export class Cluster {
   private constructor(
-    private readonly folder: string,
+    readonly folder: string,
     readonly kafka: Awaited<ReturnType<typeof startKafka>>,
     readonly postgres: Awaited<ReturnType<typeof startPostgres>>,
-    private readonly processes: AppProcesses,
+    readonly processes: AppProcesses,
+    /** What every app runs with. */
+    readonly env: NodeJS.ProcessEnv,
   ) {}
 
-  /** @param env what all apps get besides the usual */
-  static async start(env: NodeJS.ProcessEnv = {}): Promise<Cluster> {
+  /**
+   * @param env what all apps get besides the usual
+   * @param postgresSettings of the server, `name=value`
+   */
+  static async start(env: NodeJS.ProcessEnv = {}, postgresSettings: readonly string[] = []): Promise<Cluster> {
     const folder = mkdtempSync(join(tmpdir(), 'posthorn-cluster-'));
     const [kafka, postgres] = await Promise.all([
       startKafka({ dir: join(folder, 'kafka'), port: await freePort() }),
-      startPostgres({ dir: join(folder, 'postgres'), port: await freePort(), isDurable: false }),
+      startPostgres({
+        dir: join(folder, 'postgres'),
+        port: await freePort(),
+        isDurable: false,
+        settings: [...postgresSettings],
+      }),
     ]);
     const apiKey = generateApiKey().text;
     const shared = { ...process.env, ...appSettings(kafka.brokers, postgres.url, apiKey), ...env };
     const processes = new AppProcesses({ folder, envOf: () => shared, apiKey });
     await processes.add('control');
     await Promise.all([processes.add('ingest'), processes.add('dispatcher'), processes.add('retry-scheduler')]);
-    return new Cluster(folder, kafka, postgres, processes);
+    return new Cluster(folder, kafka, postgres, processes, shared);
   }
 
   add(app: AppName, instance = 0): Promise<AppProcess> {

@@ -7,8 +7,6 @@ import type { Candidate } from './fate.js';
 export interface OpenDelivery extends Candidate {
   readonly log: string;
   readonly identity: DeliveryIdentity;
-  /** Attempts made in the known life. */
-  readonly attempts: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
   /** A later delivery of the same lane was delivered. */
@@ -86,9 +84,13 @@ function toOpenDelivery(row: OpenRow): OpenDelivery {
     known:
       known_replay === null || known_status === null
         ? undefined
-        : { replay: known_replay, status: known_status, nextAttemptAt: row.next_attempt_at?.getTime() },
+        : {
+            replay: known_replay,
+            status: known_status,
+            attempts: row.attempts ?? 0,
+            nextAttemptAt: row.next_attempt_at?.getTime(),
+          },
     row: row_place === null ? undefined : { place: row_place, attempt: row.row_attempt ?? undefined },
-    attempts: row.attempts ?? 0,
     headers: row.extra_headers,
     body: row.body,
     isOvertaken: row.is_overtaken,

@@ -16,6 +16,7 @@ const candidate = (given: Partial<Candidate>): Candidate => ({
 const known = (status: 'pending' | 'retrying' | 'dead' | 'delivered', replay = 0, nextAttemptAt?: number) => ({
   status,
   replay,
+  attempts: 2,
   nextAttemptAt,
 });
 
@@ -37,6 +38,11 @@ describe('fateOf', () => {
       given: 'a retry that is the head',
       when: { known: known('retrying'), row: { place: 100, attempt: 2 } },
       fate: 'waits',
+    },
+    {
+      given: 'a retry that is the head with fewer attempts',
+      when: { known: known('retrying'), row: { place: 100, attempt: 1 } },
+      fate: 'head',
     },
     {
       given: 'a retry below what its lane calls over',

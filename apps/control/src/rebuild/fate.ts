@@ -9,7 +9,13 @@ export interface Candidate {
   readonly replay: number;
   /** Undefined when the database knows no outcome of the delivery. */
   readonly known:
-    | { readonly replay: number; readonly status: DeliveryStatus; readonly nextAttemptAt: number | undefined }
+    | {
+        readonly replay: number;
+        readonly status: DeliveryStatus;
+        /** Made in this life. */
+        readonly attempts: number;
+        readonly nextAttemptAt: number | undefined;
+      }
     | undefined;
   /** The lane's row: its watermark; with an attempt, its head. */
   readonly row: { readonly place: number; readonly attempt: number | undefined } | undefined;
@@ -34,5 +40,7 @@ export function fateOf({ lane, place, replay, known, row }: Candidate, nowMs: nu
   if (known.status === 'pending') return 'send';
   if (!isOrderedLane(lane)) return (known.nextAttemptAt ?? 0) < nowMs - LOST_AFTER_MS ? 'next-life' : 'waits';
   if (row === undefined || (row.place < place && row.attempt === undefined)) return 'head';
-  return row.place === place && row.attempt !== undefined ? 'waits' : 'next-life';
+  if (row.place !== place || row.attempt === undefined) return 'next-life';
+  // A row of the backup: the record of a later attempt is stale by it, and will be dropped when it comes back.
+  return row.attempt < known.attempts ? 'head' : 'waits';
 }

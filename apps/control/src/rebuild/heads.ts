@@ -37,14 +37,14 @@ async function insertRows(tx: Queryable, heads: readonly OpenDelivery[]): Promis
        AS i (log, lane, endpoint_id, place, attempt, due_at, delivery_id) ORDER BY log, lane, place
      ON CONFLICT (log, lane) DO UPDATE SET place = excluded.place, attempt = excluded.attempt, due_at = excluded.due_at,
        delivery_id = excluded.delivery_id, updated_at = excluded.updated_at
-     WHERE excluded.place > r.place AND r.attempt IS NULL
+     WHERE r.attempt IS NULL AND excluded.place > r.place OR excluded.place = r.place AND excluded.attempt > r.attempt
      RETURNING log, lane, place`,
     [
       heads.map(({ log }) => log),
       heads.map(({ lane }) => lane),
       heads.map(({ identity }) => identity.endpointId),
       heads.map(({ place }) => place),
-      heads.map(({ attempts }) => attempts),
+      heads.map(attemptsOf),
       heads.map(({ known }) => (known?.nextAttemptAt === undefined ? null : new Date(known.nextAttemptAt))),
       heads.map(({ identity }) => identity.deliveryId),
     ],
@@ -66,7 +66,7 @@ async function park(tx: Queryable, heads: readonly OpenDelivery[]): Promise<void
       heads.map(({ place }) => place),
       heads.map(({ identity }) => identity.endpointId),
       heads.map(({ identity }) => identity.deliveryId),
-      heads.map(({ attempts }) => attempts - 1),
+      heads.map((head) => attemptsOf(head) - 1),
       heads.map(headerBefore),
       heads.map(({ headers }) => (Object.keys(headers).length === 0 ? null : JSON.stringify(headers))),
       heads.map(({ body }) => body),
@@ -75,8 +75,9 @@ async function park(tx: Queryable, heads: readonly OpenDelivery[]): Promise<void
 }
 
 /** The packed header that the head had before its last attempt. */
-function headerBefore({ identity, replay, attempts, place }: OpenDelivery): string {
-  const attempt = attempts - 1;
+function headerBefore(head: OpenDelivery): string {
+  const { identity, replay, place } = head;
+  const attempt = attemptsOf(head) - 1;
   return encodeDelivery({
     ...identity,
     attempt,
@@ -86,4 +87,9 @@ function headerBefore({ identity, replay, attempts, place }: OpenDelivery): stri
     dueAt: undefined,
     tierUntil: undefined,
   });
+}
+
+/** Attempts made of a head: at least the one after which it began to wait. */
+function attemptsOf({ known }: OpenDelivery): number {
+  return Math.max(1, known?.attempts ?? 1);
 }

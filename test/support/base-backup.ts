@@ -1,0 +1,82 @@
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chown } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+
+/** A folder for archived WAL, outside the data folder. Any user may write to it. */
+export class WalArchive {
+  readonly folder = mkdtempSync(join(tmpdir(), 'posthorn-wal-'));
+
+  constructor() {
+    chmodSync(this.folder, 0o777);
+  }
+
+  /** Settings of a server that archives its WAL here. */
+  get settings(): string[] {
+    return ['archive_mode=on', `archive_command=cp %p ${this.folder}/%f`, 'archive_timeout=1'];
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * A backup of a running PostgreSQL server as docs/operating.md describes it for servers without client programs:
+ * `pg_backup_start`, a copy of the data folder, `pg_backup_stop`, and the archived WAL.
+ */
+export class BaseBackup {
+  private constructor(
+    private readonly copy: string,
+    private readonly archive: WalArchive,
+    /** When it was begun, ms since the epoch. */
+    readonly startedAt: number,
+  ) {}
+
+  /**
+   * @param server its connection string, its data folder, and where it archives its WAL
+   * @param copy a folder that does not exist yet
+   */
+  static async take(server: { url: string; data: string; archive: WalArchive }, copy: string): Promise<BaseBackup> {
+    const startedAt = Date.now();
+    const client = new pg.Client({ connectionString: server.url });
+    await client.connect();
+    try {
+      await client.query(`SELECT pg_backup_start('posthorn', true)`);
+      copyFolder(server.data, copy);
+      const { rows } = await client.query<{ labelfile: string }>('SELECT labelfile FROM pg_backup_stop()');
+      for (const name of readdirSync(join(copy, 'pg_wal'), { withFileTypes: true })) {
+        if (name.isFile()) rmSync(join(copy, 'pg_wal', name.name));
+      }
+      rmSync(join(copy, 'postmaster.pid'), { force: true });
+      writeFileSync(join(copy, 'backup_label'), rows[0]?.labelfile ?? '');
+    } finally {
+      await client.end();
+    }
+    return new BaseBackup(copy, server.archive, startedAt);
+  }
+
+  /** Replaces the data folder of a stopped server. When it starts, it is as it was when the backup ended. */
+  async restore(data: string): Promise<void> {
+    rmSync(data, { recursive: true, force: true });
+    copyFolder(this.copy, data);
+    const settings = [
+      `restore_command = 'cp ${this.archive.folder}/%f %p'`,
+      `recovery_target = 'immediate'`,
+      `recovery_target_action = 'promote'`,
+    ];
+    appendFileSync(join(data, 'postgresql.auto.conf'), `${settings.join('\n')}\n`);
+    writeFileSync(join(data, 'recovery.signal'), '');
+    const { uid, gid } = statSync(data);
+    for (const name of ['recovery.signal', 'backup_label']) await chown(join(data, name), uid, gid);
+  }
+}
+
+/** Owners and times are kept. Files that vanish while the server runs are no loss: the WAL has what they held. */
+function copyFolder(from: string, to: string): void {
+  const { status, stderr } = spawnSync('cp', ['-a', from, to], { encoding: 'utf8' });
+  const problems = stderr.split('\n').filter((line) => line !== '' && !line.includes('No such file or directory'));
+  if (status !== 0 && problems.length > 0) throw new Error(`the copy failed: ${problems.join('\n')}`);
+}
