@@ -34,6 +34,11 @@ export class Watermark {
     return needsWork;
   }
 
+  /** Everything below `next` was read. Aborted and control records, and those that compaction took, count as finished. */
+  pass(next: number): void {
+    this.next = Math.max(this.next, next);
+  }
+
   /** The record at this offset, once begun, needs nothing more. Repeats are ignored. */
   finish(offset: number): void {
     if (!this.open.delete(offset)) return;

@@ -1,11 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import type { Admin, Consumer, EachBatchPayload } from 'kafkajs';
+import type { Admin, Consumer } from 'kafkajs';
 import { createKafka } from './client.js';
+import type { FetchedBatch } from './fetched-batch.js';
+import type { LogBounds } from './fetched-records.js';
 import { hookedAssigner } from './kafkajs-patches.js';
 import { endPredecessor } from './predecessor.js';
+import type { InRecord } from './record.js';
 import type { KafkaSettings } from './settings.js';
 import { atMost, MAX_STARTING_MS } from './timing.js';
+
+/** What kafkajs hands over to a consumer with hooks. */
+interface HandedOver {
+  readonly batch: FetchedBatch;
+  readonly resolveOffset: (offset: string) => void;
+}
 
 export interface CompactedTableOptions {
   /** Without prefix. */
@@ -26,7 +35,10 @@ export class CompactedTable {
   private readonly topic: string;
   /** By partition: the next offset to apply. A restart of the consumer reads again what was applied. */
   private readonly positions = new Map<number, number>();
-  private readonly behind = new Map<number, number>();
+  /** Partitions with records at the start that have not all been applied. */
+  private readonly behind = new Set<number>();
+  /** By partition: the end of its log at the first fetch. */
+  private readonly targets = new Map<number, number>();
   private readonly caughtUp = Promise.withResolvers<void>();
   private isReady = false;
   /** A consumer that crashes while it stops, its broker being away, would start again for ever. */
@@ -52,7 +64,6 @@ export class CompactedTable {
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
       if (!payload.restart && !this.isStopping) settings.onFatal(payload.error);
     });
-    this.consumer.on(this.consumer.events.END_BATCH_PROCESS, ({ payload }) => this.noteProgress(payload));
   }
 
   /** True once everything that was in the topic at the start has been applied. */
@@ -76,12 +87,15 @@ export class CompactedTable {
   private async connectAndRun(): Promise<void> {
     await this.admin.connect();
     for (const { partition, high, low } of await this.admin.fetchTopicOffsets(this.topic)) {
-      if (Number(high) > Number(low)) this.behind.set(partition, Number(high));
+      if (Number(high) > Number(low)) this.behind.add(partition);
     }
     await this.consumer.connect();
     await this.consumer.subscribe({ topics: [this.topic], fromBeginning: true });
     if (this.isStopping) return;
-    await this.consumer.run({ autoCommit: false, eachBatch: (payload) => this.applyBatch(payload) });
+    await this.consumer.run({
+      autoCommit: false,
+      eachBatch: (payload) => this.applyBatch(payload as unknown as HandedOver),
+    });
     this.checkCaughtUp();
   }
 
@@ -100,17 +114,34 @@ export class CompactedTable {
     await this.admin.disconnect();
   }
 
-  private async applyBatch({ batch }: EachBatchPayload): Promise<void> {
-    for (const { offset, key, value } of batch.messages) {
-      if (Number(offset) < (this.positions.get(batch.partition) ?? 0)) continue;
-      this.positions.set(batch.partition, Number(offset) + 1);
-      if (key !== null) this.options.apply(key.toString(), value);
+  /** Called with every fetch of a partition, also with one that brought nothing to be seen. */
+  private async applyBatch({ batch, resolveOffset }: HandedOver): Promise<void> {
+    const { partition, fetchedOffset, fetched } = batch;
+    const from = Number(fetchedOffset);
+    const { records, next } = await fetched.read(from, { topic: this.options.topic, partition });
+    for (const record of records) this.applyRecord(record);
+    if (next > from) resolveOffset(String(next - 1));
+    this.noteProgress(partition, next, fetched.bounds);
+  }
+
+  private applyRecord({ partition, offset, key, value, oversized }: InRecord): void {
+    if (offset < (this.positions.get(partition) ?? 0)) return;
+    this.positions.set(partition, offset + 1);
+    if (oversized !== undefined) {
+      this.logger.error({ topic: this.topic, partition, offset, detail: oversized }, 'table.record_ignored');
+    } else if (key !== null) {
+      this.options.apply(key.toString(), value);
     }
   }
 
-  private noteProgress({ partition, lastOffset }: { partition: number; lastOffset: string }): void {
-    if (Number(lastOffset) + 1 < (this.behind.get(partition) ?? 0)) return;
-    this.behind.delete(partition);
+  /**
+   * The target is the high watermark: it counts what lies behind an open transaction, which the end that an admin client
+   * is given does not. A table that lacks those records would be taken for whole.
+   */
+  private noteProgress(partition: number, next: number, { highWatermark }: LogBounds): void {
+    const target = this.targets.get(partition) ?? highWatermark;
+    this.targets.set(partition, target);
+    if (next < target || !this.behind.delete(partition)) return;
     this.checkCaughtUp();
   }
 

@@ -21,6 +21,7 @@ declare module 'kafkajs/src/broker/index.js' {
     /** Finds the version of a request that both sides speak. */
     lookupRequest: (...args: never[]) => unknown;
     isConnected(): boolean;
+    fetch(request: { readonly topics: readonly object[] }): Promise<unknown>;
   }
 }
 
@@ -39,6 +40,15 @@ declare module 'kafkajs/src/protocol/requests/produce/index.js' {
   }
   const Produce: { protocol: (of: { version: number }) => (content: ProduceArguments<object>) => Protocol };
   export default Produce;
+}
+
+declare module 'kafkajs/src/protocol/requests/fetch/index.js' {
+  interface Protocol {
+    readonly request: object;
+    readonly response: { decode(body: Buffer): Promise<object>; parse(decoded: object): Promise<object> };
+  }
+  const Fetch: { protocol: (of: { version: number }) => (content: object) => Protocol };
+  export default Fetch;
 }
 
 declare module 'kafkajs/src/cluster/brokerPool.js' {
@@ -81,6 +91,17 @@ declare module 'kafkajs/src/producer/sendMessages.js' {
 
 declare module 'kafkajs/src/consumer/consumerGroup.js' {
   import type { GroupBroker, KafkaGroup } from './kafkajs-group.js';
+
+  interface AssignedTopic {
+    readonly topic: string;
+    readonly partitions: number[];
+  }
+  interface FetchedByKafkajs {
+    readonly topic: string;
+    readonly partition: number;
+    readonly fetchedOffset: string;
+    readonly rawMessages?: unknown;
+  }
   export default class ConsumerGroup implements KafkaGroup {
     groupId: string;
     memberId: string | null;
@@ -92,7 +113,9 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
     coordinator: GroupBroker;
     cluster: KafkaGroup['cluster'];
     joinAndSync(): Promise<void>;
-    fetch(nodeId: number): Promise<unknown[]>;
+    fetch(nodeId: number): Promise<FetchedByKafkajs[]>;
+    /** Called with all assigned topics before each fetch; what it returns becomes the request. */
+    filterPartitionsByNode(nodeId: number, topics: AssignedTopic[]): AssignedTopic[];
     recoverFromOffsetOutOfRange(error: { topic: string; partition: number }): Promise<void>;
     assigned(): { topic: string; partitions: number[] }[];
     seek(position: { topic: string; partition: number; offset: string }): void;

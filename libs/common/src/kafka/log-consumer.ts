@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
-import type { Admin, AdminConfig, Consumer, ConsumerConfig, EachBatchPayload } from 'kafkajs';
+import type { Admin, AdminConfig, Consumer, ConsumerConfig } from 'kafkajs';
 import { createKafka } from './client.js';
 import { Committer } from './committer.js';
 import { FetchPace, type FetchPaceOptions } from './fetch-pace.js';
-import { toRecord } from './kafka-message.js';
+import type { FetchedBatch } from './fetched-batch.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
 import { Membership } from './membership.js';
@@ -34,6 +34,12 @@ export interface LogConsumerOptions extends FetchPaceOptions {
 export interface ConsumerClient {
   consumer(config: ConsumerConfig): Pick<Consumer, 'connect' | 'disconnect' | 'subscribe' | 'run' | 'on' | 'events'>;
   admin(config: AdminConfig): Pick<Admin, 'connect' | 'disconnect' | 'fetchTopicOffsets'>;
+}
+
+/** What kafkajs hands over to a consumer with hooks. */
+interface HandedOver {
+  readonly batch: FetchedBatch;
+  readonly resolveOffset: (offset: string) => void;
 }
 
 /**
@@ -134,7 +140,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: 4,
-      eachBatch: (payload) => this.takeBatch(payload),
+      eachBatch: (payload) => this.takeBatch(payload as unknown as HandedOver),
     });
   }
 
@@ -216,25 +222,34 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     if (!this.isStopping) this.options.ownership?.onRebalanced?.();
   }
 
-  private async takeBatch({ batch, resolveOffset }: EachBatchPayload): Promise<void> {
+  /** Called with every fetch of a partition, also with one that brought nothing to be seen. */
+  private async takeBatch({ batch, resolveOffset }: HandedOver): Promise<void> {
     const log = this.owned.get(`${batch.topic}/${batch.partition}`);
-    const { fetchedOffset } = batch as typeof batch & { fetchedOffset: string };
-    if (log === undefined || this.isStopping || Number(fetchedOffset) !== log.position) {
-      // Of an older assignment, or too late: it is not resolved, so it will be read again where it belongs.
-      return delay(STALE_BATCH_PAUSE_MS);
-    }
-    const last = batch.lastOffset();
-    log.position = Number(last) + 1;
-    log.end = Number(batch.highWatermark);
-    const records = batch.messages
-      .map((message) => toRecord(log.topic, log.partition, message))
-      .filter(({ offset }) => log.begin(offset));
-    resolveOffset(last);
+    const from = Number(batch.fetchedOffset);
+    if (log === undefined || this.isStopping || from !== log.position) return this.refuse(batch, log);
+    const { records, next, leaderEpoch } = await batch.fetched.read(from, log);
+    // While it was inflated the partition may have been lost, or its position moved.
+    if (log.lost.aborted || this.isStopping || from !== log.position) return this.refuse(batch, log);
+    log.end = batch.fetched.bounds.highWatermark;
+    log.lastStable = batch.fetched.bounds.lastStable;
+    log.leaderEpoch = leaderEpoch ?? log.leaderEpoch;
+    if (next === from) return;
+    log.position = next;
+    const begun = records.filter(({ offset }) => log.begin(offset));
+    log.pass(next);
+    resolveOffset(String(next - 1));
     try {
-      if (records.length > 0) await this.options.onBatch({ log, records });
+      if (begun.length > 0) await this.options.onBatch({ log, records: begun });
     } catch (error) {
       this.settings.onFatal(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /** A batch of an older assignment, or too late: it is not resolved, so that it is read again where it belongs. */
+  private async refuse({ topic, partition }: FetchedBatch, log: OwnedPartition | undefined): Promise<void> {
+    await delay(STALE_BATCH_PAUSE_MS);
+    const isOwned = log !== undefined && !log.lost.aborted && !this.isStopping;
+    if (isOwned) this.membership.group?.seek({ topic, partition, offset: String(log.position) });
   }
 
   /**

@@ -27,6 +27,10 @@ export class OwnedPartition implements FencedLog {
   readonly start: number;
   /** End of the log, as last seen. */
   end = 0;
+  /** The end of what is handed out, as last seen: records from the oldest open transaction on are not. -1 before a fetch. */
+  lastStable = -1;
+  /** Of the last batch that was read; -1 before. */
+  leaderEpoch = -1;
 
   /**
    * @param topic without prefix
@@ -64,6 +68,12 @@ export class OwnedPartition implements FencedLog {
   begin(offset: number): boolean {
     this.isChanged = true;
     return this.watermark.begin(offset);
+  }
+
+  /** Everything below this offset was read: what was not begun needs no work. */
+  pass(next: number): void {
+    this.isChanged = true;
+    this.watermark.pass(next);
   }
 
   finish(offset: number): void {
