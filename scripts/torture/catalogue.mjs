@@ -26,6 +26,8 @@ export const CATALOGUE = /** @type {const} @satisfies {Record<string, FaultEntry
   'postgres-freeze': { title: 'PostgreSQL silent for 12 s' },
   'postgres-slow': { title: 'PostgreSQL 2 s slower a statement' },
   'postgres-lock': { title: 'the table of parked deliveries locked for 8 s' },
+  'postgres-password': { title: 'the password of PostgreSQL changed for 8 s', isFixed: true },
+  'database-renamed': { title: 'the database renamed for 8 s', isFixed: true },
   'cut-kafka': { title: 'one dispatcher cut off from Kafka alone, beyond its session', isFixed: true },
   'refuse-kafka': { title: 'all apps cut off from Kafka for 6 s' },
   'slow-kafka': { title: 'Kafka 0.6 s slower a request' },

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Database } from '#common/postgres/database.js';
 import { migrate } from '#common/postgres/migrate.js';
+import { persistBatch } from '#common/postgres/persist-batch.js';
 import { type ArchivedEvent, EventArchive } from '../../apps/ingest/src/router/event-archive.js';
 import { runSql } from '../../scripts/lib/postgres.mjs';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
@@ -109,16 +110,25 @@ describe('EventArchive', () => {
       event(`e${index}`, { rawData, offset: index }),
     );
     const latinArchive = new EventArchive(latin);
-    expect(await latinArchive.store(batch)).toEqual(['fresh', 'refused', 'fresh', 'fresh', 'refused']);
-    expect(await latinArchive.store(batch)).toEqual([
-      'redelivered',
-      'refused',
-      'redelivered',
-      'redelivered',
-      'refused',
-    ]);
+    const store = async () =>
+      (await persistBatch(batch, {
+        name: 'archive',
+        run: (events) => latinArchive.store(events),
+        rehearse: (one) => latinArchive.rehearse(one),
+        isEnded: () => false,
+        onWait: () => undefined,
+        describe: () => ({}),
+      })) ?? [];
+    const refused = expect.objectContaining({ why: 'row', error: expect.objectContaining({ code: '22P05' }) });
+    expect(await store()).toEqual(['fresh', refused, 'fresh', 'fresh', refused]);
+    expect(await store()).toEqual(['redelivered', refused, 'redelivered', 'redelivered', refused]);
     await latin.close();
     await runSql(server.url, `drop database ${name}`);
+  });
+
+  it('given a rehearsal, then nothing of it is kept', async () => {
+    await archive.rehearse(event('rehearsed'));
+    expect(await archive.store([event('rehearsed', { offset: 7 })])).toEqual(['fresh']);
   });
 
   it('given nothing, then nothing is asked', async () => {

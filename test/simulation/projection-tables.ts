@@ -67,4 +67,8 @@ export class SimulatedProjectionWriter implements Pick<ProjectionWriter, keyof P
     const written = await this.network.ask('postgres', () => this.tables.write(records));
     return { ...written, breakerChanges: [] };
   }
+
+  async rehearse(): Promise<void> {
+    await this.network.ask('postgres', () => undefined);
+  }
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { Health } from '#common/observability/health.js';
 import { Database } from '#common/postgres/database.js';
-import { isUnavailable } from '#common/postgres/errors.js';
+import { describeProblem, isUnavailable } from '#common/postgres/errors.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { createPartitions } from '#common/postgres/partitions.js';
 import { type SealedPurpose, Sealer, sealingContext } from '#common/security/sealing.js';
@@ -12,13 +12,14 @@ const RETRY_MS = 1_000;
 
 /**
  * Makes the database ready: schema, partitions, the configured admin key, and that every stored secret has its key. HTTP
- * answers meanwhile, that it is not ready; a PostgreSQL that is away is waited for. Any other failure ends the process.
+ * answers meanwhile, that it is not ready; what `judgeError` calls `wait` is waited for. Any other failure ends the process.
  */
 @Injectable()
 export class SchemaState implements OnModuleInit {
   private readonly logger = new Logger(SchemaState.name);
   private readonly done = Promise.withResolvers<void>();
   private isDone = false;
+  private waitsFor: string | undefined;
 
   constructor(
     @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
@@ -27,7 +28,7 @@ export class SchemaState implements OnModuleInit {
     @Inject(ApiKeysService) private readonly apiKeys: ApiKeysService,
     @Inject(Health) health: Health,
   ) {
-    const problem = () => (this.isDone ? database.problem : 'the schema is not ready');
+    const problem = () => (this.isDone ? database.problem : this.notReady());
     health.addReadiness({ name: 'postgres', problem });
   }
 
@@ -47,8 +48,14 @@ export class SchemaState implements OnModuleInit {
     return this.isDone;
   }
 
+  private notReady(): string {
+    return `the schema is not ready${this.waitsFor === undefined ? '' : `; ${this.waitsFor}`}`;
+  }
+
   private async prepare(): Promise<void> {
-    await migrate(this.config.DATABASE_URL);
+    await migrate(this.config.DATABASE_URL, (problem) => {
+      this.waitsFor = problem;
+    });
     await this.untilAvailable(() => createPartitions(this.database, Date.now()));
     await this.untilAvailable(() => this.requireSealingKeys());
     const { ADMIN_API_KEY: adminKey } = this.config;
@@ -74,6 +81,7 @@ export class SchemaState implements OnModuleInit {
         return;
       } catch (error) {
         if (!isUnavailable(error)) throw error;
+        this.waitsFor = describeProblem(error);
         this.logger.warn({ err: error }, 'schema.waiting_for_postgres');
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }

@@ -5,6 +5,7 @@ import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
 import { Database } from '#common/postgres/database.js';
+import { DatabaseNote } from '#common/postgres/database-note.js';
 import { LaneCommands } from '#common/postgres/lane-commands.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
@@ -58,6 +59,7 @@ export class AppModule {
         },
         { provide: RECORD_LIMITS, useValue: { batchBytes: maxBatchBytes(config.MAX_EVENT_BYTES) } },
         { provide: ENGINE_LIMITS, useValue: { recentDeliveries: config.RECENT_DELIVERIES } },
+        DatabaseNote,
         EndpointDirectory,
         Attempter,
         Attempts,

@@ -130,8 +130,8 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     });
   }
 
-  async giveUp(delivery: Delivery): Promise<void> {
-    const { reason, detail } = delivery.givenUp ?? {
+  async giveUp(delivery: Delivery, why = delivery.givenUp): Promise<void> {
+    const { reason, detail } = why ?? {
       reason: 'expired',
       detail: 'it was parked too long, or too many were',
     };

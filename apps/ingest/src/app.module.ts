@@ -4,6 +4,7 @@ import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
+import { DatabaseNote } from '#common/postgres/database-note.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { ApiKeyModule } from '#common/security/api-key.module.js';
 import { EventRoutes, ROUTE_LIMITS } from './api/event-routes.js';
@@ -48,6 +49,7 @@ export class AppModule {
           },
         },
         { provide: ROUTER_LIMITS, useValue: { maxEventBytes, queueBytes: config.ROUTER_QUEUE_BYTES } },
+        DatabaseNote,
         EventRoutes,
         Publisher,
         EventArchive,

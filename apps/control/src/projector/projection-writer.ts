@@ -38,29 +38,35 @@ export class ProjectionWriter {
   /**
    * @param records of any partitions, each partition's in order
    * @returns what was new; records that were projected before are not among it
-   * @throws when a record is not understood, or what the database throws: nothing of the batch is kept then
+   * @throws UnusableRowError when a record is not understood, or what the database throws: nothing of the batch is kept then
    */
   async write(records: readonly InRecord[]): Promise<Projected> {
-    return this.database.transaction(async (tx) => {
-      const fresh = await withoutRepeats(tx, records);
-      const attempts = fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC).map(projectAttempt);
-      const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
-      const { stored, others } = await insertDeliveredAtOnce(tx, attempts);
-      const states = [...others.map(stateAfter), ...deadLetters.flatMap(({ delivery }) => delivery ?? [])];
-      const unseen = new Set([...stored, ...(await insertAttempts(tx, others))]);
-      await upsertDeliveries(tx, latestStates(states));
-      await insertDeadLetters(
-        tx,
-        deadLetters.map(({ deadLetter }) => deadLetter),
-      );
-      await markReplayed(tx, states);
-      const breakerChanges = await recordHealth(tx, attempts, unseen);
-      await disableEndpoints(tx, attempts);
-      await publishDeadDeliveries(tx, deadLetters.flatMap(deadDelivery));
-      await advanceOffsets(tx, fresh);
-      return { attempts, deadLetters, breakerChanges };
-    });
+    return this.database.transaction(async (tx) => project(tx, await withoutRepeats(tx, records)));
   }
+
+  /** Whether a record could be projected now, even one that was before; nothing of it is kept. @throws as `write` does */
+  async rehearse(record: InRecord): Promise<void> {
+    await this.database.rehearse((tx) => project(tx, [record]));
+  }
+}
+
+async function project(tx: Queryable, fresh: readonly InRecord[]): Promise<Projected> {
+  const attempts = fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC).map(projectAttempt);
+  const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
+  const { stored, others } = await insertDeliveredAtOnce(tx, attempts);
+  const states = [...others.map(stateAfter), ...deadLetters.flatMap(({ delivery }) => delivery ?? [])];
+  const unseen = new Set([...stored, ...(await insertAttempts(tx, others))]);
+  await upsertDeliveries(tx, latestStates(states));
+  await insertDeadLetters(
+    tx,
+    deadLetters.map(({ deadLetter }) => deadLetter),
+  );
+  await markReplayed(tx, states);
+  const breakerChanges = await recordHealth(tx, attempts, unseen);
+  await disableEndpoints(tx, attempts);
+  await publishDeadDeliveries(tx, deadLetters.flatMap(deadDelivery));
+  await advanceOffsets(tx, fresh);
+  return { attempts, deadLetters, breakerChanges };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { InRecord } from '#common/kafka/record.js';
+import { UnusableRowError } from '#common/postgres/errors.js';
 import { type AttemptRecord, decodeAttempt } from '#common/records/attempt-record.js';
 import { readDeadLetter } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
@@ -61,11 +62,11 @@ export interface ProjectedDeadLetter {
 /**
  * What one record of `attempts` says, in text that PostgreSQL can hold.
  *
- * @throws when the record is no attempt record: the topic is written by the dispatcher alone
+ * @throws UnusableRowError when the record is no attempt record: the topic is written by the dispatcher alone
  */
 export function projectAttempt({ value }: InRecord): AttemptRecord {
   const told = decodeAttempt(value);
-  if ('problem' in told) throw new Error(`no attempt record: ${told.problem}`);
+  if ('problem' in told) throw new UnusableRowError(`no attempt record: ${told.problem}`);
   const lane = storable(told.lane);
   const error_detail = storable(told.error_detail);
   return lane === told.lane && error_detail === told.error_detail ? told : { ...told, lane, error_detail };

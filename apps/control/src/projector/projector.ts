@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplica
 import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
 import { atMost, delay } from '#common/kafka/timing.js';
-import { isUnavailable } from '#common/postgres/errors.js';
+import { persistBatch, SetAside } from '#common/postgres/persist-batch.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';
 import {
   breakerOpenings,
@@ -34,8 +34,6 @@ const MAX_BATCH_BYTES = 4 * 1_048_576;
 const MAX_WAITING_BYTES = 8 * 1_048_576;
 /** Framing and headers of a record, roughly. */
 const RECORD_OVERHEAD_BYTES = 500;
-const MIN_RETRY_MS = 100;
-const MAX_RETRY_MS = 2_000;
 const STOP_MS = 3_000;
 
 /**
@@ -100,8 +98,13 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
 
   private async writeSome(): Promise<void> {
     const batch = this.nextBatch();
-    if (!(await this.writeUntilDone(batch))) return;
-    for (const { log, record } of batch) log.finish(record.offset);
+    const results = await this.persist(batch);
+    if (results === undefined) return;
+    for (const [index, { log, record }] of batch.entries()) {
+      const result = results[index];
+      if (result instanceof SetAside) reject(record, result, this.logger);
+      log.finish(record.offset);
+    }
     const written = new Set(batch);
     this.keep((entry) => !written.has(entry));
     if (this.waitingBytes < MAX_WAITING_BYTES / 2) this.resumeAll();
@@ -119,37 +122,27 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   }
 
   /**
-   * Waits for the database as long as it takes. A batch it refuses is written record by record, to single out the bad one.
+   * Waits for the database as long as it takes. A record it cannot store is singled out and set aside.
    *
-   * @returns false when stopped before; nothing of the batch may be finished then
+   * @returns undefined when stopped before; nothing of the batch may be finished then
    */
-  private async writeUntilDone(batch: readonly Waiting[]): Promise<boolean> {
-    for (let waitMs = MIN_RETRY_MS; !this.isStopping; waitMs = Math.min(waitMs * 2, MAX_RETRY_MS)) {
-      const owned = batch.filter(({ log }) => !log.lost.aborted);
-      if (owned.length === 0) return true;
-      try {
-        countProjected(await this.writer.write(owned.map(({ record }) => record)));
-        return true;
-      } catch (error) {
-        if (!isUnavailable(error)) return this.writeOneByOne(owned, error);
-        this.logger.warn({ err: error, records: owned.length }, 'projector.waiting_for_postgres');
-        await delay(waitMs);
-      }
-    }
-    return false;
+  private persist(batch: readonly Waiting[]): Promise<readonly (undefined | SetAside)[] | undefined> {
+    return persistBatch<Waiting, undefined>(batch, {
+      name: 'projection',
+      run: (entries) => this.write(entries),
+      rehearse: ({ record }) => this.writer.rehearse(record),
+      neighbours: () => this.waiting.slice(batch.length, batch.length + MAX_BATCH),
+      isEnded: () => this.isStopping,
+      onWait: (error, records) => this.logger.warn({ err: error, records }, 'projector.waiting_for_postgres'),
+      describe: ({ record: { topic, partition, offset } }) => ({ topic, partition, offset }),
+    });
   }
 
-  private async writeOneByOne(batch: readonly Waiting[], error: unknown): Promise<boolean> {
-    const [first, ...others] = batch;
-    if (first === undefined) return true;
-    if (others.length > 0) {
-      for (const entry of batch) if (!(await this.writeUntilDone([entry]))) return false;
-      return true;
-    }
-    const { topic, partition, offset } = first.record;
-    rejectedRecords.inc({ topic });
-    this.logger.error({ err: error, topic, partition, offset }, 'projector.record_rejected');
-    return true;
+  /** Records of a partition that was lost during a wait belong to its new owner. */
+  private async write(entries: readonly Waiting[]): Promise<undefined[]> {
+    const owned = entries.filter(({ log }) => !log.lost.aborted);
+    if (owned.length > 0) countProjected(await this.writer.write(owned.map(({ record }) => record)));
+    return entries.map(() => undefined);
   }
 
   private keep(isKept: (entry: Waiting) => boolean): void {
@@ -162,6 +155,12 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     for (const log of this.paused) log.resume();
     this.paused.clear();
   }
+}
+
+/** It stays in its topic, where the log line says. */
+function reject({ topic, partition, offset }: InRecord, { error, why }: SetAside, logger: Logger): void {
+  rejectedRecords.inc({ topic });
+  logger.error({ err: error, why, topic, partition, offset }, 'projector.record_rejected');
 }
 
 function bytesOf({ value }: InRecord): number {

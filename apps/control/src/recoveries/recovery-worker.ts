@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import { isUnavailable } from '#common/postgres/errors.js';
+import { judgeError } from '#common/postgres/errors.js';
 import { CONTROL_CONFIG, type ControlConfig } from '../config.js';
 import { requestedReplays } from '../metrics.js';
 import { SchemaState } from '../schema-state.js';
@@ -12,6 +12,7 @@ import type { RecoveryPage } from './recovery-page.js';
 
 /** Longest sleep: a job may have been begun by another process. */
 const POLL_MS = 1_000;
+const MAX_UNKNOWN_FAILURES = 3;
 const PAGES = { endpoint: recoverPage, dead_letters: replayPage } as const;
 
 /**
@@ -24,6 +25,8 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(RecoveryWorker.name);
   private readonly wake = new Wake();
   private isStopping = false;
+  /** Of jobs whose page failed for an unknown reason. */
+  private readonly failures = new Map<string, number>();
   private running: Promise<void> = Promise.resolve();
 
   constructor(
@@ -73,12 +76,23 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
         return job !== undefined;
       });
     } catch (error) {
-      if (job === undefined || isUnavailable(error)) throw error;
+      if (job === undefined || !this.isJobAtFault(job, error)) throw error;
       // A page that can never be done must not stop the other jobs.
       this.logger.error({ err: error, recovery_id: job.id }, 'recovery.failed');
       await advanceRecovery(this.database, { ...job, state: 'failed', problem: 'internal error' }, 0);
       return true;
     }
+  }
+
+  /** A page whose error is not certain has some more tries; between them the other statements of this loop succeed. */
+  private isJobAtFault({ id }: Recovery, error: unknown): boolean {
+    const { kind } = judgeError(error);
+    if (kind === 'wait') return false;
+    const failures = (this.failures.get(id) ?? 0) + 1;
+    this.failures.set(id, failures);
+    const isAtFault = kind === 'row' || failures > MAX_UNKNOWN_FAILURES;
+    if (isAtFault) this.failures.delete(id);
+    return isAtFault;
   }
 
   private async advance(tx: Queryable, job: Recovery): Promise<void> {

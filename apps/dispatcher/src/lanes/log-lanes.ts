@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { SlotMap } from '#common/collections/slot-map.js';
 import { isOrderedLane } from '#common/domain/lane.js';
 import {
@@ -20,9 +21,11 @@ import type { ReadAhead } from '../read-ahead.js';
 import type { ActiveLane, Ended, LaneHost } from './active-lane.js';
 import { KnownLanes } from './known-lanes.js';
 import type { LaneJournal } from './lane-journal.js';
+import { type RefusedWrite, settleRefused, unstorable } from './refused-write.js';
 
 /** The lanes of one owned log: runs the lane protocol's state machines and performs what they ask for. */
 export class LogLanes {
+  private readonly logger = new Logger(LogLanes.name);
   private readonly active = new SlotMap<string, ActiveLane>();
   readonly known = new KnownLanes();
   /** No first record or replay below this offset comes from the log any more. */
@@ -106,6 +109,7 @@ export class LogLanes {
       hasBegun: false,
       isProbe: false,
       isReading: false,
+      refusal: undefined,
       readBytes: 0,
     };
     this.active.set(name, lane);
@@ -164,13 +168,13 @@ export class LogLanes {
         this.after(lane, { type: 'settled' }, lane.ended?.store());
         return;
       case 'giveUp':
-        this.after(lane, { type: 'settled' }, this.host.giveUp(effect.item.work));
+        this.after(lane, { type: 'settled' }, this.giveUp(lane, effect.item.work));
         return;
       case 'handOver':
         this.after(lane, { type: 'handedOver' }, this.handOver(lane, effect));
         return;
       case 'transact':
-        this.after(lane, { type: 'transacted' }, this.journal.write(this.toWrite(lane, effect.transaction)));
+        void this.transact(lane, effect.transaction);
         return;
       case 'readPage':
         if (this.readAhead.tryEnter(lane)) void this.readPage(lane);
@@ -187,6 +191,30 @@ export class LogLanes {
     work?.then(
       () => this.run(lane, event),
       () => undefined,
+    );
+  }
+
+  private async transact(lane: ActiveLane, transaction: LaneTransaction<Delivery>): Promise<void> {
+    const write = this.toWrite(lane, transaction);
+    const written = await this.journal.write(write);
+    if (written === undefined) this.run(lane, { type: 'transacted' });
+    else this.refused(lane, { transaction, write, error: written.error });
+  }
+
+  private giveUp(lane: ActiveLane, delivery: Delivery): Promise<void> {
+    const { refusal } = lane;
+    lane.refusal = undefined;
+    return this.host.giveUp(delivery, refusal);
+  }
+
+  private refused(lane: ActiveLane, refused: Omit<RefusedWrite, 'lane'>): void {
+    // As in `after`: what could not be stored stays unfinished.
+    settleRefused({ lane, ...refused }, this.journal, this.host).then(
+      (type) => {
+        lane.refusal = type === 'refused' ? unstorable(refused.error) : undefined;
+        this.run(lane, { type });
+      },
+      (error: unknown) => this.logger.error({ err: error, lane: lane.name }, 'lanes.refused_write_not_settled'),
     );
   }
 

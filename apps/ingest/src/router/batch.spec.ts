@@ -1,5 +1,7 @@
 import type { OwnedLog } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
+import { SetAside } from '#common/postgres/persist-batch.js';
+import { DEAD_HEADERS } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { DOOR_HEADER } from '#common/records/event-record.js';
@@ -138,7 +140,8 @@ describe('settle', () => {
 
   it('given an event the database cannot hold, then it is set aside', () => {
     const { candidate, about } = given();
-    settle(candidate, 'refused', about);
+    settle(candidate, new SetAside(new Error('no such character'), 'row'), about);
     expect(candidate.step).toMatchObject({ outcome: 'poison', records: [{ topic: 'dlq' }] });
+    expect(String(candidate.step.records[0]?.headers?.[DEAD_HEADERS.detail])).toContain('no such character');
   });
 });

@@ -1,6 +1,8 @@
 import { parseRfc3339 } from '#common/domain/rfc3339.js';
 import type { OwnedLog } from '#common/kafka/port.js';
 import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import { messageOf } from '#common/postgres/errors.js';
+import { SetAside } from '#common/postgres/persist-batch.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { DOOR_HEADER, HTTP_DOOR } from '#common/records/event-record.js';
 import { ABOUT_HEADER } from '#common/records/operational-event.js';
@@ -78,10 +80,17 @@ export function readBatch(queued: readonly QueuedRecord[], context: BatchContext
   return { steps, rounds };
 }
 
-/** Fans out what the archive calls fresh, or known from the same record; a duplicate comes to nothing. */
-export function settle({ step, archived, endpoints }: Candidate, novelty: Novelty, context: BatchContext): void {
-  if (novelty === 'refused') {
-    const detail = 'the database cannot store the event in its encoding';
+/**
+ * Fans out what the archive calls fresh, or known from the same record; a duplicate comes to nothing. What the archive
+ * cannot store, e.g. in an encoding that lacks a character, is a dead letter.
+ */
+export function settle(
+  { step, archived, endpoints }: Candidate,
+  novelty: Novelty | SetAside,
+  context: BatchContext,
+): void {
+  if (novelty instanceof SetAside) {
+    const detail = `the database cannot store the event: ${messageOf(novelty.error)}`;
     step.outcome = 'poison';
     step.records = [poisonRecord(step.record, detail, context.nowMs, context.maxBatchBytes)];
     return;

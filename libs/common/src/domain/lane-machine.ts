@@ -1,7 +1,7 @@
 import { judge, needsRow } from './lane-judgement.js';
 import { drain, hold, pageRead, park } from './lane-parking.js';
 import { type Current, hasHead, type Lane, type LaneEffect, type LaneItem, type LaneRow } from './lane-state.js';
-import { begin, continueTurn, giveUp, putBack } from './lane-turn.js';
+import { begin, continueTurn, giveUp, putBack, refuseHead } from './lane-turn.js';
 
 /*
  * The lane protocol as a pure state machine: lanes.md tells it in words, rule by rule. One Lane is the state of one unit
@@ -34,6 +34,8 @@ export type LaneEvent<Work> =
   /** The tier has the record. */
   | { readonly type: 'handedOver' }
   | { readonly type: 'transacted' }
+  /** The database can never name the delivery whose turn it is as the head. Nothing of the transaction is stored. */
+  | { readonly type: 'refused' }
   /** The lowest parked rows, ascending; none when there are none left. */
   | { readonly type: 'pageRead'; readonly rows: readonly LaneItem<Work>[] }
   /** The page is not read: memory is short. */
@@ -132,6 +134,9 @@ function apply<Work>(lane: Lane<Work>, event: LaneEvent<Work>, effects: LaneEffe
     case 'transacted':
     case 'pageRead':
       endTransaction(lane, event, effects);
+      return;
+    case 'refused':
+      refuseHead(lane, enter(lane, 'naming', 'settling'), effects);
       return;
     case 'pageRefused':
       lane.transaction = undefined;

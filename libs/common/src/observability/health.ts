@@ -12,6 +12,7 @@ export interface ReadinessCheck {
 export class Health {
   private readonly readiness: ReadinessCheck[] = [];
   private readonly liveness: ReadinessCheck[] = [];
+  private readonly notes: ReadinessCheck[] = [];
 
   addReadiness(check: ReadinessCheck): void {
     this.readiness.push(check);
@@ -22,8 +23,13 @@ export class Health {
     this.liveness.push(check);
   }
 
+  /** For what people must see and the app can do without for a while: readiness shows it and stays as it is. */
+  addNote(check: ReadinessCheck): void {
+    this.notes.push(check);
+  }
+
   ready(): HealthReport {
-    return report([...this.liveness, ...this.readiness]);
+    return report([...this.liveness, ...this.readiness], this.notes);
   }
 
   live(): HealthReport {
@@ -37,8 +43,12 @@ export interface HealthReport {
   readonly checks: Readonly<Record<string, string>>;
 }
 
-function report(checks: readonly ReadinessCheck[]): HealthReport {
-  const results = checks.map((check) => [check.name, check.problem() ?? 'ok'] as const);
+function report(checks: readonly ReadinessCheck[], notes: readonly ReadinessCheck[] = []): HealthReport {
+  const results = checks.map(resultOf);
   const isOk = results.every(([, result]) => result === 'ok');
-  return { status: isOk ? 'ok' : 'unavailable', checks: Object.fromEntries(results) };
+  return { status: isOk ? 'ok' : 'unavailable', checks: Object.fromEntries([...results, ...notes.map(resultOf)]) };
+}
+
+function resultOf(check: ReadinessCheck): readonly [string, string] {
+  return [check.name, check.problem() ?? 'ok'];
 }

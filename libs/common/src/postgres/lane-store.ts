@@ -1,5 +1,5 @@
 import type { LaneRow } from '../domain/lane-machine.js';
-import type { Database } from './database.js';
+import type { Database, Queryable } from './database.js';
 import { OWNED, rowOf, WRITE } from './lane-statements.js';
 import { listOf } from './list-of.js';
 
@@ -134,16 +134,17 @@ export class LaneStore {
   /**
    * Writes the transactions of several lanes of one log at once; each lane at most once.
    *
+   * @param on what runs the statement
    * @throws FencedError when nothing was written because another owner has the log
    */
-  async write({ log, epoch }: LogEpoch, writes: readonly LaneWrite[]): Promise<void> {
+  async write({ log, epoch }: LogEpoch, writes: readonly LaneWrite[], on: Queryable = this.database): Promise<void> {
     const rows = writes.flatMap(({ lane, endpointId, row }) => (row ? [{ lane, endpointId, ...row }] : []));
     const parked = highestAttempts(writes.flatMap(({ park }) => park ?? []));
     const removed = writes.flatMap(({ lane, removeUpTo, remove }) => [
       ...(removeUpTo === undefined ? [] : [{ lane, from: 0, upTo: removeUpTo }]),
       ...(remove ? [{ lane, from: remove.place, upTo: remove.place, attempt: remove.attempt }] : []),
     ]);
-    const [result] = await this.database.query<{ fenced: number }>(
+    const [result] = await on.query<{ fenced: number }>(
       WRITE,
       [
         log,
@@ -160,6 +161,11 @@ export class LaneStore {
       'lane_write',
     );
     if (!result?.fenced) throw new FencedError(log);
+  }
+
+  /** Whether writes could be stored now; nothing of them is kept. @throws as `write` does */
+  async rehearse(epoch: LogEpoch, writes: readonly LaneWrite[]): Promise<void> {
+    await this.database.rehearse((tx) => this.write(epoch, writes, tx));
   }
 
   /**
