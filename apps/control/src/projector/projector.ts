@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { leftOutRecords } from '#common/kafka/metrics.js';
 import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
 import { atMost, delay } from '#common/kafka/timing.js';
@@ -128,7 +129,9 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
       const owned = batch.filter(({ log }) => !log.lost.aborted);
       if (owned.length === 0) return true;
       try {
-        countProjected(await this.writer.write(owned.map(({ record }) => record)));
+        const projected = await this.writer.write(owned.map(({ record }) => record));
+        countProjected(projected);
+        for (const { record, problem } of projected.rejected) this.reject(record, { reason: problem });
         return true;
       } catch (error) {
         if (!isUnavailable(error)) return this.writeOneByOne(owned, error);
@@ -146,10 +149,14 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
       for (const entry of batch) if (!(await this.writeUntilDone([entry]))) return false;
       return true;
     }
-    const { topic, partition, offset } = first.record;
-    rejectedRecords.inc({ topic });
-    this.logger.error({ err: error, topic, partition, offset }, 'projector.record_rejected');
+    this.reject(first.record, { err: error });
     return true;
+  }
+
+  private reject({ topic, partition, offset }: InRecord, why: { reason: string } | { err: unknown }): void {
+    rejectedRecords.inc({ topic });
+    leftOutRecords.inc({ topic });
+    this.logger.error({ ...why, topic, partition, offset }, 'projector.record_rejected');
   }
 
   private keep(isKept: (entry: Waiting) => boolean): void {

@@ -3,14 +3,21 @@ import { Logger } from '@nestjs/common';
 import type { Admin, Consumer, EachBatchPayload } from 'kafkajs';
 import { createKafka } from './client.js';
 import { hookedAssigner } from './kafkajs-patches.js';
+import { leftOutRecords } from './metrics.js';
 import { endPredecessor } from './predecessor.js';
 import type { KafkaSettings } from './settings.js';
 import { atMost, MAX_STARTING_MS } from './timing.js';
 
+/** Characters of a key in the log. */
+const MAX_SHOWN = 256;
+
 export interface CompactedTableOptions {
   /** Without prefix. */
   readonly topic: string;
-  /** Called for each record in log order; null deletes the key. */
+  /**
+   * Called for each record in log order; null deletes the key. What it throws is logged and counted, and reading goes on:
+   * the last good value of the key stays.
+   */
   readonly apply: (key: string, value: Buffer | null) => void;
 }
 
@@ -104,7 +111,19 @@ export class CompactedTable {
     for (const { offset, key, value } of batch.messages) {
       if (Number(offset) < (this.positions.get(batch.partition) ?? 0)) continue;
       this.positions.set(batch.partition, Number(offset) + 1);
-      if (key !== null) this.options.apply(key.toString(), value);
+      if (key !== null) this.applyOne(batch.partition, { offset, key: key.toString(), value });
+    }
+  }
+
+  private applyOne(partition: number, record: { offset: string; key: string; value: Buffer | null }): void {
+    try {
+      this.options.apply(record.key, record.value);
+    } catch (error) {
+      const { topic } = this.options;
+      const reason = error instanceof Error ? error.message : String(error);
+      leftOutRecords.inc({ topic });
+      const { offset, key } = record;
+      this.logger.error({ topic, partition, offset, key: key.slice(0, MAX_SHOWN), reason }, 'table.record_rejected');
     }
   }
 

@@ -7,6 +7,7 @@ export interface InRecord {
   readonly timestamp: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
+  /** Without a prototype: names are outside input. */
   readonly headers: Readonly<Record<string, Buffer>>;
 }
 
