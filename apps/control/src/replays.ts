@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
+import { decodeHeaders } from '#common/records/stored-headers.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { archivedEventOf } from './archive.js';
@@ -8,7 +9,7 @@ import { audit } from './audit.js';
 import { deliveryRecord } from './delivery-record.js';
 import { findEndpoint } from './endpoints/endpoint.repository.js';
 import { requestedReplays } from './metrics.js';
-import { decodeHeaders, owe } from './outbox/outbox.js';
+import { owe } from './outbox/outbox.js';
 import { findDeadLetter, type WholeDeadLetter } from './queries/dead-letter.queries.js';
 import { findDelivery } from './queries/delivery.queries.js';
 import type { FoundDelivery } from './queries/found-delivery.js';

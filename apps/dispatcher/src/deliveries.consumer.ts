@@ -1,5 +1,6 @@
 import { Controller, Inject, Logger } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
+import { earlyMs, hopFor, MAX_EARLY_MS } from '#common/domain/tier.js';
 import { partitionOf } from '#common/kafka/partitioner.js';
 import type { FencedLog, LogBatch, OwnedLog } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
@@ -9,6 +10,7 @@ import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { readDelivery } from './delivery.js';
 import { DeliveryEngine } from './delivery-engine.js';
 import * as metrics from './metrics.js';
+import { waitingAgain } from './outcome.js';
 
 /** DI token of {@link RecordLimits}. */
 export const RECORD_LIMITS = Symbol('RecordLimits');
@@ -35,7 +37,7 @@ export class DeliveriesConsumer {
   }
 
   private takeOne(log: FencedLog, record: InRecord): void {
-    const delivery = readDelivery(log, record);
+    const delivery = readDelivery(log, record, this.limits.batchBytes);
     if ('detail' in delivery) {
       metrics.dead.inc({ reason: 'payload_error' });
       void this.pass(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));
@@ -44,7 +46,11 @@ export class DeliveriesConsumer {
       metrics.misplaced.inc();
       void this.pass(log, record, { ...record, topic: DELIVERIES_TOPIC });
     } else {
-      this.engine.accept(delivery, record.timestamp);
+      const { returned, dueAt = 0 } = delivery.meta;
+      const nowMs = Date.now();
+      const aheadMs = returned ? earlyMs(dueAt, { appendedAt: record.timestamp, nowMs }) : 0;
+      if (aheadMs <= MAX_EARLY_MS) this.engine.accept(delivery, record.timestamp);
+      else void this.pass(log, record, waitingAgain(delivery, hopFor(aheadMs, nowMs)));
     }
   }
 

@@ -8,7 +8,8 @@ import {
   readDeadLetter,
   withoutDeadLetterHeaders,
 } from '#common/records/dead-letter-record.js';
-import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery } from '#common/records/delivery-record.js';
+import { DELIVERY_HEADER, type DeliveryMeta } from '#common/records/delivery-record.js';
+import { receiveDelivery } from '#common/records/received-delivery.js';
 
 /** A delivery that was read and is not over: the record it came in, and what the record says. */
 export interface Delivery extends Bagged {
@@ -37,13 +38,14 @@ export interface NoDelivery {
 /**
  * Reads a record of `deliveries`. A record with dead-letter headers is a replay: its attempts start again and those
  * headers are dropped. Its place, like that of the router's records, is its own offset (lanes.md, "Place").
+ *
+ * @param maxBatchBytes largest record batch the topics take
  */
-export function readDelivery(log: FencedLog, record: InRecord): Delivery | NoDelivery {
-  const { key, value, headers, offset } = record;
-  if (key === null || key.length === 0) return { detail: 'the record has no key' };
-  if (value === null) return { detail: 'the record has no value' };
-  const packed = decodeDelivery(headers[DELIVERY_HEADER]);
-  if (packed === undefined) return { detail: `the ${DELIVERY_HEADER} header is missing or malformed` };
+export function readDelivery(log: FencedLog, record: InRecord, maxBatchBytes: number): Delivery | NoDelivery {
+  const { headers, offset } = record;
+  const received = receiveDelivery(record, maxBatchBytes);
+  if (typeof received === 'string') return { detail: received };
+  const { lane, meta: packed, value } = received;
   const isReplay = hasDeadLetterHeaders(headers);
   if (isReplay && readDeadLetter(headers) === undefined)
     return { detail: `${DEAD_HEADERS.reason} is not a known reason` };
@@ -51,7 +53,7 @@ export function readDelivery(log: FencedLog, record: InRecord): Delivery | NoDel
   return {
     log,
     offset,
-    lane: key.toString(),
+    lane,
     meta,
     // A copy of its own: the value is a piece of a whole fetch, which would stay in memory as long as one of its records.
     body: copyOf(value),

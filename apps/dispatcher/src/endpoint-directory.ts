@@ -3,7 +3,7 @@ import { type SigningKey, signingKey } from '#common/domain/signature.js';
 import { CompactedTable } from '#common/kafka/compacted-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Health } from '#common/observability/health.js';
-import { type EndpointRecord, endpointRecordSchema } from '#common/records/endpoint-record.js';
+import { type EndpointRecord, readEndpoint } from '#common/records/endpoint-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { Sealer, SealingError, sealingContext } from '#common/security/sealing.js';
 
@@ -93,9 +93,10 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     for (const listener of this.listeners) listener(id);
   }
 
+  /** @throws Error when the record is malformed */
   private read(id: string, value: Buffer): Endpoint | undefined {
+    const record = readEndpoint(id, value);
     try {
-      const record = endpointRecordSchema.parse(JSON.parse(value.toString()));
       const context = (purpose: 'secret' | 'headers') => sealingContext(record.tenant, id, purpose);
       const keys = record.secrets.map(({ sealed, expires_at }) => ({
         key: signingKey(this.sealer.open(sealed, context('secret'))),
@@ -105,9 +106,9 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
       const staticHeaders = headers === null ? '{}' : this.sealer.open(headers, context('headers')).toString();
       return { record, keys, staticHeaders: JSON.parse(staticHeaders) as Record<string, string> };
     } catch (error) {
+      if (!(error instanceof SealingError)) throw error;
       // Without its secrets an endpoint cannot be sent to. A missing key is an operator's mistake: say so, keep the rest going.
-      const reason = error instanceof SealingError ? error.message : 'the record is malformed';
-      this.logger.error({ endpoint_id: id, reason }, 'endpoint.unreadable');
+      this.logger.error({ endpoint_id: id, reason: error.message }, 'endpoint.unreadable');
       return undefined;
     }
   }

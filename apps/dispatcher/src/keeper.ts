@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { LaneCommands } from '#common/postgres/lane-commands.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
-import { decodeDelivery } from '#common/records/delivery-record.js';
+import { unpackDelivery } from '#common/records/delivery-record.js';
 import { Rounds } from '#common/rounds.js';
 import type { Delivery } from './delivery.js';
 import { Drainer } from './drainer.js';
@@ -106,7 +106,7 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
     if (byName.size === 0) return;
     for (const command of await this.commands.open([...byName.keys()])) {
       const lanes = byName.get(command.log);
-      const meta = decodeDelivery(command.header);
+      const meta = unpackDelivery(command.header);
       if (lanes === undefined || meta === undefined) continue;
       const delivery: Delivery = {
         log: lanes.log,

@@ -66,8 +66,14 @@ export function deadRecord(
 }
 
 /** The delivery in its tier, with one more attempt made. */
-export function waitingRecord({ lane, body, headers, meta }: Delivery, { tier, dueAt, tierUntil }: Hop): OutRecord {
-  const waiting = { ...meta, attempt: meta.attempt + 1, returned: false, dueAt, tierUntil };
+export function waitingRecord(delivery: Delivery, hop: Hop): OutRecord {
+  const { meta } = delivery;
+  return waitingAgain({ ...delivery, meta: { ...meta, attempt: meta.attempt + 1 } }, hop);
+}
+
+/** The delivery in its tier, with the attempts made so far. */
+export function waitingAgain({ lane, body, headers, meta }: Delivery, { tier, dueAt, tierUntil }: Hop): OutRecord {
+  const waiting = { ...meta, returned: false, dueAt, tierUntil };
   return { topic: tier.topic, key: lane, value: body, headers: { ...headers, ...packed(waiting) } };
 }
 

@@ -65,7 +65,7 @@ export class Scheduler implements OwnershipListener {
     if (room === undefined) return;
     const nowMs = this.now();
     for (const record of records) {
-      const waiting = readWaiting(log, record, nowMs);
+      const waiting = readWaiting(log, record, { readAt: nowMs, maxBatchBytes: this.limits.batchBytes });
       if (typeof waiting === 'string') void this.reject(room, log, record, waiting);
       else this.hold(room, waiting, nowMs);
     }

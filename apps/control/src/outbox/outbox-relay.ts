@@ -4,11 +4,12 @@ import { RecordProducer } from '#common/kafka/producer.js';
 import type { OutRecord } from '#common/kafka/record.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Database, type Session } from '#common/postgres/database.js';
+import { decodeHeaders } from '#common/records/stored-headers.js';
 import { outboxRecords } from '../metrics.js';
 import { SchemaState } from '../schema-state.js';
 import { Wake } from '../wake.js';
 import { configurationPages } from './configuration.js';
-import { decodeHeaders, OUTBOX_CHANNEL_SQL } from './outbox.js';
+import { OUTBOX_CHANNEL_SQL } from './outbox.js';
 
 const PAGE = 500;
 /** A notification may be missed, and a lock is free when its holder's connection ends: so look again after this long. */

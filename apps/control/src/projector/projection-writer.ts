@@ -18,8 +18,9 @@ import {
   type DeliveryRow,
   latestStates,
   type ProjectedDeadLetter,
-  projectAttempt,
+  projectAttempts,
   projectDeadLetter,
+  type RejectedRecord,
   stateAfter,
 } from './projection.js';
 
@@ -28,6 +29,8 @@ export interface Projected {
   readonly attempts: readonly AttemptRecord[];
   readonly deadLetters: readonly ProjectedDeadLetter[];
   readonly breakerChanges: readonly BreakerChange[];
+  /** Records of `attempts` that are malformed. Their offsets are stored like those of all others. */
+  readonly rejected: readonly RejectedRecord[];
 }
 
 /** Writes records of `attempts` and `dlq` to the tables: each exactly once, with its offset in the same transaction. */
@@ -38,7 +41,7 @@ export class ProjectionWriter {
   /**
    * @param records of any partitions, each partition's in order
    * @returns what was new; records that were projected before are not among it
-   * @throws UnusableRowError when a record is not understood, or what the database throws: nothing of the batch is kept then
+   * @throws what the database throws: nothing of the batch is kept then
    */
   async write(records: readonly InRecord[]): Promise<Projected> {
     return this.database.transaction(async (tx) => project(tx, await withoutRepeats(tx, records)));
@@ -51,7 +54,7 @@ export class ProjectionWriter {
 }
 
 async function project(tx: Queryable, fresh: readonly InRecord[]): Promise<Projected> {
-  const attempts = fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC).map(projectAttempt);
+  const { attempts, rejected } = projectAttempts(fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC));
   const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
   const { stored, others } = await insertDeliveredAtOnce(tx, attempts);
   const states = [...others.map(stateAfter), ...deadLetters.flatMap(({ delivery }) => delivery ?? [])];
@@ -66,7 +69,7 @@ async function project(tx: Queryable, fresh: readonly InRecord[]): Promise<Proje
   await disableEndpoints(tx, attempts);
   await publishDeadDeliveries(tx, deadLetters.flatMap(deadDelivery));
   await advanceOffsets(tx, fresh);
-  return { attempts, deadLetters, breakerChanges };
+  return { attempts, deadLetters, breakerChanges, rejected };
 }
 
 /**

@@ -4,7 +4,7 @@ import { type AttemptRecord, encodeAttempt } from '#common/records/attempt-recor
 import {
   type DeliveryRow,
   latestStates,
-  projectAttempt,
+  projectAttempts,
   projectDeadLetter,
   STATUSES,
   stateAfter,
@@ -121,8 +121,8 @@ const TOLD: AttemptRecord = {
   response_body: null,
 };
 
-describe('projectAttempt', () => {
-  const read = (told: AttemptRecord) => projectAttempt(record(encodeAttempt(told).toString()));
+describe('projectAttempts', () => {
+  const read = (told: AttemptRecord) => projectAttempts([record(encodeAttempt(told).toString())]).attempts[0];
 
   it('given an attempt, then it is what was told, and leaves its delivery in that state', () => {
     expect(read(TOLD)).toEqual(TOLD);
@@ -138,7 +138,11 @@ describe('projectAttempt', () => {
   });
 
   it.each(['', 'no json', '{}', 'null'])('given the value "%s", then it throws', (value) => {
-    expect(() => projectAttempt(record(value))).toThrow('no attempt record');
+    const read = record(value);
+    expect(projectAttempts([read])).toEqual({
+      attempts: [],
+      rejected: [{ record: read, problem: expect.any(String) }],
+    });
   });
 });
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { leftOutRecords } from '#common/kafka/metrics.js';
 import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
 import { atMost, delay } from '#common/kafka/timing.js';
@@ -102,7 +103,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     if (results === undefined) return;
     for (const [index, { log, record }] of batch.entries()) {
       const result = results[index];
-      if (result instanceof SetAside) reject(record, result, this.logger);
+      if (result instanceof SetAside) this.reject(record, { err: result.error, reason: result.why });
       log.finish(record.offset);
     }
     const written = new Set(batch);
@@ -141,8 +142,20 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   /** Records of a partition that was lost during a wait belong to its new owner. */
   private async write(entries: readonly Waiting[]): Promise<undefined[]> {
     const owned = entries.filter(({ log }) => !log.lost.aborted);
-    if (owned.length > 0) countProjected(await this.writer.write(owned.map(({ record }) => record)));
+    if (owned.length > 0) this.noteProjected(await this.writer.write(owned.map(({ record }) => record)));
     return entries.map(() => undefined);
+  }
+
+  private noteProjected(projected: Projected): void {
+    countProjected(projected);
+    for (const { record, problem } of projected.rejected) this.reject(record, { reason: problem });
+  }
+
+  /** The record stays in its topic, where the log line says. */
+  private reject({ topic, partition, offset }: InRecord, why: { reason: string; err?: unknown }): void {
+    rejectedRecords.inc({ topic });
+    leftOutRecords.inc({ topic });
+    this.logger.error({ ...why, topic, partition, offset }, 'projector.record_rejected');
   }
 
   private keep(isKept: (entry: Waiting) => boolean): void {
@@ -155,12 +168,6 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     for (const log of this.paused) log.resume();
     this.paused.clear();
   }
-}
-
-/** It stays in its topic, where the log line says. */
-function reject({ topic, partition, offset }: InRecord, { error, why }: SetAside, logger: Logger): void {
-  rejectedRecords.inc({ topic });
-  logger.error({ err: error, why, topic, partition, offset }, 'projector.record_rejected');
 }
 
 function bytesOf({ value }: InRecord): number {

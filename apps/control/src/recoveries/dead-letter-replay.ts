@@ -1,6 +1,7 @@
 import type { Queryable } from '#common/postgres/database.js';
+import { decodeHeaders, type StoredHeaders } from '#common/records/stored-headers.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
-import { decodeHeaders, owe } from '../outbox/outbox.js';
+import { owe } from '../outbox/outbox.js';
 import { Conditions } from '../queries/conditions.js';
 import { beginNextLives } from './lives.js';
 import type { Recovery, RecoveryCursor } from './recovery.repository.js';
@@ -15,8 +16,7 @@ interface Letter {
   readonly dlq_offset: number;
   readonly key: Buffer;
   readonly value: Buffer | null;
-  /** Values in base64. */
-  readonly headers: Record<string, string>;
+  readonly headers: StoredHeaders;
 }
 
 /**

@@ -62,9 +62,10 @@ export function readBatch(queued: readonly QueuedRecord[], context: BatchContext
   const rounds: Candidate[][] = [];
   const partitionsOf = new Map<string, number[]>();
   const isoTime = rememberingIsoTime();
+  const { maxEventBytes, maxBatchBytes } = context;
   const steps = queued.map((item) => {
     const { log, record } = item;
-    const reading = readRecord(record, { partitions: log.partitions, maxEventBytes: context.maxEventBytes });
+    const reading = readRecord(record, { partitions: log.partitions, maxEventBytes, maxBatchBytes });
     const step = stepOf(item, reading, context);
     if (reading.kind !== 'event') return step;
     const id = `${reading.tenant}\n${reading.event.id}`;

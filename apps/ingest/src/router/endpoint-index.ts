@@ -1,15 +1,14 @@
-import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { CompactedTable } from '#common/kafka/compacted-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Health } from '#common/observability/health.js';
-import { type EndpointRecord, endpointRecordSchema } from '#common/records/endpoint-record.js';
+import { type EndpointRecord, readEndpoint } from '#common/records/endpoint-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { Subscriptions } from './subscriptions.js';
 
 /** Keeps the subscriptions of all endpoints as the compacted `endpoints` topic has them. */
 @Injectable()
 export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
-  private readonly logger = new Logger(EndpointIndex.name);
   private readonly subscriptions = new Subscriptions();
   private readonly table: CompactedTable;
   private readonly started = Promise.withResolvers<void>();
@@ -46,12 +45,7 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
   }
 
   private apply(id: string, value: Buffer | null): void {
-    try {
-      if (value === null) this.subscriptions.remove(id);
-      else this.subscriptions.put(endpointRecordSchema.parse(JSON.parse(value.toString())));
-    } catch (error) {
-      // One malformed record must not stop all other endpoints; the last configuration that was understood stays.
-      this.logger.error({ err: error, endpoint_id: id }, 'endpoint.unreadable');
-    }
+    if (value === null) this.subscriptions.remove(id);
+    else this.subscriptions.put(readEndpoint(id, value));
   }
 }

@@ -5,7 +5,7 @@ import { DELIVERY_HEADER, encodeDelivery } from '#common/records/delivery-record
 import { readRecord } from './reading.js';
 
 const PARTITIONS = 8;
-const LIMITS = { partitions: PARTITIONS, maxEventBytes: 1_024 };
+const LIMITS = { partitions: PARTITIONS, maxEventBytes: 1_024, maxBatchBytes: 100_000 };
 const NATIVE = '{"id":"evt_1","type":"invoice.paid","resource_id":"inv_1","data":{"a":1}}';
 const PACKED = encodeDelivery({
   deliveryId: 'dlv_1',

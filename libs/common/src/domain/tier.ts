@@ -53,5 +53,11 @@ export function earlyMs(dueAt: number, { appendedAt, nowMs }: { appendedAt: numb
   return Math.max(0, dueAt - Math.max(appendedAt, nowMs));
 }
 
+/**
+ * A return that has longer to go than this goes to a tier again: in memory it would hold back its partition's commit. No
+ * scheduler's clock is so far ahead.
+ */
+export const MAX_EARLY_MS = 2 * 3_600_000;
+
 /** Longest wait of one record in one tier; its topics must retain at least three times as long. */
 export const LONGEST_TIER_MS = TIERS[TIERS.length - 1]?.delayMs ?? 0;

@@ -5,6 +5,7 @@ import { createKafka } from './client.js';
 import type { FetchedBatch } from './fetched-batch.js';
 import type { LogBounds } from './fetched-records.js';
 import { hookedAssigner } from './kafkajs-patches.js';
+import { leftOutRecords } from './metrics.js';
 import { endPredecessor } from './predecessor.js';
 import type { InRecord } from './record.js';
 import type { KafkaSettings } from './settings.js';
@@ -15,11 +16,16 @@ interface HandedOver {
   readonly batch: FetchedBatch;
   readonly resolveOffset: (offset: string) => void;
 }
+/** Characters of a key in the log. */
+const MAX_SHOWN = 256;
 
 export interface CompactedTableOptions {
   /** Without prefix. */
   readonly topic: string;
-  /** Called for each record in log order; null deletes the key. */
+  /**
+   * Called for each record in log order; null deletes the key. What it throws is logged and counted, and reading goes on:
+   * the last good value of the key stays.
+   */
   readonly apply: (key: string, value: Buffer | null) => void;
 }
 
@@ -124,14 +130,28 @@ export class CompactedTable {
     this.noteProgress(partition, next, fetched.bounds);
   }
 
-  private applyRecord({ partition, offset, key, value, oversized }: InRecord): void {
+  private applyRecord(record: InRecord): void {
+    const { partition, offset, key, oversized } = record;
     if (offset < (this.positions.get(partition) ?? 0)) return;
     this.positions.set(partition, offset + 1);
-    if (oversized !== undefined) {
-      this.logger.error({ topic: this.topic, partition, offset, detail: oversized }, 'table.record_ignored');
-    } else if (key !== null) {
-      this.options.apply(key.toString(), value);
+    if (oversized !== undefined) this.reject(record, oversized);
+    else if (key !== null) this.applyOne(record, key.toString());
+  }
+
+  private applyOne(record: InRecord, key: string): void {
+    try {
+      this.options.apply(key, record.value);
+    } catch (error) {
+      this.reject(record, error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** The key keeps its last good value. */
+  private reject({ partition, offset, key }: InRecord, reason: string): void {
+    const { topic } = this.options;
+    leftOutRecords.inc({ topic });
+    const shown = key?.toString().slice(0, MAX_SHOWN);
+    this.logger.error({ topic, partition, offset, key: shown, reason }, 'table.record_rejected');
   }
 
   /**

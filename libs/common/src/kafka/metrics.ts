@@ -30,3 +30,9 @@ export const commitFailures = new Counter({
   help: 'Offset commits the broker did not confirm',
   labelNames: ['group'],
 });
+
+export const leftOutRecords = new Counter({
+  name: 'posthorn_records_rejected_total',
+  help: 'Malformed records of internal topics that were left out, by topic. Above zero: somebody else writes to the topic',
+  labelNames: ['topic'],
+});

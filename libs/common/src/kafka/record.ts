@@ -7,7 +7,7 @@ export interface InRecord {
   readonly timestamp: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** Has no prototype when it was read from a log: a name may be any text. */
+  /** Has no prototype when it was read from a log: names are outside input. */
   readonly headers: Readonly<Record<string, Buffer>>;
   /**
    * Why the record is not here as it was written, for people: its headers are beyond the limits, and as many as fit are

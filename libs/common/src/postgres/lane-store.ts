@@ -1,4 +1,5 @@
 import type { LaneRow } from '../domain/lane-machine.js';
+import type { StoredHeaders } from '../records/stored-headers.js';
 import type { Database, Queryable } from './database.js';
 import { OWNED, rowOf, WRITE } from './lane-statements.js';
 import { listOf } from './list-of.js';
@@ -19,8 +20,8 @@ export interface ParkedRecord {
   readonly attempt: number;
   /** The packed header. */
   readonly header: string;
-  /** Its other headers, values in base64; null for none. */
-  readonly extraHeaders: Readonly<Record<string, string>> | null;
+  /** Its other headers (records/stored-headers.ts); null for none. */
+  readonly extraHeaders: StoredHeaders | null;
   readonly body: Buffer;
   /** Why it was parked: `head`, or the hold's reason. */
   readonly reason: string;

@@ -1,4 +1,4 @@
-import { type ApiKeyRecord, apiKeyRecordSchema } from '../records/api-key-record.js';
+import { type ApiKeyRecord, readApiKey } from '../records/api-key-record.js';
 import { type AuthenticatedKey, matchesApiKey, parseApiKey } from './api-key.js';
 
 /** An unknown id is compared with this, so that a guess at ids takes as long as a guess at keys. Matches nothing. */
@@ -13,14 +13,14 @@ export class ApiKeyTable {
   /**
    * Takes one record of the topic; null removes the key. A repeated older version changes nothing.
    *
-   * @throws when the value is no API key record: the topic is ours alone, so that is a fault to stop at
+   * @throws Error when the value is no record of this key: what was known of the key stays
    */
   apply(id: string, value: Buffer | null): void {
     if (value === null) {
       this.keys.delete(id);
       return;
     }
-    const record = apiKeyRecordSchema.parse(JSON.parse(value.toString()));
+    const record = readApiKey(id, value);
     const known = this.keys.get(id);
     if (known === undefined || record.version >= known.version) this.keys.set(id, record);
   }
