@@ -2,6 +2,7 @@ import { connect as connectTcp } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { type ISocketFactory, Kafka, type LogEntry, logLevel } from 'kafkajs';
 import { patchKafkajs } from './kafkajs-patches.js';
+import type { RequestCluster } from './raw-request.js';
 import type { KafkaSettings } from './settings.js';
 
 /** What a broker has not answered after this long counts as failed. */
@@ -22,6 +23,22 @@ export function createKafka(settings: KafkaSettings): Kafka {
     logCreator: () => logLine,
     socketFactory: connect,
   });
+}
+
+/** Connections of their own for requests that kafkajs does not know. They are opened with the first request. */
+export interface OwnCluster extends RequestCluster {
+  disconnect(): Promise<void>;
+}
+
+/** The cluster that `kafka` would give to a consumer of its own: kafkajs keeps what makes one under a symbol. */
+export function clusterOf(kafka: Kafka): OwnCluster {
+  const key = Object.getOwnPropertySymbols(kafka).find(
+    ({ description }) => description === 'private:Kafka:createCluster',
+  );
+  const makers = kafka as unknown as Record<symbol, ((options: object) => OwnCluster) | undefined>;
+  const make = key && makers[key];
+  if (make === undefined) throw new Error('kafkajs makes its clusters in another way');
+  return make({ allowAutoTopicCreation: false });
 }
 
 /**

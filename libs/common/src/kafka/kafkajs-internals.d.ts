@@ -123,3 +123,8 @@ declare module 'kafkajs/src/protocol/recordBatch/v0/decoder.js' {
 declare module 'kafkajs/src/protocol/recordBatch/crc32C/index.js' {
   export default function crc32C(bytes: Buffer): number;
 }
+
+declare module 'kafkajs/src/protocol/error.js' {
+  const errors: { createErrorFromCode(code: number): Error };
+  export default errors;
+}
