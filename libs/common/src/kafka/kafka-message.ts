@@ -24,3 +24,10 @@ function plainHeaders(headers: KafkaMessage['headers']): Record<string, Buffer> 
   }
   return plain;
 }
+
+/** The leader epoch of a fetched record's batch; undefined in the oldest record format. */
+export function leaderEpochOf(message: KafkaMessage | undefined): number | undefined {
+  const { batchContext } = (message ?? {}) as { batchContext?: { partitionLeaderEpoch?: number } };
+  const epoch = batchContext?.partitionLeaderEpoch;
+  return epoch === undefined || epoch < 0 ? undefined : epoch;
+}

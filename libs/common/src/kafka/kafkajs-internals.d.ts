@@ -58,7 +58,11 @@ declare module 'kafkajs/src/cluster/brokerPool.js' {
 }
 
 declare module 'kafkajs/src/cluster/index.js' {
+  import type { RequestBroker } from './raw-request.js';
   export default class Cluster {
+    brokerPool: { findConnectedBroker(): Promise<RequestBroker> };
+    findBroker(of: { nodeId: number }): Promise<RequestBroker>;
+    isConnected(): boolean;
     findGroupCoordinatorMetadata(query: object): Promise<unknown>;
   }
 }
@@ -91,8 +95,16 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
     assigners: readonly object[];
     coordinator: GroupBroker;
     cluster: KafkaGroup['cluster'];
+    offsetManager: {
+      resolveOffsets(): Promise<void>;
+      seek(position: { topic: string; partition: number; offset: string }): Promise<void>;
+      /** By topic and partition. kafkajs reads no partition that has none here. */
+      committedOffsets(): Record<string, Record<number, string>>;
+    };
     joinAndSync(): Promise<void>;
     fetch(nodeId: number): Promise<unknown[]>;
+    getNodeIds(): string[];
+    recoverFromFetch(error: Error & { type?: unknown }): Promise<void>;
     recoverFromOffsetOutOfRange(error: { topic: string; partition: number }): Promise<void>;
     assigned(): { topic: string; partitions: number[] }[];
     seek(position: { topic: string; partition: number; offset: string }): void;
@@ -127,4 +139,20 @@ declare module 'kafkajs/src/protocol/recordBatch/crc32C/index.js' {
 declare module 'kafkajs/src/protocol/error.js' {
   const errors: { createErrorFromCode(code: number): Error };
   export default errors;
+}
+
+declare module 'kafkajs/src/protocol/requests/metadata/index.js' {
+  export interface DescribedTopics {
+    readonly topicMetadata: readonly {
+      readonly topicErrorCode: number;
+      readonly topic: string;
+      readonly partitionMetadata: readonly { readonly partitionErrorCode: number; readonly leader: number }[];
+    }[];
+  }
+  interface Made {
+    readonly request: object;
+    readonly response: { parse(answer: DescribedTopics): Promise<DescribedTopics> };
+  }
+  const Metadata: { protocol: (of: { version: number }) => (content: object) => Made };
+  export default Metadata;
 }

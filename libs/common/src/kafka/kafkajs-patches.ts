@@ -7,6 +7,7 @@ import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 import Produce, { type ProduceArguments } from 'kafkajs/src/protocol/requests/produce/index.js';
 import type { GroupHooks } from './kafkajs-group.js';
+import { addQueries, patchMissingTopics, readOnlyWhereSought, recoverFetch } from './kafkajs-missing.js';
 import { encodeProduce, PartitionBatch, type ProduceContent } from './produce-request.js';
 
 /** The only release these patches were written and measured for. */
@@ -28,7 +29,8 @@ let arePatched = false;
  * - it counts the time to its next heartbeat by the wall clock: set back by an hour, it would send none for an hour;
  * - it takes a broker for connected before it knows its versions, and gives a consumer up for good that asks it then;
  * - it takes six times as long to encode a record as is needed;
- * - it forgets a topic when one broker's answer overtakes another's, and gives a consumer up for good that needs it then.
+ * - it forgets a topic when one broker's answer overtakes another's, and gives a consumer up for good that needs it then;
+ * - one missing topic, leaderless partition or silent broker stops all others (kafkajs-missing.ts).
  *
  * @throws Error when another release of kafkajs is installed
  */
@@ -42,6 +44,8 @@ export function patchKafkajs(): void {
   patchBroker();
   patchProduce();
   patchMetadata();
+  patchMissingTopics();
+  addQueries();
   arePatched = true;
 }
 
@@ -70,12 +74,13 @@ function patchTimer(): void {
 }
 
 function patchGroup(): void {
-  const { joinAndSync, fetch, recoverFromOffsetOutOfRange, heartbeat } = ConsumerGroup.prototype;
+  const { joinAndSync, fetch, recoverFromFetch, recoverFromOffsetOutOfRange, heartbeat } = ConsumerGroup.prototype;
 
   ConsumerGroup.prototype.joinAndSync = async function (this: ConsumerGroup) {
     const hooks = hooksOf(this);
     await hooks?.beforeJoin?.(this);
     await joinAndSync.call(this);
+    if (hooks?.afterJoin) readOnlyWhereSought(this);
     await hooks?.afterJoin?.(this);
   };
 
@@ -91,6 +96,10 @@ function patchGroup(): void {
     if (this.lastRequest > Date.now()) this.lastRequest = 0;
     const answer = heartbeat.call(this, options);
     return hooksOf(this)?.heed?.(this, answer) ?? answer;
+  };
+
+  ConsumerGroup.prototype.recoverFromFetch = async function (this: ConsumerGroup, error) {
+    if (!(await recoverFetch(this, error))) await recoverFromFetch.call(this, error);
   };
 
   ConsumerGroup.prototype.recoverFromOffsetOutOfRange = function (this: ConsumerGroup, error) {

@@ -3,9 +3,10 @@ import type { Admin, AdminConfig, Consumer, ConsumerConfig, EachBatchPayload } f
 import { createKafka } from './client.js';
 import { Committer } from './committer.js';
 import { FetchPace, type FetchPaceOptions } from './fetch-pace.js';
-import { toRecord } from './kafka-message.js';
+import { leaderEpochOf, toRecord } from './kafka-message.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
+import { LogWatch } from './log-watch.js';
 import { Membership } from './membership.js';
 import { rebalances } from './metrics.js';
 import { OwnedLogs } from './owned-logs.js';
@@ -54,6 +55,8 @@ const STALE_BATCH_PAUSE_MS = 50;
 const STUCK_AFTER_MS = 120_000;
 const CHECK_INTERVAL_MS = 1_000;
 const ENDS_INTERVAL_MS = 5_000;
+/** How late a missing, replaced or returned log is noticed. */
+const WATCH_INTERVAL_MS = 3_000;
 
 /**
  * Consumes logs as one member of a group. kafkajs fetches, heartbeats and joins; offsets, ownership and commits are ours:
@@ -66,6 +69,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   private readonly admin: ReturnType<ConsumerClient['admin']>;
   private readonly groupId: string;
   private readonly owned: OwnedLogs;
+  private readonly watch: LogWatch;
   private readonly committer: Committer;
   private readonly pace: FetchPace;
   private readonly membership = new Membership(() => this.putOut());
@@ -89,7 +93,10 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     this.admin = kafka.admin({ retry: { retries: 2 } });
     this.owned = new OwnedLogs(settings, this.admin, this, options.ownership);
     this.committer = new Committer(options.groupId, this.membership, this.owned);
+    const parts = { owned: this.owned, committer: this.committer, membership: this.membership };
+    this.watch = new LogWatch(settings.prefix, options.topics, parts, () => this.isStopping);
     this.consumer = kafka.consumer({
+      allowAutoTopicCreation: false,
       groupId: this.groupId,
       sessionTimeout: settings.sessionTimeoutMs,
       rebalanceTimeout: Math.max(60_000, settings.sessionTimeoutMs),
@@ -129,6 +136,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       setInterval(() => this.committer.commit(), COMMIT_INTERVAL_MS),
       setInterval(() => this.check(), CHECK_INTERVAL_MS),
       setInterval(() => this.owned.refreshEnds(), ENDS_INTERVAL_MS),
+      setInterval(() => this.watch.check(), WATCH_INTERVAL_MS),
     ];
     await this.consumer.run({
       autoCommit: false,
@@ -206,7 +214,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   }
 
   async onOutOfRange(group: KafkaGroup, topic: string, partition: number): Promise<void> {
-    await this.owned.skipLost(group, topic, partition);
+    await this.watch.skipLost(group, topic, partition);
   }
 
   private async sync(group: KafkaGroup): Promise<void> {
@@ -223,8 +231,9 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       // Of an older assignment, or too late: it is not resolved, so it will be read again where it belongs.
       return delay(STALE_BATCH_PAUSE_MS);
     }
+    if (!(await this.watch.isContinued(log, leaderEpochOf(batch.messages[0])))) return delay(STALE_BATCH_PAUSE_MS);
     const last = batch.lastOffset();
-    log.position = Number(last) + 1;
+    log.noteRead(Number(last), batch.messages.at(-1));
     log.end = Number(batch.highWatermark);
     const records = batch.messages
       .map((message) => toRecord(log.topic, log.partition, message))
@@ -276,6 +285,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   /** Once a second: metrics, the lease, and whether the consumer is stuck. */
   private check(): void {
     this.owned.show();
+    if (this.owned.isIncomplete(this.membership.group)) void this.watch.takeOver();
     const { silentMs } = this.membership;
     if (this.owned.size > 0 && silentMs > this.leaseMs) {
       this.logger.warn({ silent_ms: silentMs }, 'lease.expired');

@@ -10,6 +10,12 @@ export interface RequestBroker {
       readonly partitionMetadata: readonly { readonly partitionId: number; readonly leader: number }[];
     }[];
   }>;
+  listOffsets(request: {
+    isolationLevel: number;
+    topics: readonly { topic: string; partitions: readonly { partition: number; timestamp: string }[] }[];
+  }): Promise<{
+    readonly responses: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
+  }>;
   disconnect(): Promise<void>;
 }
 
