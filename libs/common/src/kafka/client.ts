@@ -56,6 +56,11 @@ function logLine({
   namespace,
   log: { message, timestamp: _timestamp, logger: _logger, ...rest },
 }: LogEntry): void {
-  if (level > logLevel.WARN) return;
+  if (level > logLevel.WARN || isReportedByUs(namespace, message)) return;
   logger.warn({ namespace, ...rest }, message);
+}
+
+/** A partition that cannot be written is reported once, by the producer that holds it, and not with every try. */
+function isReportedByUs(namespace: string, message: string): boolean {
+  return namespace === 'Producer' && message.startsWith('Failed to send messages');
 }
