@@ -6,6 +6,7 @@ import type { Cluster } from './cluster.js';
 import type { Assigned, Joined } from './group-coordinator.js';
 import { GroupError } from './group-coordinator.js';
 import { NoAnswerError } from './network.js';
+import { SimulatedTopics } from './simulated-topics.js';
 
 /** A fetched batch, as far as the product looks at one. */
 export interface Batch extends Pick<FetchedBatch, 'topic' | 'partition' | 'fetchedOffset'> {
@@ -60,7 +61,7 @@ export class SimulatedGroup implements KafkaGroup {
           })),
         })),
     };
-    this.cluster = { findGroupCoordinator: () => Promise.resolve(this.coordinator) };
+    this.cluster = new SimulatedTopics(kafka, this.coordinator);
   }
 
   async joinAndSync(): Promise<void> {

@@ -33,7 +33,8 @@ export interface Reading {
   readonly records: InRecord[];
   /** The offset behind everything that was read: aborted, control and compacted records are passed, too. */
   readonly next: number;
-  /** Of the last batch that was read; undefined without one. */
+  /** Of the first and of the last batch that was read; undefined without one. */
+  readonly firstLeaderEpoch: number | undefined;
   readonly leaderEpoch: number | undefined;
 }
 
@@ -63,7 +64,9 @@ export class FetchedRecords {
    * @throws Error when the bytes are no record batches
    */
   async read(from: number, source: Source): Promise<Reading> {
-    if (this.bytes.length === 0) return { records: [], next: from, leaderEpoch: undefined };
+    if (this.bytes.length === 0) {
+      return { records: [], next: from, firstLeaderEpoch: undefined, leaderEpoch: undefined };
+    }
     const visible = new VisibleBatches(this.bytes, this.aborted);
     const out: RecordSink = {
       ...source,
@@ -75,16 +78,19 @@ export class FetchedRecords {
       pauseAt: pauseTime(),
     };
     let next = from;
+    let firstLeaderEpoch: number | undefined;
     let leaderEpoch: number | undefined;
     for (let batch = visible.next(); batch; batch = visible.next()) {
+      firstLeaderEpoch ??= batch.header.leaderEpoch;
       if (batch.isVisible && !(await readBatch(this.bytes, batch.header, out))) {
-        return { records: out.records, next: (out.records.at(-1)?.offset ?? from) + 1, leaderEpoch };
+        const next = (out.records.at(-1)?.offset ?? from) + 1;
+        return { records: out.records, next, firstLeaderEpoch, leaderEpoch };
       }
-      leaderEpoch = batch.header.leaderEpoch;
+      leaderEpoch = batch.header.leaderEpoch ?? leaderEpoch;
       next = Math.max(next, batch.header.lastOffset + 1);
       if (out.items >= MAX_ITEMS || out.inflatedBytes >= MAX_INFLATED_BYTES) break;
     }
-    return { records: out.records, next, leaderEpoch };
+    return { records: out.records, next, firstLeaderEpoch, leaderEpoch };
   }
 }
 

@@ -68,7 +68,11 @@ declare module 'kafkajs/src/cluster/brokerPool.js' {
 }
 
 declare module 'kafkajs/src/cluster/index.js' {
+  import type { RequestBroker } from './raw-request.js';
   export default class Cluster {
+    brokerPool: { findConnectedBroker(): Promise<RequestBroker> };
+    findBroker(of: { nodeId: number }): Promise<RequestBroker>;
+    isConnected(): boolean;
     findGroupCoordinatorMetadata(query: object): Promise<unknown>;
   }
 }
@@ -112,10 +116,18 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
     assigners: readonly object[];
     coordinator: GroupBroker;
     cluster: KafkaGroup['cluster'];
+    offsetManager: {
+      resolveOffsets(): Promise<void>;
+      seek(position: { topic: string; partition: number; offset: string }): Promise<void>;
+      /** By topic and partition. kafkajs reads no partition that has none here. */
+      committedOffsets(): Record<string, Record<number, string>>;
+    };
     joinAndSync(): Promise<void>;
     fetch(nodeId: number): Promise<FetchedByKafkajs[]>;
     /** Called with all assigned topics before each fetch; what it returns becomes the request. */
     filterPartitionsByNode(nodeId: number, topics: AssignedTopic[]): AssignedTopic[];
+    getNodeIds(): string[];
+    recoverFromFetch(error: Error & { type?: unknown }): Promise<void>;
     recoverFromOffsetOutOfRange(error: { topic: string; partition: number }): Promise<void>;
     assigned(): { topic: string; partitions: number[] }[];
     seek(position: { topic: string; partition: number; offset: string }): void;
@@ -145,4 +157,25 @@ declare module 'kafkajs/src/protocol/recordBatch/v0/decoder.js' {
 
 declare module 'kafkajs/src/protocol/recordBatch/crc32C/index.js' {
   export default function crc32C(bytes: Buffer): number;
+}
+
+declare module 'kafkajs/src/protocol/error.js' {
+  const errors: { createErrorFromCode(code: number): Error };
+  export default errors;
+}
+
+declare module 'kafkajs/src/protocol/requests/metadata/index.js' {
+  export interface DescribedTopics {
+    readonly topicMetadata: readonly {
+      readonly topicErrorCode: number;
+      readonly topic: string;
+      readonly partitionMetadata: readonly { readonly partitionErrorCode: number; readonly leader: number }[];
+    }[];
+  }
+  interface Made {
+    readonly request: object;
+    readonly response: { parse(answer: DescribedTopics): Promise<DescribedTopics> };
+  }
+  const Metadata: { protocol: (of: { version: number }) => (content: object) => Made };
+  export default Metadata;
 }

@@ -10,6 +10,7 @@ import Produce, { type ProduceArguments } from 'kafkajs/src/protocol/requests/pr
 import { decodeFetchResponse, FIRST_FETCH_VERSION, LAST_FETCH_VERSION } from './fetch-response.js';
 import { handedOver } from './fetched-batch.js';
 import type { GroupHooks } from './kafkajs-group.js';
+import { addQueries, patchMissingTopics, readOnlyWhereSought, recoverFetch } from './kafkajs-missing.js';
 import { encodeProduce, PartitionBatch, type ProduceContent } from './produce-request.js';
 
 /** The only release these patches were written and measured for. */
@@ -33,7 +34,8 @@ let arePatched = false;
  * - it takes six times as long to encode a record as is needed;
  * - it moves a consumer on by itself behind records that it has filtered out, without a call of its handler, and decodes
  *   headers in the square of their number (docs/adr/0018);
- * - it forgets a topic when one broker's answer overtakes another's, and gives a consumer up for good that needs it then.
+ * - it forgets a topic when one broker's answer overtakes another's, and gives a consumer up for good that needs it then;
+ * - one missing topic, leaderless partition or silent broker stops all others (kafkajs-missing.ts).
  *
  * @throws Error when another release of kafkajs is installed
  */
@@ -48,6 +50,8 @@ export function patchKafkajs(): void {
   patchProduce();
   patchFetch();
   patchMetadata();
+  patchMissingTopics();
+  addQueries();
   arePatched = true;
 }
 
@@ -76,13 +80,14 @@ function patchTimer(): void {
 }
 
 function patchGroup(): void {
-  const { joinAndSync, fetch, recoverFromOffsetOutOfRange, heartbeat, filterPartitionsByNode } =
+  const { joinAndSync, fetch, recoverFromFetch, recoverFromOffsetOutOfRange, heartbeat, filterPartitionsByNode } =
     ConsumerGroup.prototype;
 
   ConsumerGroup.prototype.joinAndSync = async function (this: ConsumerGroup) {
     const hooks = hooksOf(this);
     await hooks?.beforeJoin?.(this);
     await joinAndSync.call(this);
+    if (hooks?.afterJoin) readOnlyWhereSought(this);
     await hooks?.afterJoin?.(this);
   };
 
@@ -103,6 +108,10 @@ function patchGroup(): void {
     if (this.lastRequest > Date.now()) this.lastRequest = 0;
     const answer = heartbeat.call(this, options);
     return hooksOf(this)?.heed?.(this, answer) ?? answer;
+  };
+
+  ConsumerGroup.prototype.recoverFromFetch = async function (this: ConsumerGroup, error) {
+    if (!(await recoverFetch(this, error))) await recoverFromFetch.call(this, error);
   };
 
   ConsumerGroup.prototype.recoverFromOffsetOutOfRange = function (this: ConsumerGroup, error) {

@@ -6,6 +6,7 @@ import { FetchPace, type FetchPaceOptions } from './fetch-pace.js';
 import type { FetchedBatch } from './fetched-batch.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
+import { LogWatch } from './log-watch.js';
 import { Membership } from './membership.js';
 import { rebalances } from './metrics.js';
 import { OwnedLogs } from './owned-logs.js';
@@ -60,6 +61,8 @@ const STALE_BATCH_PAUSE_MS = 50;
 const STUCK_AFTER_MS = 120_000;
 const CHECK_INTERVAL_MS = 1_000;
 const ENDS_INTERVAL_MS = 5_000;
+/** How late a missing, replaced or returned log is noticed. */
+const WATCH_INTERVAL_MS = 3_000;
 
 /**
  * Consumes logs as one member of a group. kafkajs fetches, heartbeats and joins; offsets, ownership and commits are ours:
@@ -72,6 +75,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   private readonly admin: ReturnType<ConsumerClient['admin']>;
   private readonly groupId: string;
   private readonly owned: OwnedLogs;
+  private readonly watch: LogWatch;
   private readonly committer: Committer;
   private readonly pace: FetchPace;
   private readonly membership = new Membership(() => this.putOut());
@@ -95,7 +99,10 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     this.admin = kafka.admin({ retry: { retries: 2 } });
     this.owned = new OwnedLogs(settings, this.admin, this, options.ownership);
     this.committer = new Committer(options.groupId, this.membership, this.owned);
+    const parts = { owned: this.owned, committer: this.committer, membership: this.membership };
+    this.watch = new LogWatch(settings.prefix, options.topics, parts, () => this.isStopping);
     this.consumer = kafka.consumer({
+      allowAutoTopicCreation: false,
       groupId: this.groupId,
       sessionTimeout: settings.sessionTimeoutMs,
       rebalanceTimeout: Math.max(60_000, settings.sessionTimeoutMs),
@@ -135,6 +142,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       setInterval(() => this.committer.commit(), COMMIT_INTERVAL_MS),
       setInterval(() => this.check(), CHECK_INTERVAL_MS),
       setInterval(() => this.owned.refreshEnds(), ENDS_INTERVAL_MS),
+      setInterval(() => this.watch.check(), WATCH_INTERVAL_MS),
     ];
     await this.consumer.run({
       autoCommit: false,
@@ -212,7 +220,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   }
 
   async onOutOfRange(group: KafkaGroup, topic: string, partition: number): Promise<void> {
-    await this.owned.skipLost(group, topic, partition);
+    await this.watch.skipLost(group, topic, partition);
   }
 
   private async sync(group: KafkaGroup): Promise<void> {
@@ -227,14 +235,15 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     const log = this.owned.get(`${batch.topic}/${batch.partition}`);
     const from = Number(batch.fetchedOffset);
     if (log === undefined || this.isStopping || from !== log.position) return this.refuse(batch, log);
-    const { records, next, leaderEpoch } = await batch.fetched.read(from, log);
-    // While it was inflated the partition may have been lost, or its position moved.
-    if (log.lost.aborted || this.isStopping || from !== log.position) return this.refuse(batch, log);
+    const reading = await batch.fetched.read(from, log);
+    const { records, next } = reading;
+    const isContinued = await this.watch.isContinued(log, reading.firstLeaderEpoch);
+    // While it was inflated or compared the partition may have been lost, or its position moved.
+    if (!isContinued || log.lost.aborted || this.isStopping || from !== log.position) return this.refuse(batch, log);
     log.end = batch.fetched.bounds.highWatermark;
     log.lastStable = batch.fetched.bounds.lastStable;
-    log.leaderEpoch = leaderEpoch ?? log.leaderEpoch;
     if (next === from) return;
-    log.position = next;
+    log.noteRead(reading);
     const begun = records.filter(({ offset }) => log.begin(offset));
     log.pass(next);
     resolveOffset(String(next - 1));
@@ -291,6 +300,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   /** Once a second: metrics, the lease, and whether the consumer is stuck. */
   private check(): void {
     this.owned.show();
+    if (this.owned.isIncomplete(this.membership.group)) void this.watch.takeOver();
     const { silentMs } = this.membership;
     if (this.owned.size > 0 && silentMs > this.leaseMs) {
       this.logger.warn({ silent_ms: silentMs }, 'lease.expired');

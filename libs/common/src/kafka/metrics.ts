@@ -36,3 +36,21 @@ export const leftOutRecords = new Counter({
   help: 'Malformed records of internal topics that were left out, by topic. Above zero: somebody else writes to the topic',
   labelNames: ['topic'],
 });
+
+export const replacedLogs = new Counter({
+  name: 'posthorn_log_replaced_total',
+  help: 'Partitions whose topic was made again: their commits belonged to another log, and reading began at its first record',
+  labelNames: ['topic'],
+});
+
+export const truncatedLogs = new Counter({
+  name: 'posthorn_log_truncated_total',
+  help: 'Partitions that lost records behind a commit: reading went on where the log first differs from what was read',
+  labelNames: ['topic'],
+});
+
+export const recreatedTopics = new Counter({
+  name: 'posthorn_topics_recreated_total',
+  help: 'Topics that were missing while the app ran and that it created again. Their records are lost',
+  labelNames: ['topic'],
+});

@@ -1,5 +1,10 @@
-import { encodeFinished, Watermark } from '../domain/watermark.js';
+import { decodeLog, encodeCommit } from '../domain/commit-metadata.js';
+import { Watermark } from '../domain/watermark.js';
+import type { StartPosition } from './committed-offsets.js';
+import { EvidenceKeeper } from './evidence-keeper.js';
+import type { Reading } from './fetched-records.js';
 import type { FencedLog } from './port.js';
+import type { TopicIdentity } from './topic-identity.js';
 
 /** What a commit of one partition says: the watermark, and the finished offsets above it. */
 export interface Commit {
@@ -21,31 +26,42 @@ export class OwnedPartition implements FencedLog {
   private readonly watermark: Watermark;
   private readonly loss = new AbortController();
   private readonly pauses = new Set<string>();
-  private isChanged = false;
+  private isChanged: boolean;
   /** The offset the next batch must begin with; any other batch is of an older assignment. */
   position: number;
   readonly start: number;
+  readonly partition: number;
+  readonly identity: TopicIdentity;
   /** End of the log, as last seen. */
-  end = 0;
+  end: number;
   /** The end of what is handed out, as last seen: records from the oldest open transaction on are not. -1 before a fetch. */
   lastStable = -1;
-  /** Of the last batch that was read; -1 before. */
-  leaderEpoch = -1;
+  /** Of the last batch that was read; undefined before the first. */
+  leaderEpoch: number | undefined;
+  /** Only where the broker gives no topic ids. */
+  private readonly evidence: EvidenceKeeper | undefined;
 
   /**
    * @param topic without prefix
-   * @param from the commit this owner starts from
+   * @param from where this owner starts
    */
   constructor(
     readonly topic: string,
-    readonly partition: number,
     readonly partitions: number,
-    from: { readonly offset: number; readonly finishedAbove: readonly number[] },
+    from: StartPosition,
     private readonly consumer: PartitionConsumer,
   ) {
     this.watermark = new Watermark(from.offset, from.finishedAbove);
     this.position = from.offset;
     this.start = from.offset;
+    this.partition = from.partition;
+    this.identity = from.identity;
+    this.end = from.end;
+    const kept = from.change === undefined ? decodeLog(from.committed.metadata) : undefined;
+    // A commit that names no log, or another one, is replaced at once.
+    this.isChanged = from.change !== undefined || (from.committed.offset >= 0 && kept === undefined);
+    this.leaderEpoch = kept?.leaderEpoch;
+    if (from.identity.topicId === undefined) this.evidence = new EvidenceKeeper(kept?.evidence);
   }
 
   get lost(): AbortSignal {
@@ -63,6 +79,14 @@ export class OwnedPartition implements FencedLog {
 
   get paused(): boolean {
     return this.pauses.size > 0;
+  }
+
+  /** A fetch was read up to its end. */
+  noteRead({ records, next, leaderEpoch }: Reading): void {
+    this.position = next;
+    this.leaderEpoch = leaderEpoch ?? this.leaderEpoch;
+    const newest = records.at(-1);
+    if (newest !== undefined) this.evidence?.add(newest.offset, newest.timestamp);
   }
 
   begin(offset: number): boolean {
@@ -107,7 +131,9 @@ export class OwnedPartition implements FencedLog {
     if (!this.isChanged) return undefined;
     this.isChanged = false;
     const offset = this.watermark.committable;
-    return { offset: String(offset), metadata: encodeFinished(offset, this.watermark.finishedAbove()) };
+    const { leaderEpoch, identity } = this;
+    const log = { topicId: identity.topicId, leaderEpoch, evidence: this.evidence?.below(offset) };
+    return { offset: String(offset), metadata: encodeCommit(log, offset, this.watermark.finishedAbove()) };
   }
 
   /** The last commit taken did not reach the broker. */

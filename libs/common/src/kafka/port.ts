@@ -1,4 +1,5 @@
 import type { InRecord, OutRecord } from './record.js';
+import type { TopicIdentity } from './topic-identity.js';
 
 /** One partition this process owns, from its assignment until `lost` is aborted. */
 export interface OwnedLog {
@@ -6,6 +7,8 @@ export interface OwnedLog {
   readonly partition: number;
   /** How many partitions the topic has. */
   readonly partitions: number;
+  /** Which log this is: offsets mean something only within it. */
+  readonly identity: TopicIdentity;
   /** Aborted when the partition is lost: nothing of it may be begun or finished any more. */
   readonly lost: AbortSignal;
   /** The record at this offset, and all it caused, is safe elsewhere. Idempotent; ignored after loss. */

@@ -22,7 +22,7 @@ export interface BatchHeader {
   readonly baseOffset: number;
   /** Compaction keeps it, even when it takes the last records, or all. */
   readonly lastOffset: number;
-  readonly leaderEpoch: number;
+  readonly leaderEpoch: number | undefined;
   readonly codec: number;
   readonly isTransactional: boolean;
   readonly isControl: boolean;
@@ -76,7 +76,7 @@ function olderHeader(place: Place): BatchHeader {
   return {
     ...place,
     lastOffset: place.baseOffset,
-    leaderEpoch: -1,
+    leaderEpoch: undefined,
     codec: 0,
     isTransactional: false,
     isControl: false,
