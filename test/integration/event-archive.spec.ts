@@ -19,7 +19,7 @@ function event(id: string, over: Partial<ArchivedEvent['event']> = {}, endpointI
       rawData: '{"a":1}',
       acceptedAt: ACCEPTED_AT,
       partition: 0,
-      offset: 1,
+      position: 1,
       ...over,
     },
     occurredAtMs: Date.UTC(2026, 0, 31, 12),
@@ -70,11 +70,11 @@ describe('EventArchive', () => {
   });
 
   it('given an id again, then its source tells a redelivery from a duplicate, and another tenant does not matter', async () => {
-    await archive.store([event('a'), event('b', { offset: 2 })]);
+    await archive.store([event('a'), event('b', { position: 2 })]);
     const again = [
       event('a', {}, ['ep_9']),
-      event('b', { offset: 3 }),
-      event('c', { offset: 4 }),
+      event('b', { position: 3 }),
+      event('c', { position: 4 }),
       event('a', { tenant: 'other' }),
     ];
     expect(await archive.store(again)).toEqual(['redelivered', 'duplicate', 'fresh', 'fresh']);
@@ -106,7 +106,7 @@ describe('EventArchive', () => {
     await migrate(url);
     const latin = new Database({ url, poolSize: 1, applicationName: 'test' });
     const batch = ['"é"', '"€"', '1', '2', '"𝄞"'].map((rawData, index) =>
-      event(`e${index}`, { rawData, offset: index }),
+      event(`e${index}`, { rawData, position: index }),
     );
     const latinArchive = new EventArchive(latin);
     expect(await latinArchive.store(batch)).toEqual(['fresh', 'refused', 'fresh', 'fresh', 'refused']);

@@ -1,3 +1,4 @@
+import { offsetOf } from '#common/domain/position.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { ParkedRecord } from '#common/postgres/lane-store.js';
 import { decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
@@ -32,7 +33,7 @@ export function unparked(log: FencedLog, row: ParkedRecord): Delivery {
   const headers = Object.entries(row.extraHeaders ?? {}).map(([name, value]) => [name, Buffer.from(value, 'base64')]);
   return {
     log,
-    offset: row.place,
+    offset: offsetOf(row.place),
     lane: row.lane,
     meta,
     body: row.body,

@@ -12,7 +12,7 @@ export interface ArchivedEvent {
 }
 
 /**
- * `fresh`: not seen before. `redelivered`: seen at this very offset. `duplicate`: seen at another one. `refused`: the
+ * `fresh`: not seen before. `redelivered`: seen at this very position. `duplicate`: seen at another one. `refused`: the
  * database cannot hold its values at all, e.g. in an encoding that lacks a character.
  */
 export type Novelty = 'fresh' | 'redelivered' | 'duplicate' | 'refused';
@@ -101,7 +101,7 @@ function columns(batch: readonly ArchivedEvent[]): string[] {
     column(({ occurredAtMs }) => occurredAtMs),
     column(({ event }) => event.acceptedAt),
     column(({ event }) => event.partition),
-    column(({ event }) => event.offset),
+    column(({ event }) => event.position),
     column(({ endpointIds }) => endpointIds.join(',')),
     column(({ event }) => event.rawData),
   ];

@@ -58,7 +58,12 @@ declare module 'kafkajs/src/cluster/brokerPool.js' {
 }
 
 declare module 'kafkajs/src/cluster/index.js' {
+  import type BrokerPool from 'kafkajs/src/cluster/brokerPool.js';
   export default class Cluster {
+    constructor(options: object);
+    readonly brokerPool: BrokerPool;
+    connect(): Promise<void>;
+    disconnect(): Promise<void>;
     findGroupCoordinatorMetadata(query: object): Promise<unknown>;
   }
 }
@@ -111,6 +116,19 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readInt32(): number;
     readString(): string;
     readBytes(length: number): Buffer;
+    readBoolean(): boolean;
+    readUVarIntString(): string | null;
+    readUVarIntArray<Element>(read: (decoder: Decoder) => Element): Element[] | null;
+    readTaggedFields(): void;
+  }
+}
+
+declare module 'kafkajs/src/protocol/encoder.js' {
+  export default class Encoder {
+    writeUVarInt(value: number): Encoder;
+    writeUVarIntString(value: string | null): Encoder;
+    writeBuffer(bytes: Buffer): Encoder;
+    writeBoolean(value: boolean): Encoder;
   }
 }
 

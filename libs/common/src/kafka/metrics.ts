@@ -30,3 +30,9 @@ export const commitFailures = new Counter({
   help: 'Offset commits the broker did not confirm',
   labelNames: ['group'],
 });
+
+export const newGenerations = new Counter({
+  name: 'posthorn_log_generations_total',
+  help: 'Times a topic was found to have another log than before: it was deleted and made again, or Kafka was replaced',
+  labelNames: ['topic'],
+});
