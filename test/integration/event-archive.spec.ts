@@ -20,7 +20,7 @@ function event(id: string, over: Partial<ArchivedEvent['event']> = {}, endpointI
       rawData: '{"a":1}',
       acceptedAt: ACCEPTED_AT,
       partition: 0,
-      offset: 1,
+      position: 1,
       ...over,
     },
     occurredAtMs: Date.UTC(2026, 0, 31, 12),
@@ -71,11 +71,11 @@ describe('EventArchive', () => {
   });
 
   it('given an id again, then its source tells a redelivery from a duplicate, and another tenant does not matter', async () => {
-    await archive.store([event('a'), event('b', { offset: 2 })]);
+    await archive.store([event('a'), event('b', { position: 2 })]);
     const again = [
       event('a', {}, ['ep_9']),
-      event('b', { offset: 3 }),
-      event('c', { offset: 4 }),
+      event('b', { position: 3 }),
+      event('c', { position: 4 }),
       event('a', { tenant: 'other' }),
     ];
     expect(await archive.store(again)).toEqual(['redelivered', 'duplicate', 'fresh', 'fresh']);
@@ -107,7 +107,7 @@ describe('EventArchive', () => {
     await migrate(url);
     const latin = new Database({ url, poolSize: 1, applicationName: 'test' });
     const batch = ['"é"', '"€"', '1', '2', '"𝄞"'].map((rawData, index) =>
-      event(`e${index}`, { rawData, offset: index }),
+      event(`e${index}`, { rawData, position: index }),
     );
     const latinArchive = new EventArchive(latin);
     const store = async () =>
@@ -128,7 +128,7 @@ describe('EventArchive', () => {
 
   it('given a rehearsal, then nothing of it is kept', async () => {
     await archive.rehearse(event('rehearsed'));
-    expect(await archive.store([event('rehearsed', { offset: 7 })])).toEqual(['fresh']);
+    expect(await archive.store([event('rehearsed', { position: 7 })])).toEqual(['fresh']);
   });
 
   it('given nothing, then nothing is asked', async () => {

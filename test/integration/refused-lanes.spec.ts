@@ -44,7 +44,7 @@ class Dispatcher implements LaneHost {
     readonly name: string,
     journal: LaneJournal,
   ) {
-    this.own = new LogLanes(name, log, journal, this, readAhead);
+    this.own = new LogLanes(name, log, 0, journal, this, readAhead);
   }
 
   static async start(partition: number): Promise<Dispatcher> {

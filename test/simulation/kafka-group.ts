@@ -208,7 +208,7 @@ function toBatch({ topic, partition }: Assigned, records: readonly InRecord[], p
     fetchedOffset: String(position),
     fetched: {
       bounds: { highWatermark: end, lastStable: end, logStart: 0 },
-      read: async () => ({ records: [...records], next, leaderEpoch: 0 }),
+      read: async () => ({ records: [...records], next, firstLeaderEpoch: 0, leaderEpoch: 0 }),
     },
   };
 }

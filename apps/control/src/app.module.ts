@@ -1,5 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { GenerationMarkers } from '#common/generations/generation-markers.js';
+import { Generations } from '#common/generations/generations.js';
 import { SchemaPipe } from '#common/http/validation.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
@@ -80,6 +82,8 @@ export class AppModule {
         { provide: APP_PIPE, useClass: SchemaPipe },
         { provide: APP_INTERCEPTOR, useClass: DatabaseInterceptor },
         SchemaState,
+        GenerationMarkers,
+        Generations,
         EndpointsService,
         TestEvents,
         HealthQueries,

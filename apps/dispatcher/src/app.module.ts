@@ -1,4 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { GenerationMarkers } from '#common/generations/generation-markers.js';
+import { Generations } from '#common/generations/generations.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
@@ -21,6 +23,7 @@ import { DeliveryEngine, ENGINE_LIMITS } from './delivery-engine.js';
 import { Drainer } from './drainer.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import { DRAIN_LIMITS, Gates } from './gates.js';
+import { DeliveryGenerations } from './generations/delivery-generations.js';
 import { Keeper } from './keeper.js';
 import { LogOwners } from './log-owners.js';
 import { LostHeads } from './lost-heads.js';
@@ -60,6 +63,9 @@ export class AppModule {
         { provide: RECORD_LIMITS, useValue: { batchBytes: maxBatchBytes(config.MAX_EVENT_BYTES) } },
         { provide: ENGINE_LIMITS, useValue: { recentDeliveries: config.RECENT_DELIVERIES } },
         DatabaseNote,
+        GenerationMarkers,
+        Generations,
+        DeliveryGenerations,
         EndpointDirectory,
         Attempter,
         Attempts,

@@ -33,11 +33,12 @@ export class DeliveriesConsumer {
 
   @EventPattern(DELIVERIES_TOPIC)
   take(@Payload() { log, records }: LogBatch & { log: FencedLog }): void {
-    for (const record of records) this.takeOne(log, record);
+    const generation = this.engine.generationOf(log);
+    for (const record of records) this.takeOne(log, record, generation);
   }
 
-  private takeOne(log: FencedLog, record: InRecord): void {
-    const delivery = readDelivery(log, record, this.limits.batchBytes);
+  private takeOne(log: FencedLog, record: InRecord, generation: number): void {
+    const delivery = readDelivery(log, record, { generation, maxBatchBytes: this.limits.batchBytes });
     if ('detail' in delivery) {
       metrics.dead.inc({ reason: 'payload_error' });
       void this.pass(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));

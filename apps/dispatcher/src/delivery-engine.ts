@@ -76,6 +76,11 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     else this.arrived(delivery);
   }
 
+  /** The generation of an owned log; no record is read before it is known. */
+  generationOf(log: FencedLog): number {
+    return this.owners.of(log)?.generation ?? 0;
+  }
+
   onOwned(log: FencedLog): void {
     this.owned++;
     this.gates.setShare(this.owned / log.partitions);

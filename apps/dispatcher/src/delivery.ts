@@ -1,4 +1,5 @@
 import type { Bagged } from '#common/collections/bag.js';
+import { positionOf } from '#common/domain/position.js';
 import type { DeadReason } from '#common/domain/verdict.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
@@ -24,7 +25,7 @@ export interface Delivery extends Bagged {
   readonly headers: Readonly<Record<string, Buffer>>;
   /** A replay starts again, whatever its packed header says. */
   readonly isReplay: boolean;
-  /** When it was parked, ms since the epoch, if it comes from a parked row; `offset` is then its place. */
+  /** When it was parked, ms since the epoch, if it comes from a parked row; `offset` is then that of its place. */
   readonly parkedAt: number | undefined;
   /** Why it is given up without an attempt, when an operator asked for that. */
   readonly givenUp?: { readonly reason: DeadReason; readonly detail: string };
@@ -37,19 +38,24 @@ export interface NoDelivery {
 
 /**
  * Reads a record of `deliveries`. A record with dead-letter headers is a replay: its attempts start again and those
- * headers are dropped. Its place, like that of the router's records, is its own offset (lanes.md, "Place").
+ * headers are dropped. Its place, like that of the router's records, is its own position (lanes.md, "Place").
  *
- * @param maxBatchBytes largest record batch the topics take
+ * @param of the log's generation, and the largest record batch the topics take
  */
-export function readDelivery(log: FencedLog, record: InRecord, maxBatchBytes: number): Delivery | NoDelivery {
+export function readDelivery(
+  log: FencedLog,
+  record: InRecord,
+  of: { readonly generation: number; readonly maxBatchBytes: number },
+): Delivery | NoDelivery {
   const { headers, offset } = record;
-  const received = receiveDelivery(record, maxBatchBytes);
+  const received = receiveDelivery(record, of.maxBatchBytes);
   if (typeof received === 'string') return { detail: received };
   const { lane, meta: packed, value } = received;
   const isReplay = hasDeadLetterHeaders(headers);
   if (isReplay && readDeadLetter(headers) === undefined)
     return { detail: `${DEAD_HEADERS.reason} is not a known reason` };
-  const meta = isReplay ? replayed(packed, offset) : packed.returned ? packed : { ...packed, place: offset };
+  const position = positionOf(of.generation, offset);
+  const meta = isReplay ? replayed(packed, position) : packed.returned ? packed : { ...packed, place: position };
   return {
     log,
     offset,

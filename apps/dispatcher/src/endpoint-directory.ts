@@ -1,9 +1,11 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { type SigningKey, signingKey } from '#common/domain/signature.js';
+import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { CompactedTable } from '#common/kafka/compacted-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Health } from '#common/observability/health.js';
 import { type EndpointRecord, readEndpoint } from '#common/records/endpoint-record.js';
+import { isMarker } from '#common/records/generation-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { Sealer, SealingError, sealingContext } from '#common/security/sealing.js';
 
@@ -35,8 +37,10 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(Sealer) private readonly sealer: Sealer,
     @Inject(Health) health: Health,
+    @Inject(GenerationMarkers) markers: GenerationMarkers,
   ) {
-    const apply = (id: string, value: Buffer | null) => this.apply(id, value);
+    const apply = (id: string, value: Buffer | null) =>
+      isMarker(id) ? markers.apply(id, value) : this.apply(id, value);
     this.table = new CompactedTable(settings, { topic: ENDPOINTS_TOPIC, apply });
     health.addReadiness({
       name: 'endpoints',

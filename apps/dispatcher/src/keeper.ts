@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { offsetOf } from '#common/domain/position.js';
 import { LaneCommands } from '#common/postgres/lane-commands.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { unpackDelivery } from '#common/records/delivery-record.js';
@@ -110,7 +111,7 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
       if (lanes === undefined || meta === undefined) continue;
       const delivery: Delivery = {
         log: lanes.log,
-        offset: command.place,
+        offset: offsetOf(command.place),
         lane: command.lane,
         meta: { ...meta, place: command.place, attempt: command.attempt },
         body: command.body,

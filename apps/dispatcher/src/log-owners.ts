@@ -1,6 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { positionOf } from '#common/domain/position.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
+import { DeliveryGenerations } from './generations/delivery-generations.js';
 import type { LaneHost } from './lanes/active-lane.js';
 import { LaneJournal } from './lanes/lane-journal.js';
 import { LogLanes } from './lanes/log-lanes.js';
@@ -24,6 +26,7 @@ export class LogOwners {
     @Inject(LaneStore) private readonly store: LaneStore,
     @Inject(LostHeads) private readonly lostHeads: LostHeads,
     @Inject(ReadAhead) private readonly readAhead: ReadAhead,
+    @Inject(DeliveryGenerations) private readonly generations: DeliveryGenerations,
   ) {}
 
   all(): Iterable<LogLanes> {
@@ -64,6 +67,7 @@ export class LogOwners {
 
   private async prepare(log: FencedLog, host: LaneHost): Promise<LogLanes> {
     const name = `${log.topic}/${log.partition}`;
+    const generation = await this.generations.present();
     const seen = await this.store.epochOf(name);
     await log.confirm();
     const epoch = await this.store.raiseEpoch(seen);
@@ -72,8 +76,9 @@ export class LogOwners {
       this.logger.warn({ log: name, epoch: epoch.epoch }, 'log.fenced');
       log.abandon();
     });
-    const lanes = new LogLanes(name, log, journal, host, this.readAhead);
-    for await (const names of this.store.waitingLanes(name, log.start)) for (const lane of names) lanes.known.add(lane);
+    const lanes = new LogLanes(name, log, generation, journal, host, this.readAhead);
+    const start = positionOf(generation, log.start);
+    for await (const names of this.store.waitingLanes(name, start)) for (const lane of names) lanes.known.add(lane);
     return lanes;
   }
 }

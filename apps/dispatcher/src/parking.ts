@@ -1,3 +1,4 @@
+import { offsetOf } from '#common/domain/position.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { ParkedRecord } from '#common/postgres/lane-store.js';
 import { encodeDelivery, unpackDelivery } from '#common/records/delivery-record.js';
@@ -30,7 +31,7 @@ export function unparked(log: FencedLog, row: ParkedRecord): Delivery {
   if (meta === undefined) throw new Error(`the parked row of ${row.lane} at ${row.place} is malformed`);
   return {
     log,
-    offset: row.place,
+    offset: offsetOf(row.place),
     lane: row.lane,
     meta,
     body: row.body,

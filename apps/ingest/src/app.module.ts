@@ -1,4 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { GenerationMarkers } from '#common/generations/generation-markers.js';
+import { Generations } from '#common/generations/generations.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
@@ -53,6 +55,8 @@ export class AppModule {
         EventRoutes,
         Publisher,
         EventArchive,
+        GenerationMarkers,
+        Generations,
         EndpointIndex,
         Router,
         {

@@ -24,6 +24,9 @@ import {
   stateAfter,
 } from './projection.js';
 
+/** By `topic/partition`: the generation of the log; 0 for those left out. */
+export type LogGenerations = ReadonlyMap<string, number>;
+
 /** What a batch came to, for metrics. */
 export interface Projected {
   readonly attempts: readonly AttemptRecord[];
@@ -40,20 +43,27 @@ export class ProjectionWriter {
 
   /**
    * @param records of any partitions, each partition's in order
+   * @param generations of the records' logs
    * @returns what was new; records that were projected before are not among it
    * @throws what the database throws: nothing of the batch is kept then
    */
-  async write(records: readonly InRecord[]): Promise<Projected> {
-    return this.database.transaction(async (tx) => project(tx, await withoutRepeats(tx, records)));
+  async write(records: readonly InRecord[], generations: LogGenerations = new Map()): Promise<Projected> {
+    return this.database.transaction(async (tx) =>
+      project(tx, await withoutRepeats(tx, records, generations), generations),
+    );
   }
 
   /** Whether a record could be projected now, even one that was before; nothing of it is kept. @throws as `write` does */
   async rehearse(record: InRecord): Promise<void> {
-    await this.database.rehearse((tx) => project(tx, [record]));
+    await this.database.rehearse((tx) => project(tx, [record], new Map()));
   }
 }
 
-async function project(tx: Queryable, fresh: readonly InRecord[]): Promise<Projected> {
+async function project(
+  tx: Queryable,
+  fresh: readonly InRecord[],
+  generations: LogGenerations,
+): Promise<Projected> {
   const { attempts, rejected } = projectAttempts(fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC));
   const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
   const { stored, others } = await insertDeliveredAtOnce(tx, attempts);
@@ -68,45 +78,69 @@ async function project(tx: Queryable, fresh: readonly InRecord[]): Promise<Proje
   const breakerChanges = await recordHealth(tx, attempts, unseen);
   await disableEndpoints(tx, attempts);
   await publishDeadDeliveries(tx, deadLetters.flatMap(deadDelivery));
-  await advanceOffsets(tx, fresh);
+  await advanceOffsets(tx, fresh, generations);
   return { attempts, deadLetters, breakerChanges, rejected };
 }
 
 /**
- * Leaves out what a transaction stored before: a commit to Kafka that failed, or one of unknown outcome to PostgreSQL. An
- * offset that is too low but younger than all that was stored belongs to a topic that was made anew.
+ * Leaves out what a transaction stored before: a commit to Kafka that failed, or one of unknown outcome to PostgreSQL. A
+ * stored offset counts only within its generation. Within it, an offset that is too low but younger than all that was
+ * stored belongs to a log that lost its end.
  */
-async function withoutRepeats(tx: Queryable, records: readonly InRecord[]): Promise<InRecord[]> {
+async function withoutRepeats(
+  tx: Queryable,
+  records: readonly InRecord[],
+  generations: LogGenerations,
+): Promise<InRecord[]> {
   const byLog = Map.groupBy(records, ({ topic, partition }) => `${topic}/${partition}`);
   const firsts = [...byLog.values()].flatMap(([first]) => first ?? []);
-  const rows = await tx.query<{ topic: string; partition: number; next_offset: number; last_timestamp: Date }>(
+  const rows = await tx.query<OffsetRow>(
     `SELECT * FROM projector_offsets
      WHERE (topic, partition) IN (SELECT * FROM unnest(${listOf('$1', 'text')}, ${listOf('$2', 'int')}))
      ORDER BY topic, partition FOR UPDATE`,
     [firsts.map(({ topic }) => topic), firsts.map(({ partition }) => partition)],
     'projector-offsets',
   );
-  for (const { topic, partition, next_offset, last_timestamp } of rows) {
-    const log = `${topic}/${partition}`;
-    const isNew = ({ offset, timestamp }: InRecord) => offset >= next_offset || timestamp > last_timestamp.getTime();
-    byLog.set(log, (byLog.get(log) ?? []).filter(isNew));
+  for (const row of rows) {
+    const log = `${row.topic}/${row.partition}`;
+    const age = (generations.get(log) ?? 0) - row.generation;
+    if (age < 0) byLog.delete(log);
+    else if (age === 0)
+      byLog.set(
+        log,
+        (byLog.get(log) ?? []).filter((record) => isNew(record, row)),
+      );
   }
   return [...byLog.values()].flat();
 }
 
-async function advanceOffsets(tx: Queryable, records: readonly InRecord[]): Promise<void> {
+interface OffsetRow {
+  readonly topic: string;
+  readonly partition: number;
+  readonly generation: number;
+  readonly next_offset: number;
+  readonly last_timestamp: Date;
+}
+
+function isNew({ offset, timestamp }: InRecord, stored: OffsetRow): boolean {
+  return offset >= stored.next_offset || timestamp > stored.last_timestamp.getTime();
+}
+
+async function advanceOffsets(tx: Queryable, records: readonly InRecord[], generations: LogGenerations): Promise<void> {
   const last = new Map(records.map((record) => [`${record.topic}/${record.partition}`, record]));
   const rows = [...last.values()];
   if (rows.length === 0) return;
   await tx.query(
-    `INSERT INTO projector_offsets (topic, partition, next_offset, last_timestamp)
-     SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::timestamptz[])
-     ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset, last_timestamp = excluded.last_timestamp`,
+    `INSERT INTO projector_offsets (topic, partition, next_offset, last_timestamp, generation)
+     SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::timestamptz[], $5::int[])
+     ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset,
+       last_timestamp = excluded.last_timestamp, generation = excluded.generation`,
     [
       rows.map(({ topic }) => topic),
       rows.map(({ partition }) => partition),
       rows.map(({ offset }) => offset + 1),
       rows.map(({ timestamp }) => new Date(timestamp)),
+      rows.map(({ topic, partition }) => generations.get(`${topic}/${partition}`) ?? 0),
     ],
     'projector-advance',
   );

@@ -1,4 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Generations } from '#common/generations/generations.js';
+import { OwnedGenerations } from '#common/generations/owned-generations.js';
 import { leftOutRecords } from '#common/kafka/metrics.js';
 import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
@@ -16,7 +18,7 @@ import {
   rejectedRecords,
 } from '../metrics.js';
 import { Wake } from '../wake.js';
-import { type Projected, ProjectionWriter } from './projection-writer.js';
+import { type LogGenerations, type Projected, ProjectionWriter } from './projection-writer.js';
 
 interface Waiting {
   readonly log: OwnedLog;
@@ -52,7 +54,13 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   private isStopping = false;
   private running: Promise<void> = Promise.resolve();
 
-  constructor(@Inject(ProjectionWriter) private readonly writer: ProjectionWriter) {
+  private readonly generations: OwnedGenerations;
+
+  constructor(
+    @Inject(ProjectionWriter) private readonly writer: ProjectionWriter,
+    @Inject(Generations) generations: Generations,
+  ) {
+    this.generations = new OwnedGenerations(generations);
     exposeProjectorLag(() => this.waiting[0]?.record.timestamp);
   }
 
@@ -79,6 +87,11 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     this.wake.call();
   }
 
+  /** Nothing of the log is read before its generation is known: stored offsets count only within theirs. */
+  onOwned(log: OwnedLog): void {
+    void this.generations.take(log);
+  }
+
   /** What was read is written first, as far as the port waits for it: its next owner then repeats nothing. */
   async onRebalancing(): Promise<void> {
     if (this.waiting.length > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
@@ -86,6 +99,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
 
   onLost(log: OwnedLog): void {
     this.paused.delete(log);
+    this.generations.lose(log);
     this.keep((entry) => entry.log !== log);
   }
 
@@ -142,8 +156,16 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   /** Records of a partition that was lost during a wait belong to its new owner. */
   private async write(entries: readonly Waiting[]): Promise<undefined[]> {
     const owned = entries.filter(({ log }) => !log.lost.aborted);
-    if (owned.length > 0) this.noteProjected(await this.writer.write(owned.map(({ record }) => record)));
+    if (owned.length > 0) {
+      const records = owned.map(({ record }) => record);
+      this.noteProjected(await this.writer.write(records, this.generationsOf(owned)));
+    }
     return entries.map(() => undefined);
+  }
+
+  private generationsOf(batch: readonly Waiting[]): LogGenerations {
+    const logs = new Set(batch.map(({ log }) => log));
+    return new Map([...logs].map((log) => [`${log.topic}/${log.partition}`, this.generations.of(log)]));
   }
 
   private noteProjected(projected: Projected): void {

@@ -12,6 +12,7 @@ import {
   newLane,
   stepLane,
 } from '#common/domain/lane-machine.js';
+import { positionOf } from '#common/domain/position.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { LaneWrite, ParkedRecord } from '#common/postgres/lane-store.js';
 import type { Delivery } from '../delivery.js';
@@ -28,27 +29,32 @@ export class LogLanes {
   private readonly logger = new Logger(LogLanes.name);
   private readonly active = new SlotMap<string, ActiveLane>();
   readonly known = new KnownLanes();
-  /** No first record or replay below this offset comes from the log any more. */
-  private nextOffset: number;
+  /** No first record or replay below this position comes from the log any more. */
+  private nextPosition: number;
 
-  /** @param name `topic/partition`, as the database knows the log */
+  /**
+   * @param name `topic/partition`, as the database knows the log
+   * @param generation of the log: places and positions are counted from it
+   */
   constructor(
     readonly name: string,
     readonly log: FencedLog,
+    readonly generation: number,
     private readonly journal: LaneJournal,
     private readonly host: LaneHost,
     private readonly readAhead: ReadAhead,
   ) {
-    this.nextOffset = log.start;
+    this.nextPosition = positionOf(generation, log.start);
   }
 
   arrived(delivery: Delivery): void {
-    this.nextOffset = Math.max(this.nextOffset, delivery.offset + 1);
+    const position = positionOf(this.generation, delivery.offset);
+    this.nextPosition = Math.max(this.nextPosition, position + 1);
     const lane = this.lane(delivery.lane, delivery);
-    const place = delivery.meta.place ?? delivery.offset;
+    const place = delivery.meta.place ?? position;
     this.run(lane, {
       type: 'arrived',
-      item: { place, attempt: delivery.meta.attempt, offset: delivery.offset, work: delivery },
+      item: { place, attempt: delivery.meta.attempt, offset: position, work: delivery },
     });
   }
 
@@ -72,7 +78,7 @@ export class LogLanes {
 
   /** The head of a lane is given up as an operator asked, as soon as no attempt of it is in flight. */
   skip(delivery: Delivery): void {
-    const place = delivery.meta.place ?? delivery.offset;
+    const place = delivery.meta.place ?? positionOf(this.generation, delivery.offset);
     const item = { place, attempt: delivery.meta.attempt, offset: undefined, work: delivery };
     this.run(this.lane(delivery.lane, delivery, true), { type: 'skipped', item });
   }
@@ -152,7 +158,7 @@ export class LogLanes {
     this.active.delete(lane.name);
     // A lane that waited long lies in the old generation: what it still pointed to would be promoted after it.
     lane.ended = undefined;
-    if (mustBeLoaded(lane.machine, this.nextOffset)) this.known.add(lane.name);
+    if (mustBeLoaded(lane.machine, this.nextPosition)) this.known.add(lane.name);
     else this.known.delete(lane.name);
   }
 

@@ -14,7 +14,13 @@ const endpoint = (id: string, over: Partial<EndpointRecord> = {}) =>
   ({ id, ordering: 'resource', payload: 'full', ...over }) as EndpointRecord;
 
 function context(...endpoints: EndpointRecord[]): BatchContext {
-  return { matching: () => endpoints, maxEventBytes: 1_024, maxBatchBytes: 1_048_576, nowMs: 5_000 };
+  return {
+    positionOf: ({ record }) => record.offset,
+    matching: () => endpoints,
+    maxEventBytes: 1_024,
+    maxBatchBytes: 1_048_576,
+    nowMs: 5_000,
+  };
 }
 
 function queued(
@@ -37,7 +43,7 @@ function queued(
 const event = (partition: number, offset: number, id: string) =>
   queued(partition, offset, `{"id":"${id}","type":"a","data":1}`);
 const offsetsOf = (batch: ReturnType<typeof readBatch>) =>
-  batch.rounds.map((round) => round.map(({ archived }) => archived.event.offset));
+  batch.rounds.map((round) => round.map(({ archived }) => archived.event.position));
 
 describe('readBatch', () => {
   it('given distinct ids, then one round asks about all', () => {

@@ -36,6 +36,8 @@ export interface Candidate {
 }
 
 export interface BatchContext {
+  /** Position of a record in `ingest`. */
+  readonly positionOf: (queued: QueuedRecord) => number;
   /** `about`: the endpoint an operational event is about. */
   readonly matching: (tenant: string, type: string, about: string | undefined) => readonly EndpointRecord[];
   readonly maxEventBytes: number;
@@ -115,7 +117,7 @@ function doorOf({ headers }: InRecord): Door {
 
 /** Kafka's time, not ours, where the event has none: a record that is read again gives the same event. */
 function candidateOf(step: Step, { event, tenant }: EventReading, context: BatchContext, kafkaTime: string): Candidate {
-  const { timestamp, partition, offset, headers } = step.record;
+  const { timestamp, partition, headers } = step.record;
   const { id, type, resourceId, occurredAt, rawData } = event;
   const endpoints = context.matching(tenant, type, headers[ABOUT_HEADER]?.toString());
   const occurredAtMs = (occurredAt === undefined ? undefined : parseRfc3339(occurredAt)) ?? timestamp;
@@ -128,7 +130,7 @@ function candidateOf(step: Step, { event, tenant }: EventReading, context: Batch
     rawData,
     acceptedAt: timestamp,
     partition,
-    offset,
+    position: context.positionOf(step),
   };
   return { step, endpoints, archived: { event: accepted, occurredAtMs, endpointIds: endpoints.map(({ id }) => id) } };
 }

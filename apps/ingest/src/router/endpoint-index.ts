@@ -1,8 +1,10 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { CompactedTable } from '#common/kafka/compacted-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Health } from '#common/observability/health.js';
 import { type EndpointRecord, readEndpoint } from '#common/records/endpoint-record.js';
+import { isMarker } from '#common/records/generation-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { Subscriptions } from './subscriptions.js';
 
@@ -16,8 +18,10 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
   constructor(
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(Health) health: Health,
+    @Inject(GenerationMarkers) markers: GenerationMarkers,
   ) {
-    const apply = (id: string, value: Buffer | null) => this.apply(id, value);
+    const apply = (id: string, value: Buffer | null) =>
+      isMarker(id) ? markers.apply(id, value) : this.apply(id, value);
     this.table = new CompactedTable(settings, { topic: ENDPOINTS_TOPIC, apply });
     health.addReadiness({
       name: 'endpoints',

@@ -10,7 +10,7 @@ export interface ArchivedEvent {
   readonly endpointIds: readonly string[];
 }
 
-/** `fresh`: not seen before. `redelivered`: seen at this very offset. `duplicate`: seen at another one. */
+/** `fresh`: not seen before. `redelivered`: seen at this very position. `duplicate`: seen at another one. */
 export type Novelty = 'fresh' | 'redelivered' | 'duplicate';
 
 /** Cannot occur within any column: ids are printable, and JSON text has no raw control characters but white space. */
@@ -89,7 +89,7 @@ function columns(batch: readonly ArchivedEvent[]): string[] {
     column(({ occurredAtMs }) => occurredAtMs),
     column(({ event }) => event.acceptedAt),
     column(({ event }) => event.partition),
-    column(({ event }) => event.offset),
+    column(({ event }) => event.position),
     column(({ endpointIds }) => endpointIds.join(',')),
     column(({ event }) => event.rawData),
   ];

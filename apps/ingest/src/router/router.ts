@@ -1,4 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { positionOf } from '#common/domain/position.js';
+import { Generations } from '#common/generations/generations.js';
+import { OwnedGenerations } from '#common/generations/owned-generations.js';
 import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
@@ -29,6 +32,7 @@ export interface RouterLimits {
 export class Router implements OwnershipListener {
   private readonly logger = new Logger(Router.name);
   private readonly queue: RecordQueue;
+  private readonly generations: OwnedGenerations;
   private isHolding = false;
   private routing: Promise<void> | undefined;
   private writing: Promise<void> = Promise.resolve();
@@ -39,13 +43,20 @@ export class Router implements OwnershipListener {
     @Inject(RecordProducer) private readonly producer: RecordProducer,
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(ROUTER_LIMITS) private readonly limits: RouterLimits,
+    @Inject(Generations) generations: Generations,
   ) {
+    this.generations = new OwnedGenerations(generations);
     this.queue = new RecordQueue(limits.queueBytes);
   }
 
   accept({ log, records }: LogBatch): void {
     this.queue.add(log, records);
     this.wake();
+  }
+
+  /** Nothing of the log is read before its generation is known, and with it the positions of its events. */
+  onOwned(log: OwnedLog): void {
+    void this.generations.take(log);
   }
 
   /** Nothing new is begun; what is under way finishes. A batch that waits for Postgres is left to the next owner. */
@@ -62,6 +73,7 @@ export class Router implements OwnershipListener {
 
   onLost(log: OwnedLog): void {
     this.queue.drop(log);
+    this.generations.lose(log);
   }
 
   private wake(): void {
@@ -150,6 +162,7 @@ export class Router implements OwnershipListener {
   private context(): BatchContext {
     const { maxEventBytes } = this.limits;
     return {
+      positionOf: ({ log, record }) => positionOf(this.generations.of(log), record.offset),
       matching: (tenant, type, about) => this.endpoints.matching(tenant, type, about),
       maxEventBytes,
       maxBatchBytes: maxBatchBytes(maxEventBytes),

@@ -93,10 +93,10 @@ export function isParked<Work>(lane: Lane<Work>): boolean {
  * still to be read. That is so after a predecessor parked records and died before the commit: they are drained here
  * first, and then read once more.
  *
- * @param nextOffset of the log, the first that was not read yet
+ * @param nextPosition of the log, the first that was not read yet
  */
-export function mustBeLoaded<Work>(lane: Lane<Work>, nextOffset: number): boolean {
-  return isParked(lane) || (lane.row !== undefined && lane.row.place >= nextOffset);
+export function mustBeLoaded<Work>(lane: Lane<Work>, nextPosition: number): boolean {
+  return isParked(lane) || (lane.row !== undefined && lane.row.place >= nextPosition);
 }
 
 /**

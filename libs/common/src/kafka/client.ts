@@ -45,7 +45,7 @@ export function clusterOf(kafka: Kafka): OwnCluster {
  * kafkajs leaves Nagle's algorithm on: a request that follows another one on its connection, as a commit follows a
  * heartbeat, then waits up to 40 ms for the acknowledgement of the first.
  */
-const connect: ISocketFactory = ({ host, port, onConnect }) =>
+export const connect: ISocketFactory = ({ host, port, onConnect }) =>
   connectTcp({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS }, onConnect);
 
 const logger = new Logger('kafkajs');

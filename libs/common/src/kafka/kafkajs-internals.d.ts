@@ -70,7 +70,10 @@ declare module 'kafkajs/src/cluster/brokerPool.js' {
 declare module 'kafkajs/src/cluster/index.js' {
   import type { RequestBroker } from './raw-request.js';
   export default class Cluster {
+    constructor(options: object);
     brokerPool: { findConnectedBroker(): Promise<RequestBroker> };
+    connect(): Promise<void>;
+    disconnect(): Promise<void>;
     findBroker(of: { nodeId: number }): Promise<RequestBroker>;
     isConnected(): boolean;
     findGroupCoordinatorMetadata(query: object): Promise<unknown>;
@@ -146,6 +149,19 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readInt32(): number;
     readString(): string;
     readBytes(length: number): Buffer;
+    readBoolean(): boolean;
+    readUVarIntString(): string | null;
+    readUVarIntArray<Element>(read: (decoder: Decoder) => Element): Element[] | null;
+    readTaggedFields(): void;
+  }
+}
+
+declare module 'kafkajs/src/protocol/encoder.js' {
+  export default class Encoder {
+    writeUVarInt(value: number): Encoder;
+    writeUVarIntString(value: string | null): Encoder;
+    writeBuffer(bytes: Buffer): Encoder;
+    writeBoolean(value: boolean): Encoder;
   }
 }
 

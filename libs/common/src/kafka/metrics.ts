@@ -54,3 +54,9 @@ export const recreatedTopics = new Counter({
   help: 'Topics that were missing while the app ran and that it created again. Their records are lost',
   labelNames: ['topic'],
 });
+
+export const newGenerations = new Counter({
+  name: 'posthorn_log_generations_total',
+  help: 'Times a topic was found to have another log than before: it was deleted and made again, or Kafka was replaced',
+  labelNames: ['topic'],
+});

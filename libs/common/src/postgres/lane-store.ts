@@ -89,7 +89,7 @@ export class LaneStore {
    * Lanes that must not be judged without asking the database: those with a head or parked rows, and those whose row may
    * call a record over that is read again.
    *
-   * @param start the committed offset: no record below it comes from the log any more
+   * @param start position of the committed offset: no record below it comes from the log any more
    */
   async *waitingLanes(log: string, start: number, pageSize = 10_000): AsyncGenerator<string[]> {
     for (let after = ''; ; ) {
