@@ -39,7 +39,8 @@ export interface NoDelivery {
  * headers are dropped. Its place, like that of the router's records, is its own offset (lanes.md, "Place").
  */
 export function readDelivery(log: FencedLog, record: InRecord): Delivery | NoDelivery {
-  const { key, value, headers, offset } = record;
+  const { key, value, headers, offset, oversized } = record;
+  if (oversized !== undefined) return { detail: oversized };
   if (key === null || key.length === 0) return { detail: 'the record has no key' };
   if (value === null) return { detail: 'the record has no value' };
   const packed = decodeDelivery(headers[DELIVERY_HEADER]);

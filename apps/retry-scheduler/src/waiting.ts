@@ -25,6 +25,7 @@ const OVERHEAD_BYTES = 1_280;
 export function readWaiting(log: OwnedLog, record: InRecord, readAt: number): Waiting | string {
   const tier = TIERS.find(({ topic }) => topic === record.topic);
   if (tier === undefined) return `${record.topic} is no tier`;
+  if (record.oversized !== undefined) return record.oversized;
   if (record.value === null) return 'no value';
   if (record.key === null || record.key.length === 0) return 'no key';
   const meta = decodeDelivery(record.headers[DELIVERY_HEADER]);
