@@ -135,7 +135,7 @@ describe('RecordProducer', () => {
 });
 
 describe('LogConsumer', () => {
-  it('given a batch that a producer compressed, in a codec kafkajs does not know, then it is read', async () => {
+  it('given a batch that a producer compressed, which kafkajs could not read, then it is read', async () => {
     const { CompressionCodecs, CompressionTypes } = kafkajs;
     const theirCodec = CompressionCodecs[CompressionTypes.ZSTD];
     CompressionCodecs[CompressionTypes.ZSTD] = () => ({

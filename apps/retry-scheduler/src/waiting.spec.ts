@@ -45,6 +45,12 @@ describe('readWaiting', () => {
     });
   });
 
+  it('given a delivery whose headers are beyond the limits, then it is none, for that reason', () => {
+    const log = new MemoryLog('retry-4s');
+    const record = append(log, { [DELIVERY_HEADER]: encodeDelivery(META) });
+    expect(readWaiting(log, { ...record, oversized: 'too many headers' }, T0)).toBe('too many headers');
+  });
+
   it('given a due time in 2099, then it waits no longer than anything does in its tier', () => {
     const log = new MemoryLog('retry-4s');
     const header = encodeDelivery({ ...META, dueAt: Date.UTC(2099, 0, 1) });

@@ -137,6 +137,14 @@ describe('projectAttempts', () => {
     expect(read({ ...TOLD, lane: 'a\0b', error_detail: 'c\nd' })).toEqual({ ...TOLD, lane: 'ab', error_detail: 'c d' });
   });
 
+  it('given one whose headers are beyond the limits, then it is rejected', () => {
+    const cut = { ...record(encodeAttempt(TOLD).toString()), oversized: 'too many headers' };
+    expect(projectAttempts([cut])).toEqual({
+      attempts: [],
+      rejected: [{ record: cut, problem: 'too many headers' }],
+    });
+  });
+
   it.each(['', 'no json', '{}', 'null'])('given the value "%s", then it throws', (value) => {
     const read = record(value);
     expect(projectAttempts([read])).toEqual({
@@ -147,6 +155,14 @@ describe('projectAttempts', () => {
 });
 
 describe('projectDeadLetter', () => {
+  it('given one that is not whole, then it is kept with that reason, and no header is believed', () => {
+    const cut = { ...record('x', { 'posthorn-dead-reason': 'max_retries' }), oversized: 'too many headers' };
+    expect(projectDeadLetter(cut)).toMatchObject({
+      deadLetter: { reason: 'payload_error', detail: 'too many headers' },
+      delivery: undefined,
+    });
+  });
+
   it('given a record nobody made a dead letter of, then it is kept as one that cannot be understood', () => {
     const { deadLetter, delivery } = projectDeadLetter(record('junk'));
     expect(deadLetter).toMatchObject({ reason: 'payload_error', dead_at: new Date(AT), delivery_id: null, key: null });

@@ -107,12 +107,14 @@ export function stateAfter(attempt: AttemptRecord): DeliveryRow {
 
 /** Understands any record of `dlq`: what is no dead letter of ours was put there by somebody and is kept all the same. */
 export function projectDeadLetter(record: InRecord): ProjectedDeadLetter {
-  const info = readDeadLetter(record.headers);
-  const meta = decodeDelivery(record.headers[DELIVERY_HEADER]);
+  const { oversized } = record;
+  // Of one that is not whole no header is believed.
+  const info = oversized === undefined ? readDeadLetter(record.headers) : undefined;
+  const meta = oversized === undefined ? decodeDelivery(record.headers[DELIVERY_HEADER]) : undefined;
   const deadLetter: DeadLetterRow = {
     id: deadLetterId(record),
     reason: info?.reason ?? 'payload_error',
-    detail: storable(info ? (info.detail ?? null) : 'the record has no dead-letter headers'),
+    detail: storable(info ? (info.detail ?? null) : (oversized ?? 'the record has no dead-letter headers')),
     last_status_code: info?.lastStatus ?? null,
     last_error: storable(info?.lastError ?? null),
     dead_at: new Date(info?.at || record.timestamp),

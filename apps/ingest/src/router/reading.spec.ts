@@ -48,6 +48,11 @@ function record(
 }
 
 describe('readRecord', () => {
+  it('given a good event whose headers are beyond the limits, then it is set aside with that reason', () => {
+    const cut = { ...record('inv_1', NATIVE), oversized: 'the record has 300 headers' };
+    expect(readRecord(cut, LIMITS)).toEqual({ kind: 'poison', detail: 'the record has 300 headers' });
+  });
+
   it('given an event, then it is one, of the default tenant', () => {
     const reading = readRecord(record('inv_1', NATIVE), LIMITS);
     expect(reading).toMatchObject({ kind: 'event', tenant: 'default', event: { id: 'evt_1', rawData: '{"a":1}' } });

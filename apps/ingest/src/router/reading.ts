@@ -39,6 +39,7 @@ export interface ReadingLimits {
 
 /** Judges one record; pure. */
 export function readRecord(record: InRecord, limits: ReadingLimits): Reading {
+  if (record.oversized !== undefined) return { kind: 'poison', detail: record.oversized };
   if (!hasDeadLetterHeaders(record.headers)) return readEvent(record, limits);
   const letter = readDeadLetter(record.headers);
   if (letter === undefined) return { kind: 'poison', detail: `${DEAD_HEADERS.reason} is not a known reason` };

@@ -242,7 +242,7 @@ describe('records that cannot be taken', () => {
     {
       given: 'a gzip bomb',
       options: { codec: 1, pack: () => gzipSync(Buffer.alloc(100 * MIB)) },
-      reason: 'larger than',
+      reason: 'inflates to more than',
     },
   ] satisfies { given: string; options: BatchOptions; reason: string }[])(
     'given $given, then the batch is one record that says why, and what follows is read',

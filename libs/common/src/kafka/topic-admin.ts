@@ -12,11 +12,6 @@ export class TopicMismatchError extends Error {}
 
 /** Settings that may be larger than asked for; all others must be equal. */
 const MINIMUMS: ReadonlySet<string> = new Set(['max.message.bytes', 'retention.ms']);
-/**
- * What every topic must have for kafkajs: it reads no codec but gzip, which it inflates without a limit, and a batch in
- * another one stops its partition for good. So the broker rewrites what producers compress.
- */
-const READABLE = { 'compression.type': 'uncompressed' };
 const RETRY_MS = 1_000;
 
 /**
@@ -59,7 +54,7 @@ async function createMissing(admin: Admin, settings: KafkaSettings): Promise<voi
       topic: settings.prefix + topic,
       numPartitions: partitions,
       replicationFactor: settings.replicationFactor,
-      configEntries: Object.entries({ ...config, ...READABLE }).map(([name, value]) => ({ name, value })),
+      configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
     })),
   });
 }
@@ -92,7 +87,7 @@ function partitionProblem(name: string, partitions: number, spec: TopicSpec): st
 }
 
 function configProblems(name: string, config: ReadonlyMap<string, string>, spec: TopicSpec): string[] {
-  return Object.entries({ ...spec.config, ...READABLE })
+  return Object.entries(spec.config)
     .filter(([key, wanted]) => !isFulfilled(key, config.get(key), wanted))
     .map(
       ([key, wanted]) =>

@@ -22,7 +22,8 @@ export interface ReceivedDelivery {
  * @returns the delivery, or why the record holds none, for people
  */
 export function receiveDelivery(record: InRecord, maxBatchBytes: number): ReceivedDelivery | string {
-  const { key, value, headers } = record;
+  const { key, value, headers, oversized } = record;
+  if (oversized !== undefined) return oversized;
   if (key === null || key.length === 0) return 'the record has no key';
   if (value === null) return 'the record has no value';
   const meta = decodeDelivery(headers[DELIVERY_HEADER]);
