@@ -4,6 +4,7 @@ import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
+import { Database } from '#common/postgres/database.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { ApiKeyModule } from '#common/security/api-key.module.js';
 import { EventRoutes, ROUTE_LIMITS } from './api/event-routes.js';
@@ -55,7 +56,7 @@ export class AppModule {
         Router,
         {
           provide: KafkaTransport,
-          inject: [KAFKA_SETTINGS, Router, EndpointIndex, Health],
+          inject: [KAFKA_SETTINGS, Router, EndpointIndex, Database, Health],
           useFactory: createTransport,
         },
       ],
@@ -67,6 +68,7 @@ function createTransport(
   settings: KafkaSettings,
   router: Router,
   endpoints: EndpointIndex,
+  database: Database,
   health: Health,
 ): KafkaTransport {
   const transport = new KafkaTransport(settings, {
@@ -75,6 +77,7 @@ function createTransport(
     paceMs: FETCH_PACE_MS,
     recordsPerPace: RECORDS_PER_PACE,
     startAfter: () => endpoints.caughtUp,
+    waitsFor: () => database.problem,
   });
   health.addReadiness({ name: 'router', problem: () => transport.problem() });
   return transport;

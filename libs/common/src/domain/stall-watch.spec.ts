@@ -10,7 +10,6 @@ const behind: StallSample = {
   stable: 10,
   commit: 4,
   position: 4,
-  finished: 0,
   unfinished: 0,
   isPaused: false,
 };
@@ -41,7 +40,11 @@ describe('StallWatch', () => {
     ['all read and finished, control records at the end', { position: 10 }, undefined],
     ['records that are not read', {}, 'not read'],
     ['records that are not finished', working, 'not finished'],
-    ['records that are not read, and unfinished ones the app waits for', { ...paused, isPaused: false, hold: 'due' }, 'not read'],
+    [
+      'records that are not read, and unfinished ones the app waits for',
+      { ...paused, isPaused: false, hold: 'due' },
+      'not read',
+    ],
     ['unfinished records that the app waits for', { ...working, hold: 'PostgreSQL' }, undefined],
     ['a pause without a reason', paused, 'not finished'],
     ['a pause with a reason', { ...paused, hold: 'attempts under way' }, undefined],
@@ -57,7 +60,7 @@ describe('StallWatch', () => {
   it.each<[string, Partial<StallSample>]>([
     ['a commit', { commit: 5 }],
     ['a position', { position: 5 }],
-    ['a finished record', { finished: 1 }],
+    ['a finished record', { unfinished: 1 }],
   ])('given %s that moves, then the time begins again', (_case, change) => {
     const looks = watch([...forLooks(6), ...forLooks(6, change), ...forLooks(1, change)]);
 
@@ -66,7 +69,11 @@ describe('StallWatch', () => {
   });
 
   it('given a reason in the middle, then the time begins again', () => {
-    const looks = watch([...forLooks(6, working), ...forLooks(1, { ...working, hold: 'due' }), ...forLooks(5, working)]);
+    const looks = watch([
+      ...forLooks(6, working),
+      ...forLooks(1, { ...working, hold: 'due' }),
+      ...forLooks(5, working),
+    ]);
 
     expect(looks.flat()).toEqual([]);
   });
@@ -122,7 +129,8 @@ function hasStoodStill(history: readonly StallSample[]): boolean {
     const isBehind = now.commit < now.stable && (now.position < now.stable || now.unfinished > 0);
     const isUnread = now.position < now.stable && !now.isPaused;
     const isExplained = now.hold !== undefined && !isUnread;
-    const isStill = before?.commit === now.commit && before.position === now.position;
+    const isStill =
+      before?.commit === now.commit && before.position === now.position && before.unfinished === now.unfinished;
     return isBehind && isStill && !isExplained;
   });
 }

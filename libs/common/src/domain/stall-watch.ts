@@ -9,9 +9,7 @@ export interface StallSample {
   readonly commit: number;
   /** The offset this process reads next. */
   readonly position: number;
-  /** Records this process has finished so far. */
-  readonly finished: number;
-  /** Records read and not finished. */
+  /** Records read and not finished. A change is progress, as records were read or finished. */
   readonly unfinished: number;
   readonly isPaused: boolean;
   /** What keeps any consumer from this partition: no leader, a rebalance. */
@@ -109,7 +107,7 @@ function hasMoved(before: StallSample, now: StallSample): boolean {
     before.isMissing !== now.isMissing ||
     before.commit !== now.commit ||
     before.position !== now.position ||
-    before.finished !== now.finished
+    before.unfinished !== now.unfinished
   );
 }
 

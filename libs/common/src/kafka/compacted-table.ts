@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { Admin, Consumer, EachBatchPayload } from 'kafkajs';
 import { createKafka } from './client.js';
+import { GroupOffsets } from './group-offsets.js';
 import { hookedAssigner } from './kafkajs-patches.js';
+import { LagWatch, type Reading } from './lag-watch.js';
 import { endPredecessor } from './predecessor.js';
 import type { KafkaSettings } from './settings.js';
 import { atMost, MAX_STARTING_MS } from './timing.js';
@@ -26,8 +28,11 @@ export class CompactedTable {
   private readonly topic: string;
   /** By partition: the next offset to apply. A restart of the consumer reads again what was applied. */
   private readonly positions = new Map<number, number>();
+  /** By partition: the end of what was fetched, control records included. */
+  private readonly read = new Map<number, number>();
   private readonly behind = new Map<number, number>();
   private readonly caughtUp = Promise.withResolvers<void>();
+  private readonly lag: LagWatch;
   private isReady = false;
   /** A consumer that crashes while it stops, its broker being away, would start again for ever. */
   private isStopping = false;
@@ -41,6 +46,7 @@ export class CompactedTable {
     const kafka = createKafka(settings);
     this.topic = settings.prefix + options.topic;
     this.groupId = `${settings.prefix}table-${options.topic}-${randomUUID()}`;
+    this.lag = this.watchLag();
     this.admin = kafka.admin({ retry: { retries: 5 } });
     this.consumer = kafka.consumer({
       groupId: this.groupId,
@@ -58,6 +64,11 @@ export class CompactedTable {
   /** True once everything that was in the topic at the start has been applied. */
   get isCaughtUp(): boolean {
     return this.isReady;
+  }
+
+  /** For readiness: undefined while the table follows its topic. */
+  problem(): string | undefined {
+    return this.lag.problem();
   }
 
   /** Resolves when caught up, and never when it is stopped before; waits for brokers as long as it takes. */
@@ -81,6 +92,7 @@ export class CompactedTable {
     await this.consumer.connect();
     await this.consumer.subscribe({ topics: [this.topic], fromBeginning: true });
     if (this.isStopping) return;
+    this.lag.start();
     await this.consumer.run({ autoCommit: false, eachBatch: (payload) => this.applyBatch(payload) });
     this.checkCaughtUp();
   }
@@ -88,6 +100,7 @@ export class CompactedTable {
   /** What is only about to start does not; what has begun to is waited for, a while: it would go on behind our back. */
   async stop(): Promise<void> {
     this.isStopping = true;
+    await this.lag.close();
     if (this.starting === undefined) return;
     await atMost(MAX_STARTING_MS, this.starting);
     await this.consumer.disconnect();
@@ -108,7 +121,20 @@ export class CompactedTable {
     }
   }
 
+  /** A table has no commits: its lag is measured from what was read. */
+  private watchLag(): LagWatch {
+    const { topic } = this.options;
+    const group = { groupId: `table-${topic}`, topics: [topic], isTable: true };
+    const reading = (_topic: string, partition: number): Reading => ({
+      position: Math.max(this.read.get(partition) ?? 0, this.positions.get(partition) ?? 0),
+      unfinished: 0,
+      isPaused: false,
+    });
+    return new LagWatch(this.settings, new GroupOffsets(this.settings, group), { ...group, reading });
+  }
+
   private noteProgress({ partition, lastOffset }: { partition: number; lastOffset: string }): void {
+    this.read.set(partition, Number(lastOffset) + 1);
     if (Number(lastOffset) + 1 < (this.behind.get(partition) ?? 0)) return;
     this.behind.delete(partition);
     this.checkCaughtUp();

@@ -17,10 +17,25 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
 }
 
 declare module 'kafkajs/src/broker/index.js' {
+  import type { RequestDefinition, RequestProtocol } from './broker-connections.js';
   export default class Broker {
     /** Finds the version of a request that both sides speak. */
-    lookupRequest: (...args: never[]) => unknown;
+    lookupRequest: (apiKey: number, definition: RequestDefinition) => (content: object) => RequestProtocol;
     isConnected(): boolean;
+    connect(): Promise<void>;
+    disconnect(): Promise<void>;
+    readonly connectionPool: {
+      readonly host: string;
+      readonly port: number;
+      send(request: object): Promise<unknown>;
+    };
+    findGroupCoordinator(query: { groupId: string }): Promise<{ coordinator: { host: string; port: number } }>;
+    offsetCommit(request: {
+      groupId: string;
+      groupGenerationId: number;
+      memberId: string;
+      topics: readonly object[];
+    }): Promise<unknown>;
   }
 }
 
@@ -58,8 +73,17 @@ declare module 'kafkajs/src/cluster/brokerPool.js' {
 }
 
 declare module 'kafkajs/src/cluster/index.js' {
+  import type Broker from 'kafkajs/src/broker/index.js';
   export default class Cluster {
     findGroupCoordinatorMetadata(query: object): Promise<unknown>;
+    connect(): Promise<void>;
+    disconnect(): Promise<void>;
+    readonly rootLogger: object;
+    readonly connectionPoolBuilder: { build(address: { host: string; port: number; rack: string }): Promise<object> };
+    readonly brokerPool: {
+      readonly seedBroker: Broker;
+      createBroker(options: { connectionPool: object; logger: object }): Broker;
+    };
   }
 }
 
@@ -122,4 +146,18 @@ declare module 'kafkajs/src/protocol/recordBatch/v0/decoder.js' {
 
 declare module 'kafkajs/src/protocol/recordBatch/crc32C/index.js' {
   export default function crc32C(bytes: Buffer): number;
+}
+
+declare module 'kafkajs/src/protocol/requests/index.js' {
+  import type { RequestDefinition } from './broker-connections.js';
+
+  const protocol: {
+    readonly requests: Readonly<Record<'ListOffsets' | 'Metadata' | 'OffsetFetch', RequestDefinition>>;
+  };
+  export default protocol;
+}
+
+declare module 'kafkajs/src/protocol/requests/apiKeys.js' {
+  const apiKeys: Readonly<Record<'ListOffsets' | 'Metadata' | 'OffsetFetch', number>>;
+  export default apiKeys;
 }

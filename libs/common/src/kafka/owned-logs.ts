@@ -2,8 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Admin } from 'kafkajs';
 import { type StartPosition, startPositions } from './committed-offsets.js';
 import type { KafkaGroup } from './kafkajs-group.js';
-import { refreshEnds } from './log-ends.js';
-import { lagRecords, lostRecords, unfinishedRecords } from './metrics.js';
+import { lostRecords, unfinishedRecords } from './metrics.js';
 import { OwnedPartition, type PartitionConsumer } from './owned-partition.js';
 import type { OwnershipListener } from './port.js';
 import { type KafkaSettings, partitionsOf } from './settings.js';
@@ -71,19 +70,12 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
   /** As the metrics have it. */
   show(): void {
     for (const log of this.values()) {
-      const labels = { topic: log.topic, partition: log.partition };
-      lagRecords.set(labels, log.lag);
-      unfinishedRecords.set(labels, log.unfinished);
+      unfinishedRecords.set({ topic: log.topic, partition: log.partition }, log.unfinished);
     }
   }
 
-  /** Where paused logs end, which no fetch tells. */
-  async refreshEnds(): Promise<void> {
-    await refreshEnds(this.admin, this.settings.prefix, this.values());
-  }
-
   private async own(position: StartPosition): Promise<void> {
-    const { topic, partition, offset, finishedAbove, end } = position;
+    const { topic, partition, offset, finishedAbove } = position;
     this.tellLoss(position);
     const name = topic.slice(this.settings.prefix.length);
     const log = new OwnedPartition(
@@ -93,7 +85,6 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
       { offset, finishedAbove },
       this.consumer,
     );
-    log.end = end;
     await this.listener?.onOwned?.(log);
     if (position.lostRecords > 0) this.listener?.onRecordsLost?.(log);
     this.set(`${topic}/${partition}`, log);
@@ -102,7 +93,6 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
   private lose(name: string, log: OwnedPartition): void {
     this.delete(name);
     log.lose();
-    lagRecords.remove({ topic: log.topic, partition: log.partition });
     unfinishedRecords.remove({ topic: log.topic, partition: log.partition });
     this.listener?.onLost?.(log);
   }

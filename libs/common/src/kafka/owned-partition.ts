@@ -25,8 +25,6 @@ export class OwnedPartition implements FencedLog {
   /** The offset the next batch must begin with; any other batch is of an older assignment. */
   position: number;
   readonly start: number;
-  /** End of the log, as last seen. */
-  end = 0;
 
   /**
    * @param topic without prefix
@@ -50,11 +48,6 @@ export class OwnedPartition implements FencedLog {
 
   get unfinished(): number {
     return this.watermark.unfinished;
-  }
-
-  /** Records behind the end of the log, counted from the watermark. */
-  get lag(): number {
-    return Math.max(0, this.end - this.watermark.committable);
   }
 
   get paused(): boolean {
