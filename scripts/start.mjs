@@ -109,7 +109,7 @@ async function main() {
   const supervisor = new Supervisor({
     logs: settings.paths.logs,
     say: (text) => progress.say(text),
-    onPids: (pids) => record.update(pids),
+    onPids: (pids, stopping) => record.update(pids, stopping),
   });
   stop.onSecond(() => supervisor.kill());
   try {

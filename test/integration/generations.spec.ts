@@ -28,6 +28,7 @@ function freshSettings(): KafkaSettings {
     SIDE_PARTITIONS: 1,
     REPLICATION_FACTOR: 1,
     MAX_EVENT_BYTES: 65_536,
+    STALL_SECONDS: 30,
   };
   const onFatal = (error: Error) => {
     throw error;

@@ -21,6 +21,7 @@ export function startProjector(host: Host, site: Site): () => Promise<void> {
     topics: [ATTEMPTS_TOPIC, DLQ_TOPIC],
     ownership: projector,
     paceMs: 50,
+    waitsFor: () => site.cluster.network.databaseProblem(host),
     onBatch: (batch) => projector.take(batch),
   });
 }

@@ -66,6 +66,7 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
     topics: [DELIVERIES_TOPIC],
     ownership: engine,
     paceMs: 4,
+    waitsFor: (log) => network.databaseProblem(host) ?? engine.waitsFor(log),
     onBatch: (batch) => consumer.take(batch as LogBatch & { log: FencedLog }),
     startAfter: () => directory.caughtUp,
   });

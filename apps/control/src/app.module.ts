@@ -8,6 +8,7 @@ import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
+import { Database } from '#common/postgres/database.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { addressPolicy } from '#common/security/address-policy.js';
 import { ApiKeyModule } from '#common/security/api-key.module.js';
@@ -103,7 +104,11 @@ export class AppModule {
         ProjectionWriter,
         Projector,
         Janitor,
-        { provide: KafkaTransport, inject: [KAFKA_SETTINGS, Projector, SchemaState, Health], useFactory: transportFor },
+        {
+          provide: KafkaTransport,
+          inject: [KAFKA_SETTINGS, Projector, SchemaState, Database, Health],
+          useFactory: transportFor,
+        },
       ],
     };
   }
@@ -113,6 +118,7 @@ function transportFor(
   settings: KafkaSettings,
   projector: Projector,
   schema: SchemaState,
+  database: Database,
   health: Health,
 ): KafkaTransport {
   const transport = new KafkaTransport(settings, {
@@ -122,6 +128,7 @@ function transportFor(
     paceMs: FETCH_PACE_MS,
     maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
     drainMs: DRAIN_MS,
+    waitsFor: () => database.problem,
   });
   health.addReadiness({ name: 'projector', problem: () => transport.problem() });
   return transport;

@@ -83,7 +83,7 @@ export class AppModule {
         DeliveryEngine,
         {
           provide: KafkaTransport,
-          inject: [KAFKA_SETTINGS, DeliveryEngine, EndpointDirectory, Health],
+          inject: [KAFKA_SETTINGS, DeliveryEngine, EndpointDirectory, Database, Health],
           useFactory: createTransport,
         },
       ],
@@ -95,6 +95,7 @@ function createTransport(
   settings: KafkaSettings,
   engine: DeliveryEngine,
   directory: EndpointDirectory,
+  database: Database,
   health: Health,
 ): KafkaTransport {
   const transport = new KafkaTransport(settings, {
@@ -103,6 +104,7 @@ function createTransport(
     paceMs: FETCH_PACE_MS,
     recordsPerPace: RECORDS_PER_PACE,
     startAfter: () => directory.caughtUp,
+    waitsFor: (log) => database.problem ?? engine.waitsFor(log),
   });
   health.addReadiness({ name: 'deliveries', problem: () => transport.problem() });
   return transport;

@@ -18,6 +18,8 @@ export class Attempts {
   /** By partition: ends the attempts when the partition is lost. */
   private readonly groups = new WeakMap<OwnedLog, PostGroup>();
   private underWay = 0;
+  /** Attempts that wait for DNS or file handles. */
+  heldByOwnFaults = 0;
 
   constructor(
     @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
@@ -31,7 +33,17 @@ export class Attempts {
     if (delivery.isReplay) metrics.replays.inc();
     const made = await this.makeOnce(delivery);
     if (!made.isOurFault) return made.outcome;
-    return (await throughOwnFaults(made, () => this.makeOnce(delivery), delivery.log.lost)).outcome;
+    this.heldByOwnFaults++;
+    try {
+      return (await throughOwnFaults(made, () => this.makeOnce(delivery), delivery.log.lost)).outcome;
+    } finally {
+      this.heldByOwnFaults--;
+    }
+  }
+
+  /** Requests of this partition that an endpoint has not answered. */
+  underWayOf(log: OwnedLog): number {
+    return this.groups.get(log)?.size ?? 0;
   }
 
   abort(log: OwnedLog): void {

@@ -36,6 +36,8 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
   private owned = 0;
   /** By partition: lanes with an attempt begun whose consequences are not all stored. */
   private readonly turns = new Map<OwnedLog, number>();
+  /** By partition: returns that came before they are due. */
+  private readonly early = new WeakMap<OwnedLog, number>();
 
   constructor(
     @Inject(LogOwners) private readonly owners: LogOwners,
@@ -72,13 +74,21 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     if (gate.isFull) delivery.log.pause(delivery.meta.endpointId);
     const { returned, dueAt = 0 } = delivery.meta;
     const holdMs = returned ? earlyMs(dueAt, { appendedAt, nowMs: Date.now() }) : 0;
-    if (holdMs > 0) setTimeout(() => this.arrived(delivery), holdMs);
+    if (holdMs > 0) this.hold(delivery, holdMs);
     else this.arrived(delivery);
   }
 
   /** The generation of an owned log; no record is read before it is known. */
   generationOf(log: FencedLog): number {
     return this.owners.of(log)?.generation ?? 0;
+  }
+
+  /** Why deliveries of this partition that were read are not finished, though all works; undefined without a reason. */
+  waitsFor(log: OwnedLog): string | undefined {
+    if (this.attempts.underWayOf(log) > 0) return 'attempts under way';
+    if (this.attempts.heldByOwnFaults > 0) return 'DNS or file handles';
+    if ((this.early.get(log) ?? 0) > 0) return 'due times';
+    return this.gates.waitsFor(log);
   }
 
   onOwned(log: FencedLog): void {
@@ -160,6 +170,15 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     if (isStale) metrics.stale.inc();
     delivery.log.finish(delivery.offset);
     if (this.memory.leave(delivery)) this.makeRoom(delivery);
+  }
+
+  private hold(delivery: Delivery, holdMs: number): void {
+    const { log } = delivery;
+    this.early.set(log, (this.early.get(log) ?? 0) + 1);
+    setTimeout(() => {
+      this.early.set(log, (this.early.get(log) ?? 0) - 1);
+      this.arrived(delivery);
+    }, holdMs);
   }
 
   private makeRoom(delivery: Delivery): void {

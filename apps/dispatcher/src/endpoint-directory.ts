@@ -44,7 +44,8 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     this.table = new CompactedTable(settings, { topic: ENDPOINTS_TOPIC, apply });
     health.addReadiness({
       name: 'endpoints',
-      problem: () => (this.table.isCaughtUp ? undefined : 'the endpoint table is not caught up'),
+      problem: () =>
+        this.table.problem() ?? (this.table.isCaughtUp ? undefined : 'the endpoint table is not caught up'),
     });
   }
 

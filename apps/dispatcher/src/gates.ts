@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { OwnedLog } from '#common/kafka/port.js';
 import { type Endpoint, EndpointDirectory } from './endpoint-directory.js';
 import { EndpointGate, type GateSettings, type HoldReason } from './lanes/endpoint-gate.js';
 import { lookAtOurselves } from './lanes/patience.js';
@@ -54,6 +55,15 @@ export class Gates {
     gate.halt(this.isHalted);
     this.gates.set(endpointId, gate);
     return gate;
+  }
+
+  /** Why turns of this partition wait at a gate that works; undefined when none does. */
+  waitsFor(log: OwnedLog): string | undefined {
+    for (const gate of this.gates.values()) {
+      const reason = gate.waitsFor(log);
+      if (reason !== undefined) return reason;
+    }
+    return undefined;
   }
 
   holdOf(endpointId: string): HoldReason | undefined {

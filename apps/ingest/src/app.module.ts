@@ -6,6 +6,7 @@ import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
+import { Database } from '#common/postgres/database.js';
 import { DatabaseNote } from '#common/postgres/database-note.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { ApiKeyModule } from '#common/security/api-key.module.js';
@@ -61,7 +62,7 @@ export class AppModule {
         Router,
         {
           provide: KafkaTransport,
-          inject: [KAFKA_SETTINGS, Router, EndpointIndex, Health],
+          inject: [KAFKA_SETTINGS, Router, EndpointIndex, Database, Health],
           useFactory: createTransport,
         },
       ],
@@ -73,6 +74,7 @@ function createTransport(
   settings: KafkaSettings,
   router: Router,
   endpoints: EndpointIndex,
+  database: Database,
   health: Health,
 ): KafkaTransport {
   const transport = new KafkaTransport(settings, {
@@ -81,6 +83,7 @@ function createTransport(
     paceMs: FETCH_PACE_MS,
     recordsPerPace: RECORDS_PER_PACE,
     startAfter: () => endpoints.caughtUp,
+    waitsFor: () => database.problem,
   });
   health.addReadiness({ name: 'router', problem: () => transport.problem() });
   return transport;

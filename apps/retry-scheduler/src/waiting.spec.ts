@@ -48,7 +48,7 @@ describe('readWaiting', () => {
   it('given a delivery whose headers are beyond the limits, then it is none, for that reason', () => {
     const log = new MemoryLog('retry-4s');
     const record = append(log, { [DELIVERY_HEADER]: encodeDelivery(META) });
-    expect(readWaiting(log, { ...record, oversized: 'too many headers' }, T0)).toBe('too many headers');
+    expect(readWaiting(log, { ...record, oversized: 'too many headers' }, LIMITS)).toBe('too many headers');
   });
 
   it('given a due time in 2099, then it waits no longer than anything does in its tier', () => {

@@ -127,6 +127,13 @@ export class EndpointGate {
     this.pump();
   }
 
+  /** Why turns of this partition wait here, though the gate works; undefined when none does. */
+  waitsFor(log: OwnedLog): string | undefined {
+    if (![...this.drains, ...this.fresh].some((turn) => turn.log === log)) return undefined;
+    if (this.backlog.inFlight > 0) return 'attempts under way';
+    return this.rate !== undefined && this.rate.waitMs(this.options.now()) > 0 ? 'a rate limit' : undefined;
+  }
+
   private get waiting(): number {
     return this.fresh.length + this.drains.length;
   }

@@ -25,7 +25,7 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
     this.table = new CompactedTable(settings, { topic: ENDPOINTS_TOPIC, apply });
     health.addReadiness({
       name: 'endpoints',
-      problem: () => (this.table.isCaughtUp ? undefined : 'the endpoints are not all read yet'),
+      problem: () => this.table.problem() ?? (this.table.isCaughtUp ? undefined : 'the endpoints are not all read yet'),
     });
   }
 

@@ -39,6 +39,15 @@ export const kafkaEnv = {
     .min(6_000)
     .default(45_000)
     .describe('how long a consumer may be silent before its partitions go to another'),
+  STALL_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(10)
+    .max(3_600)
+    .default(30)
+    .describe(
+      'how long a partition with lag may stand still without a reason before readiness names it; after twice as long the process ends, so that its supervisor starts it again',
+    ),
   INSTANCE: z
     .string()
     .regex(/^[A-Za-z0-9._-]*$/)

@@ -4,7 +4,9 @@ import type { Admin, Consumer } from 'kafkajs';
 import { createKafka } from './client.js';
 import type { FetchedBatch } from './fetched-batch.js';
 import type { LogBounds } from './fetched-records.js';
+import { GroupOffsets } from './group-offsets.js';
 import { hookedAssigner } from './kafkajs-patches.js';
+import { LagWatch, type Reading } from './lag-watch.js';
 import { leftOutRecords } from './metrics.js';
 import { endPredecessor } from './predecessor.js';
 import type { InRecord } from './record.js';
@@ -41,11 +43,14 @@ export class CompactedTable {
   private readonly topic: string;
   /** By partition: the next offset to apply. A restart of the consumer reads again what was applied. */
   private readonly positions = new Map<number, number>();
+  /** By partition: the end of what was fetched, control records included. */
+  private readonly read = new Map<number, number>();
   /** Partitions with records at the start that have not all been applied. */
   private readonly behind = new Set<number>();
   /** By partition: the end of its log at the first fetch. */
   private readonly targets = new Map<number, number>();
   private readonly caughtUp = Promise.withResolvers<void>();
+  private readonly lag: LagWatch;
   private isReady = false;
   /** A consumer that crashes while it stops, its broker being away, would start again for ever. */
   private isStopping = false;
@@ -59,6 +64,7 @@ export class CompactedTable {
     const kafka = createKafka(settings);
     this.topic = settings.prefix + options.topic;
     this.groupId = `${settings.prefix}table-${options.topic}-${randomUUID()}`;
+    this.lag = this.watchLag();
     this.admin = kafka.admin({ retry: { retries: 5 } });
     this.consumer = kafka.consumer({
       groupId: this.groupId,
@@ -75,6 +81,11 @@ export class CompactedTable {
   /** True once everything that was in the topic at the start has been applied. */
   get isCaughtUp(): boolean {
     return this.isReady;
+  }
+
+  /** For readiness: undefined while the table follows its topic. */
+  problem(): string | undefined {
+    return this.lag.problem();
   }
 
   /** Resolves when caught up, and never when it is stopped before; waits for brokers as long as it takes. */
@@ -98,6 +109,7 @@ export class CompactedTable {
     await this.consumer.connect();
     await this.consumer.subscribe({ topics: [this.topic], fromBeginning: true });
     if (this.isStopping) return;
+    this.lag.start();
     await this.consumer.run({
       autoCommit: false,
       eachBatch: (payload) => this.applyBatch(payload as unknown as HandedOver),
@@ -108,6 +120,7 @@ export class CompactedTable {
   /** What is only about to start does not; what has begun to is waited for, a while: it would go on behind our back. */
   async stop(): Promise<void> {
     this.isStopping = true;
+    await this.lag.close();
     if (this.starting === undefined) return;
     await atMost(MAX_STARTING_MS, this.starting);
     await this.consumer.disconnect();
@@ -154,11 +167,24 @@ export class CompactedTable {
     this.logger.error({ topic, partition, offset, key: shown, reason }, 'table.record_rejected');
   }
 
+  /** A table has no commits: its lag is measured from what was read. */
+  private watchLag(): LagWatch {
+    const { topic } = this.options;
+    const group = { groupId: `table-${topic}`, topics: [topic], isTable: true };
+    const reading = (_topic: string, partition: number): Reading => ({
+      position: Math.max(this.read.get(partition) ?? 0, this.positions.get(partition) ?? 0),
+      unfinished: 0,
+      isPaused: false,
+    });
+    return new LagWatch(this.settings, new GroupOffsets(this.settings, group), { ...group, reading });
+  }
+
   /**
    * The target is the high watermark: it counts what lies behind an open transaction, which the end that an admin client
    * is given does not. A table that lacks those records would be taken for whole.
    */
   private noteProgress(partition: number, next: number, { highWatermark }: LogBounds): void {
+    this.read.set(partition, next);
     const target = this.targets.get(partition) ?? highWatermark;
     this.targets.set(partition, target);
     if (next < target || !this.behind.delete(partition)) return;

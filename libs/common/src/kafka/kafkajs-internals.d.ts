@@ -17,11 +17,26 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
 }
 
 declare module 'kafkajs/src/broker/index.js' {
+  import type { RequestDefinition, RequestProtocol } from './broker-connections.js';
   export default class Broker {
     /** Finds the version of a request that both sides speak. */
-    lookupRequest: (...args: never[]) => unknown;
+    lookupRequest: (apiKey: number, definition: RequestDefinition) => (content: object) => RequestProtocol;
     isConnected(): boolean;
     fetch(request: { readonly topics: readonly object[] }): Promise<unknown>;
+    connect(): Promise<void>;
+    disconnect(): Promise<void>;
+    readonly connectionPool: {
+      readonly host: string;
+      readonly port: number;
+      send(request: object): Promise<unknown>;
+    };
+    findGroupCoordinator(query: { groupId: string }): Promise<{ coordinator: { host: string; port: number } }>;
+    offsetCommit(request: {
+      groupId: string;
+      groupGenerationId: number;
+      memberId: string;
+      topics: readonly object[];
+    }): Promise<unknown>;
   }
 }
 
@@ -68,15 +83,22 @@ declare module 'kafkajs/src/cluster/brokerPool.js' {
 }
 
 declare module 'kafkajs/src/cluster/index.js' {
+  import type Broker from 'kafkajs/src/broker/index.js';
   import type { RequestBroker } from './raw-request.js';
   export default class Cluster {
     constructor(options: object);
-    brokerPool: { findConnectedBroker(): Promise<RequestBroker> };
-    connect(): Promise<void>;
-    disconnect(): Promise<void>;
     findBroker(of: { nodeId: number }): Promise<RequestBroker>;
     isConnected(): boolean;
     findGroupCoordinatorMetadata(query: object): Promise<unknown>;
+    connect(): Promise<void>;
+    disconnect(): Promise<void>;
+    readonly rootLogger: object;
+    readonly connectionPoolBuilder: { build(address: { host: string; port: number; rack: string }): Promise<object> };
+    readonly brokerPool: {
+      findConnectedBroker(): Promise<RequestBroker>;
+      readonly seedBroker: Broker;
+      createBroker(options: { connectionPool: object; logger: object }): Broker;
+    };
   }
 }
 
@@ -194,4 +216,18 @@ declare module 'kafkajs/src/protocol/requests/metadata/index.js' {
   }
   const Metadata: { protocol: (of: { version: number }) => (content: object) => Made };
   export default Metadata;
+}
+
+declare module 'kafkajs/src/protocol/requests/index.js' {
+  import type { RequestDefinition } from './broker-connections.js';
+
+  const protocol: {
+    readonly requests: Readonly<Record<'ListOffsets' | 'Metadata' | 'OffsetFetch', RequestDefinition>>;
+  };
+  export default protocol;
+}
+
+declare module 'kafkajs/src/protocol/requests/apiKeys.js' {
+  const apiKeys: Readonly<Record<'ListOffsets' | 'Metadata' | 'OffsetFetch', number>>;
+  export default apiKeys;
 }

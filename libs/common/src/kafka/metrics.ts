@@ -3,8 +3,20 @@ import { Counter, Gauge } from 'prom-client';
 /** Metrics every consumer and producer of an app shares. */
 export const lagRecords = new Gauge({
   name: 'posthorn_consumer_lag_records',
-  help: 'Records between the watermark and the end of the log',
+  help: "Records from the group's commit to the last stable offset, both as the broker says; of a table, from the position. Each process of an app shows all partitions: take max by (topic, partition)",
   labelNames: ['topic', 'partition'],
+});
+
+export const openTransactionRecords = new Gauge({
+  name: 'posthorn_consumer_open_transaction_records',
+  help: 'Records from the last stable offset to the end of the log: they wait for an open transaction. Take max by (topic, partition)',
+  labelNames: ['topic', 'partition'],
+});
+
+export const stalledPartitions = new Gauge({
+  name: 'posthorn_consumer_stalled_partitions',
+  help: 'Partitions this process reads that have lag, and neither progress nor a reason. Readiness names them',
+  labelNames: ['topic'],
 });
 
 export const unfinishedRecords = new Gauge({

@@ -1,17 +1,12 @@
 import { Logger } from '@nestjs/common';
-import type { Admin } from 'kafkajs';
 import { decodeLog } from '../domain/commit-metadata.js';
 import { type StartPosition, startPositions } from './committed-offsets.js';
 import type { KafkaGroup } from './kafkajs-group.js';
-import { refreshEnds } from './log-ends.js';
-import { lagRecords, lostRecords, replacedLogs, truncatedLogs, unfinishedRecords } from './metrics.js';
+import { lostRecords, replacedLogs, truncatedLogs, unfinishedRecords } from './metrics.js';
 import { OwnedPartition, type PartitionConsumer } from './owned-partition.js';
 import type { OwnershipListener } from './port.js';
 import { type KafkaSettings, partitionsOf } from './settings.js';
 import type { TopicIdentity } from './topic-identity.js';
-
-/** What looking at logs takes of a Kafka client. */
-type LogAdmin = Pick<Admin, 'fetchTopicOffsets'>;
 
 /**
  * The partitions one member of a group owns, by full topic name and partition. They are taken over where their commits
@@ -26,7 +21,6 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
 
   constructor(
     private readonly settings: KafkaSettings,
-    private readonly admin: LogAdmin,
     private readonly consumer: PartitionConsumer,
     private readonly listener: OwnershipListener | undefined,
   ) {
@@ -94,15 +88,8 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
   /** As the metrics have it. */
   show(): void {
     for (const log of this.values()) {
-      const labels = { topic: log.topic, partition: log.partition };
-      lagRecords.set(labels, log.lag);
-      unfinishedRecords.set(labels, log.unfinished);
+      unfinishedRecords.set({ topic: log.topic, partition: log.partition }, log.unfinished);
     }
-  }
-
-  /** Where paused logs end, which no fetch tells. */
-  async refreshEnds(): Promise<void> {
-    await refreshEnds(this.admin, this.settings.prefix, this.values());
   }
 
   private async takeOverOnce(group: KafkaGroup, isStopping: () => boolean): Promise<void> {
@@ -135,7 +122,6 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
   private lose(name: string, log: OwnedPartition): void {
     this.delete(name);
     log.lose();
-    lagRecords.remove({ topic: log.topic, partition: log.partition });
     unfinishedRecords.remove({ topic: log.topic, partition: log.partition });
     this.listener?.onLost?.(log);
   }

@@ -32,10 +32,6 @@ export class OwnedPartition implements FencedLog {
   readonly start: number;
   readonly partition: number;
   readonly identity: TopicIdentity;
-  /** End of the log, as last seen. */
-  end: number;
-  /** The end of what is handed out, as last seen: records from the oldest open transaction on are not. -1 before a fetch. */
-  lastStable = -1;
   /** Of the last batch that was read; undefined before the first. */
   leaderEpoch: number | undefined;
   /** Only where the broker gives no topic ids. */
@@ -56,7 +52,6 @@ export class OwnedPartition implements FencedLog {
     this.start = from.offset;
     this.partition = from.partition;
     this.identity = from.identity;
-    this.end = from.end;
     const kept = from.change === undefined ? decodeLog(from.committed.metadata) : undefined;
     // A commit that names no log, or another one, is replaced at once.
     this.isChanged = from.change !== undefined || (from.committed.offset >= 0 && kept === undefined);
@@ -70,11 +65,6 @@ export class OwnedPartition implements FencedLog {
 
   get unfinished(): number {
     return this.watermark.unfinished;
-  }
-
-  /** Records behind the end of the log, counted from the watermark. */
-  get lag(): number {
-    return Math.max(0, this.end - this.watermark.committable);
   }
 
   get paused(): boolean {

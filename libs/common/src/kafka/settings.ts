@@ -9,6 +9,8 @@ export interface KafkaSettings {
   /** This process's own: members of a group that have it are earlier lives of this process. */
   readonly clientId: string;
   readonly sessionTimeoutMs: number;
+  /** How long a partition with lag may stand still without a reason; 30 s when missing. */
+  readonly stallMs?: number;
   readonly topics: readonly TopicSpec[];
   readonly replicationFactor: number;
   /** Resolves when all topics exist and are as configured; whoever reads or writes waits for it. */
@@ -25,6 +27,7 @@ export interface KafkaConfig {
   readonly KAFKA_BROKERS: string[];
   readonly KAFKA_TOPIC_PREFIX: string;
   readonly KAFKA_SESSION_TIMEOUT_MS: number;
+  readonly STALL_SECONDS: number;
   readonly INSTANCE: string;
   readonly LOG_PARTITIONS: number;
   readonly SIDE_PARTITIONS: number;
@@ -43,6 +46,7 @@ export function kafkaSettings(
     prefix: config.KAFKA_TOPIC_PREFIX,
     clientId: `posthorn-${instance}`,
     sessionTimeoutMs: config.KAFKA_SESSION_TIMEOUT_MS,
+    stallMs: config.STALL_SECONDS * 1_000,
     topics: topicSpecs({
       logPartitions: config.LOG_PARTITIONS,
       sidePartitions: config.SIDE_PARTITIONS,

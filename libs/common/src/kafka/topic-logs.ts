@@ -1,7 +1,5 @@
-import { Logger } from '@nestjs/common';
-import Cluster from 'kafkajs/src/cluster/index.js';
-import { connect, REQUEST_TIMEOUT_MS } from './client.js';
-import { patchKafkajs } from './kafkajs-patches.js';
+import { clusterOf } from './broker-connections.js';
+import { createKafka } from './client.js';
 import type { KafkaSettings } from './settings.js';
 import { topicIdentities } from './topic-identity.js';
 
@@ -12,9 +10,6 @@ export interface TopicLog {
   readonly partitions: number;
 }
 
-const logger = new Logger('topicLogs');
-const quiet = { namespace: () => quiet, debug: ignore, info: ignore, warn: ignore, error: noteError };
-
 /**
  * Asks a broker which logs topics have, over a connection that is closed afterwards.
  *
@@ -23,18 +18,7 @@ const quiet = { namespace: () => quiet, debug: ignore, info: ignore, warn: ignor
  * @throws when no broker answers, or a topic does not exist
  */
 export async function topicLogs(settings: KafkaSettings, topics: readonly string[]): Promise<Map<string, TopicLog>> {
-  patchKafkajs();
-  const cluster = new Cluster({
-    logger: quiet,
-    socketFactory: connect,
-    brokers: [...settings.brokers],
-    clientId: settings.clientId,
-    connectionTimeout: 3_000,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    enforceRequestTimeout: true,
-    metadataMaxAge: 300_000,
-    retry: { initialRetryTime: 100, retries: 2 },
-  });
+  const cluster = clusterOf(createKafka(settings));
   try {
     await cluster.connect();
     const found = await topicIdentities(
@@ -51,12 +35,4 @@ export async function topicLogs(settings: KafkaSettings, topics: readonly string
   } finally {
     await cluster.disconnect();
   }
-}
-
-function ignore(): void {
-  // Without connection noise.
-}
-
-function noteError(message: string): void {
-  logger.debug(message);
 }

@@ -18,7 +18,8 @@ class ApiKeyReader implements OnModuleInit, OnModuleDestroy {
     this.reader = new CompactedTable(settings, { topic: API_KEYS_TOPIC, apply: (id, value) => table.apply(id, value) });
     health.addReadiness({
       name: 'api-keys',
-      problem: () => (this.reader.isCaughtUp ? undefined : 'the API keys are not all read yet'),
+      problem: () =>
+        this.reader.problem() ?? (this.reader.isCaughtUp ? undefined : 'the API keys are not all read yet'),
     });
   }
 
