@@ -94,7 +94,7 @@ function createTransport(
     ownership: engine,
     paceMs: FETCH_PACE_MS,
     recordsPerPace: RECORDS_PER_PACE,
-    startAfter: () => directory.caughtUp,
+    startAfter: () => directory.ready,
   });
   health.addReadiness({ name: 'deliveries', problem: () => transport.problem() });
   return transport;

@@ -3,10 +3,11 @@ import { PostGroup } from '#common/http/post-group.js';
 import type { OwnedLog } from '#common/kafka/port.js';
 import { type Attempt, Attempter } from './attempter.js';
 import type { Delivery } from './delivery.js';
-import { type Endpoint, EndpointDirectory } from './endpoint-directory.js';
+import { EndpointDirectory } from './endpoint-directory.js';
 import * as metrics from './metrics.js';
 import { deadRecord, type Outcome, outcomeOf } from './outcome.js';
 import { throughOwnFaults } from './own-faults.js';
+import type { Endpoint } from './unsealed-endpoint.js';
 
 /** How long a delivery waits for the configuration of an endpoint nobody has heard of: the router's table may be ahead. */
 const UNKNOWN_ENDPOINT_WAIT_MS = 5_000;
@@ -26,8 +27,11 @@ export class Attempts {
     metrics.exposeInFlight(() => this.underWay);
   }
 
-  /** @returns what it caused; of no meaning when the partition was lost meanwhile */
-  async make(delivery: Delivery): Promise<Outcome> {
+  /**
+   * @returns what it caused, of no meaning when the partition was lost meanwhile; undefined when nothing was sent and
+   *   nothing is decided, because a key of the endpoint is missing here
+   */
+  async make(delivery: Delivery): Promise<Outcome | undefined> {
     if (delivery.isReplay) metrics.replays.inc();
     const made = await this.makeOnce(delivery);
     if (!made.isOurFault) return made.outcome;
@@ -39,12 +43,13 @@ export class Attempts {
   }
 
   /** Asks for the endpoint each time: while a fault of ours lasts, it may be disabled or move. */
-  private async makeOnce(delivery: Delivery): Promise<{ outcome: Outcome; isOurFault: boolean }> {
+  private async makeOnce(delivery: Delivery): Promise<{ outcome: Outcome | undefined; isOurFault: boolean }> {
     const endpoint = this.directory.find(delivery.meta.endpointId) ?? (await this.awaitEndpoint(delivery));
     const problem = undeliverable(endpoint);
     if (problem !== undefined || endpoint === undefined) {
       return { outcome: giveUp(delivery, problem ?? UNKNOWN), isOurFault: false };
     }
+    if (endpoint.missingKeys.length > 0) return { outcome: undefined, isOurFault: false };
     countBegun(delivery);
     this.underWay++;
     let attempt: Attempt;
@@ -84,6 +89,7 @@ function undeliverable(endpoint: Endpoint | undefined) {
   if (endpoint === undefined) return UNKNOWN;
   const { enabled, breaker, breaker_mode: mode } = endpoint.record;
   if (!enabled) return { reason: 'invalid_endpoint', detail: 'the endpoint is disabled' } as const;
+  if (endpoint.missingKeys.length > 0) return undefined;
   if (breaker === 'open' && mode === 'discard') {
     return {
       reason: 'expired',

@@ -175,16 +175,21 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     const gate = this.gates.of(delivery.meta.endpointId);
     lane.hasBegun = true;
     this.turns.set(delivery.log, (this.turns.get(delivery.log) ?? 0) + 1);
-    let outcome: Outcome;
+    let outcome: Outcome | undefined;
     try {
       outcome = await this.attempts.make(delivery);
     } finally {
       gate.leave();
     }
     if (delivery.log.lost.aborted) return;
+    if (outcome === undefined) {
+      lanes.withdrawn(lane);
+      return;
+    }
+    const { hop } = outcome;
     lanes.ended(lane, {
-      verdict: outcome.hop ? 'retry' : 'over',
-      dueAt: outcome.hop?.dueAt,
+      verdict: hop ? 'retry' : 'over',
+      dueAt: hop?.dueAt,
       store: () => this.store(delivery, outcome),
     });
   }

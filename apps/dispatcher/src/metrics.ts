@@ -117,6 +117,16 @@ export const endpointAttempts = new Counter({
   labelNames: ['endpoint', 'outcome'],
 });
 
+export function exposeKeyMissing(endpoints: () => number): void {
+  new Gauge({
+    name: 'posthorn_endpoints_key_missing',
+    help: 'Endpoints whose deliveries are parked, because SECRET_KEYS lacks a key their secrets are sealed under',
+    collect() {
+      this.set(endpoints());
+    },
+  });
+}
+
 export function exposeReadAhead(bytes: () => number): void {
   new Gauge({
     name: 'posthorn_parked_read_bytes',
