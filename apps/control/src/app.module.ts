@@ -41,6 +41,7 @@ import { RecoveriesService } from './recoveries/recoveries.service.js';
 import { RecoveryWorker } from './recoveries/recovery-worker.js';
 import { Replays } from './replays.js';
 import { SchemaState } from './schema-state.js';
+import { SealingKeys } from './sealing-keys.js';
 
 const APP = 'control';
 /** Least time between two fetches: outcomes are written in batches, and nobody waits for them by the millisecond. */
@@ -79,6 +80,7 @@ export class AppModule {
         { provide: ADDRESS_POLICY, useFactory: policy },
         { provide: APP_PIPE, useClass: SchemaPipe },
         { provide: APP_INTERCEPTOR, useClass: DatabaseInterceptor },
+        SealingKeys,
         SchemaState,
         EndpointsService,
         TestEvents,
@@ -99,7 +101,11 @@ export class AppModule {
         ProjectionWriter,
         Projector,
         Janitor,
-        { provide: KafkaTransport, inject: [KAFKA_SETTINGS, Projector, SchemaState, Health], useFactory: transportFor },
+        {
+          provide: KafkaTransport,
+          inject: [KAFKA_SETTINGS, Projector, SchemaState, SealingKeys, Health],
+          useFactory: transportFor,
+        },
       ],
     };
   }
@@ -109,12 +115,13 @@ function transportFor(
   settings: KafkaSettings,
   projector: Projector,
   schema: SchemaState,
+  sealingKeys: SealingKeys,
   health: Health,
 ): KafkaTransport {
   const transport = new KafkaTransport(settings, {
     groupId: APP,
     ownership: projector,
-    startAfter: () => schema.ready,
+    startAfter: () => Promise.all([schema.ready, sealingKeys.allFound]),
     paceMs: FETCH_PACE_MS,
     maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
     drainMs: DRAIN_MS,

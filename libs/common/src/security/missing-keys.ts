@@ -49,12 +49,13 @@ export class MissingKeys {
   problem(): string | undefined {
     if (this.counts.size === 0) return undefined;
     const counts = [...this.counts].sort(([a], [b]) => (a < b ? -1 : 1));
-    return counts.map(([keyId, count]) => this.describe(keyId, count)).join('; ');
+    return counts.map(([keyId, count]) => missingKeyProblem(this.sealer, keyId, count)).join('; ');
   }
+}
 
-  private describe(keyId: string, count: number): string {
-    const need = count === 1 ? '1 endpoint needs' : `${count} endpoints need`;
-    if (!this.sealer.has(keyId)) return `SECRET_KEYS does not name the key "${keyId}", which ${need}`;
-    return `the key "${keyId}" of SECRET_KEYS does not open secrets, which ${need}`;
-  }
+/** @returns what is wrong with a key that does not open what is sealed under its id, for people */
+export function missingKeyProblem(sealer: Pick<Sealer, 'has'>, keyId: string, endpoints: number): string {
+  const need = endpoints === 1 ? '1 endpoint needs' : `${endpoints} endpoints need`;
+  if (!sealer.has(keyId)) return `SECRET_KEYS does not name the key "${keyId}", which ${need}`;
+  return `the key "${keyId}" of SECRET_KEYS does not open secrets, which ${need}`;
 }
