@@ -80,7 +80,10 @@ describe('secret keys', () => {
       await seen.publish();
       await seen.complete(30_000);
 
-      expect((await readiness(wrong)).checks).toMatchObject({ deliveries: 'not started', endpoints: 'ok' });
+      expect((await readiness(wrong)).checks).toMatchObject({
+        deliveries: 'not a member of group dispatcher',
+        endpoints: 'ok',
+      });
       expect(await deadLetters(seen.endpointId)).toEqual([]);
       await cluster.call('control', `/v1/endpoints/${seen.endpointId}`, { method: 'DELETE' });
       // No endpoint needs the key any more.
@@ -108,7 +111,10 @@ describe('secret keys', () => {
     await until('it knows the API key', async () => (await ask('/v1/endpoints')).status === 200);
     const input = { url: 'http://127.0.0.1:9/', event_types: ['*'] };
     expect(await ask('/v1/endpoints', input)).toMatchObject({ status: 503, body: { code: 'SECRET_KEYS_WRONG' } });
-    expect((await readiness(wrong)).checks).toMatchObject({ projector: 'not started', postgres: 'ok' });
+    expect((await readiness(wrong)).checks).toMatchObject({
+      projector: 'not a member of group control',
+      postgres: 'ok',
+    });
     await cluster.remove(wrong);
     await cluster.call('control', `/v1/endpoints/${seen.endpointId}`, { method: 'DELETE' });
   }, 120_000);

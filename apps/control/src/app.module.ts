@@ -9,6 +9,7 @@ import { ObservabilityModule } from '#common/observability/observability.module.
 import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { addressPolicy } from '#common/security/address-policy.js';
 import { ApiKeyModule } from '#common/security/api-key.module.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { Sealer } from '#common/security/sealing.js';
 import { ApiKeysController } from './api-keys/api-keys.controller.js';
 import { ApiKeysService } from './api-keys/api-keys.service.js';
@@ -77,6 +78,7 @@ export class AppModule {
       providers: [
         { provide: CONTROL_CONFIG, useValue: config },
         { provide: Sealer, useFactory: () => new Sealer(config.SECRET_KEYS) },
+        { provide: DeadLetterSigner, useFactory: () => new DeadLetterSigner(config.SECRET_KEYS) },
         { provide: ADDRESS_POLICY, useFactory: policy },
         { provide: APP_PIPE, useClass: SchemaPipe },
         { provide: APP_INTERCEPTOR, useClass: DatabaseInterceptor },

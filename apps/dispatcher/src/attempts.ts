@@ -1,11 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { DeadReason } from '#common/domain/verdict.js';
 import { PostGroup } from '#common/http/post-group.js';
 import type { OwnedLog } from '#common/kafka/port.js';
+import type { OutRecord } from '#common/kafka/record.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { type Attempt, Attempter } from './attempter.js';
 import type { Delivery } from './delivery.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import * as metrics from './metrics.js';
-import { deadRecord, type Outcome, outcomeOf } from './outcome.js';
+import { deadRecord, type Outcome, type OutcomeContext, outcomeOf } from './outcome.js';
 import { throughOwnFaults } from './own-faults.js';
 import type { Endpoint } from './unsealed-endpoint.js';
 
@@ -23,6 +26,7 @@ export class Attempts {
   constructor(
     @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
     @Inject(Attempter) private readonly attempter: Attempter,
+    @Inject(DeadLetterSigner) private readonly signer: DeadLetterSigner,
   ) {
     metrics.exposeInFlight(() => this.underWay);
   }
@@ -38,6 +42,12 @@ export class Attempts {
     return (await throughOwnFaults(made, () => this.makeOnce(delivery), delivery.log.lost)).outcome;
   }
 
+  /** @returns the dead letter of a delivery that no attempt ended */
+  givenUp(delivery: Delivery, { reason, detail }: { reason: DeadReason; detail: string }): OutRecord {
+    metrics.dead.inc({ reason });
+    return deadRecord(delivery, reason, this.context, { detail });
+  }
+
   abort(log: OwnedLog): void {
     this.groupOf(log).abort();
   }
@@ -47,7 +57,8 @@ export class Attempts {
     const endpoint = this.directory.find(delivery.meta.endpointId) ?? (await this.awaitEndpoint(delivery));
     const problem = undeliverable(endpoint);
     if (problem !== undefined || endpoint === undefined) {
-      return { outcome: giveUp(delivery, problem ?? UNKNOWN), isOurFault: false };
+      const records = [this.givenUp(delivery, problem ?? UNKNOWN)];
+      return { outcome: { records, hop: undefined }, isOurFault: false };
     }
     if (endpoint.missingKeys.length > 0) return { outcome: undefined, isOurFault: false };
     countBegun(delivery);
@@ -59,9 +70,13 @@ export class Attempts {
       this.underWay--;
     }
     const { isOurFault } = attempt;
-    const outcome = outcomeOf(delivery, attempt.facts, attempt.verdict, Date.now());
+    const outcome = outcomeOf(delivery, attempt.facts, attempt.verdict, this.context);
     if (!isOurFault && !delivery.log.lost.aborted) tell(delivery, attempt, outcome);
     return { outcome, isOurFault };
+  }
+
+  private get context(): OutcomeContext {
+    return { nowMs: Date.now(), signer: this.signer };
   }
 
   private groupOf(log: OwnedLog): PostGroup {
@@ -97,11 +112,6 @@ function undeliverable(endpoint: Endpoint | undefined) {
     } as const;
   }
   return undefined;
-}
-
-function giveUp(delivery: Delivery, problem: { reason: 'invalid_endpoint' | 'expired'; detail: string }): Outcome {
-  metrics.dead.inc({ reason: problem.reason });
-  return { records: [deadRecord(delivery, problem.reason, Date.now(), problem)], hop: undefined };
 }
 
 function countBegun({ meta }: Delivery): void {

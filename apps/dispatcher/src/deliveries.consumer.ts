@@ -9,6 +9,7 @@ import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { readDelivery } from './delivery.js';
 import { DeliveryEngine } from './delivery-engine.js';
 import * as metrics from './metrics.js';
+import { ReplayCheck } from './replay-check.js';
 
 /** DI token of {@link RecordLimits}. */
 export const RECORD_LIMITS = Symbol('RecordLimits');
@@ -27,6 +28,7 @@ export class DeliveriesConsumer {
     @Inject(DeliveryEngine) private readonly engine: DeliveryEngine,
     @Inject(RecordProducer) private readonly producer: RecordProducer,
     @Inject(RECORD_LIMITS) private readonly limits: RecordLimits,
+    @Inject(ReplayCheck) private readonly replays: ReplayCheck,
   ) {}
 
   @EventPattern(DELIVERIES_TOPIC)
@@ -34,8 +36,10 @@ export class DeliveriesConsumer {
     for (const record of records) this.takeOne(log, record);
   }
 
+  private readonly replayProblem = (record: InRecord) => this.replays.problem(record);
+
   private takeOne(log: FencedLog, record: InRecord): void {
-    const delivery = readDelivery(log, record);
+    const delivery = readDelivery(log, record, this.replayProblem);
     if ('detail' in delivery) {
       metrics.dead.inc({ reason: 'payload_error' });
       void this.pass(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));

@@ -12,7 +12,7 @@ import type { LogLanes } from './lanes/log-lanes.js';
 import { LogOwners } from './log-owners.js';
 import { MemoryBudget } from './memory-budget.js';
 import * as metrics from './metrics.js';
-import { deadRecord, type Outcome, waitingRecord } from './outcome.js';
+import { type Outcome, waitingRecord } from './outcome.js';
 
 /** DI token of {@link EngineLimits}. */
 export const ENGINE_LIMITS = Symbol('EngineLimits');
@@ -131,12 +131,8 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
   }
 
   async giveUp(delivery: Delivery): Promise<void> {
-    const { reason, detail } = delivery.givenUp ?? {
-      reason: 'expired',
-      detail: 'it was parked too long, or too many were',
-    };
-    metrics.dead.inc({ reason });
-    await this.producer.write([deadRecord(delivery, reason, Date.now(), { detail })]);
+    const expired = { reason: 'expired', detail: 'it was parked too long, or too many were' } as const;
+    await this.producer.write([this.attempts.givenUp(delivery, delivery.givenUp ?? expired)]);
   }
 
   async handOverAgain(delivery: Delivery, dueAt: number): Promise<void> {

@@ -37,16 +37,22 @@ export interface NoDelivery {
 /**
  * Reads a record of `deliveries`. A record with dead-letter headers is a replay: its attempts start again and those
  * headers are dropped. Its place, like that of the router's records, is its own offset (lanes.md, "Place").
+ *
+ * @param replayProblem says why a record with dead-letter headers is refused; undefined when it is a replay
  */
-export function readDelivery(log: FencedLog, record: InRecord): Delivery | NoDelivery {
+export function readDelivery(
+  log: FencedLog,
+  record: InRecord,
+  replayProblem: (record: InRecord) => string | undefined,
+): Delivery | NoDelivery {
   const { key, value, headers, offset } = record;
   if (key === null || key.length === 0) return { detail: 'the record has no key' };
   if (value === null) return { detail: 'the record has no value' };
   const packed = decodeDelivery(headers[DELIVERY_HEADER]);
   if (packed === undefined) return { detail: `the ${DELIVERY_HEADER} header is missing or malformed` };
   const isReplay = hasDeadLetterHeaders(headers);
-  if (isReplay && readDeadLetter(headers) === undefined)
-    return { detail: `${DEAD_HEADERS.reason} is not a known reason` };
+  const refusal = isReplay ? refusalOf(record, replayProblem) : undefined;
+  if (refusal !== undefined) return { detail: refusal };
   const meta = isReplay ? replayed(packed, offset) : packed.returned ? packed : { ...packed, place: offset };
   return {
     log,
@@ -60,6 +66,11 @@ export function readDelivery(log: FencedLog, record: InRecord): Delivery | NoDel
     parkedAt: undefined,
     bagIndex: 0,
   };
+}
+
+function refusalOf(record: InRecord, replayProblem: (record: InRecord) => string | undefined): string | undefined {
+  if (readDeadLetter(record.headers) === undefined) return `${DEAD_HEADERS.reason} is not a known reason`;
+  return replayProblem(record);
 }
 
 const NO_HEADERS: Readonly<Record<string, Buffer>> = {};

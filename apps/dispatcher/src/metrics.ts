@@ -46,6 +46,11 @@ export const replays = new Counter({
   help: 'Dead letters that came back to be delivered again',
 });
 
+export const unsignedReplays = new Counter({
+  name: 'posthorn_unsigned_replays_total',
+  help: 'Replays that were accepted without a MAC. REQUIRE_SIGNED_RECORDS refuses them',
+});
+
 export const repeats = new Counter({
   name: 'posthorn_repeated_records_total',
   help: 'Records dropped because their attempt was finished here lately',

@@ -46,12 +46,9 @@ export class Sealer {
    * @throws SealingError naming the entry that is wrong, never its bytes
    */
   constructor(secretKeys: string) {
-    const entries = secretKeys.split(',').map((entry, index) => parseKey(entry.trim(), index));
-    const [first] = entries;
-    if (first === undefined) throw new SealingError('SECRET_KEYS names no key');
-    this.keys = new Map(entries);
-    if (this.keys.size !== entries.length) throw new SealingError('SECRET_KEYS names a key id twice');
-    this.currentId = first[0];
+    const { keys, firstId } = parseSecretKeys(secretKeys);
+    this.keys = keys;
+    this.currentId = firstId;
   }
 
   /** Id of the key that seals. */
@@ -109,6 +106,16 @@ export function sealingKeysProblem(secretKeys: string): string | undefined {
     if (error instanceof SealingError) return error.message;
     throw error;
   }
+}
+
+/** @throws SealingError naming the entry that is wrong, never its bytes */
+export function parseSecretKeys(secretKeys: string): { keys: ReadonlyMap<string, Buffer>; firstId: string } {
+  const entries = secretKeys.split(',').map((entry, index) => parseKey(entry.trim(), index));
+  const [first] = entries;
+  if (first === undefined) throw new SealingError('SECRET_KEYS names no key');
+  const keys = new Map(entries);
+  if (keys.size !== entries.length) throw new SealingError('SECRET_KEYS names a key id twice');
+  return { keys, firstId: first[0] };
 }
 
 function parseKey(entry: string, index: number): [string, Buffer] {
