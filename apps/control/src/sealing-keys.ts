@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
 import { Health } from '#common/observability/health.js';
-import { Database } from '#common/postgres/database.js';
+import { Database, type Queryable } from '#common/postgres/database.js';
 import { Rounds } from '#common/rounds.js';
 import { missingKeyProblem } from '#common/security/missing-keys.js';
 import { type SealedPurpose, Sealer, SealingError, sealingContext } from '#common/security/sealing.js';
@@ -19,7 +19,7 @@ interface SealedText {
   readonly purpose: SealedPurpose;
 }
 
-interface UsedKey {
+export interface UsedKey {
   readonly key_id: string;
   readonly endpoints: number;
   readonly samples: readonly SealedText[];
@@ -98,7 +98,7 @@ export class SealingKeys implements OnModuleDestroy {
 }
 
 /** Every key that a secret in use is sealed under, with some of its texts. */
-async function usedKeys(database: Database): Promise<UsedKey[]> {
+export async function usedKeys(database: Queryable): Promise<UsedKey[]> {
   return database.query<UsedKey>(
     `SELECT key_id, count(DISTINCT id) AS endpoints,
        jsonb_agg(jsonb_build_object('sealed', sealed, 'tenant', tenant, 'id', id, 'purpose', purpose))

@@ -94,7 +94,8 @@ export function stateAfter(attempt: AttemptRecord): DeliveryRow {
 /** Understands any record of `dlq`: what is no dead letter of ours was put there by somebody and is kept all the same. */
 export function projectDeadLetter(record: InRecord): ProjectedDeadLetter {
   const info = readDeadLetter(record.headers);
-  const meta = decodeDelivery(record.headers[DELIVERY_HEADER]);
+  // A record that was set aside came from anybody: the delivery, endpoint and tenant it names are not to be believed.
+  const meta = info?.reason === 'payload_error' ? undefined : decodeDelivery(record.headers[DELIVERY_HEADER]);
   const deadLetter: DeadLetterRow = {
     id: deadLetterId(record),
     reason: info?.reason ?? 'payload_error',

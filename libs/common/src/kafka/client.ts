@@ -1,8 +1,8 @@
 import { connect as connectTcp } from 'node:net';
 import { Logger } from '@nestjs/common';
-import { type ISocketFactory, Kafka, type LogEntry, logLevel } from 'kafkajs';
+import { type ISocketFactory, Kafka, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
 import { patchKafkajs } from './kafkajs-patches.js';
-import type { KafkaSettings } from './settings.js';
+import type { KafkaSettings, SaslCredentials } from './settings.js';
 
 /** What a broker has not answered after this long counts as failed. */
 export const REQUEST_TIMEOUT_MS = 10_000;
@@ -15,6 +15,7 @@ export function createKafka(settings: KafkaSettings): Kafka {
   return new Kafka({
     clientId: settings.clientId,
     brokers: [...settings.brokers],
+    ...(settings.sasl === undefined ? {} : { sasl: saslOptions(settings.sasl) }),
     connectionTimeout: 3_000,
     requestTimeout: REQUEST_TIMEOUT_MS,
     retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5 },
@@ -22,6 +23,11 @@ export function createKafka(settings: KafkaSettings): Kafka {
     logCreator: () => logLine,
     socketFactory: connect,
   });
+}
+
+/** kafkajs has a type for each mechanism, all of one shape. */
+function saslOptions({ mechanism, username, password }: SaslCredentials): SASLOptions {
+  return { mechanism: mechanism as 'plain', username, password };
 }
 
 /**
