@@ -56,7 +56,7 @@ function as(username: string): Kafka {
   return kafkaClient({ clientId: username, brokers: [broker], isQuiet: true, env: login(username) });
 }
 
-/** @returns the type of Kafka's refusal, or `written` */
+/** @returns `refused`, `written`, or what else went wrong */
 async function writeAs(username: string, topic: string): Promise<string> {
   const producer = keyedProducer(as(username), { retry: { retries: 0 } });
   await producer.connect();
@@ -64,7 +64,8 @@ async function writeAs(username: string, topic: string): Promise<string> {
     await producer.send({ topic, acks: -1, messages: [{ key: 'x', value: 'x' }] });
     return 'written';
   } catch (error) {
-    return String((error as { type?: string }).type ?? error);
+    // With a right to describe the topic the produce is refused, without one the question for its leaders.
+    return /not authorized|authorization failed/i.test(String(error)) ? 'refused' : String(error);
   } finally {
     await producer.disconnect();
   }
@@ -107,7 +108,7 @@ describe('the documented rights', () => {
   it.each(['deliveries', 'api-keys', 'endpoints', 'dlq', 'attempts', 'retry-4s'])(
     'given a producer, then it cannot write to %s',
     async (topic) => {
-      expect(await writeAs('producer', topic)).toBe('TOPIC_AUTHORIZATION_FAILED');
+      expect(await writeAs('producer', topic)).toBe('refused');
     },
   );
 
@@ -119,7 +120,7 @@ describe('the documented rights', () => {
     { who: 'metrics', topic: 'ingest' },
     { who: 'nobody', topic: 'ingest' },
   ])('given $who, then it cannot write to $topic', async ({ who, topic }) => {
-    expect(await writeAs(who, topic)).toBe('TOPIC_AUTHORIZATION_FAILED');
+    expect(await writeAs(who, topic)).toBe('refused');
   });
 
   it('given a producer, then it cannot read the configuration', async () => {

@@ -38,7 +38,7 @@ export const configSchema = z.object({
   REQUIRE_SIGNED_RECORDS: flag
     .default(false)
     .describe(
-      'whether a dead letter without a MAC is refused when it is replayed. Dead letters of releases before 0.2 have none: replay them by the API or `npm run replay -- --sign`',
+      'whether a dead letter without a MAC is refused when it is replayed. Dead letters of older releases have none: replay them by the API or `npm run replay -- --sign`',
     ),
   RECENT_DELIVERIES: z.coerce
     .number()
