@@ -36,6 +36,8 @@ const REMEDIES = {
   INTERNAL: 'A bug, or something unforeseen. The log of the app has it, at level `error`.',
   EVENT_LOG_UNAVAILABLE:
     'Kafka did not confirm in time, or too much waits for it. Repeat with the same id after `Retry-After`: the event may be stored.',
+  SECRET_KEYS_WRONG:
+    'An operator has to correct `SECRET_KEYS` of this control: `detail` names the key. Repeat then. Nothing was stored.',
   DATABASE_UNAVAILABLE: 'PostgreSQL is away. Repeat after `Retry-After`. Publishing goes on meanwhile.',
 };
 

@@ -30,11 +30,22 @@ Object.defineProperty(BrokerPool.prototype, 'metadata', {
 /**
  * A client for scripts and tests. The apps have their own, in libs/common/src/kafka.
  *
- * @param {{ clientId: string, brokers: string[], isQuiet?: boolean }} options `isQuiet` where brokers are expected to be
- *   away at times
+ * @param {{ clientId: string, brokers: string[], isQuiet?: boolean, env?: NodeJS.ProcessEnv }} options `isQuiet` where brokers
+ *   are expected to be away at times; `env` has the user name and password, if the brokers ask for them
  */
-export function kafkaClient({ clientId, brokers, isQuiet = false }) {
-  return new Kafka({ clientId, brokers, logLevel: isQuiet ? logLevel.NOTHING : logLevel.ERROR });
+export function kafkaClient({ clientId, brokers, isQuiet = false, env = process.env }) {
+  return new Kafka({ clientId, brokers, ...saslOf(env), logLevel: isQuiet ? logLevel.NOTHING : logLevel.ERROR });
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Pick<import('kafkajs').KafkaConfig, 'sasl'>}
+ */
+function saslOf(env) {
+  const { KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password = '', KAFKA_SASL_MECHANISM: name } = env;
+  if (!username) return {};
+  // kafkajs has a type for each mechanism, all of one shape.
+  return { sasl: { mechanism: /** @type {'plain'} */ (name || 'plain'), username, password } };
 }
 
 /**

@@ -44,6 +44,7 @@ export const CATALOGUE = /** @type {const} @satisfies {Record<string, FaultEntry
   breaker: { title: 'an endpoint fails until its breaker opens, and recovers; a dispatcher killed half-open' },
   'bad-endpoints': { title: 'one endpoint hangs, one is down, beside healthy ones' },
   'late-writes': { title: 'statements of a dispatcher arrive after it lost its partitions' },
+  'wrong-key': { title: 'a dispatcher starts with a wrong key; then a new key comes to control first', isFixed: true },
 });
 
 /** @typedef {keyof typeof CATALOGUE} FaultName */

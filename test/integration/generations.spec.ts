@@ -29,6 +29,8 @@ function freshSettings(): KafkaSettings {
     REPLICATION_FACTOR: 1,
     MAX_EVENT_BYTES: 65_536,
     STALL_SECONDS: 30,
+    KAFKA_SASL_PASSWORD: '',
+    KAFKA_SASL_MECHANISM: 'plain' as const,
   };
   const onFatal = (error: Error) => {
     throw error;

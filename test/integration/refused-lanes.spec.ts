@@ -121,7 +121,7 @@ describe('lanes with a delivery that PostgreSQL cannot store', () => {
     one.arrive(3);
     one.arrive(4, { lane: 'ep_1:r2' });
     await until('all are finished', () => one.done.length === 4);
-    expect(one.givenUp).toEqual([expect.stringMatching(/^2 payload_error: the database cannot store the delivery: /)]);
+    expect(one.givenUp).toEqual([expect.stringMatching(/^2 unrecoverable: the database cannot store the delivery: /)]);
     expect(await parkedOf(one)).toEqual([1, 3, 4]);
 
     one.hold(false);
@@ -147,7 +147,7 @@ describe('lanes with a delivery that PostgreSQL cannot store', () => {
     one.arrive(1, { lane: `ep_1:${NUL}` });
     one.arrive(2, { lane: 'ep_1:r2' });
     await until('both are finished', () => one.done.length === 2);
-    expect(one.givenUp).toEqual([expect.stringMatching(/^1 payload_error/)]);
+    expect(one.givenUp).toEqual([expect.stringMatching(/^1 unrecoverable/)]);
     expect(one.handedOver).toEqual([2]);
   });
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { clusterOf, createKafka } from '#common/kafka/client.js';
 import { ensureTopics } from '#common/kafka/topic-admin.js';
+import type { RequestCluster } from '#common/kafka/raw-request.js';
 import { topicIdentities } from '#common/kafka/topic-identity.js';
 import { logTopic, testSettings } from '../support/kafka-port.js';
 import { until } from '../support/until.js';
@@ -50,9 +51,11 @@ describe('topicIdentities', () => {
     const versions = { ...broker.versions, 3: { minVersion: 0, maxVersion: 9 } };
     const older = Object.assign(Object.create(broker), { versions }) as typeof broker;
 
-    const found = await topicIdentities({ ...cluster, brokerPool: { findConnectedBroker: async () => older } }, [
-      `${settings.prefix}one`,
-    ]);
+    const asked: RequestCluster = {
+      brokerPool: { findConnectedBroker: async () => older },
+      findBroker: (of) => cluster.findBroker(of),
+    };
+    const found = await topicIdentities(asked, [`${settings.prefix}one`]);
 
     expect(found.get(`${settings.prefix}one`)).toMatchObject({ topicId: undefined, partitions: 2 });
   });

@@ -4,6 +4,7 @@ import type { LaneCommands } from '#common/postgres/lane-commands.js';
 import type { LaneLimits } from '#common/postgres/lane-limits.js';
 import type { LaneStore } from '#common/postgres/lane-store.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import type { Attempter } from '../../apps/dispatcher/src/attempter.js';
 import { Attempts } from '../../apps/dispatcher/src/attempts.js';
 import { DeliveriesConsumer } from '../../apps/dispatcher/src/deliveries.consumer.js';
@@ -17,6 +18,7 @@ import { LogOwners } from '../../apps/dispatcher/src/log-owners.js';
 import type { LostHeads } from '../../apps/dispatcher/src/lost-heads.js';
 import { MemoryBudget } from '../../apps/dispatcher/src/memory-budget.js';
 import { ReadAhead } from '../../apps/dispatcher/src/read-ahead.js';
+import { ReplayCheck } from '../../apps/dispatcher/src/replay-check.js';
 import { SimulatedLaneLimits } from './endpoint-tables.js';
 import { KafkaClient } from './kafka-client.js';
 import { SimulatedLaneCommands, SimulatedLaneStore } from './lane-tables.js';
@@ -25,6 +27,9 @@ import { SimulatedDirectory } from './simulated-directory.js';
 import { consume, type Site } from './site.js';
 import { standIn } from './stand-in.js';
 import type { Host } from './virtual-time.js';
+
+const SIGNER = new DeadLetterSigner(`simulated:${Buffer.alloc(32).toString('base64')}`);
+const REPLAYS = new ReplayCheck(SIGNER, { requiresMac: true });
 
 /** Puts a dispatcher together as its app.module.ts does. @returns what stops it in order */
 export function startDispatcher(host: Host, site: Site): () => Promise<void> {
@@ -53,6 +58,7 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   const attempts = new Attempts(
     directory,
     standIn<Attempter>(Object.assign(new SimulatedAttempter(host, site.attempts), attempter)),
+    SIGNER,
   );
   const memory = new MemoryBudget(memoryLimits);
   const engine = new DeliveryEngine(owners, gates, attempts, memory, drainer, producer, {
@@ -60,7 +66,7 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   });
   const keeper = new Keeper(owners, directory, gates, drainer, limits, commands);
   keeper.onApplicationBootstrap();
-  const consumer = new DeliveriesConsumer(engine, producer, { batchBytes: 1_000_000 });
+  const consumer = new DeliveriesConsumer(engine, producer, { batchBytes: 1_000_000 }, REPLAYS);
   return consume(site, settings, {
     groupId: 'dispatcher',
     topics: [DELIVERIES_TOPIC],

@@ -21,6 +21,10 @@ export class Cluster {
     readonly kafka: Awaited<ReturnType<typeof startKafka>>,
     readonly postgres: Awaited<ReturnType<typeof startPostgres>>,
     private readonly processes: AppProcesses,
+    /** What single processes get besides, by their names. */
+    private readonly envs: Map<string, NodeJS.ProcessEnv>,
+    /** Of an admin. */
+    readonly apiKey: string,
   ) {}
 
   /** @param env what all apps get besides the usual */
@@ -32,14 +36,26 @@ export class Cluster {
     ]);
     const apiKey = generateApiKey().text;
     const shared = { ...process.env, ...appSettings(kafka.brokers, postgres.url, apiKey), ...env };
-    const processes = new AppProcesses({ folder, envOf: () => shared, apiKey });
+    const envs = new Map<string, NodeJS.ProcessEnv>();
+    const envOf = (name: string) => ({ ...shared, ...envs.get(name) });
+    const processes = new AppProcesses({ folder, envOf, apiKey });
     await processes.add('control');
     await Promise.all([processes.add('ingest'), processes.add('dispatcher'), processes.add('retry-scheduler')]);
-    return new Cluster(folder, kafka, postgres, processes);
+    return new Cluster(folder, kafka, postgres, processes, envs, apiKey);
   }
 
-  add(app: AppName, instance = 0): Promise<AppProcess> {
+  /** @param env what it gets besides */
+  add(app: AppName, instance = 0, env: NodeJS.ProcessEnv = {}): Promise<AppProcess> {
+    this.envs.set(`${app}-${instance}`, env);
     return this.processes.add(app, instance);
+  }
+
+  /** Starts a process that is not to become ready. */
+  async begin(app: AppName, instance: number, env: NodeJS.ProcessEnv): Promise<AppProcess> {
+    this.envs.set(`${app}-${instance}`, env);
+    const { process, ready } = await this.processes.begin(app, instance);
+    ready.catch(() => undefined);
+    return process;
   }
 
   remove(gone: AppProcess): Promise<void> {

@@ -12,6 +12,7 @@ import { Database } from '#common/postgres/database.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { addressPolicy } from '#common/security/address-policy.js';
 import { ApiKeyModule } from '#common/security/api-key.module.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { Sealer } from '#common/security/sealing.js';
 import { ApiKeysController } from './api-keys/api-keys.controller.js';
 import { ApiKeysService } from './api-keys/api-keys.service.js';
@@ -44,6 +45,7 @@ import { RecoveriesService } from './recoveries/recoveries.service.js';
 import { RecoveryWorker } from './recoveries/recovery-worker.js';
 import { Replays } from './replays.js';
 import { SchemaState } from './schema-state.js';
+import { SealingKeys } from './sealing-keys.js';
 
 const APP = 'control';
 /** Least time between two fetches: outcomes are written in batches, and nobody waits for them by the millisecond. */
@@ -79,9 +81,11 @@ export class AppModule {
       providers: [
         { provide: CONTROL_CONFIG, useValue: config },
         { provide: Sealer, useFactory: () => new Sealer(config.SECRET_KEYS) },
+        { provide: DeadLetterSigner, useFactory: () => new DeadLetterSigner(config.SECRET_KEYS) },
         { provide: ADDRESS_POLICY, useFactory: policy },
         { provide: APP_PIPE, useClass: SchemaPipe },
         { provide: APP_INTERCEPTOR, useClass: DatabaseInterceptor },
+        SealingKeys,
         SchemaState,
         GenerationMarkers,
         Generations,
@@ -106,7 +110,7 @@ export class AppModule {
         Janitor,
         {
           provide: KafkaTransport,
-          inject: [KAFKA_SETTINGS, Projector, SchemaState, Database, Health],
+          inject: [KAFKA_SETTINGS, Projector, SchemaState, SealingKeys, Database, Health],
           useFactory: transportFor,
         },
       ],
@@ -118,13 +122,14 @@ function transportFor(
   settings: KafkaSettings,
   projector: Projector,
   schema: SchemaState,
+  sealingKeys: SealingKeys,
   database: Database,
   health: Health,
 ): KafkaTransport {
   const transport = new KafkaTransport(settings, {
     groupId: APP,
     ownership: projector,
-    startAfter: () => schema.ready,
+    startAfter: () => Promise.all([schema.ready, sealingKeys.allFound]),
     paceMs: FETCH_PACE_MS,
     maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
     drainMs: DRAIN_MS,

@@ -4,15 +4,15 @@ import { Database } from '#common/postgres/database.js';
 import { describeProblem, isUnavailable } from '#common/postgres/errors.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { createPartitions } from '#common/postgres/partitions.js';
-import { type SealedPurpose, Sealer, sealingContext } from '#common/security/sealing.js';
 import { ApiKeysService } from './api-keys/api-keys.service.js';
 import { CONTROL_CONFIG, type ControlConfig } from './config.js';
+import { SealingKeys } from './sealing-keys.js';
 
 const RETRY_MS = 1_000;
 
 /**
- * Makes the database ready: schema, partitions, the configured admin key, and that every stored secret has its key. HTTP
- * answers meanwhile, that it is not ready; what `judgeError` calls `wait` is waited for. Any other failure ends the process.
+ * Makes the database ready: schema, partitions, the check of the sealing keys, and the configured admin key. HTTP answers
+ * meanwhile, that it is not ready; what `judgeError` calls `wait` is waited for. Any other failure ends the process.
  */
 @Injectable()
 export class SchemaState implements OnModuleInit {
@@ -24,7 +24,7 @@ export class SchemaState implements OnModuleInit {
   constructor(
     @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
     @Inject(Database) private readonly database: Database,
-    @Inject(Sealer) private readonly sealer: Sealer,
+    @Inject(SealingKeys) private readonly sealingKeys: SealingKeys,
     @Inject(ApiKeysService) private readonly apiKeys: ApiKeysService,
     @Inject(Health) health: Health,
   ) {
@@ -57,21 +57,11 @@ export class SchemaState implements OnModuleInit {
       this.waitsFor = problem;
     });
     await this.untilAvailable(() => createPartitions(this.database, Date.now()));
-    await this.untilAvailable(() => this.requireSealingKeys());
+    await this.untilAvailable(() => this.sealingKeys.start());
     const { ADMIN_API_KEY: adminKey } = this.config;
     if (adminKey !== undefined) await this.untilAvailable(() => this.apiKeys.ensureAdminKey(adminKey));
     this.isDone = true;
     this.done.resolve();
-  }
-
-  /** Opens one stored text for each key they were sealed under: a lost or changed key shows now, not at a delivery. */
-  private async requireSealingKeys(): Promise<void> {
-    const texts = await this.database.query<{ sealed: string; tenant: string; id: string; purpose: SealedPurpose }>(
-      `SELECT DISTINCT ON (split_part(sealed, ':', 2)) sealed, tenant, id, purpose
-       FROM (SELECT s.sealed, e.tenant, e.id, 'secret' AS purpose FROM endpoint_secrets s JOIN endpoints e ON e.id = s.endpoint_id
-             UNION ALL SELECT headers_sealed, tenant, id, 'headers' FROM endpoints WHERE headers_sealed IS NOT NULL) t`,
-    );
-    for (const { sealed, tenant, id, purpose } of texts) this.sealer.open(sealed, sealingContext(tenant, id, purpose));
   }
 
   private async untilAvailable(work: () => Promise<unknown>): Promise<void> {

@@ -14,6 +14,7 @@ import { LaneStore } from '#common/postgres/lane-store.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { maxBatchBytes } from '#common/records/topics.js';
 import { addressPolicy } from '#common/security/address-policy.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { Sealer } from '#common/security/sealing.js';
 import { ADDRESS_POLICY, Attempter } from './attempter.js';
 import { Attempts } from './attempts.js';
@@ -29,6 +30,7 @@ import { LogOwners } from './log-owners.js';
 import { LostHeads } from './lost-heads.js';
 import { MEMORY_LIMITS, MemoryBudget } from './memory-budget.js';
 import { ReadAhead } from './read-ahead.js';
+import { REPLAY_LIMITS, ReplayCheck } from './replay-check.js';
 
 /** Least time between two fetches: deliveries come in batches, and the batch costs (measured: docs/adr/0002). */
 const FETCH_PACE_MS = 4;
@@ -48,6 +50,9 @@ export class AppModule {
       controllers: [DeliveriesConsumer],
       providers: [
         { provide: Sealer, useFactory: () => new Sealer(config.SECRET_KEYS) },
+        { provide: DeadLetterSigner, useFactory: () => new DeadLetterSigner(config.SECRET_KEYS) },
+        { provide: REPLAY_LIMITS, useValue: { requiresMac: config.REQUIRE_SIGNED_RECORDS } },
+        ReplayCheck,
         {
           provide: ADDRESS_POLICY,
           useFactory: () => addressPolicy({ allowHttp: config.ALLOW_HTTP, allowedAddresses: config.ALLOWED_ADDRESSES }),
@@ -103,7 +108,7 @@ function createTransport(
     ownership: engine,
     paceMs: FETCH_PACE_MS,
     recordsPerPace: RECORDS_PER_PACE,
-    startAfter: () => directory.caughtUp,
+    startAfter: () => directory.ready,
     waitsFor: (log) => database.problem ?? engine.waitsFor(log),
   });
   health.addReadiness({ name: 'deliveries', problem: () => transport.problem() });

@@ -1,12 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { DeadReason } from '#common/domain/verdict.js';
 import { PostGroup } from '#common/http/post-group.js';
 import type { OwnedLog } from '#common/kafka/port.js';
+import type { OutRecord } from '#common/kafka/record.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { type Attempt, Attempter } from './attempter.js';
 import type { Delivery } from './delivery.js';
-import { type Endpoint, EndpointDirectory } from './endpoint-directory.js';
+import { EndpointDirectory } from './endpoint-directory.js';
 import * as metrics from './metrics.js';
-import { deadRecord, type Outcome, outcomeOf } from './outcome.js';
+import { deadRecord, type Outcome, type OutcomeContext, outcomeOf } from './outcome.js';
 import { throughOwnFaults } from './own-faults.js';
+import type { Endpoint } from './unsealed-endpoint.js';
 
 /** How long a delivery waits for the configuration of an endpoint nobody has heard of: the router's table may be ahead. */
 const UNKNOWN_ENDPOINT_WAIT_MS = 5_000;
@@ -24,12 +28,16 @@ export class Attempts {
   constructor(
     @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
     @Inject(Attempter) private readonly attempter: Attempter,
+    @Inject(DeadLetterSigner) private readonly signer: DeadLetterSigner,
   ) {
     metrics.exposeInFlight(() => this.underWay);
   }
 
-  /** @returns what it caused; of no meaning when the partition was lost meanwhile */
-  async make(delivery: Delivery): Promise<Outcome> {
+  /**
+   * @returns what it caused, of no meaning when the partition was lost meanwhile; undefined when nothing was sent and
+   *   nothing is decided, because a key of the endpoint is missing here
+   */
+  async make(delivery: Delivery): Promise<Outcome | undefined> {
     if (delivery.isReplay) metrics.replays.inc();
     const made = await this.makeOnce(delivery);
     if (!made.isOurFault) return made.outcome;
@@ -46,17 +54,25 @@ export class Attempts {
     return this.groups.get(log)?.size ?? 0;
   }
 
+  /** @returns the dead letter of a delivery that no attempt ended */
+  givenUp(delivery: Delivery, { reason, detail }: { reason: DeadReason; detail: string }): OutRecord {
+    metrics.dead.inc({ reason });
+    return deadRecord(delivery, reason, this.context, { detail });
+  }
+
   abort(log: OwnedLog): void {
     this.groupOf(log).abort();
   }
 
   /** Asks for the endpoint each time: while a fault of ours lasts, it may be disabled or move. */
-  private async makeOnce(delivery: Delivery): Promise<{ outcome: Outcome; isOurFault: boolean }> {
+  private async makeOnce(delivery: Delivery): Promise<{ outcome: Outcome | undefined; isOurFault: boolean }> {
     const endpoint = this.directory.find(delivery.meta.endpointId) ?? (await this.awaitEndpoint(delivery));
     const problem = undeliverable(endpoint);
     if (problem !== undefined || endpoint === undefined) {
-      return { outcome: giveUp(delivery, problem ?? UNKNOWN), isOurFault: false };
+      const records = [this.givenUp(delivery, problem ?? UNKNOWN)];
+      return { outcome: { records, hop: undefined }, isOurFault: false };
     }
+    if (endpoint.missingKeys.length > 0) return { outcome: undefined, isOurFault: false };
     countBegun(delivery);
     this.underWay++;
     let attempt: Attempt;
@@ -66,9 +82,13 @@ export class Attempts {
       this.underWay--;
     }
     const { isOurFault } = attempt;
-    const outcome = outcomeOf(delivery, attempt.facts, attempt.verdict, Date.now());
+    const outcome = outcomeOf(delivery, attempt.facts, attempt.verdict, this.context);
     if (!isOurFault && !delivery.log.lost.aborted) tell(delivery, attempt, outcome);
     return { outcome, isOurFault };
+  }
+
+  private get context(): OutcomeContext {
+    return { nowMs: Date.now(), signer: this.signer };
   }
 
   private groupOf(log: OwnedLog): PostGroup {
@@ -96,6 +116,7 @@ function undeliverable(endpoint: Endpoint | undefined) {
   if (endpoint === undefined) return UNKNOWN;
   const { enabled, breaker, breaker_mode: mode } = endpoint.record;
   if (!enabled) return { reason: 'invalid_endpoint', detail: 'the endpoint is disabled' } as const;
+  if (endpoint.missingKeys.length > 0) return undefined;
   if (breaker === 'open' && mode === 'discard') {
     return {
       reason: 'expired',
@@ -103,11 +124,6 @@ function undeliverable(endpoint: Endpoint | undefined) {
     } as const;
   }
   return undefined;
-}
-
-function giveUp(delivery: Delivery, problem: { reason: 'invalid_endpoint' | 'expired'; detail: string }): Outcome {
-  metrics.dead.inc({ reason: problem.reason });
-  return { records: [deadRecord(delivery, problem.reason, Date.now(), problem)], hop: undefined };
 }
 
 function countBegun({ meta }: Delivery): void {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { addressEnv, httpEnv, kafkaEnv, logEnv, postgresEnv, sealingEnv } from '#common/config/env.js';
+import { addressEnv, flag, httpEnv, kafkaEnv, logEnv, postgresEnv, sealingEnv } from '#common/config/env.js';
 
 export const configSchema = z.object({
   ...httpEnv(4002),
@@ -35,6 +35,11 @@ export const configSchema = z.object({
     .min(1)
     .default(500)
     .describe('deliveries of one endpoint, parked while it was held, that one process begins in a second afterwards'),
+  REQUIRE_SIGNED_RECORDS: flag
+    .default(false)
+    .describe(
+      'whether a dead letter without a MAC is refused when it is replayed. Dead letters of older releases have none: replay them by the API or `npm run replay -- --sign`',
+    ),
   RECENT_DELIVERIES: z.coerce
     .number()
     .int()

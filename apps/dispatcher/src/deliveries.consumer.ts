@@ -11,6 +11,7 @@ import { readDelivery } from './delivery.js';
 import { DeliveryEngine } from './delivery-engine.js';
 import * as metrics from './metrics.js';
 import { waitingAgain } from './outcome.js';
+import { ReplayCheck } from './replay-check.js';
 
 /** DI token of {@link RecordLimits}. */
 export const RECORD_LIMITS = Symbol('RecordLimits');
@@ -29,6 +30,7 @@ export class DeliveriesConsumer {
     @Inject(DeliveryEngine) private readonly engine: DeliveryEngine,
     @Inject(RecordProducer) private readonly producer: RecordProducer,
     @Inject(RECORD_LIMITS) private readonly limits: RecordLimits,
+    @Inject(ReplayCheck) private readonly replays: ReplayCheck,
   ) {}
 
   @EventPattern(DELIVERIES_TOPIC)
@@ -37,8 +39,11 @@ export class DeliveriesConsumer {
     for (const record of records) this.takeOne(log, record, generation);
   }
 
+  private readonly replayProblem = (record: InRecord) => this.replays.problem(record);
+
   private takeOne(log: FencedLog, record: InRecord, generation: number): void {
-    const delivery = readDelivery(log, record, { generation, maxBatchBytes: this.limits.batchBytes });
+    const { batchBytes: maxBatchBytes } = this.limits;
+    const delivery = readDelivery(log, record, { generation, maxBatchBytes, replayProblem: this.replayProblem });
     if ('detail' in delivery) {
       metrics.dead.inc({ reason: 'payload_error' });
       void this.pass(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));

@@ -12,7 +12,7 @@ import type { LogLanes } from './lanes/log-lanes.js';
 import { LogOwners } from './log-owners.js';
 import { MemoryBudget } from './memory-budget.js';
 import * as metrics from './metrics.js';
-import { deadRecord, type Outcome, waitingRecord } from './outcome.js';
+import { type Outcome, waitingRecord } from './outcome.js';
 
 /** DI token of {@link EngineLimits}. */
 export const ENGINE_LIMITS = Symbol('EngineLimits');
@@ -146,12 +146,8 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
   }
 
   async giveUp(delivery: Delivery, why = delivery.givenUp): Promise<void> {
-    const { reason, detail } = why ?? {
-      reason: 'expired',
-      detail: 'it was parked too long, or too many were',
-    };
-    metrics.dead.inc({ reason });
-    await this.producer.write([deadRecord(delivery, reason, Date.now(), { detail })]);
+    const expired = { reason: 'expired', detail: 'it was parked too long, or too many were' } as const;
+    await this.producer.write([this.attempts.givenUp(delivery, why ?? expired)]);
   }
 
   async handOverAgain(delivery: Delivery, dueAt: number): Promise<void> {
@@ -199,16 +195,21 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     const gate = this.gates.of(delivery.meta.endpointId);
     lane.hasBegun = true;
     this.turns.set(delivery.log, (this.turns.get(delivery.log) ?? 0) + 1);
-    let outcome: Outcome;
+    let outcome: Outcome | undefined;
     try {
       outcome = await this.attempts.make(delivery);
     } finally {
       gate.leave();
     }
     if (delivery.log.lost.aborted) return;
+    if (outcome === undefined) {
+      lanes.withdrawn(lane);
+      return;
+    }
+    const { hop } = outcome;
     lanes.ended(lane, {
-      verdict: outcome.hop ? 'retry' : 'over',
-      dueAt: outcome.hop?.dueAt,
+      verdict: hop ? 'retry' : 'over',
+      dueAt: hop?.dueAt,
       store: () => this.store(delivery, outcome),
     });
   }

@@ -31,6 +31,16 @@ export interface Delivery extends Bagged {
   readonly givenUp?: { readonly reason: DeadReason; readonly detail: string };
 }
 
+/** What the reading of a record depends on. */
+export interface ReadingContext {
+  /** Of the log. */
+  readonly generation: number;
+  /** Largest record batch the topics take. */
+  readonly maxBatchBytes: number;
+  /** Says why a record with dead-letter headers is refused; undefined when it is a replay. */
+  readonly replayProblem: (record: InRecord) => string | undefined;
+}
+
 /** A record that is no delivery, and why. */
 export interface NoDelivery {
   readonly detail: string;
@@ -39,22 +49,20 @@ export interface NoDelivery {
 /**
  * Reads a record of `deliveries`. A record with dead-letter headers is a replay: its attempts start again and those
  * headers are dropped. Its place, like that of the router's records, is its own position (lanes.md, "Place").
- *
- * @param of the log's generation, and the largest record batch the topics take
  */
 export function readDelivery(
   log: FencedLog,
   record: InRecord,
-  of: { readonly generation: number; readonly maxBatchBytes: number },
+  { generation, maxBatchBytes, replayProblem }: ReadingContext,
 ): Delivery | NoDelivery {
   const { headers, offset } = record;
-  const received = receiveDelivery(record, of.maxBatchBytes);
+  const received = receiveDelivery(record, maxBatchBytes);
   if (typeof received === 'string') return { detail: received };
   const { lane, meta: packed, value } = received;
   const isReplay = hasDeadLetterHeaders(headers);
-  if (isReplay && readDeadLetter(headers) === undefined)
-    return { detail: `${DEAD_HEADERS.reason} is not a known reason` };
-  const position = positionOf(of.generation, offset);
+  const refusal = isReplay ? refusalOf(record, replayProblem) : undefined;
+  if (refusal !== undefined) return { detail: refusal };
+  const position = positionOf(generation, offset);
   const meta = isReplay ? replayed(packed, position) : packed.returned ? packed : { ...packed, place: position };
   return {
     log,
@@ -68,6 +76,11 @@ export function readDelivery(
     parkedAt: undefined,
     bagIndex: 0,
   };
+}
+
+function refusalOf(record: InRecord, replayProblem: (record: InRecord) => string | undefined): string | undefined {
+  if (readDeadLetter(record.headers) === undefined) return `${DEAD_HEADERS.reason} is not a known reason`;
+  return replayProblem(record);
 }
 
 const NO_HEADERS: Readonly<Record<string, Buffer>> = {};

@@ -1,26 +1,22 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { type SigningKey, signingKey } from '#common/domain/signature.js';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { CompactedTable } from '#common/kafka/compacted-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Health } from '#common/observability/health.js';
-import { type EndpointRecord, readEndpoint } from '#common/records/endpoint-record.js';
+import { readEndpoint } from '#common/records/endpoint-record.js';
 import { isMarker } from '#common/records/generation-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
-import { Sealer, SealingError, sealingContext } from '#common/security/sealing.js';
-
-/** An endpoint with its secrets opened, ready to send to. */
-export interface Endpoint {
-  readonly record: EndpointRecord;
-  /** Newest first. `expiresAt` in ms since the epoch. */
-  readonly keys: readonly { readonly key: SigningKey; readonly expiresAt: number | undefined }[];
-  readonly staticHeaders: Readonly<Record<string, string>>;
-}
+import { MissingKeys } from '#common/security/missing-keys.js';
+import { Sealer, SealingError } from '#common/security/sealing.js';
+import { exposeKeyMissing } from './metrics.js';
+import { type Endpoint, type Unsealed, unsealed } from './unsealed-endpoint.js';
 
 type Listener = (endpointId: string) => void;
 
 /** Tombstones remembered, so that a delivery of a deleted endpoint need not wait for a configuration that never comes. */
 const MAX_TOMBSTONES = 10_000;
+/** A secret that does not open may expire; then its key is needed no more. */
+const REOPEN_INTERVAL_MS = 1_000;
 
 /** Every endpoint's current configuration, in memory, from the compacted `endpoints` topic. */
 @Injectable()
@@ -32,6 +28,11 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   private readonly listeners: Listener[] = [];
   private readonly table: CompactedTable;
   private readonly started = Promise.withResolvers<void>();
+  private readonly missingKeys: MissingKeys;
+  /** The last problem with keys that was logged. */
+  private loggedProblem: string | undefined;
+  private readonly keysFound = Promise.withResolvers<void>();
+  private reopening: NodeJS.Timeout | undefined;
 
   constructor(
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
@@ -39,6 +40,7 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     @Inject(Health) health: Health,
     @Inject(GenerationMarkers) markers: GenerationMarkers,
   ) {
+    this.missingKeys = new MissingKeys(sealer);
     const apply = (id: string, value: Buffer | null) =>
       isMarker(id) ? markers.apply(id, value) : this.apply(id, value);
     this.table = new CompactedTable(settings, { topic: ENDPOINTS_TOPIC, apply });
@@ -47,10 +49,14 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
       problem: () =>
         this.table.problem() ?? (this.table.isCaughtUp ? undefined : 'the endpoint table is not caught up'),
     });
+    health.addReadiness({ name: 'secret_keys', problem: () => this.missingKeys.problem() });
+    exposeKeyMissing(() => this.missingKeys.size);
   }
 
   onModuleInit(): void {
     this.table.start().then(this.started.resolve, this.settings.onFatal);
+    void this.started.promise.then(() => this.checkKeys());
+    this.reopening = setInterval(() => this.reopen(), REOPEN_INTERVAL_MS);
   }
 
   /** Resolves when every endpoint is known; nothing is sent before. */
@@ -58,7 +64,13 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     return this.started.promise;
   }
 
+  /** Resolves when every endpoint is known and every key that endpoints use is there: the group is not joined before. */
+  get ready(): Promise<void> {
+    return this.keysFound.promise;
+  }
+
   async onModuleDestroy(): Promise<void> {
+    clearInterval(this.reopening);
     await this.table.stop();
   }
 
@@ -84,37 +96,65 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     if (value === null) {
       this.endpoints.delete(id);
       this.halfOpenIds.delete(id);
+      this.missingKeys.forget(id);
       if (this.deleted.size < MAX_TOMBSTONES) this.deleted.add(id);
     } else {
-      const endpoint = this.read(id, value);
-      if (endpoint === undefined) return;
+      const read = this.read(id, value);
+      if (read === undefined) return;
+      const { endpoint } = read;
       // A relay that was cut off may publish an older state after a newer one.
       if (endpoint.record.version < (this.endpoints.get(id)?.record.version ?? 0)) return;
-      this.endpoints.set(id, endpoint);
+      this.set(id, read);
       this.deleted.delete(id);
       if (endpoint.record.breaker === 'half_open') this.halfOpenIds.add(id);
       else this.halfOpenIds.delete(id);
     }
+    this.checkKeys();
     for (const listener of this.listeners) listener(id);
   }
 
   /** @throws Error when the record is malformed */
-  private read(id: string, value: Buffer): Endpoint | undefined {
+  private read(id: string, value: Buffer): Unsealed | undefined {
     const record = readEndpoint(id, value);
     try {
-      const context = (purpose: 'secret' | 'headers') => sealingContext(record.tenant, id, purpose);
-      const keys = record.secrets.map(({ sealed, expires_at }) => ({
-        key: signingKey(this.sealer.open(sealed, context('secret'))),
-        expiresAt: expires_at ?? undefined,
-      }));
-      const headers = record.headers_sealed;
-      const staticHeaders = headers === null ? '{}' : this.sealer.open(headers, context('headers')).toString();
-      return { record, keys, staticHeaders: JSON.parse(staticHeaders) as Record<string, string> };
+      return unsealed(record, this.sealer, Date.now());
     } catch (error) {
       if (!(error instanceof SealingError)) throw error;
-      // Without its secrets an endpoint cannot be sent to. A missing key is an operator's mistake: say so, keep the rest going.
       this.logger.error({ endpoint_id: id, reason: error.message }, 'endpoint.unreadable');
       return undefined;
     }
+  }
+
+  private set(id: string, { endpoint, opened }: Unsealed): void {
+    this.endpoints.set(id, endpoint);
+    this.missingKeys.note(id, { opened, missing: endpoint.missingKeys });
+  }
+
+  /** Opens again where a secret has expired since: it may have been the one that does not open. */
+  private reopen(): void {
+    const now = Date.now();
+    for (const id of this.missingKeys.endpoints()) {
+      const endpoint = this.endpoints.get(id);
+      const isExpired = ({ expires_at }: { expires_at: number | null }) => expires_at !== null && expires_at <= now;
+      if (!endpoint?.record.secrets.some(isExpired)) continue;
+      const again = unsealed(endpoint.record, this.sealer, now);
+      if (again.endpoint.missingKeys.length === endpoint.missingKeys.length) continue;
+      this.set(id, again);
+      this.checkKeys();
+      for (const listener of this.listeners) listener(id);
+    }
+  }
+
+  /** Deliveries of endpoints with a missing key wait: an operator must add the key, and nothing is lost until then. */
+  private checkKeys(): void {
+    if (!this.table.isCaughtUp) return;
+    const problem = this.missingKeys.problem();
+    if (problem !== this.loggedProblem) {
+      this.loggedProblem = problem;
+      if (problem !== undefined)
+        this.logger.error({ key_ids: this.missingKeys.lacking(), problem }, 'secret_keys.missing');
+      else this.logger.log('secret_keys.found');
+    }
+    if (this.missingKeys.lacking().length === 0) this.keysFound.resolve();
   }
 }

@@ -79,6 +79,8 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async expire(endpointId: string): Promise<void> {
+    // What waits for a key is not given up: the operator who left it out may take longer than the endpoint's limit.
+    if (this.gates.holdOf(endpointId) === 'key_missing') return;
     const record = this.directory.find(endpointId)?.record;
     // Of an endpoint that was deleted nothing can be sent any more.
     const limit = record

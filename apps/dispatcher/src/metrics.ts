@@ -46,6 +46,11 @@ export const replays = new Counter({
   help: 'Dead letters that came back to be delivered again',
 });
 
+export const unsignedReplays = new Counter({
+  name: 'posthorn_unsigned_replays_total',
+  help: 'Replays that were accepted without a MAC. REQUIRE_SIGNED_RECORDS refuses them',
+});
+
 export const repeats = new Counter({
   name: 'posthorn_repeated_records_total',
   help: 'Records dropped because their attempt was finished here lately',
@@ -116,6 +121,16 @@ export const endpointAttempts = new Counter({
   help: 'Attempts by endpoint and outcome; endpoints beyond the label limit share "other"',
   labelNames: ['endpoint', 'outcome'],
 });
+
+export function exposeKeyMissing(endpoints: () => number): void {
+  new Gauge({
+    name: 'posthorn_endpoints_key_missing',
+    help: 'Endpoints whose deliveries are parked, because SECRET_KEYS lacks a key their secrets are sealed under',
+    collect() {
+      this.set(endpoints());
+    },
+  });
+}
 
 export function exposeReadAhead(bytes: () => number): void {
   new Gauge({

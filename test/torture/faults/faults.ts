@@ -2,6 +2,7 @@ import type { FaultName } from '../../../scripts/torture/catalogue.mjs';
 import { CLOCK_FAULTS } from './clocks.js';
 import type { Fault } from './fault.js';
 import { HOLD_FAULTS } from './holds.js';
+import { KEY_FAULTS } from './keys.js';
 import { MIXED } from './mixed.js';
 import { NETWORK_FAULTS } from './networks.js';
 import { PROCESS_FAULTS } from './processes.js';
@@ -16,6 +17,7 @@ const FAULTS: Readonly<Record<FaultName | 'mixed', Fault>> = {
   ...RECORD_FAULTS,
   ...CLOCK_FAULTS,
   ...HOLD_FAULTS,
+  ...KEY_FAULTS,
   mixed: MIXED,
 };
 

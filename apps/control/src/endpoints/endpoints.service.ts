@@ -6,12 +6,13 @@ import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { type AddressPolicy, checkUrl } from '#common/security/address-policy.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { Sealer, sealingContext } from '#common/security/sealing.js';
+import { sealingContext } from '#common/security/sealing.js';
 import { audit } from '../audit.js';
 import { CONTROL_CONFIG, type ControlConfig } from '../config.js';
 import { changeBreaker } from '../health/breaker-changes.js';
 import { publishEndpointEvent } from '../operational-events.js';
 import { decodeCursor, type Page, toPage } from '../queries/paging.js';
+import { SealingKeys } from '../sealing-keys.js';
 import { owningTenant, visibleTenant } from '../tenancy.js';
 import { type StoredEndpoint, showEndpoint, validSecrets } from './endpoint.js';
 import {
@@ -43,12 +44,12 @@ const MAX_SECRETS = 5;
 export class EndpointsService {
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(Sealer) private readonly sealer: Sealer,
+    @Inject(SealingKeys) private readonly sealer: SealingKeys,
     @Inject(ADDRESS_POLICY) private readonly addressPolicy: AddressPolicy,
     @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
   ) {}
 
-  /** @throws ProblemError URL_NOT_ALLOWED */
+  /** @throws ProblemError URL_NOT_ALLOWED, SECRET_KEYS_WRONG */
   async create(caller: AuthenticatedKey, input: EndpointCreate): Promise<ShownEndpoint & { secret: string }> {
     this.requireAllowedUrl(input.url);
     const { tenant: named, headers, retry_policy, breaker: _breaker, ...rest } = input;
@@ -92,7 +93,7 @@ export class EndpointsService {
     return shown(await findEndpoint(this.database, id, visibleTenant(caller, undefined)));
   }
 
-  /** @throws ProblemError NOT_FOUND, URL_NOT_ALLOWED, BODY_INVALID */
+  /** @throws ProblemError NOT_FOUND, URL_NOT_ALLOWED, BODY_INVALID, SECRET_KEYS_WRONG */
   async change(caller: AuthenticatedKey, id: string, patch: EndpointPatch): Promise<ShownEndpoint> {
     if (patch.url !== undefined) this.requireAllowedUrl(patch.url);
     const endpoint = await this.database.transaction(async (tx) => {
@@ -122,7 +123,7 @@ export class EndpointsService {
    * Gives the endpoint a new secret. The present one stays valid for the overlap, older ones as long as they were promised
    * to be; an overlap of 0 ends them all at once.
    *
-   * @throws ProblemError NOT_FOUND; CONFLICT when a secret would have to go that is still valid
+   * @throws ProblemError NOT_FOUND; SECRET_KEYS_WRONG; CONFLICT when a secret would have to go that is still valid
    */
   async rotateSecret(
     caller: AuthenticatedKey,

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { judgeError } from '#common/postgres/errors.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { CONTROL_CONFIG, type ControlConfig } from '../config.js';
 import { requestedReplays } from '../metrics.js';
 import { SchemaState } from '../schema-state.js';
@@ -33,6 +34,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(Database) private readonly database: Database,
     @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
     @Inject(SchemaState) private readonly schema: SchemaState,
+    @Inject(DeadLetterSigner) private readonly signer: DeadLetterSigner,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -96,7 +98,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async advance(tx: Queryable, job: Recovery): Promise<void> {
-    const page = await PAGES[job.kind](tx, job);
+    const page = await PAGES[job.kind](tx, job, this.signer);
     const sent = 'problem' in page ? 0 : page.sent;
     await advanceRecovery(tx, after(job, page), sent / this.config.RECOVERY_PER_SECOND);
     if (sent > 0) requestedReplays.inc({ kind: job.kind === 'endpoint' ? 'recovery' : 'bulk' }, sent);

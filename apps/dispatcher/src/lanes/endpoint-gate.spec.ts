@@ -75,6 +75,20 @@ describe('EndpointGate', () => {
     expect(begun).toEqual(['a', 'b', 'probe']);
   });
 
+  it('given a key is missing, then what waits is withdrawn, a probe too', () => {
+    const { gate, ask, holds, begun, withdrawn } = gateOf();
+    for (const name of ['a', 'b', 'c']) ask(name);
+    ask('probe', { parkedAt: Date.now(), isProbe: true });
+
+    gate.change({ ...OPEN, hold: 'key_missing' });
+    gate.leave();
+    expect({ holds, withdrawn, begun }).toEqual({
+      holds: ['key_missing'],
+      withdrawn: ['probe', 'c'],
+      begun: ['a', 'b'],
+    });
+  });
+
   describe('given as many deliveries in memory as are suspicious', () => {
     beforeEach(() => jest.useFakeTimers());
     afterEach(() => jest.useRealTimers());

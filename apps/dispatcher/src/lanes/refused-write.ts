@@ -41,7 +41,7 @@ export async function settleRefused(
 
 /** Why a delivery is given up that the database cannot store. */
 export function unstorable(error: unknown): GivenUp {
-  return { reason: 'payload_error', detail: `the database cannot store the delivery: ${messageOf(error)}` };
+  return { reason: 'unrecoverable', detail: `the database cannot store the delivery: ${messageOf(error)}` };
 }
 
 /** The delivery id of a row only informs people: a row without it keeps the lane in order all the same. */

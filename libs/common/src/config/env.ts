@@ -28,6 +28,17 @@ export const logEnv = {
 
 export const kafkaEnv = {
   KAFKA_BROKERS: list.default(['127.0.0.1:4092']).describe('host:port of the Kafka brokers, comma-separated'),
+  KAFKA_SASL_USERNAME: z
+    .string()
+    .optional()
+    .describe(
+      'user name at the brokers; without one the connection is not authenticated. It is not encrypted either way',
+    ),
+  KAFKA_SASL_PASSWORD: z.string().default('').describe('password at the brokers'),
+  KAFKA_SASL_MECHANISM: z
+    .enum(['plain', 'scram-sha-256', 'scram-sha-512'])
+    .default('plain')
+    .describe('how user name and password are proven'),
   KAFKA_TOPIC_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9._-]*$/)

@@ -1,6 +1,5 @@
-import type { Kafka } from 'kafkajs';
 import type Cluster from 'kafkajs/src/cluster/index.js';
-import { createKafka } from './client.js';
+import { clusterOf, createKafka } from './client.js';
 import type { KafkaSettings } from './settings.js';
 
 /** kafkajs's broker, as far as this folder sends requests through it. */
@@ -21,8 +20,6 @@ interface BrokerAddress {
   readonly host: string;
   readonly port: number;
 }
-
-const CREATE_CLUSTER = 'private:Kafka:createCluster';
 
 /**
  * Connections for requests that kafkajs's clients lack. They share nothing with a consumer, so they work while it hangs.
@@ -86,13 +83,4 @@ export async function ask<Answer>(
     if (error instanceof Error && error.name === 'KafkaJSConnectionClosedError') await broker.disconnect();
     throw error;
   }
-}
-
-/** A client's own factory of clusters, so that addresses, timeouts and authentication are those of every other client. */
-export function clusterOf(kafka: Kafka): Cluster {
-  const factories = new Map(Object.getOwnPropertySymbols(kafka).map((symbol) => [symbol.description, symbol]));
-  const symbol = factories.get(CREATE_CLUSTER);
-  const create: unknown = symbol && Reflect.get(kafka, symbol);
-  if (typeof create !== 'function') throw new Error(`this kafkajs has no ${CREATE_CLUSTER}`);
-  return create({ allowAutoTopicCreation: false }) as Cluster;
 }

@@ -1,9 +1,9 @@
 import { connect as connectTcp } from 'node:net';
 import { Logger } from '@nestjs/common';
-import { type ISocketFactory, Kafka, type LogEntry, logLevel } from 'kafkajs';
+import { type ISocketFactory, Kafka, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
+import type Cluster from 'kafkajs/src/cluster/index.js';
 import { patchKafkajs } from './kafkajs-patches.js';
-import type { RequestCluster } from './raw-request.js';
-import type { KafkaSettings } from './settings.js';
+import type { KafkaSettings, SaslCredentials } from './settings.js';
 
 /** What a broker has not answered after this long counts as failed. */
 export const REQUEST_TIMEOUT_MS = 10_000;
@@ -16,6 +16,7 @@ export function createKafka(settings: KafkaSettings): Kafka {
   return new Kafka({
     clientId: settings.clientId,
     brokers: [...settings.brokers],
+    ...(settings.sasl === undefined ? {} : { sasl: saslOptions(settings.sasl) }),
     connectionTimeout: 3_000,
     requestTimeout: REQUEST_TIMEOUT_MS,
     retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5 },
@@ -25,20 +26,23 @@ export function createKafka(settings: KafkaSettings): Kafka {
   });
 }
 
-/** Connections of their own for requests that kafkajs does not know. They are opened with the first request. */
-export interface OwnCluster extends RequestCluster {
-  disconnect(): Promise<void>;
+const CREATE_CLUSTER = 'private:Kafka:createCluster';
+
+/**
+ * The cluster that `kafka` gives to a consumer of its own, for requests that kafkajs's clients lack. Addresses, timeouts and
+ * authentication are those of every other client. It is connected with the first request.
+ */
+export function clusterOf(kafka: Kafka): Cluster {
+  const factories = new Map(Object.getOwnPropertySymbols(kafka).map((symbol) => [symbol.description, symbol]));
+  const symbol = factories.get(CREATE_CLUSTER);
+  const create: unknown = symbol && Reflect.get(kafka, symbol);
+  if (typeof create !== 'function') throw new Error(`this kafkajs has no ${CREATE_CLUSTER}`);
+  return create({ allowAutoTopicCreation: false }) as Cluster;
 }
 
-/** The cluster that `kafka` would give to a consumer of its own: kafkajs keeps what makes one under a symbol. */
-export function clusterOf(kafka: Kafka): OwnCluster {
-  const key = Object.getOwnPropertySymbols(kafka).find(
-    ({ description }) => description === 'private:Kafka:createCluster',
-  );
-  const makers = kafka as unknown as Record<symbol, ((options: object) => OwnCluster) | undefined>;
-  const make = key && makers[key];
-  if (make === undefined) throw new Error('kafkajs makes its clusters in another way');
-  return make({ allowAutoTopicCreation: false });
+/** kafkajs has a type for each mechanism, all of one shape. */
+function saslOptions({ mechanism, username, password }: SaslCredentials): SASLOptions {
+  return { mechanism: mechanism as 'plain', username, password };
 }
 
 /**

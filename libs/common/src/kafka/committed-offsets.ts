@@ -15,6 +15,7 @@ export interface StartPosition extends StartOffset {
   readonly topic: string;
   readonly partition: number;
   readonly identity: TopicIdentity;
+  readonly end: number;
   readonly committed: Committed;
 }
 
@@ -67,7 +68,7 @@ export async function startPositions(group: KafkaGroup, wanted: readonly Wanted[
       // Retention may have taken it: then it tells nothing.
       evidence: (each.log?.evidence?.offset ?? 0) < low ? undefined : found.get(name),
     };
-    return [{ ...startOffset(committed, now), topic, partition, identity, committed }];
+    return [{ ...startOffset(committed, now), topic, partition, identity, end: high, committed }];
   });
 }
 

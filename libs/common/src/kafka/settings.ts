@@ -1,9 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { type TopicSpec, topicSpecs } from '../records/topics.js';
 
+export interface SaslCredentials {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  readonly username: string;
+  readonly password: string;
+}
+
 /** How this process reaches Kafka and what it calls itself there. */
 export interface KafkaSettings {
   readonly brokers: readonly string[];
+  /** Missing where brokers ask for no authentication. */
+  readonly sasl?: SaslCredentials;
   /** Put before every topic and group name. */
   readonly prefix: string;
   /** This process's own: members of a group that have it are earlier lives of this process. */
@@ -25,6 +33,9 @@ export const KAFKA_SETTINGS = Symbol('KafkaSettings');
 /** The part of an app's configuration that `kafkaEnv` gives. */
 export interface KafkaConfig {
   readonly KAFKA_BROKERS: string[];
+  readonly KAFKA_SASL_USERNAME?: string | undefined;
+  readonly KAFKA_SASL_PASSWORD: string;
+  readonly KAFKA_SASL_MECHANISM: SaslCredentials['mechanism'];
   readonly KAFKA_TOPIC_PREFIX: string;
   readonly KAFKA_SESSION_TIMEOUT_MS: number;
   readonly STALL_SECONDS: number;
@@ -43,6 +54,7 @@ export function kafkaSettings(
   const instance = config.INSTANCE || `${app}-${randomBytes(4).toString('hex')}`;
   return {
     brokers: config.KAFKA_BROKERS,
+    ...saslOf(config),
     prefix: config.KAFKA_TOPIC_PREFIX,
     clientId: `posthorn-${instance}`,
     sessionTimeoutMs: config.KAFKA_SESSION_TIMEOUT_MS,
@@ -55,6 +67,11 @@ export function kafkaSettings(
     replicationFactor: config.REPLICATION_FACTOR,
     ...life,
   };
+}
+
+function saslOf(config: KafkaConfig): Pick<KafkaSettings, 'sasl'> {
+  const { KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password, KAFKA_SASL_MECHANISM: mechanism } = config;
+  return username === undefined ? {} : { sasl: { mechanism, username, password } };
 }
 
 /** @throws Error when the topic is none of ours */

@@ -1,5 +1,4 @@
-import { clusterOf } from './broker-connections.js';
-import { createKafka } from './client.js';
+import { clusterOf, createKafka } from './client.js';
 import type { KafkaSettings } from './settings.js';
 import { topicIdentities } from './topic-identity.js';
 

@@ -14,6 +14,8 @@ export const DEAD_HEADERS = {
   lastError: 'posthorn-dead-last-error',
   /** `topic/partition/offset` the record was read at. */
   source: 'posthorn-dead-source',
+  /** Of a delivery: security/dead-letter-signer.ts. It proves to the dispatcher that a replay was a delivery. */
+  mac: 'posthorn-mac',
 } as const;
 
 export interface DeadLetterInfo {

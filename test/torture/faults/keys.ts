@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import type { AppName, AppProcess } from '../../support/app-processes.js';
+import { until } from '../../support/until.js';
+import { newSecretKey } from '../harness/torture-system.js';
+import type { Fault, Scene } from './fault.js';
+
+/** How long each wrong configuration lasts. */
+const WRONG_MS = 5_000;
+const SHOWN_LIMIT_MS = 30_000;
+/** An instance no other fault adds. */
+const WRONG_INSTANCE = 40;
+const DISPATCHERS = [0, 1];
+
+/** Processes that lack a key which endpoints need. */
+export const KEY_FAULTS = {
+  'wrong-key': { inject: wrongKey },
+} satisfies Record<string, Fault>;
+
+/** A dispatcher that could open no secret would dead-letter all it gets; a rotation in the wrong order, all of one endpoint. */
+async function wrongKey(scene: Scene): Promise<void> {
+  await scene.during({ kind: 'wrong_key', target: `dispatcher-${WRONG_INSTANCE}` }, async () => {
+    await startWithWrongKey(scene);
+    await rotateInWrongOrder(scene);
+    return 2;
+  });
+  const { endpoints } = scene.run;
+  for (const { id } of Object.values(endpoints)) {
+    const path = `/v1/dead-letters?endpoint_id=${id}`;
+    const { items } = await scene.system.apps.call<{ items: { detail: string }[] }>('control', path);
+    const dead = items.filter(({ detail }) => detail === 'the endpoint does not exist');
+    if (dead.length > 0) throw new Error(`${dead.length} deliveries of ${id} died of a missing key`);
+  }
+}
+
+async function startWithWrongKey({ system, last }: Scene): Promise<void> {
+  const { supervised, envs, secretKeys } = system;
+  const [id = ''] = secretKeys.split(':');
+  envs.set(`dispatcher-${WRONG_INSTANCE}`, { SECRET_KEYS: newSecretKey(id) });
+  const wrong = await supervised.begin('dispatcher', WRONG_INSTANCE);
+  await untilKeyIsMissing(wrong);
+  await last(WRONG_MS);
+  if (await isMember(wrong)) throw new Error(`${wrong.name} joined its group without the keys endpoints need`);
+  await supervised.remove(wrong);
+}
+
+/** Control seals a static header under a key that the dispatchers get only later. */
+async function rotateInWrongOrder(scene: Scene): Promise<void> {
+  const { system, run } = scene;
+  const added = newSecretKey(`k${randomBytes(4).toString('hex')}`);
+  for (const instance of [0, 1]) await restart(scene, 'control', instance, `${added},${system.secretKeys}`);
+  const path = `/v1/endpoints/${run.endpoints.strict.id}`;
+  await system.apps.call('control', path, { method: 'PATCH', body: { headers: { 'x-own': 'sealed anew' } } });
+  for (const instance of DISPATCHERS) await untilKeyIsMissing(scene.app('dispatcher', instance));
+  await scene.last(WRONG_MS);
+  for (const instance of DISPATCHERS) await restart(scene, 'dispatcher', instance, `${system.secretKeys},${added}`);
+  // Endpoints of later runs must not need a key that processes started later do not get.
+  await system.apps.call('control', path, { method: 'PATCH', body: { headers: {} } });
+  for (const instance of [0, 1]) await restart(scene, 'control', instance, system.secretKeys);
+}
+
+async function restart(scene: Scene, name: AppName, instance: number, secretKeys: string): Promise<void> {
+  const { supervised, envs } = scene.system;
+  await supervised.remove(scene.app(name, instance));
+  envs.set(`${name}-${instance}`, { SECRET_KEYS: secretKeys });
+  await supervised.add(name, instance);
+}
+
+async function checksOf({ url }: AppProcess): Promise<Readonly<Record<string, string>>> {
+  const report = await (await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) })).json();
+  return (report as { checks: Readonly<Record<string, string>> }).checks;
+}
+
+async function untilKeyIsMissing(process: AppProcess): Promise<void> {
+  const isSaid = async () => (await checksOf(process)).secret_keys !== 'ok';
+  await until(`${process.name} misses a key`, () => isSaid().catch(() => false), SHOWN_LIMIT_MS);
+}
+
+async function isMember(process: AppProcess): Promise<boolean> {
+  return (await checksOf(process)).deliveries === 'ok';
+}
