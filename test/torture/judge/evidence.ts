@@ -270,6 +270,7 @@ export const FAULT_KINDS = [
   'dns',
   'replay',
   'bad_endpoint',
+  'transaction',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
