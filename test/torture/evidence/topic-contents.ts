@@ -64,10 +64,13 @@ export async function readTopics(kafka: Kafka): Promise<TopicContents[]> {
       const eachBatch = async ({ batch }: EachBatchPayload) => {
         for (const message of batch.messages)
           records.get(batch.topic)?.push(read(batch.topic, batch.partition, message));
-        const name = `${batch.topic}/${batch.partition}`;
-        if (Number(batch.lastOffset()) + 1 >= (missing.get(name) ?? 0)) missing.delete(name);
-        if (missing.size === 0) done();
       };
+      // Comes for batches of aborted and control records, too, with which no handler is called.
+      consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
+        const name = `${topic}/${partition}`;
+        if (Number(lastOffset) + 1 >= (missing.get(name) ?? 0)) missing.delete(name);
+        if (missing.size === 0) done();
+      });
       consumer.run({ autoCommit: false, partitionsConsumedConcurrently: 4, eachBatch }).catch(reject);
     });
   } finally {

@@ -8,6 +8,7 @@ import { NETWORK_FAULTS } from './networks.js';
 import { PROCESS_FAULTS } from './processes.js';
 import { RECORD_FAULTS } from './records.js';
 import { SERVER_FAULTS } from './servers.js';
+import { TRANSACTION_FAULTS } from './transactions.js';
 
 /** What each fault of the catalogue does. */
 const FAULTS: Readonly<Record<FaultName | 'mixed', Fault>> = {
@@ -15,6 +16,7 @@ const FAULTS: Readonly<Record<FaultName | 'mixed', Fault>> = {
   ...SERVER_FAULTS,
   ...NETWORK_FAULTS,
   ...RECORD_FAULTS,
+  ...TRANSACTION_FAULTS,
   ...CLOCK_FAULTS,
   ...HOLD_FAULTS,
   ...KEY_FAULTS,

@@ -271,6 +271,7 @@ export const FAULT_KINDS = [
   'replay',
   'bad_endpoint',
   'wrong_key',
+  'transaction',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
