@@ -16,6 +16,10 @@ import type { Endpoint } from './unsealed-endpoint.js';
 const UNKNOWN_ENDPOINT_WAIT_MS = 5_000;
 const UNKNOWN_ENDPOINT_CHECK_MS = 100;
 
+/** Deliveries of an endpoint that stayed unknown are given up at once until this long after the first of them came. */
+const UNKNOWN_ENDPOINT_KEPT_MS = 10_000;
+const MAX_UNKNOWN_ENDPOINTS = 1_000;
+
 /** Makes one attempt, or says why none can be made, and counts what came of it. */
 @Injectable()
 export class Attempts {
@@ -24,6 +28,8 @@ export class Attempts {
   private underWay = 0;
   /** Attempts that wait for DNS or file handles. */
   heldByOwnFaults = 0;
+  /** When the first delivery of an unknown endpoint came, by its id: with a wait for each, a lane of many takes hours. */
+  private readonly unknownSince = new Map<string, number>();
 
   constructor(
     @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
@@ -100,13 +106,22 @@ export class Attempts {
   }
 
   private async awaitEndpoint({ meta, log }: Delivery): Promise<Endpoint | undefined> {
-    const deadline = performance.now() + UNKNOWN_ENDPOINT_WAIT_MS;
+    const deadline = this.missedSince(meta.endpointId) + UNKNOWN_ENDPOINT_WAIT_MS;
     while (performance.now() < deadline && !this.directory.wasDeleted(meta.endpointId) && !log.lost.aborted) {
       await new Promise((resolve) => setTimeout(resolve, UNKNOWN_ENDPOINT_CHECK_MS));
       const endpoint = this.directory.find(meta.endpointId);
       if (endpoint) return endpoint;
     }
     return undefined;
+  }
+
+  private missedSince(endpointId: string): number {
+    const now = performance.now();
+    const since = this.unknownSince.get(endpointId);
+    if (since !== undefined && now - since < UNKNOWN_ENDPOINT_KEPT_MS) return since;
+    if (this.unknownSince.size >= MAX_UNKNOWN_ENDPOINTS) this.unknownSince.clear();
+    this.unknownSince.set(endpointId, now);
+    return now;
   }
 }
 

@@ -119,7 +119,10 @@ function read(
   { offset, timestamp, key, value, headers = {} }: KafkaMessage,
 ): TopicRecord {
   const bytes = Object.fromEntries(
-    Object.entries(headers).map(([name, text]) => [name, Buffer.from((Array.isArray(text) ? text[0] : text) ?? '')]),
+    Object.entries(headers).map(([name, text]) => [
+      name,
+      Buffer.from((Array.isArray(text) ? text.at(-1) : text) ?? ''),
+    ]),
   );
   const dead = readDeadLetter(bytes);
   return {
