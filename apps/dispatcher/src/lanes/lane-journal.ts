@@ -89,7 +89,7 @@ export class LaneJournal {
   }
 }
 
-/** No lane has this name: endpoints' ids begin otherwise. */
+/** No lane has this name: a lane's name begins with the id of an endpoint. */
 const SAMPLE_LANE = 'posthorn:sample';
 const SAMPLE_WRITE: LaneWrite = {
   lane: SAMPLE_LANE,

@@ -16,7 +16,7 @@ export interface RepeatingBatchOptions<In, Out> {
   readonly run: (inputs: readonly In[]) => Promise<readonly Out[]>;
   /** Runs the statement for one input and keeps nothing of it. */
   readonly rehearse: (input: In) => Promise<unknown>;
-  /** An input that PostgreSQL surely stores, to rehearse where no other one waits. */
+  /** A valid input, rehearsed when no other input is queued. */
   readonly sample: In;
   /** The lane of an input, for logs. */
   readonly laneOf: (input: In) => string;

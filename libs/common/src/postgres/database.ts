@@ -152,7 +152,7 @@ export class Database implements Queryable {
   }
 }
 
-/** The pool connects by itself, so its clients must mark what fails then: no row is at fault. */
+/** The pool opens connections itself, so its clients mark connection errors: no row is at fault then. */
 class MarkingClient extends pg.Client {
   override connect(): Promise<pg.Client>;
   override connect(callback: Connected): void;

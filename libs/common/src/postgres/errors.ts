@@ -93,7 +93,7 @@ const NETWORK_CODES = new Set([
 const DRIVER_MESSAGES =
   /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection error|Client was closed|Cannot use a pool after)/;
 
-/** Errors whose origin their code does not show. */
+/** Errors whose code does not show their origin. */
 const whileConnecting = new WeakSet<Error>();
 const refusedByDriver = new WeakSet<Error>();
 

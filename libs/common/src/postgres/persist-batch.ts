@@ -21,7 +21,7 @@ export function nextStep(meaning: ErrorMeaning, items: number, comparisons: numb
   return comparisons >= COMPARISONS ? 'set_aside' : 'compare';
 }
 
-/** An item that PostgreSQL does not store, with the error it gave. The caller puts it where nothing is lost. */
+/** An item that PostgreSQL does not store, with its error. The caller keeps it elsewhere: a dead letter, or its topic. */
 export class SetAside {
   constructor(
     readonly error: unknown,
@@ -36,9 +36,9 @@ export interface BatchStatement<In, Out> {
   readonly run: (items: readonly In[]) => Promise<readonly Out[]>;
   /** Stores an item and takes it back, so that it says whether a statement can succeed now. */
   readonly rehearse: (item: In) => Promise<unknown>;
-  /** More items to compare with: those that wait behind the batch. */
+  /** Further items to compare with: those queued behind the batch. */
   readonly neighbours?: () => readonly In[];
-  /** Nobody waits for the outcome any more. Asked after each wait. */
+  /** The caller no longer needs the outcome. Checked after each failure and each wait. */
   readonly isEnded: () => boolean;
   /** Called for each failure that is waited for. */
   readonly onWait: (error: unknown, items: number) => void;
@@ -137,7 +137,7 @@ class BatchRun<In, Out> {
     return !isEnded();
   }
 
-  /** Another one each time: the one compared with may be at fault itself. */
+  /** Takes another neighbour each time: a neighbour may be at fault itself. */
   private async doesNeighbourSucceed(part: readonly In[]): Promise<boolean> {
     const { neighbours, rehearse } = this.statement;
     const others = [...this.items.filter((item) => !part.includes(item)), ...(neighbours?.() ?? [])];
