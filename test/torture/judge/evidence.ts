@@ -270,6 +270,8 @@ export const FAULT_KINDS = [
   'dns',
   'replay',
   'bad_endpoint',
+  /** A topic was recreated, or lost its tail: from then on its offsets mean other records. */
+  'new_log',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 

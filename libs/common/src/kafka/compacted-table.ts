@@ -2,10 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { Admin, Consumer, EachBatchPayload } from 'kafkajs';
 import { createKafka } from './client.js';
+import type { KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
+import { replacedLogs } from './metrics.js';
 import { endPredecessor } from './predecessor.js';
 import type { KafkaSettings } from './settings.js';
-import { atMost, MAX_STARTING_MS } from './timing.js';
+import { atMost, delay, MAX_STARTING_MS } from './timing.js';
+import { isSameTopic, type TopicIdentity } from './topic-identity.js';
+
+/** How late a recreated topic is noticed. */
+const WATCH_INTERVAL_MS = 3_000;
+const RETRY_MS = 1_000;
 
 export interface CompactedTableOptions {
   /** Without prefix. */
@@ -31,6 +38,10 @@ export class CompactedTable {
   private isReady = false;
   /** A consumer that crashes while it stops, its broker being away, would start again for ever. */
   private isStopping = false;
+  private group: KafkaGroup | undefined;
+  /** The log that {@link positions} belong to. */
+  private identity: TopicIdentity | undefined;
+  private timer: NodeJS.Timeout | undefined;
   /** Undefined until there is something to connect to. */
   private starting: Promise<void> | undefined;
 
@@ -45,8 +56,8 @@ export class CompactedTable {
     this.consumer = kafka.consumer({
       groupId: this.groupId,
       maxWaitTimeInMs: 1_000,
-      // The group is ours alone, so any other member is what we were before a crash; it must not be waited for.
-      partitionAssigners: [hookedAssigner({ beforeJoin: (group) => endPredecessor(group, settings.clientId) })],
+      allowAutoTopicCreation: false,
+      partitionAssigners: [hookedAssigner({ beforeJoin: (group) => this.beforeJoin(group) })],
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => !this.isStopping },
     });
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
@@ -75,12 +86,11 @@ export class CompactedTable {
 
   private async connectAndRun(): Promise<void> {
     await this.admin.connect();
-    for (const { partition, high, low } of await this.admin.fetchTopicOffsets(this.topic)) {
-      if (Number(high) > Number(low)) this.behind.set(partition, Number(high));
-    }
+    await this.findEnds();
     await this.consumer.connect();
     await this.consumer.subscribe({ topics: [this.topic], fromBeginning: true });
     if (this.isStopping) return;
+    this.timer = setInterval(() => this.watch(), WATCH_INTERVAL_MS);
     await this.consumer.run({ autoCommit: false, eachBatch: (payload) => this.applyBatch(payload) });
     this.checkCaughtUp();
   }
@@ -88,8 +98,10 @@ export class CompactedTable {
   /** What is only about to start does not; what has begun to is waited for, a while: it would go on behind our back. */
   async stop(): Promise<void> {
     this.isStopping = true;
+    clearInterval(this.timer);
     if (this.starting === undefined) return;
     await atMost(MAX_STARTING_MS, this.starting);
+    clearInterval(this.timer);
     await this.consumer.disconnect();
     try {
       await this.admin.deleteGroups([this.groupId]);
@@ -98,6 +110,51 @@ export class CompactedTable {
       this.logger.debug({ err: error }, 'table.group_not_deleted');
     }
     await this.admin.disconnect();
+  }
+
+  /** Where the table must be read to, to be caught up. Waits for a leader. */
+  private async findEnds(): Promise<void> {
+    for (; !this.isStopping; await delay(RETRY_MS)) {
+      try {
+        const ends = await this.admin.fetchTopicOffsets(this.topic);
+        for (const { partition, high, low } of ends) {
+          if (Number(high) > Number(low)) this.behind.set(partition, Number(high));
+        }
+        if (ends.length > 0) return;
+      } catch (error) {
+        this.logger.warn({ err: error, topic: this.topic }, 'table.ends_unknown');
+      }
+    }
+  }
+
+  private async beforeJoin(group: KafkaGroup): Promise<void> {
+    this.group = group;
+    await this.watch();
+    // No other process uses the group, so any other member is this one before a crash; it must not be waited for.
+    await endPredecessor(group, this.settings.clientId);
+  }
+
+  /**
+   * A recreated topic is read from its first record. The rows of the former one stay until a record replaces them. Never
+   * rejects.
+   */
+  private async watch(): Promise<void> {
+    const { group } = this;
+    if (group === undefined || this.isStopping) return;
+    try {
+      const state = (await group.cluster.topicIdentities([this.topic])).get(this.topic);
+      const former = this.identity;
+      if (state === undefined || (former !== undefined && isSameTopic(state, former))) return;
+      this.identity = state;
+      if (former === undefined) return;
+      replacedLogs.inc({ topic: this.topic });
+      this.logger.error({ topic: this.topic, was: former.topicId, is: state.topicId }, 'log.replaced');
+      this.positions.clear();
+      await group.cluster.refreshMetadata();
+      for (const partition of state.leaders.keys()) this.consumer.seek({ topic: this.topic, partition, offset: '0' });
+    } catch (error) {
+      this.logger.debug({ err: error, topic: this.topic }, 'table.not_checked');
+    }
   }
 
   private async applyBatch({ batch }: EachBatchPayload): Promise<void> {
