@@ -1,5 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import { decodeLog, encodeCommit } from '../domain/commit-metadata.js';
+import type { LogChange } from '../domain/start-offset.js';
 import { Watermark } from '../domain/watermark.js';
 import type { StartPosition } from './committed-offsets.js';
 import { EvidenceKeeper } from './evidence-keeper.js';
@@ -33,6 +34,7 @@ export class OwnedPartition implements FencedLog {
   readonly start: number;
   readonly partition: number;
   readonly identity: TopicIdentity;
+  readonly change: LogChange | undefined;
   /** End of the log, as last seen. */
   end: number;
   /** The highest leader epoch among the records read; undefined before the first. */
@@ -56,6 +58,7 @@ export class OwnedPartition implements FencedLog {
     this.partition = from.partition;
     this.identity = from.identity;
     this.end = from.end;
+    this.change = from.change;
     const kept = from.change === undefined ? decodeLog(from.committed.metadata) : undefined;
     // A commit that names no log, or another one, is replaced at once.
     this.isChanged = from.change !== undefined || (from.committed.offset >= 0 && kept === undefined);
