@@ -8,7 +8,7 @@ import { replacedLogs } from './metrics.js';
 import { endPredecessor } from './predecessor.js';
 import type { KafkaSettings } from './settings.js';
 import { atMost, delay, MAX_STARTING_MS } from './timing.js';
-import { isSameTopic, type TopicIdentity } from './topic-identity.js';
+import { isSameTopic, type TopicIdentity, type TopicState } from './topic-identity.js';
 
 /** How late a recreated topic is noticed. */
 const WATCH_INTERVAL_MS = 3_000;
@@ -41,6 +41,8 @@ export class CompactedTable {
   private group: KafkaGroup | undefined;
   /** The log that {@link positions} belong to. */
   private identity: TopicIdentity | undefined;
+  /** What the last check found. */
+  private seen = '';
   private timer: NodeJS.Timeout | undefined;
   /** Undefined until there is something to connect to. */
   private starting: Promise<void> | undefined;
@@ -143,6 +145,7 @@ export class CompactedTable {
     if (group === undefined || this.isStopping) return;
     try {
       const state = (await group.cluster.topicIdentities([this.topic])).get(this.topic);
+      await this.refreshLeaders(group, state);
       const former = this.identity;
       if (state === undefined || (former !== undefined && isSameTopic(state, former))) return;
       this.identity = state;
@@ -150,11 +153,18 @@ export class CompactedTable {
       replacedLogs.inc({ topic: this.topic });
       this.logger.error({ topic: this.topic, was: former.topicId, is: state.topicId }, 'log.replaced');
       this.positions.clear();
-      await group.cluster.refreshMetadata();
       for (const partition of state.leaders.keys()) this.consumer.seek({ topic: this.topic, partition, offset: '0' });
     } catch (error) {
       this.logger.debug({ err: error, topic: this.topic }, 'table.not_checked');
     }
+  }
+
+  /** kafkajs asks for leaders again after minutes, or after an error of a fetch; a partition without a leader has none. */
+  private async refreshLeaders(group: KafkaGroup, state: TopicState | undefined): Promise<void> {
+    const found = JSON.stringify(state ?? null);
+    if (found === this.seen) return;
+    await group.cluster.refreshMetadata();
+    this.seen = found;
   }
 
   private async applyBatch({ batch }: EachBatchPayload): Promise<void> {

@@ -6,7 +6,7 @@ import { FetchPace, type FetchPaceOptions } from './fetch-pace.js';
 import { leaderEpochOf, toRecord } from './kafka-message.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
-import { LogWatch } from './log-watch.js';
+import { LogWatch, WATCH_INTERVAL_MS } from './log-watch.js';
 import { Membership } from './membership.js';
 import { rebalances } from './metrics.js';
 import { OwnedLogs } from './owned-logs.js';
@@ -55,8 +55,6 @@ const STALE_BATCH_PAUSE_MS = 50;
 const STUCK_AFTER_MS = 120_000;
 const CHECK_INTERVAL_MS = 1_000;
 const ENDS_INTERVAL_MS = 5_000;
-/** How late a missing, replaced or returned log is noticed. */
-const WATCH_INTERVAL_MS = 3_000;
 
 /**
  * Consumes logs as one member of a group. kafkajs fetches, heartbeats and joins; offsets, ownership and commits are ours:
