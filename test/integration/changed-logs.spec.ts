@@ -5,9 +5,11 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { register } from 'prom-client';
 import { encodeCommit } from '#common/domain/commit-metadata.js';
 import { clusterOf, createKafka } from '#common/kafka/client.js';
+import { CompactedTable } from '#common/kafka/compacted-table.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import type { KafkaSettings } from '#common/kafka/settings.js';
 import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { TopicKeeper } from '#common/kafka/topic-keeper.js';
 import { startKafka } from '../../scripts/lib/kafka.mjs';
 import { freePort } from '../../scripts/lib/ports.mjs';
 import { logTopic, RecordingConsumer, testSettings } from '../support/kafka-port.js';
@@ -25,10 +27,10 @@ afterEach(async () => {
 const values = (name: string, count: number) => Array.from({ length: count }, (_, index) => `${name}${index}`);
 const group = { groupId: 'readers', topics: ['log'] };
 
-async function publish(settings: KafkaSettings, content: readonly string[], topic = 'log'): Promise<void> {
+async function publish(settings: KafkaSettings, content: readonly string[], topic = 'log', key = 'k'): Promise<void> {
   const producer = new RecordProducer(settings);
   await producer.connect();
-  await producer.write(content.map((value) => ({ topic, key: 'k', value })));
+  await producer.write(content.map((value) => ({ topic, key, value })));
   await producer.close();
 }
 
@@ -243,3 +245,80 @@ async function ownBroker() {
   };
   return { root, kafka, data: join(root, 'kafka', 'data'), cut };
 }
+
+describe('a recreated compacted topic', () => {
+  it('given a table that runs, then it reads the new log from its first record', async () => {
+    const compacted = { topic: 'table', partitions: 1, config: { 'cleanup.policy': 'compact' } };
+    const settings = testSettings([compacted]);
+    await ensureTopics(settings);
+    const put = (key: string, value: string) => publish(settings, [value], 'table', key);
+    for (const key of ['a', 'b', 'c']) await put(key, 'old');
+    const rows = new Map<string, string>();
+    const table = new CompactedTable(settings, {
+      topic: 'table',
+      apply: (key, value) => void rows.set(key, String(value)),
+    });
+    cleanups.push(() => table.stop());
+    await table.start();
+    expect([...rows.keys()]).toEqual(['a', 'b', 'c']);
+
+    await recreate(settings, 'table');
+    await put('d', 'new');
+    await put('a', 'new');
+
+    await until('the new records are read', () => rows.get('a') === 'new' && rows.get('d') === 'new', 15_000);
+    expect(rows.get('b')).toBe('old');
+  });
+});
+
+describe('TopicKeeper', () => {
+  it('given a topic that is deleted, then it is created again as configured, once, and counted', async () => {
+    const settings = testSettings([logTopic('log', 3), logTopic('other')]);
+    await ensureTopics(settings);
+    const keepers = [new TopicKeeper(settings), new TopicKeeper(settings)];
+    for (const keeper of keepers) {
+      keeper.start();
+      cleanups.push(() => keeper.stop());
+    }
+    const admin = await adminOf(settings);
+    const before = await counted('posthorn_topics_recreated_total', 'log');
+    await until('the ids are known', () => keepers.every((keeper) => keeper.isWatching('log')));
+    await admin.deleteTopics({ topics: [`${settings.prefix}log`] });
+
+    await until(
+      'the keepers see another topic',
+      () => keepers.every((each) => each.replacementsOf('log') === 1),
+      15_000,
+    );
+    const { topics } = await admin.fetchTopicMetadata({ topics: [`${settings.prefix}log`] });
+    expect(topics[0]?.partitions).toHaveLength(3);
+    await expect(ensureTopics(settings)).resolves.toBeUndefined();
+    expect((await counted('posthorn_topics_recreated_total', 'log')) - before).toBe(1);
+    expect(keepers[0]?.replacementsOf('other')).toBe(0);
+  });
+});
+
+describe('RecordProducer', () => {
+  it('given a topic that is missing, then writes to another go on, and its own are stored when it is back', async () => {
+    const settings = testSettings([logTopic('log'), logTopic('gone')]);
+    await ensureTopics(settings);
+    const producer = new RecordProducer(settings);
+    await producer.connect();
+    cleanups.push(() => producer.close());
+    await producer.write(['log', 'gone'].map((topic) => ({ topic, key: 'k', value: 'before' })));
+    const admin = await adminOf(settings);
+    await admin.deleteTopics({ topics: [`${settings.prefix}gone`] });
+    await until('the topic is gone', async () => !(await admin.listTopics()).includes(`${settings.prefix}gone`));
+
+    const waiting = producer.write([{ topic: 'gone', key: 'k', value: 'waits' }]);
+    await producer.write([{ topic: 'log', key: 'k', value: 'first' }]);
+    const startedAt = Date.now();
+    await producer.write([{ topic: 'log', key: 'k', value: 'second' }]);
+    expect(Date.now() - startedAt).toBeLessThan(500);
+
+    await ensureTopics(settings);
+    await waiting;
+    const [end] = await admin.fetchTopicOffsets(`${settings.prefix}gone`);
+    expect(end?.high).toBe('1');
+  });
+});

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { OwnedPartition } from '#common/kafka/owned-partition.js';
+import { GroupOffsets } from '#common/kafka/group-offsets.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import type { KafkaSettings } from '#common/kafka/settings.js';
 import { ensureTopics } from '#common/kafka/topic-admin.js';
@@ -65,7 +65,9 @@ describe("a transaction of Java's producer that is killed half-way", () => {
     const reader = await reading(settings);
     await producer.write([{ topic: 'log', key: 'k', value: 'before' }]);
     await until('the first is read', () => reader.records.length === 1);
-    const log = reader.owned[0] as OwnedPartition;
+    const offsets = new GroupOffsets(settings, { groupId: 'any', topics: ['log'] });
+    cleanups.push(() => offsets.close());
+    const log = async () => (await offsets.read()).logs[0];
 
     const transaction = ['--transactional-id', randomUUID(), '--transaction-duration-ms', '600000'];
     const records = ['--num-records', '100000', '--record-size', '500', '--throughput', '300'];
@@ -80,7 +82,7 @@ describe("a transaction of Java's producer that is killed half-way", () => {
       ...limit,
     ]);
     cleanups.push(() => java.kill('SIGKILL'));
-    await until('it has written more than a fetch takes', () => log.end > 300, TIMEOUT_MS);
+    await until('it has written more than a fetch takes', async () => ((await log())?.end ?? 0) > 300, TIMEOUT_MS);
     java.kill('SIGKILL');
     await producer.write([{ topic: 'log', key: 'k', value: 'behind' }]);
     return { reader, log, topic, producer };
@@ -98,9 +100,10 @@ describe("a transaction of Java's producer that is killed half-way", () => {
     async () => {
       const killed = await killedHalfWay(600_000);
       const { reader, log, topic } = killed;
-      expect(log.lastStable).toBe(1);
+      const stable = (await log())?.stable;
+      expect(stable).toBe(1);
       expect(reader.values()).toEqual(['before']);
-      const where = ['--topic', topic, '--partition', '0', '--start-offset', String(log.lastStable)];
+      const where = ['--topic', topic, '--partition', '0', '--start-offset', String(stable)];
       await runJavaTool('TransactionsCommand', [...SERVER, 'abort', ...where]);
       await expectToGoOn(killed);
     },

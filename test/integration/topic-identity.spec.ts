@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { clusterOf, createKafka } from '#common/kafka/client.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
 import type { RequestCluster } from '#common/kafka/raw-request.js';
+import { ensureTopics } from '#common/kafka/topic-admin.js';
 import { topicIdentities } from '#common/kafka/topic-identity.js';
 import { logTopic, testSettings } from '../support/kafka-port.js';
 import { until } from '../support/until.js';

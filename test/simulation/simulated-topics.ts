@@ -6,7 +6,10 @@ import type { Cluster } from './cluster.js';
 
 const ONE_BROKER = 0;
 
-/** What one broker answers about its topics, which are never replaced and lose nothing. */
+/**
+ * What one broker answers about its topics, which are never replaced and lose nothing. Only the ends of logs change, so only
+ * they are asked over the network: the other answers would come with them, in the same round trip.
+ */
 export class SimulatedTopics implements GroupCluster {
   constructor(
     private readonly kafka: Cluster,
@@ -22,21 +25,14 @@ export class SimulatedTopics implements GroupCluster {
   }
 
   topicIdentities(topics: readonly string[]): Promise<Map<string, TopicState>> {
-    return this.kafka.network.ask('kafka', () => new Map(topics.map((topic) => [topic, this.stateOf(topic)])));
+    return Promise.resolve(new Map(topics.map((topic) => [topic, this.stateOf(topic)])));
   }
 
-  offsetsAt(questions: readonly OffsetQuestion[]): Promise<Map<string, number>> {
+  async offsetsAt(questions: readonly OffsetQuestion[]): Promise<Map<string, number>> {
+    const names = questions.map(({ topic, partition }) => logName(topic, partition));
+    if (questions.every(({ timestamp }) => timestamp === EARLIEST)) return new Map(names.map((name) => [name, 0]));
     const { broker, network } = this.kafka;
-    return network.ask(
-      'kafka',
-      () =>
-        new Map(
-          questions.map(({ topic, partition, timestamp }) => {
-            const name = logName(topic, partition);
-            return [name, timestamp === EARLIEST ? 0 : broker.log(name).length];
-          }),
-        ),
-    );
+    return network.ask('kafka', () => new Map(names.map((name) => [name, broker.log(name).length])));
   }
 
   epochEnds(questions: readonly EpochQuestion[]): Promise<Map<string, number | undefined>> {

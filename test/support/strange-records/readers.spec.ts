@@ -41,7 +41,13 @@ function read(record: InRecord): void {
 }
 
 function route(record: InRecord): void {
-  const context = { matching: () => [ENDPOINT], maxEventBytes: MAX_EVENT_BYTES, maxBatchBytes: MAX_BATCH, nowMs: NOW };
+  const context = {
+    matching: () => [ENDPOINT],
+    positionOf: () => record.offset,
+    maxEventBytes: MAX_EVENT_BYTES,
+    maxBatchBytes: MAX_BATCH,
+    nowMs: NOW,
+  };
   const { steps, rounds } = readBatch([{ log: LOG, record }], context);
   for (const candidate of rounds.flat()) {
     expectStorable(candidate.archived.event);
@@ -51,7 +57,11 @@ function route(record: InRecord): void {
 }
 
 function deliver(record: InRecord): void {
-  const delivery = readDelivery(LOG, record, MAX_BATCH);
+  const delivery = readDelivery(LOG, record, {
+    generation: 0,
+    maxBatchBytes: MAX_BATCH,
+    replayProblem: () => undefined,
+  });
   if ('detail' in delivery) {
     expectWritable([poisonRecord(record, delivery.detail, NOW, MAX_BATCH)]);
     return;

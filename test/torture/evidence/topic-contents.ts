@@ -83,17 +83,21 @@ export async function readTopics(kafka: Kafka): Promise<TopicContents[]> {
   }));
 }
 
-/** What was read earlier, too: retention may have taken it since. */
+/** What was read earlier, too: retention may have taken it since, or another record its offset. */
 export function mergeTopics(earlier: readonly TopicContents[], now: readonly TopicContents[]): TopicContents[] {
   return now.map(({ topic, partitions, records }) => {
-    const known = new Set(records.map(({ partition, offset }) => `${partition}/${offset}`));
+    const known = new Set(records.map(placeAndTime));
     const gone = earlier
       .filter((each) => each.topic === topic)
       .flatMap((each) => each.records)
-      .filter(({ partition, offset }) => !known.has(`${partition}/${offset}`));
+      .filter((record) => !known.has(placeAndTime(record)));
     const all = [...gone, ...records].sort((a, b) => a.partition - b.partition || a.offset - b.offset);
     return { topic, partitions, records: all };
   });
+}
+
+function placeAndTime({ partition, offset, timestamp }: TopicRecord): string {
+  return `${partition}/${offset}/${timestamp}`;
 }
 
 async function allBounds(kafka: Kafka): Promise<Map<string, Bounds[]>> {

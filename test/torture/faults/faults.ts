@@ -3,6 +3,7 @@ import { CLOCK_FAULTS } from './clocks.js';
 import type { Fault } from './fault.js';
 import { HOLD_FAULTS } from './holds.js';
 import { KEY_FAULTS } from './keys.js';
+import { LOG_FAULTS } from './logs.js';
 import { MIXED } from './mixed.js';
 import { NETWORK_FAULTS } from './networks.js';
 import { PROCESS_FAULTS } from './processes.js';
@@ -17,6 +18,7 @@ const FAULTS: Readonly<Record<FaultName | 'mixed', Fault>> = {
   ...NETWORK_FAULTS,
   ...RECORD_FAULTS,
   ...TRANSACTION_FAULTS,
+  ...LOG_FAULTS,
   ...CLOCK_FAULTS,
   ...HOLD_FAULTS,
   ...KEY_FAULTS,

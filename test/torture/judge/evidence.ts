@@ -272,6 +272,8 @@ export const FAULT_KINDS = [
   'bad_endpoint',
   'wrong_key',
   'transaction',
+  /** A topic was recreated, or lost its tail: from then on its offsets mean other records. */
+  'new_log',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 

@@ -3,8 +3,10 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { RecordProducer } from '#common/kafka/producer.js';
 import type { OutRecord } from '#common/kafka/record.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { TopicKeeper } from '#common/kafka/topic-keeper.js';
 import { Database, type Session } from '#common/postgres/database.js';
 import { decodeHeaders } from '#common/records/stored-headers.js';
+import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { outboxRecords } from '../metrics.js';
 import { SchemaState } from '../schema-state.js';
 import { Wake } from '../wake.js';
@@ -42,6 +44,7 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(RecordProducer) private readonly producer: RecordProducer,
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(SchemaState) private readonly schema: SchemaState,
+    @Inject(TopicKeeper) private readonly topics: TopicKeeper,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -93,10 +96,18 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
   private async relay(session: Session, ends: AbortSignal): Promise<void> {
     const [row] = await session.query<{ channel: string }>(`SELECT ${OUTBOX_CHANNEL_SQL} AS channel`);
     await session.query(`LISTEN "${row?.channel}"`);
-    await this.publishConfiguration(session);
+    let published = -1;
     while (!ends.aborted) {
+      const replacements = this.replacements();
+      if (replacements !== published) await this.publishConfiguration(session);
+      published = replacements;
       if ((await this.relayPage(session)) < PAGE) await this.wake.wait(POLL_MS);
     }
+  }
+
+  /** A recreated topic is empty. */
+  private replacements(): number {
+    return this.topics.replacementsOf(ENDPOINTS_TOPIC) + this.topics.replacementsOf(API_KEYS_TOPIC);
   }
 
   /**

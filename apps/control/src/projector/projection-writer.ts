@@ -59,11 +59,7 @@ export class ProjectionWriter {
   }
 }
 
-async function project(
-  tx: Queryable,
-  fresh: readonly InRecord[],
-  generations: LogGenerations,
-): Promise<Projected> {
+async function project(tx: Queryable, fresh: readonly InRecord[], generations: LogGenerations): Promise<Projected> {
   const { attempts, rejected } = projectAttempts(fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC));
   const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
   const { stored, others } = await insertDeliveredAtOnce(tx, attempts);

@@ -5,13 +5,19 @@ import { createKafka } from './client.js';
 import type { FetchedBatch } from './fetched-batch.js';
 import type { LogBounds } from './fetched-records.js';
 import { GroupOffsets } from './group-offsets.js';
+import type { KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
 import { LagWatch, type Reading } from './lag-watch.js';
-import { leftOutRecords } from './metrics.js';
+import { leftOutRecords, replacedLogs } from './metrics.js';
 import { endPredecessor } from './predecessor.js';
 import type { InRecord } from './record.js';
 import type { KafkaSettings } from './settings.js';
-import { atMost, MAX_STARTING_MS } from './timing.js';
+import { atMost, delay, MAX_STARTING_MS } from './timing.js';
+import { isSameTopic, type TopicIdentity, type TopicState } from './topic-identity.js';
+
+/** How late a recreated topic is noticed. */
+const WATCH_INTERVAL_MS = 3_000;
+const RETRY_MS = 1_000;
 
 /** What kafkajs hands over to a consumer with hooks. */
 interface HandedOver {
@@ -54,6 +60,12 @@ export class CompactedTable {
   private isReady = false;
   /** A consumer that crashes while it stops, its broker being away, would start again for ever. */
   private isStopping = false;
+  private group: KafkaGroup | undefined;
+  /** The log that {@link positions} belong to. */
+  private identity: TopicIdentity | undefined;
+  /** What the last check found. */
+  private seen = '';
+  private timer: NodeJS.Timeout | undefined;
   /** Undefined until there is something to connect to. */
   private starting: Promise<void> | undefined;
 
@@ -69,8 +81,8 @@ export class CompactedTable {
     this.consumer = kafka.consumer({
       groupId: this.groupId,
       maxWaitTimeInMs: 1_000,
-      // The group is ours alone, so any other member is what we were before a crash; it must not be waited for.
-      partitionAssigners: [hookedAssigner({ beforeJoin: (group) => endPredecessor(group, settings.clientId) })],
+      allowAutoTopicCreation: false,
+      partitionAssigners: [hookedAssigner({ beforeJoin: (group) => this.beforeJoin(group) })],
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => !this.isStopping },
     });
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
@@ -103,13 +115,12 @@ export class CompactedTable {
 
   private async connectAndRun(): Promise<void> {
     await this.admin.connect();
-    for (const { partition, high, low } of await this.admin.fetchTopicOffsets(this.topic)) {
-      if (Number(high) > Number(low)) this.behind.add(partition);
-    }
+    await this.findEnds();
     await this.consumer.connect();
     await this.consumer.subscribe({ topics: [this.topic], fromBeginning: true });
     if (this.isStopping) return;
     this.lag.start();
+    this.timer = setInterval(() => this.watch(), WATCH_INTERVAL_MS);
     await this.consumer.run({
       autoCommit: false,
       eachBatch: (payload) => this.applyBatch(payload as unknown as HandedOver),
@@ -121,8 +132,10 @@ export class CompactedTable {
   async stop(): Promise<void> {
     this.isStopping = true;
     await this.lag.close();
+    clearInterval(this.timer);
     if (this.starting === undefined) return;
     await atMost(MAX_STARTING_MS, this.starting);
+    clearInterval(this.timer);
     await this.consumer.disconnect();
     try {
       await this.admin.deleteGroups([this.groupId]);
@@ -131,6 +144,60 @@ export class CompactedTable {
       this.logger.debug({ err: error }, 'table.group_not_deleted');
     }
     await this.admin.disconnect();
+  }
+
+  /** Where the table must be read to, to be caught up. Waits for a leader. */
+  private async findEnds(): Promise<void> {
+    for (; !this.isStopping; await delay(RETRY_MS)) {
+      try {
+        const ends = await this.admin.fetchTopicOffsets(this.topic);
+        for (const { partition, high, low } of ends) {
+          if (Number(high) > Number(low)) this.behind.add(partition);
+        }
+        if (ends.length > 0) return;
+      } catch (error) {
+        this.logger.warn({ err: error, topic: this.topic }, 'table.ends_unknown');
+      }
+    }
+  }
+
+  private async beforeJoin(group: KafkaGroup): Promise<void> {
+    this.group = group;
+    await this.watch();
+    // No other process uses the group, so any other member is this one before a crash; it must not be waited for.
+    await endPredecessor(group, this.settings.clientId);
+  }
+
+  /**
+   * A recreated topic is read from its first record. The rows of the former one stay until a record replaces them. Never
+   * rejects.
+   */
+  private async watch(): Promise<void> {
+    const { group } = this;
+    if (group === undefined || this.isStopping) return;
+    try {
+      const state = (await group.cluster.topicIdentities([this.topic])).get(this.topic);
+      await this.refreshLeaders(group, state);
+      const former = this.identity;
+      if (state === undefined || (former !== undefined && isSameTopic(state, former))) return;
+      this.identity = state;
+      if (former === undefined) return;
+      replacedLogs.inc({ topic: this.topic });
+      this.logger.error({ topic: this.topic, was: former.topicId, is: state.topicId }, 'log.replaced');
+      this.positions.clear();
+      this.read.clear();
+      for (const partition of state.leaders.keys()) this.consumer.seek({ topic: this.topic, partition, offset: '0' });
+    } catch (error) {
+      this.logger.debug({ err: error, topic: this.topic }, 'table.not_checked');
+    }
+  }
+
+  /** kafkajs asks for leaders again after minutes, or after an error of a fetch; a partition without a leader has none. */
+  private async refreshLeaders(group: KafkaGroup, state: TopicState | undefined): Promise<void> {
+    const found = JSON.stringify(state ?? null);
+    if (found === this.seen) return;
+    await group.cluster.refreshMetadata();
+    this.seen = found;
   }
 
   /** Called with every fetch of a partition, also with one that brought nothing to be seen. */

@@ -8,7 +8,7 @@ import type { OffsetsReader } from './group-offsets.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
 import type { LagWatch } from './lag-watch.js';
-import { LogWatch } from './log-watch.js';
+import { LogWatch, WATCH_INTERVAL_MS } from './log-watch.js';
 import { Membership } from './membership.js';
 import { rebalances } from './metrics.js';
 import { OwnedLogs } from './owned-logs.js';
@@ -63,8 +63,6 @@ const MAX_LEASE_MARGIN_MS = 5_000;
 const SILENT_HEARTBEATS = 3;
 const STALE_BATCH_PAUSE_MS = 50;
 const CHECK_INTERVAL_MS = 1_000;
-/** How late a missing, replaced or returned log is noticed. */
-const WATCH_INTERVAL_MS = 3_000;
 
 /**
  * Consumes logs as one member of a group. kafkajs fetches, heartbeats and joins; offsets, ownership and commits are ours:

@@ -6,6 +6,9 @@ import type { OwnedLogs } from './owned-logs.js';
 import type { OwnedPartition } from './owned-partition.js';
 import { isSameTopic, type TopicState } from './topic-identity.js';
 
+/** How late a missing, replaced or returned log is noticed. */
+export const WATCH_INTERVAL_MS = 3_000;
+
 /** The parts of a consumer that a watch needs. */
 export interface WatchedConsumer {
   readonly owned: OwnedLogs;

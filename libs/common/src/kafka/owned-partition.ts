@@ -1,4 +1,5 @@
 import { decodeLog, encodeCommit } from '../domain/commit-metadata.js';
+import type { LogChange } from '../domain/start-offset.js';
 import { Watermark } from '../domain/watermark.js';
 import type { StartPosition } from './committed-offsets.js';
 import { EvidenceKeeper } from './evidence-keeper.js';
@@ -32,6 +33,7 @@ export class OwnedPartition implements FencedLog {
   readonly start: number;
   readonly partition: number;
   readonly identity: TopicIdentity;
+  readonly change: LogChange | undefined;
   /** Of the last batch that was read; undefined before the first. */
   leaderEpoch: number | undefined;
   /** Only where the broker gives no topic ids. */
@@ -52,6 +54,7 @@ export class OwnedPartition implements FencedLog {
     this.start = from.offset;
     this.partition = from.partition;
     this.identity = from.identity;
+    this.change = from.change;
     const kept = from.change === undefined ? decodeLog(from.committed.metadata) : undefined;
     // A commit that names no log, or another one, is replaced at once.
     this.isChanged = from.change !== undefined || (from.committed.offset >= 0 && kept === undefined);

@@ -1,3 +1,4 @@
+import type { LogChange } from '../domain/start-offset.js';
 import type { InRecord, OutRecord } from './record.js';
 import type { TopicIdentity } from './topic-identity.js';
 
@@ -28,6 +29,11 @@ export interface OwnedLog {
 export interface FencedLog extends OwnedLog {
   /** The committed offset at assignment: nothing below it is read. */
   readonly start: number;
+  /**
+   * Set when the log was replaced or truncated since the last commit: the offsets from `start` on are those of other records
+   * than the group read under them before.
+   */
+  readonly change: LogChange | undefined;
   /** Resolves when the group, asked now, confirms this process as the owner. Rejects when it does not. */
   confirm(): Promise<void>;
   /** Gives all partitions of this consumer up, as if they were lost, and joins the group anew. */
