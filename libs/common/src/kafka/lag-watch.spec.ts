@@ -11,7 +11,7 @@ const idle: Reading = { position: 4, unfinished: 0, isPaused: false };
 /** What brokers would say, and what is stored there. */
 class Brokers implements OffsetsReader {
   answer: Partial<OffsetsOfGroup> | Error = { logs: [behind] };
-  end: StallEnd | undefined;
+  readonly ends = new Map<string, StallEnd>();
   canStore = true;
 
   async read(): Promise<OffsetsOfGroup> {
@@ -19,13 +19,13 @@ class Brokers implements OffsetsReader {
     return { logs: [], missing: [], leaderless: [], ...this.answer };
   }
 
-  async lastEnd(): Promise<StallEnd | undefined> {
-    return this.end;
+  async lastEnd(topic: string, partition: number): Promise<StallEnd | undefined> {
+    return this.ends.get(`${topic}/${partition}`);
   }
 
-  async noteEnd(_topic: string, _partition: number, end: StallEnd): Promise<void> {
+  async noteEnd(topic: string, partition: number, end: StallEnd): Promise<void> {
     if (!this.canStore) throw new Error('not authorized');
-    this.end = end;
+    this.ends.set(`${topic}/${partition}`, end);
   }
 
   close(): Promise<void> {
@@ -69,6 +69,17 @@ describe('LagWatch', () => {
     brokers.answer = { logs: [{ ...behind, stable: 11 }] };
     await run(10);
     expect(fatal).toHaveLength(2);
+    await watch.close();
+  });
+
+  it('given two partitions that stand still, then one end is for both', async () => {
+    const { brokers, fatal, watch } = watching();
+    const other = { ...behind, partition: 1 };
+    brokers.answer = { logs: [behind, other] };
+    await run(600);
+
+    expect(fatal).toHaveLength(1);
+    expect([...brokers.ends.keys()]).toEqual(['t.log/0', 't.log/1']);
     await watch.close();
   });
 
