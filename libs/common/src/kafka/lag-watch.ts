@@ -20,7 +20,7 @@ export interface LagWatchOptions {
 const LOOK_MS = 5_000;
 /** A look takes up to a request's timeout; beyond this the process itself stood still. */
 const LONGEST_GAP_MS = 20_000;
-/** Lag that was not measured again for so many looks is not shown. */
+/** After this many failed looks in a row, lag is no longer shown. */
 const FAILURES_UNTIL_UNKNOWN = 3;
 const DEFAULT_STALL_MS = 30_000;
 
