@@ -55,6 +55,10 @@ export class Attempts {
     }
   }
 
+  get isAnyUnderWay(): boolean {
+    return this.underWay > 0;
+  }
+
   /** Requests of this partition that an endpoint has not answered. */
   underWayOf(log: OwnedLog): number {
     return this.groups.get(log)?.size ?? 0;

@@ -88,6 +88,8 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     if (this.attempts.underWayOf(log) > 0) return 'attempts under way';
     if (this.attempts.heldByOwnFaults > 0) return 'DNS or file handles';
     if ((this.early.get(log) ?? 0) > 0) return 'due times';
+    // It is paused, if at all, because deliveries of other partitions fill the memory.
+    if (log.unfinished === 0 && this.attempts.isAnyUnderWay) return 'attempts of other partitions';
     return this.gates.waitsFor(log);
   }
 

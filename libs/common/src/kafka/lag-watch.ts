@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { endRefusal, type Stall, type StallSample, StallWatch } from '../domain/stall-watch.js';
+import { endRefusal, type Stall, type StallEnd, type StallSample, StallWatch } from '../domain/stall-watch.js';
 import type { LogOffsets, OffsetsOfGroup, OffsetsReader } from './group-offsets.js';
 import { lagRecords, openTransactionRecords, stalledPartitions } from './metrics.js';
 import type { KafkaSettings } from './settings.js';
@@ -20,7 +20,7 @@ export interface LagWatchOptions {
 const LOOK_MS = 5_000;
 /** A look takes up to a request's timeout; beyond this the process itself stood still. */
 const LONGEST_GAP_MS = 20_000;
-/** Lag that was not measured again for so many looks is not shown. */
+/** After this many failed looks in a row, lag is no longer shown. */
 const FAILURES_UNTIL_UNKNOWN = 3;
 const DEFAULT_STALL_MS = 30_000;
 
@@ -134,13 +134,9 @@ export class LagWatch {
    */
   private async endForStall(): Promise<void> {
     for (const stall of this.stalls.filter(({ isLong }) => isLong)) {
-      const [topic, partition] = this.placeOf(stall);
-      const { commit, stable } = stall.sample;
-      const end = { at: Date.now(), commit, stable };
-      const refusal = endRefusal(await this.reader.lastEnd(topic, partition), end);
+      const refusal = endRefusal(await this.reader.lastEnd(...this.placeOf(stall)), endOf(stall));
       if (refusal === undefined) {
-        await this.reader.noteEnd(topic, partition, end);
-        if (!this.isClosed) this.settings.onFatal(new Error(`stalled: ${describe(stall)}`));
+        await this.end(stall);
         return;
       }
       if (this.refusals.get(stall.name) !== refusal) {
@@ -148,6 +144,12 @@ export class LagWatch {
         this.logger.warn({ partition: stall.name, why: refusal }, 'stall.process_goes_on');
       }
     }
+  }
+
+  /** One restart is for all that stand still: none of them may cause another one soon. */
+  private async end(stall: Stall): Promise<void> {
+    for (const other of this.stalls) await this.reader.noteEnd(...this.placeOf(other), endOf(other));
+    if (!this.isClosed) this.settings.onFatal(new Error(`stalled: ${describe(stall)}`));
   }
 
   /** A missing topic has no partition to remember anything by: the first topic that exists keeps it. */
@@ -189,6 +191,10 @@ export class LagWatch {
   private short(topic: string): string {
     return topic.slice(this.settings.prefix.length);
   }
+}
+
+function endOf({ sample: { commit, stable } }: Stall): StallEnd {
+  return { at: Date.now(), commit, stable };
 }
 
 function describe({ name, kind, stalledMs, sample: { stable, commit } }: Stall): string {

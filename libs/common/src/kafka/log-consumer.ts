@@ -172,8 +172,10 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   problem(): string | undefined {
     if (this.isStopping) return 'stopping';
     const { standing, silentMs } = this.membership;
+    const stall = this.lag?.problem();
+    if (stall !== undefined) return stall;
     if (standing !== 'synced') return `not a member of group ${this.groupId}`;
-    if (silentMs < SILENT_HEARTBEATS * this.heartbeatMs) return this.lag?.problem();
+    if (silentMs < SILENT_HEARTBEATS * this.heartbeatMs) return undefined;
     return `group ${this.groupId} has not answered for ${Math.round(silentMs / 1_000)} s`;
   }
 
