@@ -95,7 +95,8 @@ export function stateAfter(attempt: AttemptRecord): DeliveryRow {
 export function projectDeadLetter(record: InRecord): ProjectedDeadLetter {
   const info = readDeadLetter(record.headers);
   // A record that was set aside came from anybody: the delivery, endpoint and tenant it names are not to be believed.
-  const meta = info?.reason === 'payload_error' ? undefined : decodeDelivery(record.headers[DELIVERY_HEADER]);
+  const isOurs = info !== undefined && info.reason !== 'payload_error';
+  const meta = isOurs ? decodeDelivery(record.headers[DELIVERY_HEADER]) : undefined;
   const deadLetter: DeadLetterRow = {
     id: deadLetterId(record),
     reason: info?.reason ?? 'payload_error',
