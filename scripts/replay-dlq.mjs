@@ -18,7 +18,7 @@ npm run replay -- --to deliveries|ingest [--reason REASON] [--endpoint ID] [--si
   --endpoint   endpoint id, e.g. ep_…
   --since      given up at or after; RFC 3339, e.g. 2026-01-31T09:30:00Z
   --until      given up before
-  --sign       makes the MAC of each anew, with SECRET_KEYS: for dead letters of releases that made none, or whose key is
+  --sign       replaces the MAC of each, with SECRET_KEYS: for dead letters of releases that made none, or whose key is
                gone. A payload_error is not signed: anybody may have written it
   --dry-run    says what would be copied, and copies nothing
 

@@ -5,7 +5,7 @@ import { secretKeys } from './lib/secret-keys.mjs';
 import { UserError } from './lib/settings.mjs';
 
 const HELP = `Seals all secrets and static headers of endpoints under the first key of SECRET_KEYS, and says what still needs
-each of the other keys. It may run beside everything else, be interrupted, and be repeated.
+each of the other keys. It may run at any time, be interrupted, and be repeated.
 
 npm run reseal [-- --check]
 

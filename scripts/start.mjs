@@ -36,7 +36,7 @@ const stop = stopSignal();
  */
 async function startServers({ paths, ports, kafkaBrokers, databaseUrl }, { supervisor, password }) {
   const { signal } = stop;
-  if (kafkaBrokers) await progress.step('Find Kafka', () => awaitKafka(kafkaBrokers, signal));
+  if (kafkaBrokers) await progress.step('Find Kafka', () => awaitKafka(kafkaBrokers, signal, process.env));
   if (databaseUrl) await progress.step('Find PostgreSQL', () => awaitDatabase(databaseUrl, signal));
   const kafka = kafkaService({ dir: paths.kafka, port: ports.KAFKA_PORT, controllerPort: ports.KAFKA_CONTROLLER_PORT });
   const where = { port: ports.POSTGRES_PORT, password };

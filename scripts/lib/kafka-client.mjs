@@ -1,6 +1,7 @@
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import BrokerPool from 'kafkajs/src/cluster/brokerPool.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
+import { saslOf } from './kafka-sasl.mjs';
 
 const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
 
@@ -35,17 +36,6 @@ Object.defineProperty(BrokerPool.prototype, 'metadata', {
  */
 export function kafkaClient({ clientId, brokers, isQuiet = false, env = process.env }) {
   return new Kafka({ clientId, brokers, ...saslOf(env), logLevel: isQuiet ? logLevel.NOTHING : logLevel.ERROR });
-}
-
-/**
- * @param {NodeJS.ProcessEnv} env
- * @returns {Pick<import('kafkajs').KafkaConfig, 'sasl'>}
- */
-function saslOf(env) {
-  const { KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password = '', KAFKA_SASL_MECHANISM: name } = env;
-  if (!username) return {};
-  // kafkajs has a type for each mechanism, all of one shape.
-  return { sasl: { mechanism: /** @type {'plain'} */ (name || 'plain'), username, password } };
 }
 
 /**

@@ -5,6 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { javaCommand } from './java.mjs';
 import { KAFKA_LIBS } from './kafka-libs.mjs';
+import { saslOf } from './kafka-sasl.mjs';
 import { freePort } from './ports.mjs';
 import { Server } from './server.mjs';
 import { until } from './until.mjs';
@@ -111,13 +112,14 @@ export async function startKafka(options) {
  *
  * @param {string[]} brokers
  * @param {AbortSignal} [signal]
+ * @param {NodeJS.ProcessEnv} [env] has the user name and password, if the brokers ask for them
  */
-export async function awaitKafka(brokers, signal) {
+export async function awaitKafka(brokers, signal, env = {}) {
   const { Kafka, logLevel } = (await import('kafkajs')).default;
   hideTimerWarning();
   // kafkajs learns the brokers of a cluster only after its first failure to find a coordinator, so it must retry.
   const retry = { retries: 3, initialRetryTime: 50, maxRetryTime: 100 };
-  const client = new Kafka({ clientId: 'posthorn-start', brokers, logLevel: logLevel.NOTHING, retry });
+  const client = new Kafka({ clientId: 'posthorn-start', brokers, ...saslOf(env), logLevel: logLevel.NOTHING, retry });
   const isServing = async () => {
     const admin = client.admin();
     try {

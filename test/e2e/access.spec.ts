@@ -115,7 +115,7 @@ describe('the documented rights', () => {
   it.each([
     { who: 'ingest', topic: 'api-keys' },
     { who: 'dispatcher', topic: 'endpoints' },
-    { who: 'retry-scheduler', topic: 'dlq' },
+    { who: 'retry-scheduler', topic: 'attempts' },
     { who: 'replay', topic: 'api-keys' },
     { who: 'metrics', topic: 'ingest' },
     { who: 'nobody', topic: 'ingest' },

@@ -21,7 +21,7 @@ export class Cluster {
     readonly kafka: Awaited<ReturnType<typeof startKafka>>,
     readonly postgres: Awaited<ReturnType<typeof startPostgres>>,
     private readonly processes: AppProcesses,
-    /** What single processes get besides, by their names. */
+    /** Further variables of single processes, by their names. */
     private readonly envs: Map<string, NodeJS.ProcessEnv>,
     /** Of an admin. */
     readonly apiKey: string,
@@ -44,7 +44,7 @@ export class Cluster {
     return new Cluster(folder, kafka, postgres, processes, envs, apiKey);
   }
 
-  /** @param env what it gets besides */
+  /** @param env further variables */
   add(app: AppName, instance = 0, env: NodeJS.ProcessEnv = {}): Promise<AppProcess> {
     this.envs.set(`${app}-${instance}`, env);
     return this.processes.add(app, instance);

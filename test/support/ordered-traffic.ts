@@ -21,7 +21,7 @@ export interface TrafficOptions {
 interface ReceivedEvent {
   readonly id: string;
   readonly resource_id: string;
-  /** When Kafka had the event: nobody gives another time. */
+  /** When Kafka had the event: publish gives no other time. */
   readonly occurred_at: string;
   readonly data: { readonly number: number };
 }

@@ -24,7 +24,7 @@ describe('replayRecord', () => {
     expect(macAfterReplay()).toBe(signer.sign(PARTS));
   });
 
-  it('given a MAC of a key that is gone, then it is signed anew', () => {
+  it('given a MAC of a key that is gone, then it is signed with the first one', () => {
     expect(macAfterReplay({ mac: new DeadLetterSigner(keyText('k0')).sign(PARTS) })).toBe(signer.sign(PARTS));
   });
 

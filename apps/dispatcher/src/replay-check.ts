@@ -14,8 +14,8 @@ export interface ReplayLimits {
 }
 
 /**
- * Decides whether a record that claims to be a dead letter was one. Whoever may write to `ingest` can write such a record
- * for any endpoint of any tenant; only this system can make its MAC.
+ * Decides whether a record that claims to be a dead letter was one. Any producer of `ingest` can write such a record
+ * for any endpoint of any tenant. Only this system can make its MAC.
  */
 @Injectable()
 export class ReplayCheck {

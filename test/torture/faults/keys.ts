@@ -49,7 +49,7 @@ async function rotateInWrongOrder(scene: Scene): Promise<void> {
   const added = newSecretKey(`k${randomBytes(4).toString('hex')}`);
   for (const instance of [0, 1]) await restart(scene, 'control', instance, `${added},${system.secretKeys}`);
   const path = `/v1/endpoints/${run.endpoints.strict.id}`;
-  await system.apps.call('control', path, { method: 'PATCH', body: { headers: { 'x-own': 'sealed anew' } } });
+  await system.apps.call('control', path, { method: 'PATCH', body: { headers: { 'x-own': 'sealed again' } } });
   for (const instance of DISPATCHERS) await untilKeyIsMissing(scene.app('dispatcher', instance));
   await scene.last(WRONG_MS);
   for (const instance of DISPATCHERS) await restart(scene, 'dispatcher', instance, `${system.secretKeys},${added}`);

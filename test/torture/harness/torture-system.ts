@@ -47,7 +47,7 @@ export class TortureSystem {
     readonly apiKey: string,
     /** Processes, of the servers too. */
     readonly supervised: Supervised,
-    /** What single processes get besides, by their names, when they are added. */
+    /** Further variables of single processes, by their names, read when they are added. */
     readonly envs: Map<string, NodeJS.ProcessEnv>,
     /** `SECRET_KEYS` of all processes that have none of their own. */
     readonly secretKeys: string,

@@ -20,7 +20,7 @@ const PAGE = 100;
 
 /**
  * Seals every secret and every static header under the first of `SECRET_KEYS`. Each endpoint is one transaction with its
- * announcement, so it may be interrupted, repeated, and run beside control.
+ * announcement, so it may be interrupted, repeated, and run while control runs.
  */
 export async function resealAll(
   database: Database,

@@ -169,6 +169,16 @@ describe('projectDeadLetter', () => {
     expect(delivery).toBeUndefined();
   });
 
+  it.each([
+    { given: 'a payload_error', headers: { 'posthorn-dead-reason': 'payload_error' } },
+    { given: 'no dead letter', headers: {} },
+  ])('given $given that names a delivery, then it is not believed: anybody may have written it', ({ headers }) => {
+    const packed = '1\ndlv_1\nevt_1\nep_1\nacme\na.b\n3\n0\n5\nr\n3\n\n';
+    const { deadLetter, delivery } = projectDeadLetter(record('{}', { ...headers, posthorn: packed }));
+    expect(deadLetter).toMatchObject({ reason: 'payload_error', delivery_id: null, tenant: null, endpoint_id: null });
+    expect(delivery).toBeUndefined();
+  });
+
   it('given any bytes and headers, then it never throws, and no text has a NUL', () => {
     const texts = fc.dictionary(fc.string({ minLength: 1, maxLength: 9 }), fc.string({ maxLength: 20 }), {
       maxKeys: 5,

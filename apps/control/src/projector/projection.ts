@@ -111,8 +111,8 @@ export function projectDeadLetter(record: InRecord): ProjectedDeadLetter {
   // Of one that is not whole no header is believed.
   const info = oversized === undefined ? readDeadLetter(record.headers) : undefined;
   // A record that was set aside came from anybody: the delivery, endpoint and tenant it names are not to be believed.
-  const isDelivery = info !== undefined && info.reason !== 'payload_error';
-  const meta = isDelivery ? decodeDelivery(record.headers[DELIVERY_HEADER]) : undefined;
+  const isOurs = info !== undefined && info.reason !== 'payload_error';
+  const meta = isOurs ? decodeDelivery(record.headers[DELIVERY_HEADER]) : undefined;
   const deadLetter: DeadLetterRow = {
     id: deadLetterId(record),
     reason: info?.reason ?? 'payload_error',
