@@ -2,19 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { Admin, Consumer } from 'kafkajs';
 import { createKafka } from './client.js';
-import type { FetchedBatch } from './fetched-batch.js';
+import type { BatchPayload } from './fetched-batch.js';
 import type { LogBounds } from './fetched-records.js';
 import { hookedAssigner } from './kafkajs-patches.js';
 import { endPredecessor } from './predecessor.js';
 import type { InRecord } from './record.js';
 import type { KafkaSettings } from './settings.js';
 import { atMost, MAX_STARTING_MS } from './timing.js';
-
-/** What kafkajs hands over to a consumer with hooks. */
-interface HandedOver {
-  readonly batch: FetchedBatch;
-  readonly resolveOffset: (offset: string) => void;
-}
 
 export interface CompactedTableOptions {
   /** Without prefix. */
@@ -94,7 +88,7 @@ export class CompactedTable {
     if (this.isStopping) return;
     await this.consumer.run({
       autoCommit: false,
-      eachBatch: (payload) => this.applyBatch(payload as unknown as HandedOver),
+      eachBatch: (payload) => this.applyBatch(payload as unknown as BatchPayload),
     });
     this.checkCaughtUp();
   }
@@ -115,7 +109,7 @@ export class CompactedTable {
   }
 
   /** Called with every fetch of a partition, also with one that brought nothing to be seen. */
-  private async applyBatch({ batch, resolveOffset }: HandedOver): Promise<void> {
+  private async applyBatch({ batch, resolveOffset }: BatchPayload): Promise<void> {
     const { partition, fetchedOffset, fetched } = batch;
     const from = Number(fetchedOffset);
     const { records, next } = await fetched.read(from, { topic: this.options.topic, partition });

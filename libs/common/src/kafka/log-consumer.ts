@@ -3,7 +3,7 @@ import type { Admin, AdminConfig, Consumer, ConsumerConfig } from 'kafkajs';
 import { createKafka } from './client.js';
 import { Committer } from './committer.js';
 import { FetchPace, type FetchPaceOptions } from './fetch-pace.js';
-import type { FetchedBatch } from './fetched-batch.js';
+import type { BatchPayload, FetchedBatch } from './fetched-batch.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
 import { Membership } from './membership.js';
@@ -34,12 +34,6 @@ export interface LogConsumerOptions extends FetchPaceOptions {
 export interface ConsumerClient {
   consumer(config: ConsumerConfig): Pick<Consumer, 'connect' | 'disconnect' | 'subscribe' | 'run' | 'on' | 'events'>;
   admin(config: AdminConfig): Pick<Admin, 'connect' | 'disconnect' | 'fetchTopicOffsets'>;
-}
-
-/** What kafkajs hands over to a consumer with hooks. */
-interface HandedOver {
-  readonly batch: FetchedBatch;
-  readonly resolveOffset: (offset: string) => void;
 }
 
 /**
@@ -140,7 +134,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: 4,
-      eachBatch: (payload) => this.takeBatch(payload as unknown as HandedOver),
+      eachBatch: (payload) => this.takeBatch(payload as unknown as BatchPayload),
     });
   }
 
@@ -223,23 +217,17 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   }
 
   /** Called with every fetch of a partition, also with one that brought nothing to be seen. */
-  private async takeBatch({ batch, resolveOffset }: HandedOver): Promise<void> {
+  private async takeBatch({ batch, resolveOffset }: BatchPayload): Promise<void> {
     const log = this.owned.get(`${batch.topic}/${batch.partition}`);
     const from = Number(batch.fetchedOffset);
     if (log === undefined || this.isStopping || from !== log.position) return this.refuse(batch, log);
-    const { records, next, leaderEpoch } = await batch.fetched.read(from, log);
+    const reading = await batch.fetched.read(from, log);
     // While it was inflated the partition may have been lost, or its position moved.
     if (log.lost.aborted || this.isStopping || from !== log.position) return this.refuse(batch, log);
-    log.end = batch.fetched.bounds.highWatermark;
-    log.lastStable = batch.fetched.bounds.lastStable;
-    log.leaderEpoch = leaderEpoch ?? log.leaderEpoch;
-    if (next === from) return;
-    log.position = next;
-    const begun = records.filter(({ offset }) => log.begin(offset));
-    log.pass(next);
-    resolveOffset(String(next - 1));
+    const records = log.take(reading, batch.fetched.bounds);
+    if (reading.next > from) resolveOffset(String(reading.next - 1));
     try {
-      if (begun.length > 0) await this.options.onBatch({ log, records: begun });
+      if (records.length > 0) await this.options.onBatch({ log, records });
     } catch (error) {
       this.settings.onFatal(error instanceof Error ? error : new Error(String(error)));
     }

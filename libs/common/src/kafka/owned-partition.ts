@@ -1,5 +1,7 @@
 import { encodeFinished, Watermark } from '../domain/watermark.js';
+import type { LogBounds, Reading } from './fetched-records.js';
 import type { FencedLog } from './port.js';
+import type { InRecord } from './record.js';
 
 /** What a commit of one partition says: the watermark, and the finished offsets above it. */
 export interface Commit {
@@ -65,15 +67,24 @@ export class OwnedPartition implements FencedLog {
     return this.pauses.size > 0;
   }
 
-  begin(offset: number): boolean {
+  /**
+   * A fetch from `position` on was read. Offsets without a record (aborted, control, compacted) count as finished.
+   *
+   * @returns the records that need work
+   */
+  take(
+    { records, next, leaderEpoch = this.leaderEpoch }: Reading,
+    { highWatermark, lastStable }: LogBounds,
+  ): InRecord[] {
+    this.end = highWatermark;
+    this.lastStable = lastStable;
+    if (next === this.position) return [];
+    this.position = next;
+    this.leaderEpoch = leaderEpoch;
     this.isChanged = true;
-    return this.watermark.begin(offset);
-  }
-
-  /** Everything below this offset was read: what was not begun needs no work. */
-  pass(next: number): void {
-    this.isChanged = true;
+    const begun = records.filter(({ offset }) => this.watermark.begin(offset));
     this.watermark.pass(next);
+    return begun;
   }
 
   finish(offset: number): void {
