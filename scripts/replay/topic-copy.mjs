@@ -98,6 +98,11 @@ async function untilAllRead(consumer, ends, take) {
   /** @type {PromiseWithResolvers<void>} */
   const done = Promise.withResolvers();
   consumer.on(consumer.events.CRASH, ({ payload }) => done.reject(payload.error));
+  // Comes after each batch that was handled, and for one of aborted and control records, with which no handler is called.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
+    if (Number(lastOffset) + 1 >= (ends.get(partition) ?? Number.POSITIVE_INFINITY)) ends.delete(partition);
+    if (ends.size === 0) done.resolve();
+  });
   await consumer.run({
     autoCommit: false,
     eachBatch: async ({ batch }) => {
@@ -106,10 +111,8 @@ async function untilAllRead(consumer, ends, take) {
       try {
         await take(batch.messages.filter(({ offset }) => Number(offset) < end));
       } catch (error) {
-        return done.reject(error);
+        done.reject(error);
       }
-      if (Number(batch.lastOffset()) + 1 >= end) ends.delete(batch.partition);
-      if (ends.size === 0) done.resolve();
     },
   });
   await done.promise;

@@ -215,6 +215,7 @@ describe('the router', () => {
       ['an event that is too large', event('large', { data: 'x'.repeat(MAX_EVENT_BYTES) }), {}],
       ['a dead letter of an unknown reason', '1', { ...DEAD, 'posthorn-dead-reason': 'boredom' }],
       ['a dead letter that was no delivery', '1', DEAD],
+      ['a header named __proto__', 'x', Object.fromEntries([['__proto__', 'polluted'] as const])],
       ['a dead letter with a malformed header', '1', { ...DEAD, [DELIVERY_HEADER]: '1\n2' }],
     ])('given %s, then it is set aside as it was, and its partition goes on', async (name, value, headers) => {
       const before = ingest.in('dlq').length;
@@ -235,6 +236,28 @@ describe('the router', () => {
         source: expect.stringMatching(/^ingest\/[01]\/\d+$/),
         detail: expect.stringMatching(/./),
       });
+    });
+
+    it('given a good event with 15 000 headers, then it is set aside with those that fit, and nothing waits for it', async () => {
+      const before = ingest.in('dlq').length;
+      const headers = Object.fromEntries(Array.from({ length: 15_000 }, (_, index) => [`h${index}`, 'v']));
+      await ingest.write(
+        { key: 'poison', value: event('headers'), headers },
+        { key: 'poison', value: event('behind') },
+      );
+      const writtenAt = Date.now();
+      await delivered('behind');
+      expect(Date.now() - writtenAt).toBeLessThan(5_000);
+      await until('a dead letter', () => ingest.in('dlq').length > before);
+      const letter = ingest.in('dlq').at(-1);
+      expect(String(letter?.value)).toBe(event('headers'));
+      expect(Object.keys(withoutDeadLetterHeaders(letter?.headers ?? {}))).toEqual(Object.keys(headers).slice(0, 256));
+      expect(letter?.oversized).toBeUndefined();
+      expect(readDeadLetter(letter?.headers ?? {})).toMatchObject({
+        reason: 'payload_error',
+        detail: 'the record has 15000 headers, more than 256',
+      });
+      expect(ingest.deliveriesOf('headers')).toEqual([]);
     });
 
     it('given no key either, then it has none in dlq', async () => {

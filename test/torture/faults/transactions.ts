@@ -6,7 +6,7 @@ import type { Fault, Scene } from './fault.js';
 const ROUNDS = 6;
 /** Other traffic goes on, so that only a transaction larger than a fetch leaves a fetch without anything else. */
 const LARGE_BYTES = 200_000;
-const PAUSE_MS = 700;
+const PAUSE_MS = 400;
 const OTHER_TOPICS = ['deliveries', 'attempts', 'dlq', 'retry-4s', 'endpoints', 'api-keys'];
 
 export const TRANSACTION_FAULTS = {
@@ -25,14 +25,16 @@ async function transactions(scene: Scene): Promise<void> {
   await scene.during({ kind: 'transaction', target: 'every topic' }, async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const padding = 'x'.repeat(round % 2 === 0 ? 0 : LARGE_BYTES);
-      await abort(producer, 'ingest', messageOf(eventOf(scene, `aborted-${round}`, round, padding)));
-      for (const topic of OTHER_TOPICS) await abort(producer, topic, { key: `aborted-${round}`, value: `x${padding}` });
+      await abort(producer, messageOf(eventOf(scene, `aborted-${round}`, round, padding)), {
+        key: `aborted-${round}`,
+        value: `x${padding}`,
+      });
       await scene.last(PAUSE_MS);
       const committed = eventOf(scene, `committed-${round}`, round, padding);
       await scene.run.ledger.publishAs(committed, () => commit(producer, messageOf(committed)));
       await scene.last(PAUSE_MS);
     }
-    return ROUNDS * (OTHER_TOPICS.length + 2);
+    return 2 * ROUNDS;
   });
   await producer.disconnect();
 }
@@ -49,9 +51,11 @@ function messageOf(event: EventInput): Message {
   return { key: event.resource_id ?? null, value: JSON.stringify(event) };
 }
 
-async function abort(producer: Producer, topic: string, message: Message): Promise<void> {
+/** One transaction over every topic. */
+async function abort(producer: Producer, event: Message, other: Message): Promise<void> {
   const transaction = await producer.transaction();
-  await transaction.send({ topic, messages: [message] });
+  const others = OTHER_TOPICS.map((topic) => ({ topic, messages: [other] }));
+  await transaction.sendBatch({ topicMessages: [{ topic: 'ingest', messages: [event] }, ...others] });
   await transaction.abort();
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { Admin, Consumer } from 'kafkajs';
 import { createKafka } from './client.js';
-import type { FetchedBatch } from './fetched-batch.js';
+import type { BatchPayload } from './fetched-batch.js';
 import type { LogBounds } from './fetched-records.js';
 import { GroupOffsets } from './group-offsets.js';
 import type { KafkaGroup } from './kafkajs-group.js';
@@ -19,11 +19,6 @@ import { isSameTopic, type TopicIdentity, type TopicState } from './topic-identi
 const WATCH_INTERVAL_MS = 3_000;
 const RETRY_MS = 1_000;
 
-/** What kafkajs hands over to a consumer with hooks. */
-interface HandedOver {
-  readonly batch: FetchedBatch;
-  readonly resolveOffset: (offset: string) => void;
-}
 /** Characters of a key in the log. */
 const MAX_SHOWN = 256;
 
@@ -123,7 +118,7 @@ export class CompactedTable {
     this.timer = setInterval(() => this.watch(), WATCH_INTERVAL_MS);
     await this.consumer.run({
       autoCommit: false,
-      eachBatch: (payload) => this.applyBatch(payload as unknown as HandedOver),
+      eachBatch: (payload) => this.applyBatch(payload as unknown as BatchPayload),
     });
     this.checkCaughtUp();
   }
@@ -201,7 +196,7 @@ export class CompactedTable {
   }
 
   /** Called with every fetch of a partition, also with one that brought nothing to be seen. */
-  private async applyBatch({ batch, resolveOffset }: HandedOver): Promise<void> {
+  private async applyBatch({ batch, resolveOffset }: BatchPayload): Promise<void> {
     const { partition, fetchedOffset, fetched } = batch;
     const from = Number(fetchedOffset);
     const { records, next } = await fetched.read(from, { topic: this.options.topic, partition });

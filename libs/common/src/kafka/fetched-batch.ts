@@ -46,6 +46,13 @@ export class FetchedBatch {
   }
 }
 
+/** What kafkajs calls the handler of a consumer with hooks with. */
+export interface BatchPayload {
+  readonly batch: FetchedBatch;
+  /** The next fetch begins behind it. */
+  readonly resolveOffset: (offset: string) => void;
+}
+
 interface KafkajsBatch {
   readonly topic: string;
   readonly partition: number;

@@ -3,7 +3,7 @@ import type { Consumer, ConsumerConfig } from 'kafkajs';
 import { Committer } from './committer.js';
 import { consumerClient, consumerLag } from './consumer-lag.js';
 import { FetchPace, type FetchPaceOptions } from './fetch-pace.js';
-import type { FetchedBatch } from './fetched-batch.js';
+import type { BatchPayload, FetchedBatch } from './fetched-batch.js';
 import type { OffsetsReader } from './group-offsets.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
@@ -40,12 +40,6 @@ export interface ConsumerClient {
   consumer(config: ConsumerConfig): Pick<Consumer, 'connect' | 'disconnect' | 'subscribe' | 'run' | 'on' | 'events'>;
   /** Missing where lag is not measured. `groupId` and `topics` are without prefix. */
   offsets?(group: { readonly groupId: string; readonly topics: readonly string[] }): OffsetsReader;
-}
-
-/** What kafkajs hands over to a consumer with hooks. */
-interface HandedOver {
-  readonly batch: FetchedBatch;
-  readonly resolveOffset: (offset: string) => void;
 }
 
 /**
@@ -147,7 +141,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: 4,
-      eachBatch: (payload) => this.takeBatch(payload as unknown as HandedOver),
+      eachBatch: (payload) => this.takeBatch(payload as unknown as BatchPayload),
     });
   }
 
@@ -232,22 +226,18 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   }
 
   /** Called with every fetch of a partition, also with one that brought nothing to be seen. */
-  private async takeBatch({ batch, resolveOffset }: HandedOver): Promise<void> {
+  private async takeBatch({ batch, resolveOffset }: BatchPayload): Promise<void> {
     const log = this.owned.get(`${batch.topic}/${batch.partition}`);
     const from = Number(batch.fetchedOffset);
     if (log === undefined || this.isStopping || from !== log.position) return this.refuse(batch, log);
     const reading = await batch.fetched.read(from, log);
-    const { records, next } = reading;
     const isContinued = await this.watch.isContinued(log, reading.firstLeaderEpoch);
     // While it was inflated or compared the partition may have been lost, or its position moved.
     if (!isContinued || log.lost.aborted || this.isStopping || from !== log.position) return this.refuse(batch, log);
-    if (next === from) return;
-    log.noteRead(reading);
-    const begun = records.filter(({ offset }) => log.begin(offset));
-    log.pass(next);
-    resolveOffset(String(next - 1));
+    const records = log.take(reading);
+    if (reading.next > from) resolveOffset(String(reading.next - 1));
     try {
-      if (begun.length > 0) await this.options.onBatch({ log, records: begun });
+      if (records.length > 0) await this.options.onBatch({ log, records });
     } catch (error) {
       this.settings.onFatal(error instanceof Error ? error : new Error(String(error)));
     }

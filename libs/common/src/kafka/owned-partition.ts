@@ -5,6 +5,7 @@ import type { StartPosition } from './committed-offsets.js';
 import { EvidenceKeeper } from './evidence-keeper.js';
 import type { Reading } from './fetched-records.js';
 import type { FencedLog } from './port.js';
+import type { InRecord } from './record.js';
 import type { TopicIdentity } from './topic-identity.js';
 
 /** What a commit of one partition says: the watermark, and the finished offsets above it. */
@@ -74,23 +75,21 @@ export class OwnedPartition implements FencedLog {
     return this.pauses.size > 0;
   }
 
-  /** A fetch was read up to its end. */
-  noteRead({ records, next, leaderEpoch }: Reading): void {
+  /**
+   * A fetch from `position` on was read. Offsets without a record (aborted, control, compacted) count as finished.
+   *
+   * @returns the records that need work
+   */
+  take({ records, next, leaderEpoch = this.leaderEpoch }: Reading): InRecord[] {
+    if (next === this.position) return [];
     this.position = next;
-    this.leaderEpoch = leaderEpoch ?? this.leaderEpoch;
+    this.leaderEpoch = leaderEpoch;
     const newest = records.at(-1);
     if (newest !== undefined) this.evidence?.add(newest.offset, newest.timestamp);
-  }
-
-  begin(offset: number): boolean {
     this.isChanged = true;
-    return this.watermark.begin(offset);
-  }
-
-  /** Everything below this offset was read: what was not begun needs no work. */
-  pass(next: number): void {
-    this.isChanged = true;
+    const begun = records.filter(({ offset }) => this.watermark.begin(offset));
     this.watermark.pass(next);
+    return begun;
   }
 
   finish(offset: number): void {
