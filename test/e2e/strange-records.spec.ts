@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { jest } from '@jest/globals';
+import { kafkaClient } from '../../scripts/lib/kafka-client.mjs';
 import type { Hook } from '../support/receiver.js';
 import { BROKEN_VALUES, strangeRecords } from '../support/strange-records/corpus.js';
 import { type GoodTraffic, judgeGoodTraffic } from '../support/strange-records/judge.js';
@@ -55,11 +56,12 @@ describe(`strange records of seed ${SEED}`, () => {
     const baselineMs = Math.max(...calm.map(({ id, at }) => (arrivals().get(id) ?? at) - at));
     const limitMs = Math.max(LIMIT_MS, 2 * baselineMs);
 
-    let isWritten = false;
-    const traffic = publishUntil(() => isWritten);
-    const written = await writeStrangeRecords(use.client.producer, records);
-    await delay(AFTER_MS);
-    isWritten = true;
+    let endAt = Number.POSITIVE_INFINITY;
+    const traffic = publishUntil(() => Date.now() > endAt);
+    const kafka = kafkaClient({ clientId: 'outsider', brokers: use.system.run.kafka_brokers, isQuiet: true });
+    const written = await writeStrangeRecords(kafka, records).finally(() => {
+      endAt = Date.now() + AFTER_MS;
+    });
     const published = await traffic;
     await allArrived(published).catch(() => undefined);
 

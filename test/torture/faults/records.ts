@@ -48,14 +48,11 @@ async function poison(scene: Scene): Promise<void> {
 
 /** Records of every topic that are malformed, forged or out of range, beside the load. None of them names a good endpoint. */
 async function strangeRecords(scene: Scene): Promise<void> {
-  const producer = keyedProducer(direct(scene));
-  await producer.connect();
   const seed = scene.random.pick(1_000_000);
   await scene.during({ kind: 'poison', target: 'all topics' }, async () => {
     const cast = { endpointIds: ['ep_none'], nowMs: Date.now() };
-    return writeStrangeRecords(producer, recordsThatEndSoon({ seed, cast, each: STRANGE_EACH }));
+    return writeStrangeRecords(direct(scene), recordsThatEndSoon({ seed, cast, each: STRANGE_EACH }));
   });
-  await producer.disconnect();
 }
 
 /** Every producer that was not sure publishes again: at once, and long after. */
