@@ -10,10 +10,10 @@ const TIER = 'retry-4s';
 const GROUP = 'retry-scheduler';
 /** Of the attempts of an endpoint, while the tier is to fill. */
 const FAILING_RATE = 0.4;
-const FILL_MS = 3_000;
+const FILL_MS = 2_000;
 const DRAIN_LIMIT_MS = 30_000;
 const BACK_LIMIT_MS = 20_000;
-const AFTER_MS = 4_000;
+const AFTER_MS = 2_000;
 /** While one topic is missing the others must go on. */
 const STALL_MS = 8_000;
 

@@ -25,6 +25,7 @@ export class LogWatch {
   private readonly missing = new Set<string>();
   /** What the last check found. A difference means that the client must ask for leaders again. */
   private seen = '';
+  private isChecking = false;
 
   private readonly topics: readonly string[];
 
@@ -41,21 +42,20 @@ export class LogWatch {
     this.topics = topics.map((topic) => prefix + topic);
   }
 
-  /** Gives up the logs that are missing or replaced, and takes over the partitions that can be read again. Never rejects. */
+  /**
+   * Gives up the logs that are missing or replaced, and takes over the partitions that can be read again. One check is under
+   * way at a time. Never rejects.
+   */
   async check(): Promise<void> {
-    const { membership, owned } = this.consumer;
-    const { group } = membership;
-    if (group === undefined || membership.standing !== 'synced') return;
+    const { group, standing } = this.consumer.membership;
+    if (this.isChecking || group === undefined || standing !== 'synced') return;
+    this.isChecking = true;
     try {
-      const states = await group.cluster.topicIdentities(this.topics);
-      this.reportMissing(states);
-      for (const log of [...owned.values()]) {
-        const state = states.get(this.prefix + log.topic);
-        if (state === undefined || !isSameTopic(state, log.identity)) owned.giveUp(log);
-      }
-      await this.refresh(group, states);
+      await this.checkTopics(group);
     } catch (error) {
       this.logger.debug({ err: error }, 'logs.not_checked');
+    } finally {
+      this.isChecking = false;
     }
     await this.takeOver();
   }
@@ -117,6 +117,20 @@ export class LogWatch {
     const ends = await group.cluster.epochEnds([{ topic, partition, leader, leaderEpoch }]);
     if (!ends.has(name)) return 'unknown';
     return (ends.get(name) ?? position) >= position ? 'continued' : 'changed';
+  }
+
+  /** A topic must be missing in two checks: a broker that has just started may not know all topics yet. */
+  private async checkTopics(group: KafkaGroup): Promise<void> {
+    const states = await group.cluster.topicIdentities(this.topics);
+    const missingBefore = new Set(this.missing);
+    this.reportMissing(states);
+    for (const log of [...this.consumer.owned.values()]) {
+      const topic = this.prefix + log.topic;
+      const state = states.get(topic);
+      const isGone = state === undefined ? missingBefore.has(topic) : !isSameTopic(state, log.identity);
+      if (isGone) this.consumer.owned.giveUp(log);
+    }
+    await this.refresh(group, states);
   }
 
   /** kafkajs looks for leaders again after minutes, or after an error of a fetch; a partition without a leader has none. */

@@ -78,6 +78,8 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
   /** The log under this name is not what it was: whatever is under way of it is over, and it is taken over again. */
   giveUp(log: OwnedPartition): void {
     this.logger.warn({ topic: log.topic, partition: log.partition, position: log.position }, 'log.given_up');
+    // Until it is taken over again the client would go on fetching at the old position.
+    this.consumer.setPaused(log, true);
     this.lose(`${this.settings.prefix}${log.topic}/${log.partition}`, log);
   }
 
