@@ -67,6 +67,6 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
     ownership: engine,
     paceMs: 4,
     onBatch: (batch) => consumer.take(batch as LogBatch & { log: FencedLog }),
-    startAfter: () => directory.caughtUp,
+    startAfter: () => directory.ready,
   });
 }
