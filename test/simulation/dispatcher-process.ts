@@ -74,6 +74,6 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
     paceMs: 4,
     waitsFor: (log) => network.databaseProblem(host) ?? engine.waitsFor(log),
     onBatch: (batch) => consumer.take(batch as LogBatch & { log: FencedLog }),
-    startAfter: () => directory.caughtUp,
+    startAfter: () => directory.ready,
   });
 }

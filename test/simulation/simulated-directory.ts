@@ -11,7 +11,6 @@ const LOOK_MS = 250;
 
 /** A process's view of the endpoints: right in the end, and behind until then. */
 export class SimulatedDirectory implements Pick<EndpointDirectory, keyof EndpointDirectory> {
-  readonly caughtUp = Promise.resolve();
   readonly ready = Promise.resolve();
   private readonly endpoints = new Map<string, Endpoint>();
   private readonly listeners: ((endpointId: string) => void)[] = [];

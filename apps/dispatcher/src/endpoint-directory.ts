@@ -27,10 +27,9 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   private readonly halfOpenIds = new Set<string>();
   private readonly listeners: Listener[] = [];
   private readonly table: CompactedTable;
-  private readonly started = Promise.withResolvers<void>();
   private readonly missingKeys: MissingKeys;
-  /** The last problem with keys that was logged. */
-  private loggedProblem: string | undefined;
+  /** Ids of the missing keys that were logged last, as text. */
+  private loggedKeys = '';
   private readonly keysFound = Promise.withResolvers<void>();
   private reopening: NodeJS.Timeout | undefined;
 
@@ -54,17 +53,11 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   }
 
   onModuleInit(): void {
-    this.table.start().then(this.started.resolve, this.settings.onFatal);
-    void this.started.promise.then(() => this.checkKeys());
+    this.table.start().then(() => this.checkKeys(), this.settings.onFatal);
     this.reopening = setInterval(() => this.reopen(), REOPEN_INTERVAL_MS);
   }
 
-  /** Resolves when every endpoint is known; nothing is sent before. */
-  get caughtUp(): Promise<void> {
-    return this.started.promise;
-  }
-
-  /** Resolves when every endpoint is known and every key that endpoints use is there: the group is not joined before. */
+  /** Resolves when every endpoint is known and every key that endpoints use is there. The group is not joined before. */
   get ready(): Promise<void> {
     return this.keysFound.promise;
   }
@@ -148,12 +141,12 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   /** Deliveries of endpoints with a missing key wait: an operator must add the key, and nothing is lost until then. */
   private checkKeys(): void {
     if (!this.table.isCaughtUp) return;
-    const problem = this.missingKeys.problem();
-    if (problem !== this.loggedProblem) {
-      this.loggedProblem = problem;
-      if (problem !== undefined)
-        this.logger.error({ key_ids: this.missingKeys.lacking(), problem }, 'secret_keys.missing');
-      else this.logger.log('secret_keys.found');
+    const keyIds = this.missingKeys.keyIds();
+    if (keyIds.join() !== this.loggedKeys) {
+      this.loggedKeys = keyIds.join();
+      const problem = this.missingKeys.problem();
+      if (problem === undefined) this.logger.log('secret_keys.found');
+      else this.logger.error({ key_ids: keyIds, problem }, 'secret_keys.missing');
     }
     if (this.missingKeys.lacking().length === 0) this.keysFound.resolve();
   }

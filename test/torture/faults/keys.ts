@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AppName, AppProcess } from '../../support/app-processes.js';
 import { until } from '../../support/until.js';
-import { newSecretKey } from '../harness/torture-system.js';
+import { newSecretKey, type TortureSystem } from '../harness/torture-system.js';
 import type { Fault, Scene } from './fault.js';
 
 /** How long each wrong configuration lasts. */
@@ -43,19 +43,27 @@ async function startWithWrongKey({ system, last }: Scene): Promise<void> {
   await supervised.remove(wrong);
 }
 
-/** Control seals a static header under a key that the dispatchers get only later. */
+/** A control seals a static header under a key that the dispatchers get only later. */
 async function rotateInWrongOrder(scene: Scene): Promise<void> {
   const { system, run } = scene;
+  const { supervised, envs, secretKeys } = system;
   const added = newSecretKey(`k${randomBytes(4).toString('hex')}`);
-  for (const instance of [0, 1]) await restart(scene, 'control', instance, `${added},${system.secretKeys}`);
+  envs.set(`control-${WRONG_INSTANCE}`, { SECRET_KEYS: `${added},${secretKeys}` });
+  const ahead = await supervised.add('control', WRONG_INSTANCE);
   const path = `/v1/endpoints/${run.endpoints.strict.id}`;
-  await system.apps.call('control', path, { method: 'PATCH', body: { headers: { 'x-own': 'sealed again' } } });
+  await patch(system, `${ahead.url}${path}`, { headers: { 'x-own': 'sealed again' } });
   for (const instance of DISPATCHERS) await untilKeyIsMissing(scene.app('dispatcher', instance));
   await scene.last(WRONG_MS);
-  for (const instance of DISPATCHERS) await restart(scene, 'dispatcher', instance, `${system.secretKeys},${added}`);
-  // Endpoints of later runs must not need a key that processes started later do not get.
-  await system.apps.call('control', path, { method: 'PATCH', body: { headers: {} } });
-  for (const instance of [0, 1]) await restart(scene, 'control', instance, system.secretKeys);
+  for (const instance of DISPATCHERS) await restart(scene, 'dispatcher', instance, `${secretKeys},${added}`);
+  // Processes that are started later do not have the key: nothing may need it then.
+  await patch(system, `${ahead.url}${path}`, { headers: {} });
+  await supervised.remove(ahead);
+}
+
+async function patch({ apiKey }: TortureSystem, url: string, body: unknown): Promise<void> {
+  const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
+  const response = await fetch(url, { method: 'PATCH', headers, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`PATCH ${url}: ${response.status} ${await response.text()}`);
 }
 
 async function restart(scene: Scene, name: AppName, instance: number, secretKeys: string): Promise<void> {

@@ -37,7 +37,11 @@ describe('MissingKeys', () => {
     const keys = given();
     keys.note('ep_1', { opened: [], missing: ['k1'] });
     keys.note('ep_2', { opened: ['k1'], missing: [] });
-    expect({ lacking: keys.lacking(), size: keys.size }).toEqual({ lacking: [], size: 1 });
+    expect({ lacking: keys.lacking(), all: keys.keyIds(), size: keys.size }).toEqual({
+      lacking: [],
+      all: ['k1'],
+      size: 1,
+    });
   });
 
   it.each([

@@ -40,9 +40,14 @@ export class MissingKeys {
     return [...this.byEndpoint.keys()];
   }
 
+  /** Ids of all keys that did not open a secret. */
+  keyIds(): readonly string[] {
+    return [...this.counts.keys()].sort();
+  }
+
   /** Ids of the keys that are unknown, or that opened nothing: those a process must not start without. */
   lacking(): readonly string[] {
-    return [...this.counts.keys()].filter((keyId) => !this.opened.has(keyId)).sort();
+    return this.keyIds().filter((keyId) => !this.opened.has(keyId));
   }
 
   /** For readiness. @returns undefined when every secret opens, else which keys are missing and how many endpoints need them */
