@@ -22,6 +22,7 @@ import { DeliveryEngine, ENGINE_LIMITS } from './delivery-engine.js';
 import { Drainer } from './drainer.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import { DRAIN_LIMITS, Gates } from './gates.js';
+import { CarryOver } from './generations/carry-over.js';
 import { DeliveryGenerations } from './generations/delivery-generations.js';
 import { Keeper } from './keeper.js';
 import { LogOwners } from './log-owners.js';
@@ -63,6 +64,7 @@ export class AppModule {
         { provide: ENGINE_LIMITS, useValue: { recentDeliveries: config.RECENT_DELIVERIES } },
         GenerationMarkers,
         Generations,
+        CarryOver,
         DeliveryGenerations,
         EndpointDirectory,
         Attempter,
