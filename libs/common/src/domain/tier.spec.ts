@@ -128,7 +128,7 @@ describe('tiersOnTheWay', () => {
     },
   ])('given a wait of $waitMs ms, it passes $passes', ({ waitMs, passes }) => {
     expect(tiersOnTheWay(1_000, 1_000 + waitMs).map(({ topic, enteredAt }) => [topic, enteredAt - 1_000])).toEqual(
-      then,
+      passes,
     );
   });
 });
