@@ -36,6 +36,8 @@ export const CATALOGUE = /** @type {const} @satisfies {Record<string, FaultEntry
   poison: { title: '52 records nobody can understand', isFixed: true },
   duplicates: { title: 'events published again, at once and later' },
   retention: { title: 'unread deliveries deleted by retention', isFixed: true },
+  'kafka-replaced': { title: 'Kafka’s data wiped while nothing runs, PostgreSQL kept', isFixed: true },
+  'topic-recreated': { title: 'the topic deliveries deleted and made again' },
   'replay-killed': { title: 'a replay of everything killed half-way, beside live traffic' },
   'clock-ahead': { title: 'three processes’ clocks 1 h ahead for 5 s' },
   'clock-behind': { title: 'three processes’ clocks 1 h behind for 5 s', isFixed: true },

@@ -2,6 +2,7 @@ import type { FaultName } from '../../../scripts/torture/catalogue.mjs';
 import { CLOCK_FAULTS } from './clocks.js';
 import type { Fault } from './fault.js';
 import { HOLD_FAULTS } from './holds.js';
+import { LOG_FAULTS } from './logs.js';
 import { MIXED } from './mixed.js';
 import { NETWORK_FAULTS } from './networks.js';
 import { PROCESS_FAULTS } from './processes.js';
@@ -14,6 +15,7 @@ const FAULTS: Readonly<Record<FaultName | 'mixed', Fault>> = {
   ...SERVER_FAULTS,
   ...NETWORK_FAULTS,
   ...RECORD_FAULTS,
+  ...LOG_FAULTS,
   ...CLOCK_FAULTS,
   ...HOLD_FAULTS,
   mixed: MIXED,

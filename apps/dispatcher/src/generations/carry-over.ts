@@ -17,7 +17,7 @@ import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { EndpointDirectory } from '../endpoint-directory.js';
 import * as metrics from '../metrics.js';
 import { carryPage } from './carry-page.js';
-import { CARRY_SLACK_MS, isLogNew } from './carry-plan.js';
+import { isLogNew } from './carry-plan.js';
 
 const TOPICS = [DELIVERIES_TOPIC, ...TIERS.map(({ topic }) => topic)];
 const POLL_MS = 200;
@@ -29,6 +29,8 @@ const LOG_DAYS = 8;
 /** Outcomes that are known to Kafka and not yet to PostgreSQL would be sent again. */
 const PROJECTOR_WAIT_MS = 15_000;
 const ENDPOINTS_WAIT_MS = 120_000;
+/** Clocks of brokers and of PostgreSQL differ by less; what is archived within it may be sent twice. */
+const CLOCKS_MS = 1_000;
 const NO_LANE = { log: '', lane: '' };
 
 /**
@@ -113,7 +115,8 @@ export class CarryOver implements OnModuleDestroy {
         stage: 'rehome',
         topics,
         since,
-        untilMs: (since[DELIVERIES_TOPIC] ?? nowMs) + CARRY_SLACK_MS,
+        untilMs: nowMs + DAY_MS,
+        archivedBeforeMs: Math.min(since[DELIVERIES_TOPIC] ?? nowMs, nowMs) + CLOCKS_MS,
         partitions,
         olderThanMs,
         lane: NO_LANE,

@@ -63,7 +63,7 @@ async function eventsPage(
   work: CarryWork,
   state: CarryState,
 ): Promise<CarryState | null> {
-  const { found, next } = await undeliveredEvents(tx, state.event, state.untilMs, EVENTS_AT_ONCE);
+  const { found, next } = await undeliveredEvents(tx, state.event, state, EVENTS_AT_ONCE);
   const context = await contextOf(tx, work, state, found);
   const laned = found.map((event) => {
     const receiver = context.receivers.get(event.endpoint_id);

@@ -53,6 +53,7 @@ function contextOf(over: Partial<CarryState> = {}): CarryContext {
     topics: [DELIVERIES_TOPIC],
     since: { [DELIVERIES_TOPIC]: NOW },
     untilMs: NOW,
+    archivedBeforeMs: NOW,
     partitions: 1,
     olderThanMs: 0,
     lane: { log: '', lane: '' },

@@ -11,8 +11,10 @@ export interface CarryState {
   readonly stage: 'rehome' | 'heads' | 'events' | 'older';
   /** Topics whose log is new. */
   readonly topics: readonly string[];
-  /** Events accepted later are in the new log, or will be; ms since the epoch. */
+  /** No event that was accepted later is looked at; ms since the epoch. */
   readonly untilMs: number;
+  /** Events that were archived later are in the new log, or will be; ms since the epoch. */
+  readonly archivedBeforeMs: number;
   /** By topic: what was written later is in the new log; ms since the epoch. */
   readonly since: Readonly<Record<string, number>>;
   /** Of `deliveries`. */
@@ -188,7 +190,7 @@ export interface UndeliveredEvent extends ArchivedEvent {
 export async function undeliveredEvents(
   db: Queryable,
   after: EventCursor,
-  untilMs: number,
+  { untilMs, archivedBeforeMs }: Pick<CarryState, 'untilMs' | 'archivedBeforeMs'>,
   limit: number,
 ): Promise<{ found: UndeliveredEvent[]; next: EventCursor | undefined }> {
   const [atMs, partition, position, tenant, id] = after;
@@ -209,10 +211,11 @@ export async function undeliveredEvents(
      FROM page CROSS JOIN LATERAL unnest(page.endpoint_ids) WITH ORDINALITY AS x(endpoint_id, nth)
      CROSS JOIN LATERAL (SELECT delivery_id(page.tenant, page.id, x.endpoint_id) AS id) k
      LEFT JOIN deliveries d ON d.accepted_at = page.accepted_at AND d.id = k.id
-     WHERE (d.status IS NULL OR d.status IN ('retrying', 'pending'))
+     WHERE (d.status IN ('retrying', 'pending')
+         OR (d.status IS NULL AND (page.archived_at IS NULL OR page.archived_at < $8)))
        AND NOT EXISTS (SELECT FROM parked_deliveries p WHERE p.delivery_id = k.id)
      ORDER BY page.accepted_at, page.partition, page.position, page.tenant, page.id, x.nth`,
-    bounds,
+    [...bounds, new Date(archivedBeforeMs)],
   );
   const last: EventCursor = [end.accepted_at.getTime(), end.partition, end.position, end.tenant, end.id];
   return { found, next: end.events < limit ? undefined : last };
