@@ -104,6 +104,11 @@ describe('planHead', () => {
     expect(JSON.parse(String(rows[0]?.body))).toMatchObject({ id: 'evt-1', sequence: 41 });
   });
 
+  it('given one whose attempt was under way, then it is parked; when only a tier is new, its record is still in the log', () => {
+    expect(headPlan({ due_at: null }).rows).toMatchObject([{ place: 7, attempt: 2 }]);
+    expect(headPlan({ due_at: null }, TIER_NEW)).toMatchObject({ rows: [], records: [] });
+  });
+
   it.each([
     { given: 'one that is parked', over: { is_parked: true } },
     { given: 'one that waits in a tier that is still there', over: { due_at: at(60_000) } },

@@ -77,9 +77,10 @@ function restoreHead(
 ): void {
   const { state, nowMs } = context;
   const { lane, place, attempt, event } = head;
-  const dueAt = head.due_at.getTime();
+  const dueAt = head.due_at?.getTime() ?? nowMs;
   const isDue = dueAt < nowMs + CARRY_SLACK_MS;
-  if (!(isLogNew(state) && isDue) && !wasInLostTier(head.named_at.getTime(), dueAt, state)) return;
+  const isInLostTier = head.due_at !== null && wasInLostTier(head.named_at.getTime(), dueAt, state);
+  if (!(isLogNew(state) && isDue) && !isInLostTier) return;
   plan.counts = { ...plan.counts, heads: plan.counts.heads + 1 };
   const receiver = receiverOf(head.endpoint_id, context);
   if (isLogNew(state) && isDue) {

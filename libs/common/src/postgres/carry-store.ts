@@ -117,7 +117,8 @@ export interface CarriedHead {
   readonly endpoint_id: string;
   readonly place: number;
   readonly attempt: number;
-  readonly due_at: Date;
+  /** Null when its attempt was under way: its record lay in the log. */
+  readonly due_at: Date | null;
   readonly delivery_id: string;
   readonly named_at: Date;
   /** The head itself is parked. */
