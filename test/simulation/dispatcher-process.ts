@@ -51,7 +51,7 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
     store,
     standIn<LostHeads>({ restore: () => Promise.resolve() }),
     readAhead,
-    standIn<DeliveryGenerations>({ present: () => Promise.resolve(0) }),
+    standIn<DeliveryGenerations>({ present: () => Promise.resolve(0), carriedOver: () => Promise.resolve() }),
   );
   const drainer = new Drainer(store, limits, gates, readAhead);
   const attempter = { onApplicationShutdown: () => Promise.resolve() };

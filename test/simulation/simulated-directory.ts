@@ -38,6 +38,10 @@ export class SimulatedDirectory implements Pick<EndpointDirectory, keyof Endpoin
     return this.endpoints.get(id);
   }
 
+  hasSeen(): boolean {
+    return true;
+  }
+
   /** No endpoint is ever deleted here. */
   wasDeleted(): boolean {
     return false;

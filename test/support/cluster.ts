@@ -44,6 +44,23 @@ export class Cluster {
     return new Cluster(folder, kafka, postgres, processes, envs, apiKey);
   }
 
+  /** Runs `work` while no app runs. Each is stopped in order, and started again. */
+  async withoutApps(work: () => Promise<void>): Promise<void> {
+    const all = this.processes.all();
+    await Promise.all(all.map(({ server }) => server.stop()));
+    await work();
+    await Promise.all(all.map(({ server }) => server.start()));
+  }
+
+  /** Kafka loses all it has; PostgreSQL does not. */
+  async replaceKafka(): Promise<void> {
+    await this.withoutApps(async () => {
+      await this.kafka.stop();
+      rmSync(join(this.folder, 'kafka', 'data'), { recursive: true });
+      await this.kafka.start();
+    });
+  }
+
   /** @param env further variables */
   add(app: AppName, instance = 0, env: NodeJS.ProcessEnv = {}): Promise<AppProcess> {
     this.envs.set(`${app}-${instance}`, env);

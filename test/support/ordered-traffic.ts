@@ -48,6 +48,7 @@ export class OrderedTraffic {
   slowestMs = 0;
   /** Publishes no further round. */
   isStopped = false;
+  private nextRound = 0;
   /** Answers 503 to everything while true. */
   isDown = false;
   private inFlight = 0;
@@ -87,13 +88,15 @@ export class OrderedTraffic {
     await new Promise((resolve) => setTimeout(resolve, 600));
   }
 
-  /** Publishes all rounds. A batch that is refused, or whose answer is lost, is sent again with the same ids. */
+  /** Publishes all rounds, the next ones if it was called before. A batch that is refused, or whose answer is lost, is sent again with the same ids. */
   async publish(onRound: (round: number) => void | Promise<void> = () => undefined): Promise<void> {
     const { resources, rounds, roundMs = 0 } = this.options;
-    for (let round = 0; round < rounds && !this.isStopped; round++) {
+    const first = this.nextRound;
+    this.nextRound += rounds;
+    for (let round = first; round < first + rounds && !this.isStopped; round++) {
       const startedAt = Date.now();
       await onRound(round);
-      for (let first = 0; first < resources; first += BATCH) await this.publishBatch(round, first);
+      for (let from = 0; from < resources; from += BATCH) await this.publishBatch(round, from);
       const restMs = startedAt + roundMs - Date.now();
       if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
     }

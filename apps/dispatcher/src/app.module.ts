@@ -24,6 +24,7 @@ import { DeliveryEngine, ENGINE_LIMITS } from './delivery-engine.js';
 import { Drainer } from './drainer.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import { DRAIN_LIMITS, Gates } from './gates.js';
+import { CarryOver } from './generations/carry-over.js';
 import { DeliveryGenerations } from './generations/delivery-generations.js';
 import { Keeper } from './keeper.js';
 import { LogOwners } from './log-owners.js';
@@ -70,6 +71,7 @@ export class AppModule {
         DatabaseNote,
         GenerationMarkers,
         Generations,
+        CarryOver,
         DeliveryGenerations,
         EndpointDirectory,
         Attempter,

@@ -24,6 +24,7 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(EndpointDirectory.name);
   private readonly endpoints = new Map<string, Endpoint>();
   private readonly deleted = new Set<string>();
+  private readonly unreadable = new Set<string>();
   private readonly halfOpenIds = new Set<string>();
   private readonly listeners: Listener[] = [];
   private readonly table: CompactedTable;
@@ -71,6 +72,11 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     return this.endpoints.get(id);
   }
 
+  /** The topic has a record of this endpoint, be it of use or not. */
+  hasSeen(id: string): boolean {
+    return this.endpoints.has(id) || this.deleted.has(id) || this.unreadable.has(id);
+  }
+
   wasDeleted(id: string): boolean {
     return this.deleted.has(id);
   }
@@ -88,17 +94,22 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   private apply(id: string, value: Buffer | null): void {
     if (value === null) {
       this.endpoints.delete(id);
+      this.unreadable.delete(id);
       this.halfOpenIds.delete(id);
       this.missingKeys.forget(id);
       if (this.deleted.size < MAX_TOMBSTONES) this.deleted.add(id);
     } else {
       const read = this.read(id, value);
-      if (read === undefined) return;
+      if (read === undefined) {
+        this.unreadable.add(id);
+        return;
+      }
       const { endpoint } = read;
       // A relay that was cut off may publish an older state after a newer one.
       if (endpoint.record.version < (this.endpoints.get(id)?.record.version ?? 0)) return;
       this.set(id, read);
       this.deleted.delete(id);
+      this.unreadable.delete(id);
       if (endpoint.record.breaker === 'half_open') this.halfOpenIds.add(id);
       else this.halfOpenIds.delete(id);
     }

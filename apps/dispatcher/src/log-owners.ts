@@ -14,7 +14,7 @@ const RETRY_MS = 500;
 
 /**
  * Takes logs over as lanes.md, rule 8, says: raise the epoch, prove that the group still counts on us, learn which lanes
- * wait; only then is the first record read. Meanwhile the log is paused, with heartbeats, however long the database is
+ * wait; only then is the first record read. What waited in a lost log is carried over before that. Meanwhile the log is paused, with heartbeats, however long the database is
  * away.
  */
 @Injectable()
@@ -76,6 +76,8 @@ export class LogOwners {
       this.logger.warn({ log: name, epoch: epoch.epoch }, 'log.fenced');
       log.abandon();
     });
+    // From now on no owner of an earlier generation writes rows of this log.
+    await this.generations.carriedOver(log.lost);
     const lanes = new LogLanes(name, log, generation, journal, host, this.readAhead);
     const start = positionOf(generation, log.start);
     for await (const names of this.store.waitingLanes(name, start)) for (const lane of names) lanes.known.add(lane);

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { BoundedLabel } from '#common/observability/bounded-label.js';
+import type { CarryCounts } from '#common/postgres/carry-store.js';
 
 /** Endpoints that get a label of their own; all further ones share `other`. */
 const ENDPOINT_LABELS = 200;
@@ -87,6 +88,20 @@ export const firstAttemptSeconds = new Histogram({
   help: 'From the acceptance of an event to the start of its first attempt',
   buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300],
 });
+
+const carriedOver = new Counter({
+  name: 'posthorn_deliveries_carried_over_total',
+  help: 'Deliveries that waited in a lost log and were made again: heads of lanes, parked ones, ones that wait in a tier; or lost heads, whose event is not archived',
+  labelNames: ['kind'],
+});
+
+/** @param before what was counted before the page */
+export function countCarried(before: CarryCounts, after: CarryCounts): void {
+  carriedOver.inc({ kind: 'head' }, after.heads - before.heads);
+  carriedOver.inc({ kind: 'parked' }, after.parked - before.parked);
+  carriedOver.inc({ kind: 'waiting' }, after.waiting - before.waiting);
+  carriedOver.inc({ kind: 'lost' }, after.lost - before.lost);
+}
 
 /** Gauges of what changes with every delivery are read when somebody asks for them. */
 export function exposeInFlight(attemptsUnderWay: () => number): void {

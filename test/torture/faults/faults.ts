@@ -8,6 +8,7 @@ import { MIXED } from './mixed.js';
 import { NETWORK_FAULTS } from './networks.js';
 import { PROCESS_FAULTS } from './processes.js';
 import { RECORD_FAULTS } from './records.js';
+import { REPLACED_LOG_FAULTS } from './replaced-logs.js';
 import { SERVER_FAULTS } from './servers.js';
 import { TRANSACTION_FAULTS } from './transactions.js';
 
@@ -19,6 +20,7 @@ const FAULTS: Readonly<Record<FaultName | 'mixed', Fault>> = {
   ...RECORD_FAULTS,
   ...TRANSACTION_FAULTS,
   ...LOG_FAULTS,
+  ...REPLACED_LOG_FAULTS,
   ...CLOCK_FAULTS,
   ...HOLD_FAULTS,
   ...KEY_FAULTS,

@@ -264,6 +264,7 @@ export const FAULT_KINDS = [
   'slow_link',
   'lost_answer',
   'retention',
+  'log_replaced',
   'poison',
   'duplicate_event',
   'clock_jump',

@@ -1,17 +1,25 @@
-import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { CompactedTable } from '#common/kafka/compacted-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Health } from '#common/observability/health.js';
+import { Database } from '#common/postgres/database.js';
 import { type EndpointRecord, readEndpoint } from '#common/records/endpoint-record.js';
 import { isMarker } from '#common/records/generation-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { Subscriptions } from './subscriptions.js';
 
+const COMPLETE_WAIT_MS = 120_000;
+const COMPLETE_CHECK_MS = 200;
+
 /** Keeps the subscriptions of all endpoints as the compacted `endpoints` topic has them. */
 @Injectable()
 export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
+  private readonly logger = new Logger(EndpointIndex.name);
   private readonly subscriptions = new Subscriptions();
+  /** Of every endpoint that the topic has a record of. */
+  private readonly seen = new Set<string>();
   private readonly table: CompactedTable;
   private readonly started = Promise.withResolvers<void>();
 
@@ -19,6 +27,7 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(Health) health: Health,
     @Inject(GenerationMarkers) markers: GenerationMarkers,
+    @Inject(Database) private readonly database: Database,
   ) {
     const apply = (id: string, value: Buffer | null) =>
       isMarker(id) ? markers.apply(id, value) : this.apply(id, value);
@@ -42,6 +51,22 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
     return this.started.promise;
   }
 
+  /**
+   * Resolves when every endpoint of the database is in the topic: one that is new, too, is filled by control, and until then
+   * events would be routed to nobody. Bounded: one endpoint that is missing must not stop all events.
+   *
+   * @throws what the database throws
+   */
+  async complete(): Promise<void> {
+    const rows = await this.database.query<{ id: string }>('SELECT id FROM endpoints');
+    const missing = () => rows.filter(({ id }) => !this.seen.has(id));
+    for (const deadline = Date.now() + COMPLETE_WAIT_MS; missing().length > 0; await sleep(COMPLETE_CHECK_MS)) {
+      if (Date.now() < deadline) continue;
+      this.logger.error({ endpoints: missing().length }, 'endpoints.missing');
+      return;
+    }
+  }
+
   /** @param about the endpoint an operational event is about; undefined for the tenant's own events */
   matching(tenant: string, type: string, about: string | undefined): readonly EndpointRecord[] {
     if (about === undefined) return this.subscriptions.matching(tenant, type);
@@ -49,6 +74,7 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
   }
 
   private apply(id: string, value: Buffer | null): void {
+    this.seen.add(id);
     if (value === null) this.subscriptions.remove(id);
     else this.subscriptions.put(readEndpoint(id, value));
   }

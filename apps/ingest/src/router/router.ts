@@ -56,7 +56,7 @@ export class Router implements OwnershipListener {
 
   /** Nothing of the log is read before its generation is known, and with it the positions of its events. */
   onOwned(log: OwnedLog): void {
-    void this.generations.take(log);
+    void this.generations.take(log, (generation) => (generation === 0 ? undefined : this.endpoints.complete()));
   }
 
   /** Nothing new is begun; what is under way finishes. A batch that waits for Postgres is left to the next owner. */

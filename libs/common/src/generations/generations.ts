@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { offsetOf } from '../domain/position.js';
 import { TIERS } from '../domain/tier.js';
 import { LogBoundsReader } from '../kafka/log-bounds.js';
 import { newGenerations } from '../kafka/metrics.js';
@@ -93,7 +94,7 @@ export class Generations {
         }
         const number = latest.generation + 1;
         await insert(tx, topic, identity, number, isNothingCarried(topic));
-        this.announce(topic, identity, number, { topicId: latest.topicId, partitions: latest.partitions });
+        await this.announce(tx, topic, identity, number, latest);
         return number;
       }),
     );
@@ -113,7 +114,7 @@ export class Generations {
     }
     await insertUnknownGeneration(tx, topic, 0);
     await insert(tx, topic, identity, 1, isNothingCarried(topic));
-    this.announce(topic, identity, 1, { topicId: null, partitions: null });
+    await this.announce(tx, topic, identity, 1, { generation: 0, topicId: null, partitions: null });
     return 1;
   }
 
@@ -130,12 +131,15 @@ export class Generations {
     return fits(tx, topic, latest.generation, bounds);
   }
 
-  private announce(
+  /** What Kafka acknowledged and PostgreSQL did not store is lost with the log: the line says how far that was. */
+  private async announce(
+    tx: Queryable,
     topic: string,
     identity: TopicLog,
     generation: number,
-    before: { readonly topicId: string | null; readonly partitions: number | null },
-  ): void {
+    before: { readonly generation: number; readonly topicId: string | null; readonly partitions: number | null },
+  ): Promise<void> {
+    const stored = await logEvidence(tx, topic, before.generation);
     newGenerations.inc({ topic });
     this.logger.error(
       {
@@ -145,6 +149,7 @@ export class Generations {
         partitions: identity.partitions,
         topic_id_before: before.topicId,
         partitions_before: before.partitions,
+        stored_up_to: stored.map(({ partition, position }) => `${partition}/${offsetOf(position)}`),
       },
       'generation.new',
     );

@@ -17,12 +17,12 @@ export class OwnedGenerations {
    *
    * @param prepare what else must be done before the first record
    */
-  async take(log: OwnedLog, prepare?: () => Promise<void>): Promise<void> {
+  async take(log: OwnedLog, prepare?: (generation: number) => Promise<void> | undefined): Promise<void> {
     log.pause(PREPARING);
     while (!log.lost.aborted) {
       try {
         const generation = await this.generations.of(log.topic);
-        await prepare?.();
+        await prepare?.(generation);
         if (log.lost.aborted) return;
         this.known.set(log, generation);
         log.resume(PREPARING);

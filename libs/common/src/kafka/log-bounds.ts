@@ -41,7 +41,7 @@ export class LogBoundsReader {
   }
 
   /**
-   * Searches by halves, in some forty requests.
+   * Searches by halves, in 35 rounds of requests.
    *
    * @returns the time of the oldest record of all partitions, ms since the epoch; undefined when there is none
    */
@@ -49,7 +49,7 @@ export class LogBoundsReader {
     const bounds = (await this.of(topic)).filter(({ low, high }) => high > low);
     if (bounds.length === 0) return undefined;
     let notLater = nowMs + DAY_MS;
-    for (let earlier = 0; notLater - earlier > 1; ) {
+    for (let earlier = nowMs - LONGEST_DAYS * DAY_MS; notLater - earlier > 1; ) {
       const middle = Math.floor((earlier + notLater) / 2);
       const first = await this.firstSince(topic, middle);
       if (bounds.every(({ partition, low }) => (first.get(partition) ?? low) <= low)) earlier = middle;
@@ -61,3 +61,5 @@ export class LogBoundsReader {
 
 /** Clocks of brokers may be ahead. */
 const DAY_MS = 86_400_000;
+/** An older record is taken for one of this age. */
+const LONGEST_DAYS = 365;

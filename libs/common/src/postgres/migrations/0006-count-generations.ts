@@ -4,8 +4,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  * Generations of Kafka's logs: a topic that is deleted and made again, or a cluster that is replaced, gives a new log
  * whose offsets begin at 0 again.
  *
- * The table is new, and the column has a default that is right for every existing row: older processes go on, and
- * everything they write is of generation 0.
+ * The table is new, and the columns have defaults that are right for what older processes write: they go on, and
+ * everything they write is of generation 0. No table is rewritten.
  */
 export class CountGenerations0006 implements MigrationInterface {
   readonly name = 'CountGenerations0000000000006';
@@ -25,9 +25,13 @@ export class CountGenerations0006 implements MigrationInterface {
       PRIMARY KEY (topic, generation)
     )`);
     await runner.query('ALTER TABLE projector_offsets ADD COLUMN generation int NOT NULL DEFAULT 0');
+    // The router fans out after it archived: an event archived after a new log began is in that log. Existing rows are older.
+    await runner.query('ALTER TABLE events ADD COLUMN archived_at timestamptz');
+    await runner.query('ALTER TABLE events ALTER COLUMN archived_at SET DEFAULT now()');
   }
 
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE events DROP COLUMN archived_at');
     await runner.query('ALTER TABLE projector_offsets DROP COLUMN generation');
     await runner.query('DROP TABLE log_generations');
   }
