@@ -6,7 +6,7 @@ export interface CommittedLog {
   readonly topicId: string | undefined;
   /** The highest leader epoch among the records read before the commit; undefined when none was read. */
   readonly leaderEpoch: number | undefined;
-  /** A record below the watermark. It tells two logs apart where there are no ids. */
+  /** A record below the watermark. It distinguishes two logs where there are no ids. */
   readonly evidence: LogEvidence | undefined;
 }
 

@@ -138,7 +138,7 @@ describe('where reading begins', () => {
       at: 50,
       expected: start(10, { change: 'truncated' }),
     },
-    { given: 'nobody was asked for the evidence', log: withoutIds, at: 50, expected: start(50) },
+    { given: 'the evidence was not looked for', log: withoutIds, at: 50, expected: start(50) },
   ])('given a broker without topic ids, when $given', ({ log, at, expected }) => {
     expect(startOffset(commitWithoutId(at), log)).toEqual(expected);
   });

@@ -65,7 +65,7 @@ export async function startPositions(group: KafkaGroup, wanted: readonly Wanted[
       low,
       high,
       epochEnd: ends.get(name),
-      // Retention may have taken it: then it tells nothing.
+      // Retention may have removed it: then its absence proves nothing.
       evidence: (each.log?.evidence?.offset ?? 0) < low ? undefined : found.get(name),
     };
     return [{ ...startOffset(committed, now), topic, partition, identity, end: high, committed }];

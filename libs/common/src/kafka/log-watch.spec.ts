@@ -47,7 +47,7 @@ describe('a fetch of another leader epoch', () => {
     expect(steps).toEqual(isContinued ? [] : ['commit', 'give up', 'take over']);
   });
 
-  it('given the same epoch, then nobody is asked', async () => {
+  it('given the same epoch, then no broker is asked', async () => {
     const { watch, log } = watched({ states: {} });
     expect(await watch.isContinued(log, 4)).toBe(true);
   });

@@ -16,7 +16,7 @@ describe('OffsetForLeaderEpoch', () => {
     expect(body.toString('hex')).toBe(`${int32(-1)}${int32(1)}${NAME}${int32(2)}${partition(1, 7)}${partition(2, 8)}`);
   });
 
-  it('given an end, an unknown epoch and a partition that the broker does not lead, then each is told apart', () => {
+  it('given an end, an unknown epoch and a partition that the broker does not lead, then each is read as such', () => {
     const partition = (error: number, index: number, epoch: number, end: string) =>
       `${error.toString(16).padStart(4, '0')}${int32(index)}${int32(epoch)}${end}`;
     const bytes = Buffer.from(

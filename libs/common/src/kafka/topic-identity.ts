@@ -8,11 +8,11 @@ import {
 } from './metadata-request.js';
 import { askBroker, type RequestBroker, type RequestCluster } from './raw-request.js';
 
-/** What tells one log from another of the same name. */
+/** Distinguishes a log from another one of the same name. */
 export interface TopicIdentity {
   /**
    * Kafka's topic id, base64url of 16 bytes. Undefined when the broker gives none: one older than Kafka 2.8, or another
-   * product. Then two logs are told apart by what they hold (log-evidence.ts).
+   * product. Then logs are distinguished by a record they hold (domain/start-offset.ts).
    */
   readonly topicId: string | undefined;
   readonly partitions: number;
