@@ -67,4 +67,8 @@ export class SimulatedProjectionWriter implements Pick<ProjectionWriter, keyof P
     const written = await this.network.ask('postgres', () => this.tables.write(records));
     return { ...written, breakerChanges: [] };
   }
+
+  async skip(): Promise<void> {
+    throw new Error('no record is rejected here');
+  }
 }

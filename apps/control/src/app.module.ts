@@ -13,6 +13,12 @@ import { Sealer } from '#common/security/sealing.js';
 import { ApiKeysController } from './api-keys/api-keys.controller.js';
 import { ApiKeysService } from './api-keys/api-keys.service.js';
 import { CONTROL_CONFIG, type ControlConfig } from './config.js';
+import { Comparer } from './configuration/comparer.js';
+import { ConfigurationPublisher } from './configuration/publisher.js';
+import { ConfigurationSigner } from './configuration/signer.js';
+import { Standing } from './configuration/standing.js';
+import { ConfigurationTopics } from './configuration/topics.js';
+import { ConfigurationWatch } from './configuration/watch.js';
 import { DatabaseInterceptor } from './database.interceptor.js';
 import { EndpointsController } from './endpoints/endpoints.controller.js';
 import { ADDRESS_POLICY, EndpointsService } from './endpoints/endpoints.service.js';
@@ -27,6 +33,7 @@ import { LaneSkips } from './lanes/lane-skips.js';
 import { LanesController } from './lanes/lanes.controller.js';
 import { ParkingGauges } from './lanes/parking-gauges.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
+import { ProjectorGaps } from './projector/gaps.js';
 import { ProjectionWriter } from './projector/projection-writer.js';
 import { ProjectorConsumer } from './projector/projector.consumer.js';
 import { Projector } from './projector/projector.js';
@@ -80,6 +87,12 @@ export class AppModule {
         { provide: APP_PIPE, useClass: SchemaPipe },
         { provide: APP_INTERCEPTOR, useClass: DatabaseInterceptor },
         SchemaState,
+        Standing,
+        ConfigurationTopics,
+        Comparer,
+        ConfigurationWatch,
+        ConfigurationSigner,
+        ConfigurationPublisher,
         EndpointsService,
         TestEvents,
         HealthQueries,
@@ -98,6 +111,7 @@ export class AppModule {
         OutboxRelay,
         ProjectionWriter,
         Projector,
+        ProjectorGaps,
         Janitor,
         { provide: KafkaTransport, inject: [KAFKA_SETTINGS, Projector, SchemaState, Health], useFactory: transportFor },
       ],

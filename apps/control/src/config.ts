@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { addressEnv, httpEnv, kafkaEnv, logEnv, postgresEnv, sealingEnv } from '#common/config/env.js';
+import {
+  addressEnv,
+  httpEnv,
+  kafkaEnv,
+  logEnv,
+  postgresEnv,
+  sealingEnv,
+  signingEnv,
+  trustEnv,
+} from '#common/config/env.js';
 import { parseApiKey } from '#common/security/api-key.js';
 import { MAX_COOLDOWN_S, MAX_PARKED, MAX_PARKED_AGE_S, MAX_THRESHOLD } from './endpoints/endpoint-limits.js';
 
@@ -10,6 +19,8 @@ export const configSchema = z.object({
   ...logEnv,
   ...kafkaEnv,
   ...postgresEnv,
+  ...trustEnv,
+  ...signingEnv,
   ...sealingEnv,
   ...addressEnv,
   ADMIN_API_KEY: z

@@ -4,6 +4,7 @@ import { forgetLaneEvidence } from '#common/postgres/lane-evidence.js';
 import { createPartitions, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
 import { Rounds } from '#common/rounds.js';
 import { CONTROL_CONFIG, type ControlConfig } from './config.js';
+import { forgetChanges } from './configuration/changes.js';
 import { endpointCount } from './metrics.js';
 import { SchemaState } from './schema-state.js';
 
@@ -44,6 +45,7 @@ export class Janitor implements OnApplicationBootstrap, OnModuleDestroy {
     const dropped = await dropOldPartitions(this.database, nowMs, this.config.RETENTION_DAYS);
     const keys = await this.inPortions((atMost) => forgetEventKeys(this.database, nowMs, atMost));
     const lanes = await this.inPortions((atMost) => forgetLaneEvidence(this.database, nowMs, atMost));
+    await forgetChanges(this.database);
     const oldest = new Date(nowMs - this.config.RETENTION_DAYS * DAY_MS);
     await this.database.query('DELETE FROM dead_letters WHERE dead_at < $1', [oldest]);
     await this.database.query(`DELETE FROM recoveries WHERE updated_at < $1 AND state NOT IN ('counting', 'sending')`, [

@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { addressEnv, httpEnv, kafkaEnv, logEnv, postgresEnv, sealingEnv } from '#common/config/env.js';
+import { addressEnv, httpEnv, kafkaEnv, logEnv, postgresEnv, sealingEnv, trustEnv } from '#common/config/env.js';
 
 export const configSchema = z.object({
   ...httpEnv(4002),
   ...logEnv,
   ...kafkaEnv,
   ...postgresEnv,
+  ...trustEnv,
   ...sealingEnv,
   ...addressEnv,
   ENDPOINT_QUEUE_LIMIT: z.coerce

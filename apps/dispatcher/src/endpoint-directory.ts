@@ -1,9 +1,10 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Deletions } from '#common/collections/deletions.js';
 import { type SigningKey, signingKey } from '#common/domain/signature.js';
-import { CompactedTable } from '#common/kafka/compacted-table.js';
+import { type ConfigurationRecord, ConfigurationTable } from '#common/kafka/configuration-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Health } from '#common/observability/health.js';
-import { type EndpointRecord, endpointRecordSchema } from '#common/records/endpoint-record.js';
+import { type EndpointRecord, endpointRecordOf } from '#common/records/endpoint-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { Sealer, SealingError, sealingContext } from '#common/security/sealing.js';
 
@@ -17,18 +18,21 @@ export interface Endpoint {
 
 type Listener = (endpointId: string) => void;
 
-/** Tombstones remembered, so that a delivery of a deleted endpoint need not wait for a configuration that never comes. */
-const MAX_TOMBSTONES = 10_000;
+/**
+ * Deleted endpoints that are remembered: a delivery of one need not wait for a configuration that never comes, and an older
+ * record cannot bring one back.
+ */
+const MAX_DELETIONS = 100_000;
 
 /** Every endpoint's current configuration, in memory, from the compacted `endpoints` topic. */
 @Injectable()
 export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(EndpointDirectory.name);
   private readonly endpoints = new Map<string, Endpoint>();
-  private readonly deleted = new Set<string>();
+  private readonly deletions = new Deletions(MAX_DELETIONS);
   private readonly halfOpenIds = new Set<string>();
   private readonly listeners: Listener[] = [];
-  private readonly table: CompactedTable;
+  private readonly table: ConfigurationTable;
   private readonly started = Promise.withResolvers<void>();
 
   constructor(
@@ -36,8 +40,8 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     @Inject(Sealer) private readonly sealer: Sealer,
     @Inject(Health) health: Health,
   ) {
-    const apply = (id: string, value: Buffer | null) => this.apply(id, value);
-    this.table = new CompactedTable(settings, { topic: ENDPOINTS_TOPIC, apply });
+    const apply = (record: ConfigurationRecord) => this.apply(record);
+    this.table = new ConfigurationTable(settings, { topic: ENDPOINTS_TOPIC, apply });
     health.addReadiness({
       name: 'endpoints',
       problem: () => (this.table.isCaughtUp ? undefined : 'the endpoint table is not caught up'),
@@ -62,7 +66,7 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   }
 
   wasDeleted(id: string): boolean {
-    return this.deleted.has(id);
+    return this.deletions.has(id);
   }
 
   /** Endpoints whose breaker waits for a probe. */
@@ -75,27 +79,30 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     this.listeners.push(listener);
   }
 
-  private apply(id: string, value: Buffer | null): void {
+  /** @throws when the value is not understood; the last configuration that was understood stays */
+  private apply({ key: id, value, change }: ConfigurationRecord): void {
+    const known = this.endpoints.get(id)?.record.version ?? 0;
     if (value === null) {
+      if (change !== undefined && change.version < known) return;
       this.endpoints.delete(id);
       this.halfOpenIds.delete(id);
-      if (this.deleted.size < MAX_TOMBSTONES) this.deleted.add(id);
+      this.deletions.add(id, change?.version);
     } else {
-      const endpoint = this.read(id, value);
-      if (endpoint === undefined) return;
+      const record = endpointRecordOf(id, value);
       // A relay that was cut off may publish an older state after a newer one.
-      if (endpoint.record.version < (this.endpoints.get(id)?.record.version ?? 0)) return;
+      if (record.version < known || this.deletions.covers(id, record.version)) return;
+      const endpoint = this.open(id, record);
+      if (endpoint === undefined) return;
       this.endpoints.set(id, endpoint);
-      this.deleted.delete(id);
+      this.deletions.remove(id);
       if (endpoint.record.breaker === 'half_open') this.halfOpenIds.add(id);
       else this.halfOpenIds.delete(id);
     }
     for (const listener of this.listeners) listener(id);
   }
 
-  private read(id: string, value: Buffer): Endpoint | undefined {
+  private open(id: string, record: EndpointRecord): Endpoint | undefined {
     try {
-      const record = endpointRecordSchema.parse(JSON.parse(value.toString()));
       const context = (purpose: 'secret' | 'headers') => sealingContext(record.tenant, id, purpose);
       const keys = record.secrets.map(({ sealed, expires_at }) => ({
         key: signingKey(this.sealer.open(sealed, context('secret'))),
@@ -106,7 +113,7 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
       return { record, keys, staticHeaders: JSON.parse(staticHeaders) as Record<string, string> };
     } catch (error) {
       // Without its secrets an endpoint cannot be sent to. A missing key is an operator's mistake: say so, keep the rest going.
-      const reason = error instanceof SealingError ? error.message : 'the record is malformed';
+      const reason = error instanceof SealingError ? error.message : 'its secrets or headers are malformed';
       this.logger.error({ endpoint_id: id, reason }, 'endpoint.unreadable');
       return undefined;
     }

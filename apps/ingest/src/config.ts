@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpEnv, kafkaEnv, logEnv, postgresEnv } from '#common/config/env.js';
+import { httpEnv, kafkaEnv, logEnv, postgresEnv, trustEnv } from '#common/config/env.js';
 
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
@@ -10,6 +10,7 @@ export const configSchema = z.object({
   ...logEnv,
   ...kafkaEnv,
   ...postgresEnv,
+  ...trustEnv,
   MAX_BATCH_BYTES: bytes.default(4 * MIB).describe('largest body of POST /v1/events/batch'),
   MAX_BATCH_EVENTS: z.coerce.number().int().min(1).default(1_000).describe('most events of POST /v1/events/batch'),
   MAX_CONNECTIONS: z.coerce

@@ -13,6 +13,7 @@ import { type DeadDelivery, publishDeadDeliveries, publishEndpointEvent } from '
 import { insertAttempts } from './attempt-rows.js';
 import { insertDeliveredAtOnce } from './delivered-at-once.js';
 import { upsertDeliveries } from './delivery-rows.js';
+import { noteGaps, type ProjectorGap } from './gaps.js';
 import {
   type DeadLetterRow,
   type DeliveryRow,
@@ -61,6 +62,11 @@ export class ProjectionWriter {
       return { attempts, deadLetters, breakerChanges };
     });
   }
+
+  /** Goes on behind a record that cannot be projected: it is no gap. */
+  async skip(record: InRecord): Promise<void> {
+    await this.database.transaction((tx) => advanceOffsets(tx, [record]));
+  }
 }
 
 /**
@@ -70,12 +76,16 @@ export class ProjectionWriter {
 async function withoutRepeats(tx: Queryable, records: readonly InRecord[]): Promise<InRecord[]> {
   const byLog = Map.groupBy(records, ({ topic, partition }) => `${topic}/${partition}`);
   const firsts = [...byLog.values()].flatMap(([first]) => first ?? []);
-  const rows = await tx.query<{ topic: string; partition: number; next_offset: number; last_timestamp: Date }>(
+  const rows = await tx.query<StoredOffset>(
     `SELECT * FROM projector_offsets
      WHERE (topic, partition) IN (SELECT * FROM unnest(${listOf('$1', 'text')}, ${listOf('$2', 'int')}))
      ORDER BY topic, partition FOR UPDATE`,
     [firsts.map(({ topic }) => topic), firsts.map(({ partition }) => partition)],
     'projector-offsets',
+  );
+  await noteGaps(
+    tx,
+    rows.flatMap((row) => gapBefore(byLog.get(`${row.topic}/${row.partition}`)?.[0], row)),
   );
   for (const { topic, partition, next_offset, last_timestamp } of rows) {
     const log = `${topic}/${partition}`;
@@ -83,6 +93,20 @@ async function withoutRepeats(tx: Queryable, records: readonly InRecord[]): Prom
     byLog.set(log, (byLog.get(log) ?? []).filter(isNew));
   }
   return [...byLog.values()].flat();
+}
+
+interface StoredOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly next_offset: number;
+  readonly last_timestamp: Date;
+}
+
+/** Records are read in order, without holes, from the group's commit on. */
+function gapBefore(first: InRecord | undefined, stored: StoredOffset): ProjectorGap[] {
+  const { topic, partition, next_offset: fromOffset, last_timestamp: since } = stored;
+  if (first === undefined || first.offset <= fromOffset) return [];
+  return [{ topic, partition, fromOffset, toOffset: first.offset, since }];
 }
 
 async function advanceOffsets(tx: Queryable, records: readonly InRecord[]): Promise<void> {

@@ -149,6 +149,8 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     const { topic, partition, offset } = first.record;
     rejectedRecords.inc({ topic });
     this.logger.error({ err: error, topic, partition, offset }, 'projector.record_rejected');
+    const onError = (err: unknown) => this.logger.warn({ err, topic, partition, offset }, 'projector.not_skipped');
+    await this.writer.skip(first.record).catch(onError);
     return true;
   }
 

@@ -1,25 +1,24 @@
-import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { CompactedTable } from '#common/kafka/compacted-table.js';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { type ConfigurationRecord, ConfigurationTable } from '#common/kafka/configuration-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Health } from '#common/observability/health.js';
-import { type EndpointRecord, endpointRecordSchema } from '#common/records/endpoint-record.js';
+import { type EndpointRecord, endpointRecordOf } from '#common/records/endpoint-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { Subscriptions } from './subscriptions.js';
 
 /** Keeps the subscriptions of all endpoints as the compacted `endpoints` topic has them. */
 @Injectable()
 export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
-  private readonly logger = new Logger(EndpointIndex.name);
   private readonly subscriptions = new Subscriptions();
-  private readonly table: CompactedTable;
+  private readonly table: ConfigurationTable;
   private readonly started = Promise.withResolvers<void>();
 
   constructor(
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(Health) health: Health,
   ) {
-    const apply = (id: string, value: Buffer | null) => this.apply(id, value);
-    this.table = new CompactedTable(settings, { topic: ENDPOINTS_TOPIC, apply });
+    const apply = (record: ConfigurationRecord) => this.apply(record);
+    this.table = new ConfigurationTable(settings, { topic: ENDPOINTS_TOPIC, apply });
     health.addReadiness({
       name: 'endpoints',
       problem: () => (this.table.isCaughtUp ? undefined : 'the endpoints are not all read yet'),
@@ -45,13 +44,9 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
     return this.subscriptions.matchingOperational(tenant, type, about);
   }
 
-  private apply(id: string, value: Buffer | null): void {
-    try {
-      if (value === null) this.subscriptions.remove(id);
-      else this.subscriptions.put(endpointRecordSchema.parse(JSON.parse(value.toString())));
-    } catch (error) {
-      // One malformed record must not stop all other endpoints; the last configuration that was understood stays.
-      this.logger.error({ err: error, endpoint_id: id }, 'endpoint.unreadable');
-    }
+  /** @throws when the value is not understood: one malformed record must not stop all other endpoints */
+  private apply({ key, value, change }: ConfigurationRecord): void {
+    if (value === null) this.subscriptions.remove(key, change?.version);
+    else this.subscriptions.put(endpointRecordOf(key, value));
   }
 }

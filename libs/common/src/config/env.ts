@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isCidr } from '../security/address-policy.js';
+import { RecordSigner, RecordVerifier, signingKeyProblem } from '../security/record-signature.js';
 import { sealingKeysProblem } from '../security/sealing.js';
 
 /** Reading the environment: every app composes its schema from these parts and its own. */
@@ -79,6 +80,39 @@ export const sealingEnv = {
     })
     .describe(
       'keys that seal endpoint secrets, `id:base64 of 32 bytes`, comma-separated; the first one seals, all of them open',
+    ),
+};
+
+/** Which records of `endpoints` and `api-keys` an app uses. */
+export const trustEnv = {
+  CONFIG_PUBLIC_KEYS: z
+    .string()
+    .superRefine((text, context) => {
+      const problem = signingKeyProblem(() => new RecordVerifier(text));
+      if (problem !== undefined) context.addIssue(problem);
+    })
+    .optional()
+    .describe(
+      'ed25519 public keys of control, `id:base64 of 32 bytes`, comma-separated: records of endpoints and api-keys with another signature are ignored. Without it signatures are not looked at',
+    ),
+  REQUIRE_SIGNED_RECORDS: flag
+    .default(false)
+    .describe(
+      'whether records of endpoints and api-keys without a signature are ignored as well; an app does not start with it before control has signed all of them',
+    ),
+};
+
+/** Of control only; see {@link trustEnv}. */
+export const signingEnv = {
+  CONFIG_SIGNING_KEY: z
+    .string()
+    .superRefine((text, context) => {
+      const problem = signingKeyProblem(() => new RecordSigner(text));
+      if (problem !== undefined) context.addIssue(problem);
+    })
+    .optional()
+    .describe(
+      'ed25519 private key that signs records of endpoints and api-keys, `id:base64 of 32 bytes`; control trusts its public key by itself',
     ),
 };
 

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { Admin, Consumer, EachBatchPayload } from 'kafkajs';
 import { createKafka } from './client.js';
+import { toRecord } from './kafka-message.js';
 import { hookedAssigner } from './kafkajs-patches.js';
 import { endPredecessor } from './predecessor.js';
+import type { InRecord } from './record.js';
 import type { KafkaSettings } from './settings.js';
 import { atMost, MAX_STARTING_MS } from './timing.js';
 
@@ -11,7 +13,15 @@ export interface CompactedTableOptions {
   /** Without prefix. */
   readonly topic: string;
   /** Called for each record in log order; null deletes the key. */
-  readonly apply: (key: string, value: Buffer | null) => void;
+  readonly apply: (key: string, value: Buffer | null, record: InRecord) => void;
+  /** Awaited before the records of a batch are applied: for checks that would hold the event loop. */
+  readonly prepare?: (records: readonly InRecord[]) => Promise<void>;
+}
+
+/** What {@link CompactedTable.catchUp} waits for: by partition, the end to reach. */
+interface Awaited {
+  readonly ends: Map<number, number>;
+  readonly resolve: () => void;
 }
 
 /**
@@ -27,6 +37,9 @@ export class CompactedTable {
   /** By partition: the next offset to apply. A restart of the consumer reads again what was applied. */
   private readonly positions = new Map<number, number>();
   private readonly behind = new Map<number, number>();
+  /** By partition: the end of the last batch, which may lie behind the last record applied. */
+  private readonly reached = new Map<number, number>();
+  private readonly waiting = new Set<Awaited>();
   private readonly caughtUp = Promise.withResolvers<void>();
   private isReady = false;
   /** A consumer that crashes while it stops, its broker being away, would start again for ever. */
@@ -73,6 +86,23 @@ export class CompactedTable {
     await this.caughtUp.promise;
   }
 
+  /**
+   * Resolves when everything that is in the topic by now has been applied; never when it is stopped before.
+   *
+   * @throws when the broker does not say where the topic ends
+   */
+  async catchUp(): Promise<void> {
+    await this.caughtUp.promise;
+    const offsets = await this.admin.fetchTopicOffsets(this.topic);
+    const ends = new Map(
+      offsets
+        .filter(({ partition, high, low }) => Number(high) > Math.max(Number(low), this.reached.get(partition) ?? 0))
+        .map(({ partition, high }) => [partition, Number(high)]),
+    );
+    if (ends.size === 0) return;
+    await new Promise<void>((resolve) => this.waiting.add({ ends, resolve }));
+  }
+
   private async connectAndRun(): Promise<void> {
     await this.admin.connect();
     for (const { partition, high, low } of await this.admin.fetchTopicOffsets(this.topic)) {
@@ -101,17 +131,31 @@ export class CompactedTable {
   }
 
   private async applyBatch({ batch }: EachBatchPayload): Promise<void> {
-    for (const { offset, key, value } of batch.messages) {
-      if (Number(offset) < (this.positions.get(batch.partition) ?? 0)) continue;
-      this.positions.set(batch.partition, Number(offset) + 1);
-      if (key !== null) this.options.apply(key.toString(), value);
+    const isNew = ({ partition, offset }: InRecord) => offset >= (this.positions.get(partition) ?? 0);
+    const records = batch.messages
+      .map((message) => toRecord(this.options.topic, batch.partition, message))
+      .filter(isNew);
+    await this.options.prepare?.(records);
+    for (const record of records.filter(isNew)) {
+      this.positions.set(record.partition, record.offset + 1);
+      if (record.key !== null) this.options.apply(record.key.toString(), record.value, record);
     }
   }
 
   private noteProgress({ partition, lastOffset }: { partition: number; lastOffset: string }): void {
-    if (Number(lastOffset) + 1 < (this.behind.get(partition) ?? 0)) return;
+    const end = Number(lastOffset) + 1;
+    this.reached.set(partition, Math.max(end, this.reached.get(partition) ?? 0));
+    for (const awaited of this.waiting) this.noteReached(awaited, partition, end);
+    if (end < (this.behind.get(partition) ?? 0)) return;
     this.behind.delete(partition);
     this.checkCaughtUp();
+  }
+
+  private noteReached(awaited: Awaited, partition: number, end: number): void {
+    if (end >= (awaited.ends.get(partition) ?? Number.POSITIVE_INFINITY)) awaited.ends.delete(partition);
+    if (awaited.ends.size > 0) return;
+    this.waiting.delete(awaited);
+    awaited.resolve();
   }
 
   private checkCaughtUp(): void {

@@ -30,3 +30,15 @@ export const commitFailures = new Counter({
   help: 'Offset commits the broker did not confirm',
   labelNames: ['group'],
 });
+
+export const ignoredConfigurationRecords = new Counter({
+  name: 'posthorn_ignored_configuration_records_total',
+  help: 'Records of endpoints and api-keys that were ignored: malformed, forged, or unsigned where that is refused. Anything above zero is a fault or an attack',
+  labelNames: ['topic', 'reason'],
+});
+
+export const unsignedConfigurationRecords = new Counter({
+  name: 'posthorn_unsigned_configuration_records_total',
+  help: 'Records of endpoints and api-keys that were used without a signature, although public keys are configured',
+  labelNames: ['topic'],
+});

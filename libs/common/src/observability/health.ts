@@ -5,6 +5,8 @@ export interface ReadinessCheck {
   readonly name: string;
   /** @returns undefined when all is well, else what is missing */
   problem(): string | undefined;
+  /** What an operator should know of an app that takes work all the same. */
+  warning?(): string | undefined;
 }
 
 /** What `/health/ready` and `/health/live` answer. Jobs register their checks when they are constructed. */
@@ -33,12 +35,18 @@ export class Health {
 
 export interface HealthReport {
   readonly status: 'ok' | 'unavailable';
-  /** By check: `ok`, or what is missing. */
+  /** By check: `ok`, what is missing, or `warning: ` and what to look at. */
   readonly checks: Readonly<Record<string, string>>;
 }
 
 function report(checks: readonly ReadinessCheck[]): HealthReport {
-  const results = checks.map((check) => [check.name, check.problem() ?? 'ok'] as const);
-  const isOk = results.every(([, result]) => result === 'ok');
-  return { status: isOk ? 'ok' : 'unavailable', checks: Object.fromEntries(results) };
+  const results = checks.map((check) => ({ check, problem: check.problem() }));
+  const isOk = results.every(({ problem }) => problem === undefined);
+  const texts = results.map(({ check, problem }) => [check.name, problem ?? warningOf(check) ?? 'ok'] as const);
+  return { status: isOk ? 'ok' : 'unavailable', checks: Object.fromEntries(texts) };
+}
+
+function warningOf(check: ReadinessCheck): string | undefined {
+  const warning = check.warning?.();
+  return warning === undefined ? undefined : `warning: ${warning}`;
 }

@@ -4,6 +4,7 @@ import { CreateLanes0002 } from './migrations/0002-create-lanes.js';
 import { HoldEndpoints0003 } from './migrations/0003-hold-endpoints.js';
 import { OrderKeysByTime0004 } from './migrations/0004-order-keys-by-time.js';
 import { FirstAttemptInDelivery0005 } from './migrations/0005-first-attempt-in-delivery.js';
+import { NumberConfiguration0007 } from './migrations/0007-number-configuration.js';
 
 /** Every migration, oldest first. Numbered, never edited after a release. */
 export const MIGRATIONS = [
@@ -12,6 +13,7 @@ export const MIGRATIONS = [
   HoldEndpoints0003,
   OrderKeysByTime0004,
   FirstAttemptInDelivery0005,
+  NumberConfiguration0007,
 ];
 
 /**

@@ -45,6 +45,18 @@ export const endpointRecordSchema = z.object({
 
 export type EndpointRecord = z.infer<typeof endpointRecordSchema>;
 
+/**
+ * Reads the value of a record.
+ *
+ * @param key the record's
+ * @throws when it is not understood, or of another endpoint
+ */
+export function endpointRecordOf(key: string, value: Buffer): EndpointRecord {
+  const record = endpointRecordSchema.parse(JSON.parse(value.toString()));
+  if (record.id !== key) throw new Error('the record is of another endpoint');
+  return record;
+}
+
 /** What an endpoint is like that nobody holds and nobody limits. */
 export const UNHELD = {
   paused: false,

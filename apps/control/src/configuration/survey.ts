@@ -1,0 +1,82 @@
+import type { Queryable } from '#common/postgres/database.js';
+import { type ConfigurationRow, rowPages, rowsByIds } from './rows.js';
+import type { TopicEntry } from './topic-entries.js';
+import type { FollowedTopic } from './topics.js';
+
+/** What is to be done about the keys of a topic, so that it has what the database has. Ids. */
+export interface Survey {
+  /** The topic lacks the row, has it older or unsigned, or its last record is one that is ignored. */
+  readonly publish: string[];
+  /** The topic has a newer version than the row. */
+  readonly newer: string[];
+  /** The database deleted it, and the topic has it, or has a record that is ignored after the tombstone. */
+  readonly bury: string[];
+  /** A record of an earlier release whose key the database does not know. */
+  readonly orphans: string[];
+}
+
+/** What is to be done about a row. @param isSigning records are signed now */
+export function needOf(
+  entry: TopicEntry | undefined,
+  row: ConfigurationRow,
+  isSigning: boolean,
+): 'publish' | 'newer' | undefined {
+  if (entry === undefined) return 'publish';
+  if (entry.version > row.version) return 'newer';
+  const isUpToDate = entry.isLive && entry.version === row.version && entry.change !== undefined;
+  return isUpToDate && !entry.isShadowed && (entry.isSigned || !isSigning) ? undefined : 'publish';
+}
+
+/** What is to be done about an entry without a row, in a database that knows every change of the topic. */
+export function needOfRowless({ isLive, isShadowed, change }: TopicEntry): 'bury' | 'orphans' | undefined {
+  if (isLive) return change === undefined ? 'orphans' : 'bury';
+  return isShadowed ? 'bury' : undefined;
+}
+
+/** Compares a whole topic, read to its end, with the database. */
+export async function surveyAll(db: Queryable, { topic, entries }: FollowedTopic, isSigning: boolean): Promise<Survey> {
+  const survey = emptySurvey();
+  // Keys first: one that is created while the rows are read is then not taken for one without a row.
+  const rowless = new Set([...entries].map(([key]) => key));
+  for await (const rows of rowPages(db, topic)) {
+    for (const row of rows) {
+      rowless.delete(row.id);
+      note(survey, row.id, needOf(entries.get(row.id), row, isSigning));
+    }
+  }
+  noteRowless(survey, rowless, entries);
+  return survey;
+}
+
+/** Compares some keys. */
+export async function surveyKeys(
+  db: Queryable,
+  { topic, entries }: FollowedTopic,
+  { keys, isSigning }: { keys: readonly string[]; isSigning: boolean },
+): Promise<Survey> {
+  const survey = emptySurvey();
+  const rows = await rowsByIds(db, topic, keys);
+  for (const row of rows) note(survey, row.id, needOf(entries.get(row.id), row, isSigning));
+  const found = new Set(rows.map(({ id }) => id));
+  noteRowless(
+    survey,
+    keys.filter((key) => !found.has(key)),
+    entries,
+  );
+  return survey;
+}
+
+function noteRowless(survey: Survey, keys: Iterable<string>, entries: FollowedTopic['entries']): void {
+  for (const key of keys) {
+    const entry = entries.get(key);
+    if (entry !== undefined) note(survey, key, needOfRowless(entry));
+  }
+}
+
+function note(survey: Survey, key: string, need: keyof Survey | undefined): void {
+  if (need !== undefined) survey[need].push(key);
+}
+
+function emptySurvey(): Survey {
+  return { publish: [], newer: [], bury: [], orphans: [] };
+}
