@@ -58,7 +58,7 @@ export async function reconcile(
     for (const topic of CONFIGURATION_TOPICS) {
       const records = copy.records.get(topic) ?? new Map<string, CopiedRecord>();
       for (const difference of differencesOf(records, await rowCopies(tx, topic))) {
-        const unknown = await apply(tx, { topic, records, difference }, options);
+        const unknown = await apply(tx, { topic, records, difference, highest }, options);
         differences.push({ topic, ...difference, unknown });
       }
     }
@@ -98,6 +98,7 @@ interface Found {
   readonly topic: ConfigurationTopic;
   readonly records: ReadonlyMap<string, CopiedRecord>;
   readonly difference: Difference;
+  readonly highest: ChangeNumber | undefined;
 }
 
 /** @returns columns that the record could not tell */
@@ -117,7 +118,11 @@ async function keepTopic(tx: Queryable, found: Found, isDryRun: boolean): Promis
   return restoreRow(tx, topic, { key: difference.key, record, isDryRun });
 }
 
-async function keepRow(tx: Queryable, { topic, difference }: Found): Promise<void> {
+/**
+ * The version of a row that control alone has changed does not exceed the sequence of that change. So one above the highest sequence is also above deletions whose
+ * tombstones were compacted, which running readers still remember.
+ */
+async function keepRow(tx: Queryable, { topic, difference, highest }: Found): Promise<void> {
   const { key, kind, topicVersion = 0 } = difference;
   if (kind === 'only_on_topic') {
     const change = await nextChange(tx, topic, key);
@@ -125,7 +130,8 @@ async function keepRow(tx: Queryable, { topic, difference }: Found): Promise<voi
     return;
   }
   const { table, announce } = TABLES[topic];
-  await tx.query(`UPDATE ${table} SET version = greatest(version, $2) + 1 WHERE id = $1`, [key, topicVersion]);
+  const floor = Math.max(topicVersion, highest?.sequence ?? 0);
+  await tx.query(`UPDATE ${table} SET version = greatest(version, $2) + 1 WHERE id = $1`, [key, floor]);
   await announce(tx, key);
 }
 

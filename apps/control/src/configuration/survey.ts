@@ -34,7 +34,8 @@ export function needOfRowless({ isLive, isShadowed, change }: TopicEntry): 'bury
 }
 
 /** Compares a whole topic, read to its end, with the database. */
-export async function surveyAll(db: Queryable, { topic, entries }: FollowedTopic, isSigning: boolean): Promise<Survey> {
+export async function surveyAll(db: Queryable, followed: FollowedTopic, isSigning: boolean): Promise<Survey> {
+  const { topic, entries } = followed;
   const survey = emptySurvey();
   // Keys first: one that is created while the rows are read is then not taken for one without a row.
   const rowless = new Set([...entries].map(([key]) => key));
@@ -45,15 +46,16 @@ export async function surveyAll(db: Queryable, { topic, entries }: FollowedTopic
     }
   }
   noteRowless(survey, rowless, entries);
-  return survey;
+  return { ...survey, newer: await stillNewer(db, followed, survey.newer) };
 }
 
 /** Compares some keys. */
 export async function surveyKeys(
   db: Queryable,
-  { topic, entries }: FollowedTopic,
+  followed: FollowedTopic,
   { keys, isSigning }: { keys: readonly string[]; isSigning: boolean },
 ): Promise<Survey> {
+  const { topic, entries } = followed;
   const survey = emptySurvey();
   const rows = await rowsByIds(db, topic, keys);
   for (const row of rows) note(survey, row.id, needOf(entries.get(row.id), row, isSigning));
@@ -63,7 +65,19 @@ export async function surveyKeys(
     keys.filter((key) => !found.has(key)),
     entries,
   );
-  return survey;
+  return { ...survey, newer: await stillNewer(db, followed, survey.newer) };
+}
+
+/** A row may have been changed, and its record read, after the row was read: it is read again. */
+async function stillNewer(
+  db: Queryable,
+  { topic, entries }: FollowedTopic,
+  keys: readonly string[],
+): Promise<string[]> {
+  if (keys.length === 0) return [];
+  const versions = new Map(keys.map((key) => [key, entries.get(key)?.version ?? 0]));
+  const rows = await rowsByIds(db, topic, keys);
+  return rows.filter(({ id, version }) => version < (versions.get(id) ?? 0)).map(({ id }) => id);
 }
 
 function noteRowless(survey: Survey, keys: Iterable<string>, entries: FollowedTopic['entries']): void {

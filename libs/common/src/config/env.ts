@@ -102,6 +102,19 @@ export const trustEnv = {
     ),
 };
 
+/** Signatures cannot be required without a key to verify them with. */
+export function requireTrustKeys(
+  config: {
+    REQUIRE_SIGNED_RECORDS: boolean;
+    CONFIG_PUBLIC_KEYS?: string | undefined;
+    CONFIG_SIGNING_KEY?: string | undefined;
+  },
+  context: { addIssue(issue: { code: 'custom'; path: string[]; message: string }): void },
+): void {
+  if (!config.REQUIRE_SIGNED_RECORDS || config.CONFIG_PUBLIC_KEYS || config.CONFIG_SIGNING_KEY) return;
+  context.addIssue({ code: 'custom', path: ['REQUIRE_SIGNED_RECORDS'], message: 'needs CONFIG_PUBLIC_KEYS' });
+}
+
 /** Of control only; see {@link trustEnv}. */
 export const signingEnv = {
   CONFIG_SIGNING_KEY: z
