@@ -1,8 +1,13 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { RecordProducer } from '#common/kafka/producer.js';
+import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { CHANGE_HEADER } from '#common/records/configuration-change.js';
 import { API_KEYS_TOPIC, DELIVERIES_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { generateApiKey } from '#common/security/api-key.js';
 import { type Kept, reconcile } from '../../apps/control/src/configuration/reconcile.js';
-import { configurationAhead } from '../../apps/control/src/metrics.js';
+import { configurationAhead, orphanedKeys } from '../../apps/control/src/metrics.js';
 import { ControlApp } from '../support/control-app.js';
 import { restoreTables, saveTables } from '../support/saved-tables.js';
 import '../support/quiet.js';
@@ -58,6 +63,17 @@ async function restoreOlder(): Promise<Changed> {
 }
 
 const keep = (kept: Kept, isDryRun = false) => reconcile(control.database, control.settings, { keep: kept, isDryRun });
+/** `npm run reconcile`, on the servers of the test. @returns what it printed */
+const runCommand = async (...args: string[]): Promise<string> => {
+  const env = {
+    PATH: process.env.PATH,
+    KAFKA_BROKERS: control.settings.brokers.join(','),
+    KAFKA_TOPIC_PREFIX: control.settings.prefix,
+    DATABASE_URL: server.url,
+  };
+  const { stdout } = await promisify(execFile)(process.execPath, ['scripts/reconcile.mjs', ...args], { env });
+  return stdout;
+};
 const mayChange = async () => {
   const answer = await control.post('/v1/endpoints', { url: 'http://127.0.0.1:9/', event_types: ['*'] });
   return answer.status === 201;
@@ -103,6 +119,12 @@ describe('a database restored from a backup', () => {
     expect([endpoints.has(deleted), endpoints.has(created)]).toEqual([false, true]);
     expect([await works(revokedKey), await works(newKey)]).toEqual([false, true]);
 
+    const printed = await runCommand('--keep', 'topics', '--dry-run');
+    expect(printed).toContain('The topics have changes that the database lacks');
+    expect(printed).toMatch(
+      new RegExp(`^endpoints ${deleted}  only in the database .* → deleted from the database$`, 'm'),
+    );
+    expect(printed).toMatch(/nothing was changed \(--dry-run\)\.$/m);
     const dry = await keep('topics', true);
     const done = await keep('topics');
     expect(dry).toEqual(done);
@@ -173,5 +195,42 @@ describe('a database restored from a backup', () => {
     await keep('topics');
     await until('changes are taken again', mayChange);
     expect((await control.get(`/v1/endpoints/${other}`)).status).toBe(404);
+  });
+});
+
+describe('topics that an earlier release has written', () => {
+  it('given records without headers, then the rows are published again with them, strangers are reported, and nothing is refused', async () => {
+    const endpoint = await createEndpoint('http://127.0.0.1:9/old');
+    await outboxIsEmpty();
+    const record = (await control.table(ENDPOINTS_TOPIC)).get(endpoint);
+    const { copy: _copy, ...old } = { copy: undefined, ...record };
+    await control.database.query(`UPDATE endpoints SET sequence = 0, change_id = ''`);
+    const { adminKey } = control;
+    const settings = { ...control.settings, prefix: freshTopicPrefix() };
+    await control.stop();
+    await ensureTopics(settings);
+    const producer = new RecordProducer(settings);
+    await producer.connect();
+    const stranger = { ...old, id: 'ep_stranger' };
+    await producer.write([
+      { topic: ENDPOINTS_TOPIC, key: endpoint, value: JSON.stringify(old) },
+      { topic: ENDPOINTS_TOPIC, key: 'ep_stranger', value: JSON.stringify(stranger) },
+    ]);
+    await producer.close();
+
+    await start(settings.prefix, adminKey);
+
+    const topic = await control.follow(ENDPOINTS_TOPIC);
+    await until('the row is published with its columns', () =>
+      topic.records.some(({ key, value, headers }) => {
+        const isWhole = headers[CHANGE_HEADER] !== undefined && String(value).includes('"copy"');
+        return String(key) === endpoint && isWhole;
+      }),
+    );
+    expect(await mayChange()).toBe(true);
+    expect((await orphanedKeys.get()).values).toContainEqual(
+      expect.objectContaining({ value: 1, labels: { topic: ENDPOINTS_TOPIC } }),
+    );
+    expect((await control.table(ENDPOINTS_TOPIC)).has('ep_stranger')).toBe(true);
   });
 });

@@ -46,7 +46,7 @@ describe('PostgreSQL', () => {
 
   it('given the schema of the release before, with rows, then they stay, and the older statements go on', async () => {
     const other = await freshDatabase();
-    const before = await createDataSource(other.url, MIGRATIONS.slice(0, -1)).initialize();
+    const before = await createDataSource(other.url, MIGRATIONS.slice(0, 4)).initialize();
     await before.runMigrations();
     await before.destroy();
     const old = new Database({ url: other.url, poolSize: 1, applicationName: 'test' });
@@ -72,7 +72,7 @@ describe('PostgreSQL', () => {
       { id: 'dlv_2', status: 'dead' },
     ]);
     const after = await createDataSource(other.url).initialize();
-    await after.undoLastMigration();
+    for (const _migration of MIGRATIONS.slice(4)) await after.undoLastMigration();
     await after.destroy();
     await insert('dlv_2', 'delivered');
     const attempts = await old.query('SELECT delivery_id, replay, attempt, at, duration_ms, outcome FROM attempts');
