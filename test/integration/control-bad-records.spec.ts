@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ConfigurationTable, UnsignedRecordsError } from '#common/kafka/configuration-table.js';
 import { ignoredConfigurationRecords } from '#common/kafka/metrics.js';
 import type { InRecord, OutRecord } from '#common/kafka/record.js';
-import { CHANGE_HEADER } from '#common/records/configuration-change.js';
+import { CHANGE_HEADER, SEQUENCE_MARKER } from '#common/records/configuration-change.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { generateApiKey, hashApiKey } from '#common/security/api-key.js';
-import { RecordSigner, SIGNATURE_HEADER } from '#common/security/record-signature.js';
+import { RecordSigner, RecordVerifier, SIGNATURE_HEADER } from '#common/security/record-signature.js';
 import { compact } from '../support/compaction.js';
 import { ControlApp } from '../support/control-app.js';
 import type { RecordingConsumer } from '../support/kafka-port.js';
@@ -55,9 +56,23 @@ async function isMended(bad: OutRecord, good: (record: InRecord) => boolean): Pr
   );
 }
 
+/** Reads a topic as an app that requires signatures. @returns how many records it used */
+async function readSigned(topic: string): Promise<number> {
+  const verifier = new RecordVerifier(new RecordSigner(own).publicKey);
+  const settings = { ...control.settings, trust: { verifier, isSignatureRequired: true } };
+  let used = 0;
+  const table = new ConfigurationTable(settings, { topic, apply: () => void used++ });
+  try {
+    await table.start();
+    return used;
+  } finally {
+    await table.stop();
+  }
+}
+
 beforeAll(async () => {
   server = await freshDatabase();
-  await start();
+  await start({ CONFIG_SIGNING_KEY: '' });
   const created = await control.post('/v1/endpoints', { url: 'http://127.0.0.1:9/', event_types: ['*'] });
   endpoint = created.body.id;
   key = await control.keyFor('acme');
@@ -74,11 +89,30 @@ afterAll(async () => {
 const isSignedRow = ({ value, headers }: InRecord) => value !== null && headers[SIGNATURE_HEADER] !== undefined;
 const isSignedTombstone = ({ value, headers }: InRecord) => value === null && headers[SIGNATURE_HEADER] !== undefined;
 
+describe('signatures', () => {
+  it('given records that control did not sign, then requiring them fails; a start with the key signs them all', async () => {
+    await expect(readSigned(ENDPOINTS_TOPIC)).rejects.toBeInstanceOf(UnsignedRecordsError);
+    await expect(readSigned(API_KEYS_TOPIC)).rejects.toBeInstanceOf(UnsignedRecordsError);
+
+    await control.stop();
+    await start();
+
+    await until('the endpoint is signed', () => under(ENDPOINTS_TOPIC, endpoint).some(isSignedRow));
+    await until('the key is signed', () => under(API_KEYS_TOPIC, idOf(key)).some(isSignedRow));
+    await until('so are the markers', () => under(API_KEYS_TOPIC, SEQUENCE_MARKER).some(isSignedRow));
+    expect(await readSigned(ENDPOINTS_TOPIC)).toBe(1);
+    // The admin key, this one, and the tombstone of the one that was revoked.
+    expect(await readSigned(API_KEYS_TOPIC)).toBe(3);
+    expect(await works(key)).toBe(true);
+  });
+});
+
 describe('a bad record under a key', () => {
   it('given junk, a forged signature, a foreign tombstone or an older record, then the good one is written again', async () => {
-    const [first] = under(ENDPOINTS_TOPIC, endpoint);
+    const first = under(ENDPOINTS_TOPIC, endpoint).find(isSignedRow);
     await control.patch(`/v1/endpoints/${endpoint}`, { description: 'newer' });
-    await until('the change is published', () => under(ENDPOINTS_TOPIC, endpoint).length >= 2);
+    const isNewer = ({ value }: InRecord) => String(value).includes('newer');
+    await until('the change is published', () => under(ENDPOINTS_TOPIC, endpoint).some(isNewer));
     const stranger = new RecordSigner(signingKey('own'));
     const tombstone = { topic: API_KEYS_TOPIC, key: idOf(key), value: null };
 
@@ -87,7 +121,7 @@ describe('a bad record under a key', () => {
     await isMended(await stranger.sign(tombstone), isSignedRow);
     await isMended({ topic: ENDPOINTS_TOPIC, key: endpoint, value: null }, isSignedRow);
     if (first === undefined) throw new Error('the endpoint was never published');
-    await isMended(copyOf(first), (record) => isSignedRow(record) && String(record.value).includes('newer'));
+    await isMended(copyOf(first), (record) => isSignedRow(record) && isNewer(record));
 
     expect(await works(key)).toBe(true);
     const reasons = (await ignoredConfigurationRecords.get()).values.map(({ labels }) => labels.reason);
@@ -95,10 +129,15 @@ describe('a bad record under a key', () => {
   });
 
   it('given the signed record of a key that was revoked, then it stays revoked, and its tombstone is written again', async () => {
-    const [before] = under(API_KEYS_TOPIC, idOf(revoked)).filter(({ value }) => value !== null);
-    if (before === undefined) throw new Error('the key was never published');
-    await isMended(copyOf(before), isSignedTombstone);
-    expect(await works(revoked)).toBe(false);
+    const late = await control.keyFor('acme');
+    await control.delete(`/v1/api-keys/${idOf(late)}`);
+    await until('the tombstone is there', () => under(API_KEYS_TOPIC, idOf(late)).some(isSignedTombstone));
+    for (const id of [revoked, late].map(idOf)) {
+      const before = under(API_KEYS_TOPIC, id).findLast(({ value }) => value !== null);
+      if (before === undefined) throw new Error('the key was never published');
+      await isMended(copyOf(before), isSignedTombstone);
+    }
+    expect([await works(revoked), await works(late)]).toEqual([false, false]);
   });
 
   it('given a key that nobody made, junk or well-formed with a header, then control buries it', async () => {

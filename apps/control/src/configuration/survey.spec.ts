@@ -35,12 +35,13 @@ describe('needOfRowless', () => {
     { given: 'a live record', entry: ENTRY, need: 'bury' },
     { given: 'a live record of an earlier release', entry: { ...ENTRY, change: undefined }, need: 'orphans' },
     { given: 'a tombstone', entry: { ...ENTRY, isLive: false }, need: undefined },
+    { given: 'an unsigned tombstone', entry: { ...ENTRY, isLive: false, isSigned: false }, need: 'bury' },
     {
       given: 'an ignored record after a tombstone',
       entry: { ...ENTRY, isLive: false, isShadowed: true },
       need: 'bury',
     },
   ])('given $given without a row, then $need', ({ entry, need }) => {
-    expect(needOfRowless(entry)).toBe(need);
+    expect(needOfRowless(entry, true)).toBe(need);
   });
 });

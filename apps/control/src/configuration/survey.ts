@@ -28,9 +28,13 @@ export function needOf(
 }
 
 /** What is to be done about an entry without a row, in a database that knows every change of the topic. */
-export function needOfRowless({ isLive, isShadowed, change }: TopicEntry): 'bury' | 'orphans' | undefined {
+export function needOfRowless(
+  { isLive, isShadowed, isSigned, change }: TopicEntry,
+  isSigning: boolean,
+): 'bury' | 'orphans' | undefined {
   if (isLive) return change === undefined ? 'orphans' : 'bury';
-  return isShadowed ? 'bury' : undefined;
+  // A tombstone without a signature would be ignored where signatures are required, and what it deleted come back.
+  return isShadowed || (isSigning && !isSigned) ? 'bury' : undefined;
 }
 
 /** Compares a whole topic, read to its end, with the database. */
@@ -45,7 +49,7 @@ export async function surveyAll(db: Queryable, followed: FollowedTopic, isSignin
       note(survey, row.id, needOf(entries.get(row.id), row, isSigning));
     }
   }
-  noteRowless(survey, rowless, entries);
+  noteRowless(survey, { keys: rowless, entries, isSigning });
   return { ...survey, newer: await stillNewer(db, followed, survey.newer) };
 }
 
@@ -60,11 +64,7 @@ export async function surveyKeys(
   const rows = await rowsByIds(db, topic, keys);
   for (const row of rows) note(survey, row.id, needOf(entries.get(row.id), row, isSigning));
   const found = new Set(rows.map(({ id }) => id));
-  noteRowless(
-    survey,
-    keys.filter((key) => !found.has(key)),
-    entries,
-  );
+  noteRowless(survey, { keys: keys.filter((key) => !found.has(key)), entries, isSigning });
   return { ...survey, newer: await stillNewer(db, followed, survey.newer) };
 }
 
@@ -80,10 +80,13 @@ async function stillNewer(
   return rows.filter(({ id, version }) => version < (versions.get(id) ?? 0)).map(({ id }) => id);
 }
 
-function noteRowless(survey: Survey, keys: Iterable<string>, entries: FollowedTopic['entries']): void {
+function noteRowless(
+  survey: Survey,
+  { keys, entries, isSigning }: { keys: Iterable<string>; entries: FollowedTopic['entries']; isSigning: boolean },
+): void {
   for (const key of keys) {
     const entry = entries.get(key);
-    if (entry !== undefined) note(survey, key, needOfRowless(entry));
+    if (entry !== undefined) note(survey, key, needOfRowless(entry, isSigning));
   }
 }
 
