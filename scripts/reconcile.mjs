@@ -19,7 +19,7 @@ npm run reconcile -- --keep topics|database [--dry-run]
   --dry-run   prints each difference, and changes nothing
 
 Servers are those of the system npm start runs, or KAFKA_BROKERS (with KAFKA_TOPIC_PREFIX, if there is one) and DATABASE_URL.
-CONFIG_PUBLIC_KEYS and REQUIRE_SIGNED_RECORDS say which records count, as for the apps. Control may run meanwhile: it
+CONFIG_PUBLIC_KEYS and REQUIRE_SIGNED_RECORDS say which records count, as for the apps. Control may keep running: it
 leaves the state CONFIGURATION_AHEAD by itself. Run again, it finds no difference.
 `;
 

@@ -31,7 +31,7 @@ function linesOf({ topic, key, kind, fields, topicVersion, rowVersion, unknown }
   const named = fields.length > 0 ? `: ${fields.join(', ')}` : '';
   const line = `${topic} ${key}  ${what}${named} (versions: ${versions}) → ${outcomeOf(kind, keep)}`;
   if (unknown.length === 0) return [line];
-  return [line, `  its record is of an earlier release and does not tell: ${unknown.join(', ')}`];
+  return [line, `  its record is of an earlier release and lacks: ${unknown.join(', ')}`];
 }
 
 /**

@@ -32,7 +32,7 @@ describe('the report of reconcile', () => {
     expect(report([{ ...found, kind, fields: [] }], keep)[0]).toMatch(new RegExp(`→ ${outcome}$`));
   });
 
-  it('given a record of an earlier release, then it lists what that could not tell', () => {
+  it('given a record of an earlier release, then it lists the columns that record lacks', () => {
     expect(report([{ ...found, unknown: ['description', 'created_at'] }], 'topics')[1]).toContain(
       'description, created_at',
     );

@@ -140,7 +140,7 @@ describe('a bad record under a key', () => {
     expect([await works(revoked), await works(late)]).toEqual([false, false]);
   });
 
-  it('given a key that nobody made, junk or well-formed with a header, then control buries it', async () => {
+  it('given a key that control never made, junk or well-formed with a header, then control buries it', async () => {
     const { text, id, hash } = generateApiKey();
     const record = { v: 1, id, version: 9, hash, tenant: null, scopes: ['admin'], expires_at: null };
     const value = JSON.stringify(record);

@@ -5,7 +5,7 @@ import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { type EndpointCopy, endpointCopySchema } from '../endpoints/endpoint-copy.js';
 import type { CopiedRecord } from './topic-copy.js';
 
-/** A row made from a record, and the columns that the record could not tell. */
+/** A row made from a record, and the columns that the record lacks. */
 export interface Restored<Row> {
   readonly row: Row;
   readonly unknown: readonly string[];
@@ -25,7 +25,7 @@ export function parseApiKeyCopy(key: string, text: string): ApiKeyCopy {
   return copy;
 }
 
-/** @param present the row as it is, which keeps what a record of an earlier release does not tell */
+/** @param present the row as it is, which keeps what a record of an earlier release lacks */
 export function endpointOf(
   record: EndpointCopy,
   change: CopiedRecord['change'],
@@ -44,7 +44,7 @@ export function endpointOf(
     breaker_state: breaker,
     secrets: secrets.map((secret) => ({ ...secret, created_at: secret.created_at ?? Date.now() })),
   };
-  return { row, unknown: copy === undefined ? UNTOLD_OF_ENDPOINTS : [] };
+  return { row, unknown: copy === undefined ? LACKING_OF_ENDPOINTS : [] };
 }
 
 export function apiKeyOf(
@@ -64,7 +64,7 @@ export function apiKeyOf(
   return { row, unknown: copy === undefined ? ['description', 'created_at'] : [] };
 }
 
-const UNTOLD_OF_ENDPOINTS = [
+const LACKING_OF_ENDPOINTS = [
   'description',
   'header_names',
   'disabled_reason',

@@ -26,7 +26,7 @@ describe('differencesOf', () => {
     expect(between(records, rows)).toEqual([{ key: 'k', kind: 'differs', fields: ['version', 'url', 'description'] }]);
   });
 
-  it('given a record of an earlier release, then what it does not tell is no difference', () => {
+  it('given a record of an earlier release, then the fields it lacks are no difference', () => {
     expect(between({ k: record(1, { url: 'a' }) }, { k: row(1, { url: 'a', copy: { age: 1 } }) })).toEqual([]);
   });
 

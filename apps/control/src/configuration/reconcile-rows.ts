@@ -38,7 +38,7 @@ export async function removeRow(tx: Queryable, topic: ConfigurationTopic, key: s
 /**
  * Makes the row what the record says.
  *
- * @returns columns that the record could not tell
+ * @returns columns that the record lacks
  */
 export async function restoreRow(
   tx: Queryable,

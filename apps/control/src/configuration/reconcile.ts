@@ -23,7 +23,7 @@ export interface Reconciliation {
   readonly wasAhead: boolean;
   readonly differences: readonly (Difference & {
     readonly topic: ConfigurationTopic;
-    /** Columns that a record of an earlier release could not tell; they were kept, or got defaults. */
+    /** Columns that a record of an earlier release lacks; they were kept, or got defaults. */
     readonly unknown: readonly string[];
   })[];
 }
@@ -101,7 +101,7 @@ interface Found {
   readonly highest: ChangeNumber | undefined;
 }
 
-/** @returns columns that the record could not tell */
+/** @returns columns that the record lacks */
 async function apply(tx: Queryable, found: Found, { keep, isDryRun }: Options): Promise<readonly string[]> {
   if (keep === 'topics') return keepTopic(tx, found, isDryRun);
   if (!isDryRun) await keepRow(tx, found);

@@ -14,7 +14,7 @@ export interface TopicEntry {
   readonly isShadowed: boolean;
 }
 
-/** Keys without a good record that are remembered; whoever may write to the topic could make any number. */
+/** Keys without a good record that are remembered: a writer to the topic could make any number. */
 const MAX_STRANGE_KEYS = 10_000;
 const NOTHING: TopicEntry = { version: 0, change: undefined, isLive: false, isSigned: false, isShadowed: false };
 
