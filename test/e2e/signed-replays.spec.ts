@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Producer } from 'kafkajs';
+import { RecordSigner } from '#common/security/record-signature.js';
 import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.mjs';
 import { Cluster } from '../support/cluster.js';
 import { OrderedTraffic } from '../support/ordered-traffic.js';
@@ -12,12 +13,19 @@ import { until } from '../support/until.js';
 
 const SECRET_KEYS = `k1:${randomBytes(32).toString('base64')}`;
 
+const SIGNING_KEY = `config:${Buffer.alloc(32, 3).toString('base64')}`;
+const SIGNED = {
+  REQUIRE_SIGNED_RECORDS: 'true',
+  CONFIG_SIGNING_KEY: SIGNING_KEY,
+  CONFIG_PUBLIC_KEYS: new RecordSigner(SIGNING_KEY).publicKey,
+};
+
 let cluster: Cluster;
 let dlq: TopicTail;
 let producer: Producer;
 
 beforeAll(async () => {
-  cluster = await Cluster.start({ SECRET_KEYS, REQUIRE_SIGNED_RECORDS: 'true' });
+  cluster = await Cluster.start({ SECRET_KEYS, ...SIGNED });
   const kafka = kafkaClient({ clientId: 'e2e', brokers: cluster.kafka.brokers, isQuiet: true });
   dlq = await TopicTail.start(kafka, 'dlq');
   producer = keyedProducer(kafka);

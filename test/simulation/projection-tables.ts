@@ -69,4 +69,8 @@ export class SimulatedProjectionWriter implements Pick<ProjectionWriter, keyof P
   async rehearse(): Promise<void> {
     await this.network.ask('postgres', () => undefined);
   }
+
+  async skip(): Promise<void> {
+    throw new Error('no record is rejected here');
+  }
 }

@@ -17,6 +17,12 @@ import { Sealer } from '#common/security/sealing.js';
 import { ApiKeysController } from './api-keys/api-keys.controller.js';
 import { ApiKeysService } from './api-keys/api-keys.service.js';
 import { CONTROL_CONFIG, type ControlConfig } from './config.js';
+import { Comparer } from './configuration/comparer.js';
+import { ConfigurationPublisher } from './configuration/publisher.js';
+import { ConfigurationSigner } from './configuration/signer.js';
+import { Standing } from './configuration/standing.js';
+import { ConfigurationTopics } from './configuration/topics.js';
+import { ConfigurationWatch } from './configuration/watch.js';
 import { DatabaseInterceptor } from './database.interceptor.js';
 import { EndpointsController } from './endpoints/endpoints.controller.js';
 import { ADDRESS_POLICY, EndpointsService } from './endpoints/endpoints.service.js';
@@ -31,6 +37,7 @@ import { LaneSkips } from './lanes/lane-skips.js';
 import { LanesController } from './lanes/lanes.controller.js';
 import { ParkingGauges } from './lanes/parking-gauges.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
+import { ProjectorGaps } from './projector/gaps.js';
 import { ProjectionWriter } from './projector/projection-writer.js';
 import { ProjectorConsumer } from './projector/projector.consumer.js';
 import { Projector } from './projector/projector.js';
@@ -89,6 +96,12 @@ export class AppModule {
         SchemaState,
         GenerationMarkers,
         Generations,
+        Standing,
+        ConfigurationTopics,
+        Comparer,
+        ConfigurationWatch,
+        ConfigurationSigner,
+        ConfigurationPublisher,
         EndpointsService,
         TestEvents,
         HealthQueries,
@@ -107,6 +120,7 @@ export class AppModule {
         OutboxRelay,
         ProjectionWriter,
         Projector,
+        ProjectorGaps,
         Janitor,
         {
           provide: KafkaTransport,

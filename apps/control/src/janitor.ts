@@ -4,6 +4,7 @@ import { forgetLaneEvidence } from '#common/postgres/lane-evidence.js';
 import { createPartitions, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
 import { Rounds } from '#common/rounds.js';
 import { CONTROL_CONFIG, type ControlConfig } from './config.js';
+import { forgetChanges } from './configuration/changes.js';
 import { endpointCount } from './metrics.js';
 import { SchemaState } from './schema-state.js';
 
@@ -45,6 +46,7 @@ export class Janitor implements OnApplicationBootstrap, OnModuleDestroy {
       dropped: () => dropOldPartitions(this.database, nowMs, this.config.RETENTION_DAYS),
       event_keys_forgotten: () => this.inPortions((atMost) => forgetEventKeys(this.database, nowMs, atMost)),
       lanes_forgotten: () => this.inPortions((atMost) => forgetLaneEvidence(this.database, nowMs, atMost)),
+      changes: () => forgetChanges(this.database),
       rest: () => this.forgetRest(nowMs, oldest),
       endpoints: () => this.countEndpoints(),
     };

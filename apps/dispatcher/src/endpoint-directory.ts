@@ -1,10 +1,10 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Deletions } from '#common/collections/deletions.js';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
-import { CompactedTable } from '#common/kafka/compacted-table.js';
+import { type ConfigurationRecord, ConfigurationTable } from '#common/kafka/configuration-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Health } from '#common/observability/health.js';
 import { readEndpoint } from '#common/records/endpoint-record.js';
-import { isMarker } from '#common/records/generation-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { MissingKeys } from '#common/security/missing-keys.js';
 import { Sealer, SealingError } from '#common/security/sealing.js';
@@ -13,8 +13,11 @@ import { type Endpoint, type Unsealed, unsealed } from './unsealed-endpoint.js';
 
 type Listener = (endpointId: string) => void;
 
-/** Tombstones remembered, so that a delivery of a deleted endpoint need not wait for a configuration that never comes. */
-const MAX_TOMBSTONES = 10_000;
+/**
+ * Deleted endpoints that are remembered: a delivery of one need not wait for a configuration that never comes, and an older
+ * record cannot bring one back.
+ */
+const MAX_DELETIONS = 100_000;
 /** A secret that does not open may expire; then its key is needed no more. */
 const REOPEN_INTERVAL_MS = 1_000;
 
@@ -23,11 +26,11 @@ const REOPEN_INTERVAL_MS = 1_000;
 export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(EndpointDirectory.name);
   private readonly endpoints = new Map<string, Endpoint>();
-  private readonly deleted = new Set<string>();
+  private readonly deletions = new Deletions(MAX_DELETIONS);
   private readonly unreadable = new Set<string>();
   private readonly halfOpenIds = new Set<string>();
   private readonly listeners: Listener[] = [];
-  private readonly table: CompactedTable;
+  private readonly table: ConfigurationTable;
   private readonly missingKeys: MissingKeys;
   /** Ids of the missing keys that were logged last, as text. */
   private loggedKeys = '';
@@ -41,9 +44,11 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     @Inject(GenerationMarkers) markers: GenerationMarkers,
   ) {
     this.missingKeys = new MissingKeys(sealer);
-    const apply = (id: string, value: Buffer | null) =>
-      isMarker(id) ? markers.apply(id, value) : this.apply(id, value);
-    this.table = new CompactedTable(settings, { topic: ENDPOINTS_TOPIC, apply });
+    this.table = new ConfigurationTable(settings, {
+      topic: ENDPOINTS_TOPIC,
+      apply: (record) => this.apply(record),
+      onOtherMarker: (key, value) => markers.apply(key, value),
+    });
     health.addReadiness({
       name: 'endpoints',
       problem: () =>
@@ -74,11 +79,11 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
 
   /** The topic has a record of this endpoint, be it of use or not. */
   hasSeen(id: string): boolean {
-    return this.endpoints.has(id) || this.deleted.has(id) || this.unreadable.has(id);
+    return this.endpoints.has(id) || this.deletions.has(id) || this.unreadable.has(id);
   }
 
   wasDeleted(id: string): boolean {
-    return this.deleted.has(id);
+    return this.deletions.has(id);
   }
 
   /** Endpoints whose breaker waits for a probe. */
@@ -91,13 +96,16 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     this.listeners.push(listener);
   }
 
-  private apply(id: string, value: Buffer | null): void {
+  /** @throws when the value is not understood; the last configuration that was understood stays */
+  private apply({ key: id, value, change }: ConfigurationRecord): void {
+    const known = this.endpoints.get(id)?.record.version ?? 0;
     if (value === null) {
+      if (change !== undefined && change.version < known) return;
       this.endpoints.delete(id);
       this.unreadable.delete(id);
       this.halfOpenIds.delete(id);
       this.missingKeys.forget(id);
-      if (this.deleted.size < MAX_TOMBSTONES) this.deleted.add(id);
+      this.deletions.add(id, change?.version);
     } else {
       const read = this.read(id, value);
       if (read === undefined) {
@@ -105,10 +113,11 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
         return;
       }
       const { endpoint } = read;
+      const { version } = endpoint.record;
       // A relay that was cut off may publish an older state after a newer one.
-      if (endpoint.record.version < (this.endpoints.get(id)?.record.version ?? 0)) return;
+      if (version < known || this.deletions.covers(id, version)) return;
       this.set(id, read);
-      this.deleted.delete(id);
+      this.deletions.remove(id);
       this.unreadable.delete(id);
       if (endpoint.record.breaker === 'half_open') this.halfOpenIds.add(id);
       else this.halfOpenIds.delete(id);

@@ -13,6 +13,7 @@ import { type DeadDelivery, publishDeadDeliveries, publishEndpointEvent } from '
 import { insertAttempts } from './attempt-rows.js';
 import { insertDeliveredAtOnce } from './delivered-at-once.js';
 import { upsertDeliveries } from './delivery-rows.js';
+import { noteGaps, type ProjectorGap } from './gaps.js';
 import {
   type DeadLetterRow,
   type DeliveryRow,
@@ -57,6 +58,11 @@ export class ProjectionWriter {
   async rehearse(record: InRecord): Promise<void> {
     await this.database.rehearse((tx) => project(tx, [record], new Map()));
   }
+
+  /** Goes on behind a record that cannot be projected: it is no gap. */
+  async skip(record: InRecord, generations: LogGenerations): Promise<void> {
+    await this.database.transaction((tx) => advanceOffsets(tx, [record], generations));
+  }
 }
 
 async function project(tx: Queryable, fresh: readonly InRecord[], generations: LogGenerations): Promise<Projected> {
@@ -97,6 +103,10 @@ async function withoutRepeats(
     [firsts.map(({ topic }) => topic), firsts.map(({ partition }) => partition)],
     'projector-offsets',
   );
+  await noteGaps(
+    tx,
+    rows.flatMap((row) => gapBefore(byLog.get(`${row.topic}/${row.partition}`)?.[0], row, generations)),
+  );
   for (const row of rows) {
     const log = `${row.topic}/${row.partition}`;
     const age = (generations.get(log) ?? 0) - row.generation;
@@ -116,6 +126,14 @@ interface OffsetRow {
   readonly generation: number;
   readonly next_offset: number;
   readonly last_timestamp: Date;
+}
+
+/** Records are read in order, without holes, from the group's commit on. */
+function gapBefore(first: InRecord | undefined, stored: OffsetRow, generations: LogGenerations): ProjectorGap[] {
+  const { topic, partition, next_offset: fromOffset, last_timestamp: since } = stored;
+  const isSameLog = (generations.get(`${topic}/${partition}`) ?? 0) === stored.generation;
+  if (first === undefined || !isSameLog || first.offset <= fromOffset) return [];
+  return [{ topic, partition, fromOffset, toOffset: first.offset, since }];
 }
 
 function isNew({ offset, timestamp }: InRecord, stored: OffsetRow): boolean {

@@ -117,7 +117,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     if (results === undefined) return;
     for (const [index, { log, record }] of batch.entries()) {
       const result = results[index];
-      if (result instanceof SetAside) this.reject(record, { err: result.error, reason: result.why });
+      if (result instanceof SetAside) this.leaveOut(log, record, result);
       log.finish(record.offset);
     }
     const written = new Set(batch);
@@ -171,6 +171,16 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   private noteProjected(projected: Projected): void {
     countProjected(projected);
     for (const { record, problem } of projected.rejected) this.reject(record, { reason: problem });
+  }
+
+  /** Reading goes on behind it: it is no gap of the projection. */
+  private leaveOut(log: OwnedLog, record: InRecord, { error, why }: SetAside): void {
+    this.reject(record, { err: error, reason: why });
+    const { topic, partition, offset } = record;
+    const generations = new Map([[`${topic}/${partition}`, this.generations.of(log)]]);
+    this.writer.skip(record, generations).catch((err: unknown) => {
+      this.logger.warn({ err, topic, partition, offset }, 'projector.not_skipped');
+    });
   }
 
   /** The record stays in its topic, where the log line says. */

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
-import { CompactedTable } from '#common/kafka/compacted-table.js';
+import { type ConfigurationRecord, ConfigurationTable } from '#common/kafka/configuration-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Health } from '#common/observability/health.js';
 import { Database } from '#common/postgres/database.js';
 import { type EndpointRecord, readEndpoint } from '#common/records/endpoint-record.js';
-import { isMarker } from '#common/records/generation-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { Subscriptions } from './subscriptions.js';
 
@@ -20,7 +19,7 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
   private readonly subscriptions = new Subscriptions();
   /** Of every endpoint that the topic has a record of. */
   private readonly seen = new Set<string>();
-  private readonly table: CompactedTable;
+  private readonly table: ConfigurationTable;
   private readonly started = Promise.withResolvers<void>();
 
   constructor(
@@ -29,9 +28,11 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
     @Inject(GenerationMarkers) markers: GenerationMarkers,
     @Inject(Database) private readonly database: Database,
   ) {
-    const apply = (id: string, value: Buffer | null) =>
-      isMarker(id) ? markers.apply(id, value) : this.apply(id, value);
-    this.table = new CompactedTable(settings, { topic: ENDPOINTS_TOPIC, apply });
+    this.table = new ConfigurationTable(settings, {
+      topic: ENDPOINTS_TOPIC,
+      apply: (record) => this.apply(record),
+      onOtherMarker: (key, value) => markers.apply(key, value),
+    });
     health.addReadiness({
       name: 'endpoints',
       problem: () => this.table.problem() ?? (this.table.isCaughtUp ? undefined : 'the endpoints are not all read yet'),
@@ -73,9 +74,10 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
     return this.subscriptions.matchingOperational(tenant, type, about);
   }
 
-  private apply(id: string, value: Buffer | null): void {
-    this.seen.add(id);
-    if (value === null) this.subscriptions.remove(id);
-    else this.subscriptions.put(readEndpoint(id, value));
+  /** @throws when the value is not understood: one malformed record must not stop all other endpoints */
+  private apply({ key, value, change }: ConfigurationRecord): void {
+    this.seen.add(key);
+    if (value === null) this.subscriptions.remove(key, change?.version);
+    else this.subscriptions.put(readEndpoint(key, value));
   }
 }

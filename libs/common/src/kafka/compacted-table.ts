@@ -4,14 +4,14 @@ import type { Admin, Consumer } from 'kafkajs';
 import { createKafka } from './client.js';
 import type { BatchPayload } from './fetched-batch.js';
 import type { LogBounds } from './fetched-records.js';
-import { GroupOffsets } from './group-offsets.js';
 import type { KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
-import { LagWatch, type Reading } from './lag-watch.js';
+import type { LagWatch } from './lag-watch.js';
 import { leftOutRecords, replacedLogs } from './metrics.js';
 import { endPredecessor } from './predecessor.js';
 import type { InRecord } from './record.js';
 import type { KafkaSettings } from './settings.js';
+import { tableLag } from './table-lag.js';
 import { atMost, delay, MAX_STARTING_MS } from './timing.js';
 import { isSameTopic, type TopicIdentity, type TopicState } from './topic-identity.js';
 
@@ -29,7 +29,17 @@ export interface CompactedTableOptions {
    * Called for each record in log order; null deletes the key. What it throws is logged and counted, and reading goes on:
    * the last good value of the key stays.
    */
-  readonly apply: (key: string, value: Buffer | null) => void;
+  readonly apply: (key: string, value: Buffer | null, record: InRecord) => void;
+  /** Awaited before the records of a batch are applied: for checks that would hold the event loop. */
+  readonly prepare?: (records: readonly InRecord[]) => Promise<void>;
+  /** The topic was made again: it is read from its first record. */
+  readonly onReplaced?: () => void;
+}
+
+/** What {@link CompactedTable.catchUp} waits for: by partition, the end to reach. */
+interface Awaited {
+  readonly ends: Map<number, number>;
+  readonly resolve: () => void;
 }
 
 /**
@@ -50,6 +60,7 @@ export class CompactedTable {
   private readonly behind = new Set<number>();
   /** By partition: the end of its log at the first fetch. */
   private readonly targets = new Map<number, number>();
+  private readonly waiting = new Set<Awaited>();
   private readonly caughtUp = Promise.withResolvers<void>();
   private readonly lag: LagWatch;
   private isReady = false;
@@ -71,7 +82,7 @@ export class CompactedTable {
     const kafka = createKafka(settings);
     this.topic = settings.prefix + options.topic;
     this.groupId = `${settings.prefix}table-${options.topic}-${randomUUID()}`;
-    this.lag = this.watchLag();
+    this.lag = tableLag(settings, options.topic, (partition) => this.positionOf(partition));
     this.admin = kafka.admin({ retry: { retries: 5 } });
     this.consumer = kafka.consumer({
       groupId: this.groupId,
@@ -106,6 +117,23 @@ export class CompactedTable {
       await this.starting;
     }
     await this.caughtUp.promise;
+  }
+
+  /**
+   * Resolves when everything that is in the topic by now has been applied; never when it is stopped before.
+   *
+   * @throws when the broker does not say where the topic ends
+   */
+  async catchUp(): Promise<void> {
+    await this.caughtUp.promise;
+    const offsets = await this.admin.fetchTopicOffsets(this.topic);
+    const ends = new Map(
+      offsets
+        .filter(({ partition, high, low }) => Number(high) > Math.max(Number(low), this.read.get(partition) ?? 0))
+        .map(({ partition, high }) => [partition, Number(high)]),
+    );
+    if (ends.size === 0) return;
+    await new Promise<void>((resolve) => this.waiting.add({ ends, resolve }));
   }
 
   private async connectAndRun(): Promise<void> {
@@ -181,6 +209,7 @@ export class CompactedTable {
       this.logger.error({ topic: this.topic, was: former.topicId, is: state.topicId }, 'log.replaced');
       this.positions.clear();
       this.read.clear();
+      this.options.onReplaced?.();
       for (const partition of state.leaders.keys()) this.consumer.seek({ topic: this.topic, partition, offset: '0' });
     } catch (error) {
       this.logger.debug({ err: error, topic: this.topic }, 'table.not_checked');
@@ -200,6 +229,7 @@ export class CompactedTable {
     const { partition, fetchedOffset, fetched } = batch;
     const from = Number(fetchedOffset);
     const { records, next } = await fetched.read(from, { topic: this.options.topic, partition });
+    await this.options.prepare?.(records.filter((record) => this.isNew(record)));
     for (const record of records) this.applyRecord(record);
     if (next > from) resolveOffset(String(next - 1));
     this.noteProgress(partition, next, fetched.bounds);
@@ -207,15 +237,23 @@ export class CompactedTable {
 
   private applyRecord(record: InRecord): void {
     const { partition, offset, key, oversized } = record;
-    if (offset < (this.positions.get(partition) ?? 0)) return;
+    if (!this.isNew(record)) return;
     this.positions.set(partition, offset + 1);
     if (oversized !== undefined) this.reject(record, oversized);
     else if (key !== null) this.applyOne(record, key.toString());
   }
 
+  private positionOf(partition: number): number {
+    return Math.max(this.read.get(partition) ?? 0, this.positions.get(partition) ?? 0);
+  }
+
+  private isNew({ partition, offset }: InRecord): boolean {
+    return offset >= (this.positions.get(partition) ?? 0);
+  }
+
   private applyOne(record: InRecord, key: string): void {
     try {
-      this.options.apply(key, record.value);
+      this.options.apply(key, record.value, record);
     } catch (error) {
       this.reject(record, error instanceof Error ? error.message : String(error));
     }
@@ -229,28 +267,24 @@ export class CompactedTable {
     this.logger.error({ topic, partition, offset, key: shown, reason }, 'table.record_rejected');
   }
 
-  /** A table has no commits: its lag is measured from what was read. */
-  private watchLag(): LagWatch {
-    const { topic } = this.options;
-    const group = { groupId: `table-${topic}`, topics: [topic], isTable: true };
-    const reading = (_topic: string, partition: number): Reading => ({
-      position: Math.max(this.read.get(partition) ?? 0, this.positions.get(partition) ?? 0),
-      unfinished: 0,
-      isPaused: false,
-    });
-    return new LagWatch(this.settings, new GroupOffsets(this.settings, group), { ...group, reading });
-  }
-
   /**
    * The target is the high watermark: it counts what lies behind an open transaction, which the end that an admin client
    * is given does not. A table that lacks those records would be taken for whole.
    */
   private noteProgress(partition: number, next: number, { highWatermark }: LogBounds): void {
     this.read.set(partition, next);
+    for (const awaited of this.waiting) this.noteReached(awaited, partition, next);
     const target = this.targets.get(partition) ?? highWatermark;
     this.targets.set(partition, target);
     if (next < target || !this.behind.delete(partition)) return;
     this.checkCaughtUp();
+  }
+
+  private noteReached(awaited: Awaited, partition: number, end: number): void {
+    if (end >= (awaited.ends.get(partition) ?? Number.POSITIVE_INFINITY)) awaited.ends.delete(partition);
+    if (awaited.ends.size > 0) return;
+    this.waiting.delete(awaited);
+    awaited.resolve();
   }
 
   private checkCaughtUp(): void {

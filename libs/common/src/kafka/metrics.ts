@@ -72,3 +72,15 @@ export const newGenerations = new Counter({
   help: 'Times a topic was found to have another log than before: it was deleted and made again, or Kafka was replaced',
   labelNames: ['topic'],
 });
+
+export const ignoredConfigurationRecords = new Counter({
+  name: 'posthorn_ignored_configuration_records_total',
+  help: 'Records of endpoints and api-keys that were ignored: malformed, forged, or unsigned where that is refused. Anything above zero is a fault or an attack',
+  labelNames: ['topic', 'reason'],
+});
+
+export const unsignedConfigurationRecords = new Counter({
+  name: 'posthorn_unsigned_configuration_records_total',
+  help: 'Records of endpoints and api-keys that were used without a signature, although public keys are configured',
+  labelNames: ['topic'],
+});

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type TopicSpec, topicSpecs } from '../records/topics.js';
+import { RecordSigner, RecordVerifier } from '../security/record-signature.js';
 
 export interface SaslCredentials {
   readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
@@ -21,10 +22,20 @@ export interface KafkaSettings {
   readonly stallMs?: number;
   readonly topics: readonly TopicSpec[];
   readonly replicationFactor: number;
+  /** Whose records of configuration are used; everybody's when missing. */
+  readonly trust?: RecordTrust;
   /** Resolves when all topics exist and are as configured; whoever reads or writes waits for it. */
   readonly topicsReady: Promise<void>;
   /** Ends the process: a consumer stopped for good, and only a restart brings it back. */
   readonly onFatal: (error: Error) => void;
+}
+
+/** Which records of `endpoints` and `api-keys` an app uses. */
+export interface RecordTrust {
+  /** Undefined where no public key is configured: signatures are not looked at. */
+  readonly verifier: RecordVerifier | undefined;
+  /** Unsigned records are ignored. */
+  readonly isSignatureRequired: boolean;
 }
 
 /** DI token of {@link KafkaSettings}. */
@@ -44,6 +55,9 @@ export interface KafkaConfig {
   readonly SIDE_PARTITIONS: number;
   readonly REPLICATION_FACTOR: number;
   readonly MAX_EVENT_BYTES: number;
+  readonly CONFIG_PUBLIC_KEYS?: string | undefined;
+  readonly CONFIG_SIGNING_KEY?: string | undefined;
+  readonly REQUIRE_SIGNED_RECORDS?: boolean;
 }
 
 export function kafkaSettings(
@@ -65,6 +79,7 @@ export function kafkaSettings(
       maxEventBytes: config.MAX_EVENT_BYTES,
     }),
     replicationFactor: config.REPLICATION_FACTOR,
+    trust: recordTrust(config),
     ...life,
   };
 }
@@ -72,6 +87,13 @@ export function kafkaSettings(
 function saslOf(config: KafkaConfig): Pick<KafkaSettings, 'sasl'> {
   const { KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password, KAFKA_SASL_MECHANISM: mechanism } = config;
   return username === undefined ? {} : { sasl: { mechanism, username, password } };
+}
+
+/** An app that signs trusts what it signed itself. */
+function recordTrust({ CONFIG_PUBLIC_KEYS: publicKeys, CONFIG_SIGNING_KEY: own, ...config }: KafkaConfig): RecordTrust {
+  const keys = [...(publicKeys ? [publicKeys] : []), ...(own ? [new RecordSigner(own).publicKey] : [])];
+  const verifier = keys.length > 0 ? new RecordVerifier(keys.join(',')) : undefined;
+  return { verifier, isSignatureRequired: config.REQUIRE_SIGNED_RECORDS ?? false };
 }
 
 /** @throws Error when the topic is none of ours */

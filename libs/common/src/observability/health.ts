@@ -5,6 +5,8 @@ export interface ReadinessCheck {
   readonly name: string;
   /** @returns undefined when all is well, else what is missing */
   problem(): string | undefined;
+  /** What an operator should know of an app that takes work all the same. */
+  warning?(): string | undefined;
 }
 
 /** What `/health/ready` and `/health/live` answer. Jobs register their checks when they are constructed. */
@@ -39,16 +41,21 @@ export class Health {
 
 export interface HealthReport {
   readonly status: 'ok' | 'unavailable';
-  /** By check: `ok`, or what is missing. */
+  /** By check: `ok`, what is missing, or `warning: ` and what to look at. */
   readonly checks: Readonly<Record<string, string>>;
 }
 
 function report(checks: readonly ReadinessCheck[], notes: readonly ReadinessCheck[] = []): HealthReport {
-  const results = checks.map(resultOf);
-  const isOk = results.every(([, result]) => result === 'ok');
-  return { status: isOk ? 'ok' : 'unavailable', checks: Object.fromEntries([...results, ...notes.map(resultOf)]) };
+  const results = checks.map((check) => ({ check, problem: check.problem() }));
+  const isOk = results.every(({ problem }) => problem === undefined);
+  const noted = notes.map((check) => ({ check, problem: check.problem() }));
+  const texts = [...results, ...noted].map(({ check, problem }) => {
+    return [check.name, problem ?? warningOf(check) ?? 'ok'] as const;
+  });
+  return { status: isOk ? 'ok' : 'unavailable', checks: Object.fromEntries(texts) };
 }
 
-function resultOf(check: ReadinessCheck): readonly [string, string] {
-  return [check.name, check.problem() ?? 'ok'];
+function warningOf(check: ReadinessCheck): string | undefined {
+  const warning = check.warning?.();
+  return warning === undefined ? undefined : `warning: ${warning}`;
 }

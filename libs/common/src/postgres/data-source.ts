@@ -5,6 +5,7 @@ import { HoldEndpoints0003 } from './migrations/0003-hold-endpoints.js';
 import { OrderKeysByTime0004 } from './migrations/0004-order-keys-by-time.js';
 import { FirstAttemptInDelivery0005 } from './migrations/0005-first-attempt-in-delivery.js';
 import { CountGenerations0006 } from './migrations/0006-count-generations.js';
+import { NumberConfiguration0007 } from './migrations/0007-number-configuration.js';
 
 /** Every migration, oldest first. Numbered, never edited after a release. */
 export const MIGRATIONS = [
@@ -14,6 +15,7 @@ export const MIGRATIONS = [
   OrderKeysByTime0004,
   FirstAttemptInDelivery0005,
   CountGenerations0006,
+  NumberConfiguration0007,
 ];
 
 /**
