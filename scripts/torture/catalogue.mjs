@@ -34,7 +34,7 @@ export const CATALOGUE = /** @type {const} @satisfies {Record<string, FaultEntry
   'dns-dead': { title: 'no name server answers for 8 s' },
   'dns-slow': { title: 'name servers answer after 1.5 s' },
   poison: { title: '52 records nobody can understand', isFixed: true },
-  'strange-records': { title: 'malformed, forged and out-of-range records on every topic', isFixed: true },
+  'strange-records': { title: 'malformed, forged and out-of-range records on every topic' },
   duplicates: { title: 'events published again, at once and later' },
   retention: { title: 'unread deliveries deleted by retention', isFixed: true },
   'replay-killed': { title: 'a replay of everything killed half-way, beside live traffic' },
