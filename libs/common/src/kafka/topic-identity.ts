@@ -6,7 +6,7 @@ import { connect, REQUEST_TIMEOUT_MS } from './client.js';
 import { patchKafkajs } from './kafkajs-patches.js';
 import type { KafkaSettings } from './settings.js';
 
-/** What tells one log of a topic from another one of the same name. */
+/** Identifies one log of a topic: another topic of the same name has another id. */
 export interface TopicIdentity {
   /** Kafka's topic id, base64url; empty when the broker gives none. */
   readonly topicId: string;
