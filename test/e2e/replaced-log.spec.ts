@@ -46,7 +46,7 @@ async function count(sql: string, ...params: unknown[]): Promise<number> {
   return row?.count ?? 0;
 }
 
-/** Heads in tiers, parked followers, unordered deliveries in tiers, and deliveries that nobody has attempted yet. */
+/** Heads in tiers, parked followers, unordered deliveries in tiers, and deliveries that were not attempted yet. */
 async function waitingOfAllKinds() {
   const down = await traffic();
   const unordered = await traffic({ ordering: 'none', endpoint: { retry_policy: { delays_s: [4, 4, 20, 20, 20] } } });

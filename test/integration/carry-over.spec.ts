@@ -72,7 +72,7 @@ async function carry(isKilled: (page: number) => boolean = () => false): Promise
 function onePage(work: CarryWork, isKilled: boolean): Promise<void> {
   return database.transaction(async (tx) => {
     const locked = await lockCarry(tx, work);
-    if (locked === undefined) throw new Error('somebody else is at it');
+    if (locked === undefined) throw new Error('another process holds the lock');
     await storeCarry(tx, work, await carryPage(tx, writer, work, locked.state ?? BEGIN));
     if (isKilled) throw new Error('killed');
   });

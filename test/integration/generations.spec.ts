@@ -63,7 +63,7 @@ const markerOf = async (topic: string) => {
 const idOf = async (topic: string) => (await topicLogs(settings, [topic])).get(topic)?.topicId;
 
 describe('topicLogs', () => {
-  it("given topics, then it tells Kafka's ids and partition counts; given one that does not exist, then it throws", async () => {
+  it("given topics, then it returns Kafka's ids and partition counts; given one that does not exist, then it throws", async () => {
     const found = await topicLogs(settings, ['ingest', 'attempts']);
     expect([...found]).toEqual([
       ['ingest', { topicId: expect.stringMatching(/^[\w-]{22}$/), partitions: 2 }],

@@ -40,7 +40,7 @@ async function kafkaReplaced(scene: Scene): Promise<void> {
   await supervised.allReady();
 }
 
-/** While no dispatcher runs, somebody deletes `deliveries`, and makes it again. */
+/** While no dispatcher runs, `deliveries` is deleted and made again. */
 async function topicRecreated(scene: Scene): Promise<void> {
   const { supervised, apps, brokers } = scene.system;
   await stopDispatchers(scene);
@@ -63,7 +63,7 @@ async function topicRecreated(scene: Scene): Promise<void> {
   await supervised.allReady();
 }
 
-/** Deliveries pile up that nobody has attempted; what was attempted is in the tables. */
+/** Deliveries pile up without an attempt; what was attempted is in the tables. */
 async function stopDispatchers(scene: Scene): Promise<void> {
   const { supervised, apps, brokers } = scene.system;
   const stopped = apps.all().filter(({ app }) => app === 'dispatcher' || app === 'retry-scheduler');

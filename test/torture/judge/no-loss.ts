@@ -63,7 +63,7 @@ function isWaiting(all: Case, duty: Duty): boolean {
   return isStored && (position === undefined || !isFinished(position, source.offset));
 }
 
-/** Kafka lost all it had, and nobody had archived the event yet: the apps say so of the log, not of each event. */
+/** Kafka lost all it had, and the router had not archived the event: the apps report the log, not each event. */
 function wasLostUnarchived({ evidence: { faults, rows, alarms } }: Case, { event, eventId }: Duty): boolean {
   const fault = faults.find(({ kind, target }) => kind === 'log_replaced' && target === 'kafka');
   if (fault === undefined || rows.events.some(({ id }) => id === eventId)) return false;

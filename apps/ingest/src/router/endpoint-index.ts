@@ -54,7 +54,7 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
 
   /**
    * Resolves when every endpoint of the database is in the topic: one that is new, too, is filled by control, and until then
-   * events would be routed to nobody. Bounded: one endpoint that is missing must not stop all events.
+   * events would match no endpoint. Bounded: one endpoint that is missing must not stop all events.
    *
    * @throws what the database throws
    */

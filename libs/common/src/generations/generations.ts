@@ -118,7 +118,7 @@ export class Generations {
     return 1;
   }
 
-  /** A broker that gives no ids leaves the stored positions to tell. */
+  /** Without topic ids, stored positions decide: they fit the same log. */
   private async isSame(
     tx: Queryable,
     topic: string,

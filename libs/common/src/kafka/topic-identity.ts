@@ -8,7 +8,7 @@ import {
 } from './metadata-request.js';
 import { askBroker, type RequestBroker, type RequestCluster } from './raw-request.js';
 
-/** Distinguishes a log from another one of the same name. */
+/** Identifies one log of a topic: another topic of the same name has another id. */
 export interface TopicIdentity {
   /**
    * Kafka's topic id, base64url of 16 bytes. Undefined when the broker gives none: one older than Kafka 2.8, or another

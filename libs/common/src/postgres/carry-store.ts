@@ -127,7 +127,7 @@ export interface CarriedHead {
   readonly status: string | null;
   readonly replay: number | null;
   readonly changed_at: Date | null;
-  /** Null when the event is not archived, or no outcome is known that tells which event it is. */
+  /** Null when the event is not archived, or no outcome names the event. */
   readonly event: ArchivedEvent | null;
 }
 
