@@ -41,9 +41,7 @@ async function main() {
   const { reconcile } = await built('apps/control/src/configuration/reconcile.js');
   const { Database } = await built('libs/common/src/postgres/database.js');
   const { kafkaSettings } = await built('libs/common/src/kafka/settings.js');
-  const { loadConfig, kafkaEnv, postgresEnv, trustEnv } = await built('libs/common/src/config/env.js');
-  const { z } = await import('zod');
-  const config = loadConfig(z.object({ ...kafkaEnv, ...postgresEnv, ...trustEnv }), env);
+  const config = await readConfig(env);
   const settings = kafkaSettings('reconcile', config, { topicsReady: Promise.resolve(), onFatal: fail });
   const database = new Database({ url: config.DATABASE_URL, poolSize: 1, applicationName: 'posthorn-reconcile' });
   try {
@@ -51,6 +49,23 @@ async function main() {
     process.stdout.write(`${reportOf(reconciliation, options).join('\n')}\n`);
   } finally {
     await database.close();
+  }
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @throws UserError naming every bad variable
+ */
+async function readConfig(env) {
+  const { InvalidConfigError, loadConfig, kafkaEnv, postgresEnv, trustEnv } = await built(
+    'libs/common/src/config/env.js',
+  );
+  const { z } = await import('zod');
+  try {
+    return loadConfig(z.object({ ...kafkaEnv, ...postgresEnv, ...trustEnv }), env);
+  } catch (error) {
+    if (error instanceof Error && error instanceof InvalidConfigError) throw new UserError(error.message);
+    throw error;
   }
 }
 
