@@ -64,7 +64,7 @@ async function readConfig(env) {
   try {
     return loadConfig(z.object({ ...kafkaEnv, ...postgresEnv, ...trustEnv }), env);
   } catch (error) {
-    if (error instanceof InvalidConfigError && error instanceof Error) throw new UserError(error.message);
+    if (error instanceof Error && error instanceof InvalidConfigError) throw new UserError(error.message);
     throw error;
   }
 }
