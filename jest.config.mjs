@@ -34,7 +34,9 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{apps,libs,scripts,test/simulation,test/torture/*}/**/*.spec.ts'],
+      testMatch: [
+        '<rootDir>/{apps,libs,scripts,test/simulation,test/support/strange-records,test/torture/*}/**/*.spec.ts',
+      ],
     },
     { ...withServers, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.spec.ts'] },
     // Each file starts whole systems of its own.

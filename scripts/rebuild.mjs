@@ -53,10 +53,12 @@ function showProgress({ topic, read, lacking }) {
  * @param {import('#apps/control/src/rebuild/rebuild.js').RebuildSummary} summary
  * @param {boolean} isDryRun
  */
-function showSummary({ topics, heads, sent, overtaken }, isDryRun) {
+function showSummary({ topics, voided, heads, sent, overtaken }, isDryRun) {
   const lacking = (/** @type {string} */ name) => topics.find(({ topic }) => topic === name)?.lacking ?? 0;
   const restored = `${lacking('attempts')} attempts, ${lacking('dlq')} dead letters, ${lacking('ingest')} events`;
   process.stdout.write(`${isDryRun ? 'The database lacks' : 'Brought back:'} ${restored}.\n`);
+  process.stdout.write(`${voided.heads} waiting lanes and ${voided.parked} parked deliveries of the backup `);
+  process.stdout.write(`${isDryRun ? 'would end' : 'ended'}: their outcome is known.\n`);
   process.stdout.write(`${heads} lanes ${isDryRun ? 'would wait' : 'wait'} for a retry again; `);
   process.stdout.write(`${sent} deliveries ${isDryRun ? 'would be' : 'were'} sent again.\n`);
   if (overtaken.length === 0) return;

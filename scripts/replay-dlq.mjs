@@ -1,5 +1,7 @@
+import { compiled } from './lib/compiled.mjs';
 import { optionsOf } from './lib/options.mjs';
 import { readRunFile } from './lib/running-system.mjs';
+import { secretKeys } from './lib/secret-keys.mjs';
 import { UserError } from './lib/settings.mjs';
 
 const TARGETS = ['deliveries', 'ingest'];
@@ -8,7 +10,7 @@ const MAX_LINES = 20;
 
 const HELP = `Replays dead letters: copies records of the dlq topic, with key, value and headers, to another topic.
 
-npm run replay -- --to deliveries|ingest [--reason REASON] [--endpoint ID] [--since TIME] [--until TIME] [--dry-run]
+npm run replay -- --to deliveries|ingest [--reason REASON] [--endpoint ID] [--since TIME] [--until TIME] [--sign] [--dry-run]
 
   --to         deliveries  each goes to its own endpoint again, with at most 3 attempts
                ingest      the same; and a payload_error that was an event is read as one again
@@ -16,6 +18,8 @@ npm run replay -- --to deliveries|ingest [--reason REASON] [--endpoint ID] [--si
   --endpoint   endpoint id, e.g. ep_…
   --since      given up at or after; RFC 3339, e.g. 2026-01-31T09:30:00Z
   --until      given up before
+  --sign       replaces the MAC of each, with SECRET_KEYS: for dead letters of releases that made none, or whose key is
+               gone. A payload_error is not signed: anybody may have written it
   --dry-run    says what would be copied, and copies nothing
 
 The brokers are those of the system npm start runs, or KAFKA_BROKERS (with KAFKA_TOPIC_PREFIX, if there is one).
@@ -38,17 +42,20 @@ async function main() {
     process.stdout.write(HELP);
     return;
   }
-  const { to, isDryRun, selection } = options;
+  const { to, isDryRun, isSigning, selection } = options;
   const { copyRecords } = await import('./replay/topic-copy.mjs');
+  const { signedHeaders } = await import('./replay/signing.mjs');
   const { isSelected, readDeadLetter } = await import('./replay/selection.mjs');
   const { KAFKA_BROKERS: given, KAFKA_TOPIC_PREFIX: prefix = '' } = process.env;
   const brokers = given ? given.split(',').map((broker) => broker.trim()) : readRunFile(process.env).kafka_brokers;
+  const signer = isSigning ? await readSigner() : undefined;
   let seen = 0;
   let selected = 0;
   const copied = await copyRecords({
     brokers,
     from: `${prefix}dlq`,
     to: `${prefix}${to}`,
+    ...(signer ? { headersOf: (record) => signedHeaders(record, signer) } : {}),
     select: (record) => {
       seen++;
       const letter = readDeadLetter(record);
@@ -60,6 +67,12 @@ async function main() {
   if (selected > MAX_LINES) process.stdout.write(`… and ${selected - MAX_LINES} more\n`);
   const outcome = isDryRun ? 'nothing was copied' : `${copied} copied to ${prefix}${to}`;
   process.stdout.write(`${selected} of ${seen} dead letters chosen; ${outcome}\n`);
+}
+
+/** @returns {Promise<import('./replay/signing.mjs').Signer>} */
+async function readSigner() {
+  const { DeadLetterSigner } = await compiled('libs/common/src/security/dead-letter-signer');
+  return new DeadLetterSigner(secretKeys(process.env));
 }
 
 /** @param {import('./replay/selection.mjs').DeadLetter} letter */
@@ -78,6 +91,7 @@ function readArguments() {
     endpoint: string,
     since: string,
     until: string,
+    sign: flag,
     'dry-run': flag,
     help: flag,
   };
@@ -88,7 +102,7 @@ function readArguments() {
   if (reason !== undefined && !REASONS.includes(reason))
     throw new UserError(`--reason must be one of ${REASONS.join(', ')}`);
   const selection = { reason, endpoint, since: time('--since', values.since), until: time('--until', values.until) };
-  return { to, isDryRun: values['dry-run'] ?? false, selection };
+  return { to, isDryRun: values['dry-run'] ?? false, isSigning: values.sign ?? false, selection };
 }
 
 /**

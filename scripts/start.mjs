@@ -8,7 +8,7 @@ import { prepare } from './lib/prepare.mjs';
 import { Progress } from './lib/progress.mjs';
 import { runFile, welcome } from './lib/run-file.mjs';
 import { RunRecord } from './lib/run-record.mjs';
-import { keepSecrets } from './lib/secrets.mjs';
+import { keepSecrets, publicKeyOf } from './lib/secrets.mjs';
 import { readSettings, UserError } from './lib/settings.mjs';
 import { stopSignal } from './lib/stop-signal.mjs';
 import { Supervisor } from './lib/supervisor.mjs';
@@ -36,7 +36,7 @@ const stop = stopSignal();
  */
 async function startServers({ paths, ports, kafkaBrokers, databaseUrl }, { supervisor, password }) {
   const { signal } = stop;
-  if (kafkaBrokers) await progress.step('Find Kafka', () => awaitKafka(kafkaBrokers, signal));
+  if (kafkaBrokers) await progress.step('Find Kafka', () => awaitKafka(kafkaBrokers, signal, process.env));
   if (databaseUrl) await progress.step('Find PostgreSQL', () => awaitDatabase(databaseUrl, signal));
   const kafka = kafkaService({ dir: paths.kafka, port: ports.KAFKA_PORT, controllerPort: ports.KAFKA_CONTROLLER_PORT });
   const where = { port: ports.POSTGRES_PORT, password };
@@ -51,13 +51,15 @@ async function startServers({ paths, ports, kafkaBrokers, databaseUrl }, { super
 
 /**
  * @param {import('./lib/settings.mjs').Settings} settings
- * @param {{ supervisor: Supervisor, env: NodeJS.ProcessEnv }} options
+ * @param {{ supervisor: Supervisor, env: NodeJS.ProcessEnv, signingKey: string }} options
  */
-async function startApps({ ports }, { supervisor, env }) {
+async function startApps({ ports }, { supervisor, env, signingKey }) {
   const node = appNode();
   const echo = echoService({ node, port: ports.ECHO_PORT, onOutput: (text) => progress.say(text.trimEnd()) });
+  // Who has this key decides who may do what: only control does.
+  const own = { CONFIG_SIGNING_KEY: signingKey };
   const serviceOf = (/** @type {import('./lib/apps.mjs').App} */ app) =>
-    appService(app, { node, port: ports[app.portName], env });
+    appService(app, { node, port: ports[app.portName], env: app === CONTROL ? { ...env, ...own } : env });
   await progress.step('Start control (migrates the database)', () => supervisor.start(APP_STAGE, [serviceOf(CONTROL)]));
   await progress.step('Start the other apps', () => supervisor.start(APP_STAGE, WORKERS.map(serviceOf)));
   await supervisor.start(RECEIVERS, [echo]);
@@ -68,17 +70,19 @@ async function startApps({ ports }, { supervisor, env }) {
  * @param {import('./lib/secrets.mjs').Secrets} secrets
  * @returns {NodeJS.ProcessEnv} what the apps see
  */
-function appEnvironment({ kafkaBrokers, databaseUrl }, { secretKeys, adminApiKey }) {
+function appEnvironment({ kafkaBrokers, databaseUrl }, { secretKeys, adminApiKey, configSigningKey }) {
   return {
     // For development: the receivers are on this machine.
     ALLOW_HTTP: 'true',
     ALLOWED_ADDRESSES: '127.0.0.0/8,::1/128',
+    CONFIG_PUBLIC_KEYS: publicKeyOf(configSigningKey),
     ...process.env,
     HOST: '127.0.0.1',
     KAFKA_BROKERS: kafkaBrokers.join(','),
     DATABASE_URL: databaseUrl,
     SECRET_KEYS: secretKeys,
     ADMIN_API_KEY: adminApiKey,
+    CONFIG_SIGNING_KEY: undefined,
   };
 }
 
@@ -91,7 +95,11 @@ async function run(settings, record, supervisor) {
   const secrets = keepSecrets(settings.paths.secrets, process.env);
   await prepare(progress, { signal: stop.signal, needsKafka: !settings.kafkaBrokers });
   const servers = await startServers(settings, { supervisor, password: secrets.postgresPassword });
-  await startApps(settings, { supervisor, env: appEnvironment(servers, secrets) });
+  await startApps(settings, {
+    supervisor,
+    env: appEnvironment(servers, secrets),
+    signingKey: secrets.configSigningKey,
+  });
   const addresses = runFile({ settings, apiKey: secrets.adminApiKey, ...servers });
   record.publish(addresses);
   progress.say(welcome(addresses, settings.paths.logs));
@@ -109,7 +117,7 @@ async function main() {
   const supervisor = new Supervisor({
     logs: settings.paths.logs,
     say: (text) => progress.say(text),
-    onPids: (pids) => record.update(pids),
+    onPids: (pids, stopping) => record.update(pids, stopping),
   });
   stop.onSecond(() => supervisor.kill());
   try {

@@ -10,8 +10,8 @@ code 2 and a message that names every bad variable. An empty value counts as mis
 configuration is logged, with keys, passwords and connection strings masked.`;
 
 const START = `\`npm start\` reads these, and passes the whole environment on to the apps: what stands above can be set there
-as well. It sets \`HOST\`, \`PORT\`, \`KAFKA_BROKERS\`, \`DATABASE_URL\`, \`SECRET_KEYS\`, \`ADMIN_API_KEY\` and \`INSTANCE\` for them itself, and,
-unless you do, \`ALLOW_HTTP=true\` and \`ALLOWED_ADDRESSES=127.0.0.0/8,::1/128\`.`;
+as well. It sets \`HOST\`, \`PORT\`, \`KAFKA_BROKERS\`, \`DATABASE_URL\`, \`SECRET_KEYS\`, \`ADMIN_API_KEY\`, \`CONFIG_SIGNING_KEY\` (control only) and \`INSTANCE\` for them itself, and,
+unless you do, \`CONFIG_PUBLIC_KEYS\`, \`ALLOW_HTTP=true\` and \`ALLOWED_ADDRESSES=127.0.0.0/8,::1/128\`.`;
 
 /**
  * docs/configuration.md, from the schemas the apps read their environment with.

@@ -36,6 +36,10 @@ const REMEDIES = {
   INTERNAL: 'A bug, or something unforeseen. The log of the app has it, at level `error`.',
   EVENT_LOG_UNAVAILABLE:
     'Kafka did not confirm in time, or too much waits for it. Repeat with the same id after `Retry-After`: the event may be stored.',
+  SECRET_KEYS_WRONG:
+    'An operator has to correct `SECRET_KEYS` of this control: `detail` names the key. Repeat then. Nothing was stored.',
+  CONFIGURATION_AHEAD:
+    'The database was restored from a backup, and an operator has not reconciled it yet ([operating](operating.md#a-restored-database)). Reading and publishing go on.',
   DATABASE_UNAVAILABLE: 'PostgreSQL is away. Repeat after `Retry-After`. Publishing goes on meanwhile.',
 };
 

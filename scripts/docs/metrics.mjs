@@ -15,7 +15,7 @@ Times are in seconds, sizes in bytes. Beside these there are the defaults of pro
  *
  * @type {Readonly<Record<string, string>>}
  */
-const SHARED = { kafka: 'every app', postgres: 'ingest, control' };
+const SHARED = { kafka: 'every app', postgres: 'ingest, control, dispatcher' };
 
 /**
  * docs/metrics.md, from the sources: every metric is made by a literal in one `new Counter({…})` or the like.

@@ -1,6 +1,7 @@
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import BrokerPool from 'kafkajs/src/cluster/brokerPool.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
+import { saslOf } from './kafka-sasl.mjs';
 
 const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
 
@@ -30,11 +31,11 @@ Object.defineProperty(BrokerPool.prototype, 'metadata', {
 /**
  * A client for scripts and tests. The apps have their own, in libs/common/src/kafka.
  *
- * @param {{ clientId: string, brokers: string[], isQuiet?: boolean }} options `isQuiet` where brokers are expected to be
- *   away at times
+ * @param {{ clientId: string, brokers: string[], isQuiet?: boolean, env?: NodeJS.ProcessEnv }} options `isQuiet` where brokers
+ *   are expected to be away at times; `env` has the user name and password, if the brokers ask for them
  */
-export function kafkaClient({ clientId, brokers, isQuiet = false }) {
-  return new Kafka({ clientId, brokers, logLevel: isQuiet ? logLevel.NOTHING : logLevel.ERROR });
+export function kafkaClient({ clientId, brokers, isQuiet = false, env = process.env }) {
+  return new Kafka({ clientId, brokers, ...saslOf(env), logLevel: isQuiet ? logLevel.NOTHING : logLevel.ERROR });
 }
 
 /**

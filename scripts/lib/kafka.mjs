@@ -5,6 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { javaCommand } from './java.mjs';
 import { KAFKA_LIBS } from './kafka-libs.mjs';
+import { saslOf } from './kafka-sasl.mjs';
 import { freePort } from './ports.mjs';
 import { Server } from './server.mjs';
 import { until } from './until.mjs';
@@ -20,6 +21,13 @@ const GRACE_MS = 4_000;
  * @property {number} [heapMb]
  * @property {Proxied} [proxied] a second listener
  * @property {Membership} [membership] missing for a cluster of one
+ * @property {Sasl} [sasl] a listener whose clients are authenticated, and may do what ACLs allow
+ */
+
+/**
+ * Passwords by user name. The user `admin` and clients of the other listeners may do everything.
+ *
+ * @typedef {{ port: number, users: Readonly<Record<string, string>> }} Sasl
  */
 
 /**
@@ -43,7 +51,7 @@ const GRACE_MS = 4_000;
  * @param {KafkaOptions} options
  * @returns {import('./server.mjs').Service}
  */
-export function kafkaService({ dir, port, controllerPort, heapMb = 512, proxied, membership }) {
+export function kafkaService({ dir, port, controllerPort, heapMb = 512, proxied, membership, sasl }) {
   const home = resolve(dir);
   const java = javaCommand(process.env);
   const jvm = ['-cp', join(KAFKA_LIBS, '*'), '-Dorg.slf4j.simpleLogger.showDateTime=true'];
@@ -51,7 +59,8 @@ export function kafkaService({ dir, port, controllerPort, heapMb = 512, proxied,
     name: 'kafka',
     prepare: async () => {
       const nodes = membership ?? aloneAt(controllerPort ?? (await freePort()));
-      const config = await writeConfig(home, { ...listenerSettings(port, nodes, proxied), ...clusterSettings(nodes) });
+      const settings = { ...listenerSettings(port, nodes, proxied), ...clusterSettings(nodes) };
+      const config = await writeConfig(home, sasl ? withSasl(settings, sasl) : settings);
       formatOnce(home, config, nodes.clusterId, [java, ...jvm]);
       const broker = [...heapOf(heapMb), ...BROKER, ...jvm, 'kafka.Kafka', config];
       return { command: java, args: broker, cwd: home };
@@ -103,13 +112,14 @@ export async function startKafka(options) {
  *
  * @param {string[]} brokers
  * @param {AbortSignal} [signal]
+ * @param {NodeJS.ProcessEnv} [env] has the user name and password, if the brokers ask for them
  */
-export async function awaitKafka(brokers, signal) {
+export async function awaitKafka(brokers, signal, env = {}) {
   const { Kafka, logLevel } = (await import('kafkajs')).default;
   hideTimerWarning();
   // kafkajs learns the brokers of a cluster only after its first failure to find a coordinator, so it must retry.
   const retry = { retries: 3, initialRetryTime: 50, maxRetryTime: 100 };
-  const client = new Kafka({ clientId: 'posthorn-start', brokers, logLevel: logLevel.NOTHING, retry });
+  const client = new Kafka({ clientId: 'posthorn-start', brokers, ...saslOf(env), logLevel: logLevel.NOTHING, retry });
   const isServing = async () => {
     const admin = client.admin();
     try {
@@ -162,6 +172,25 @@ function listenerSettings(port, { nodeId, controllerPorts }, proxied) {
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT',
     'inter.broker.listener.name': 'PLAINTEXT',
     'controller.listener.names': 'CONTROLLER',
+  };
+}
+
+/**
+ * @param {Record<string, string | number>} settings
+ * @param {Sasl} sasl
+ */
+function withSasl(settings, { port, users }) {
+  const listener = `SASL://127.0.0.1:${port}`;
+  const entries = Object.entries(users).map(([name, password]) => `user_${name}="${password}"`);
+  return {
+    ...settings,
+    listeners: `${settings.listeners},${listener}`,
+    'advertised.listeners': `${settings['advertised.listeners']},${listener}`,
+    'listener.security.protocol.map': `${settings['listener.security.protocol.map']},SASL:SASL_PLAINTEXT`,
+    'sasl.enabled.mechanisms': 'PLAIN',
+    'listener.name.sasl.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required ${entries.join(' ')};`,
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'super.users': 'User:ANONYMOUS;User:admin',
   };
 }
 

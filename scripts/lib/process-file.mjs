@@ -2,7 +2,16 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { identityOf } from './process-identity.mjs';
 import { until } from './until.mjs';
 
-/** @typedef {{ name: string, pid: number, identity: string }} ProcessEntry */
+/**
+ * How a process of a run is stopped.
+ *
+ * @typedef {object} Stopping
+ * @property {number} stage those of the highest one are stopped first
+ * @property {NodeJS.Signals} stopSignal
+ * @property {number} graceMs how long it may take before its group is killed
+ */
+
+/** @typedef {{ name: string, pid: number, identity: string } & Partial<Stopping>} ProcessEntry */
 
 /** Name of the entry of `npm start` itself. */
 export const SUPERVISOR = 'supervisor';
@@ -14,13 +23,16 @@ export class ProcessFile {
     this.file = file;
   }
 
-  /** @param {Record<string, number>} pids by name */
-  write(pids) {
+  /**
+   * @param {Record<string, number>} pids by name
+   * @param {Record<string, Stopping>} [stopping] by name
+   */
+  write(pids, stopping = {}) {
     /** @type {ProcessEntry[]} */
     const entries = [];
     for (const [name, pid] of Object.entries(pids)) {
       const identity = identityOf(pid);
-      if (identity) entries.push({ name, pid, identity });
+      if (identity) entries.push({ name, pid, identity, ...stopping[name] });
     }
     writeAtomically(this.file, entries);
   }
@@ -41,19 +53,40 @@ export class ProcessFile {
   }
 }
 
+/** A file of a former release names no stages: its servers stop last, and PostgreSQL by a fast shutdown. */
+const FORMER_SERVERS = new Set(['kafka', 'postgres']);
+
 /**
- * Ends processes that nobody supervises any more.
+ * Ends processes without a supervisor, stage by stage as the supervisor would: apps finish and commit while the servers
+ * are still there.
  *
  * @param {ProcessEntry[]} entries
- * @param {number} graceMs
+ * @param {number} longestGraceMs 0 kills them
  */
-export async function endLeftovers(entries, graceMs) {
-  for (const entry of entries) signal(entry, 'SIGTERM');
+export async function endLeftovers(entries, longestGraceMs) {
+  for (const stage of [...new Set(entries.map(stageOf))].sort((a, b) => b - a)) {
+    const members = entries.filter((entry) => stageOf(entry) === stage);
+    await Promise.all(members.map((entry) => endLeftover(entry, longestGraceMs)));
+  }
+}
+
+/** @param {ProcessEntry} entry */
+function stageOf({ name, stage }) {
+  return stage ?? (FORMER_SERVERS.has(name) ? 0 : 1);
+}
+
+/**
+ * @param {ProcessEntry} entry
+ * @param {number} longestGraceMs
+ */
+async function endLeftover(entry, longestGraceMs) {
+  const graceMs = Math.min(entry.graceMs ?? longestGraceMs, longestGraceMs);
+  signal(entry, entry.stopSignal ?? (entry.name === 'postgres' ? 'SIGINT' : 'SIGTERM'));
   try {
-    await until('they end', () => !entries.some(isAlive), { timeoutMs: graceMs });
+    await until(`${entry.name} ends`, () => !isAlive(entry), { timeoutMs: graceMs });
   } catch {
-    for (const entry of entries) signal(entry, 'SIGKILL');
-    await until('killed processes end', () => !entries.some(isAlive), { timeoutMs: 5_000 });
+    signal(entry, 'SIGKILL');
+    await until(`${entry.name}, which was killed, ends`, () => !isAlive(entry), { timeoutMs: 5_000 });
   }
 }
 

@@ -14,10 +14,13 @@ export class RunRecord {
     this.processes = new ProcessFile(paths.processes);
   }
 
-  /** @param {Record<string, number>} pids */
-  update(pids) {
+  /**
+   * @param {Record<string, number>} pids by name
+   * @param {Record<string, import('./process-file.mjs').Stopping>} [stopping] by name
+   */
+  update(pids, stopping) {
     this.#pids = { [SUPERVISOR]: process.pid, ...pids };
-    this.processes.write(this.#pids);
+    this.processes.write(this.#pids, stopping);
     if (this.#run) this.publish(this.#run);
   }
 

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { writeAtomically } from './process-file.mjs';
@@ -6,8 +6,12 @@ import { writeAtomically } from './process-file.mjs';
 /**
  * What a local system must keep to itself. Losing `secretKeys` loses every endpoint's signing secret.
  *
- * @typedef {{ adminApiKey: string, secretKeys: string, postgresPassword: string }} Secrets
+ * @typedef {{ adminApiKey: string, secretKeys: string, postgresPassword: string, configSigningKey: string }} Secrets
  */
+
+/** RFC 8410: what stands before the 32 bytes of an ed25519 private key in DER, and how many stand before a public one's. */
+const PRIVATE_DER_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
+const PUBLIC_DER_PREFIX_BYTES = 12;
 
 /**
  * Made once, at the first start; later starts read the same ones. What the environment gives comes first, unkept.
@@ -18,12 +22,41 @@ import { writeAtomically } from './process-file.mjs';
  */
 export function keepSecrets(file, env) {
   if (!existsSync(file)) writeAtomically(file, newSecrets());
-  const { adminApiKey, secretKeys, postgresPassword } = /** @type {Secrets} */ (JSON.parse(readFileSync(file, 'utf8')));
+  /** @type {Secrets} */
+  const kept = JSON.parse(readFileSync(file, 'utf8'));
+  // A file of an earlier release has no signing key.
+  if (!kept.configSigningKey) writeAtomically(file, { ...kept, configSigningKey: newSigningKey() });
+  const { adminApiKey, secretKeys, postgresPassword, configSigningKey } = JSON.parse(readFileSync(file, 'utf8'));
   return {
     adminApiKey: env.ADMIN_API_KEY || adminApiKey,
     secretKeys: env.SECRET_KEYS || secretKeys,
     postgresPassword,
+    configSigningKey: env.CONFIG_SIGNING_KEY || configSigningKey,
   };
+}
+
+/**
+ * The public key of the signing key that a local system keeps.
+ *
+ * @param {string} file
+ * @returns {string | undefined} in the form of CONFIG_PUBLIC_KEYS
+ */
+export function configPublicKey(file) {
+  if (!existsSync(file)) return undefined;
+  const { configSigningKey } = JSON.parse(readFileSync(file, 'utf8'));
+  return configSigningKey ? publicKeyOf(configSigningKey) : undefined;
+}
+
+/**
+ * @param {string} signingKey `id:base64 of 32 bytes`
+ * @returns {string} its public key, in the same form
+ */
+export function publicKeyOf(signingKey) {
+  const [id, text = ''] = signingKey.split(':');
+  const der = Buffer.concat([PRIVATE_DER_PREFIX, Buffer.from(text, 'base64')]);
+  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  const publicDer = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+  return `${id}:${publicDer.subarray(PUBLIC_DER_PREFIX_BYTES).toString('base64')}`;
 }
 
 /** @returns {Secrets} */
@@ -32,7 +65,12 @@ function newSecrets() {
     adminApiKey: newApiKey(),
     secretKeys: `local:${randomBytes(32).toString('base64')}`,
     postgresPassword: randomBytes(18).toString('base64url'),
+    configSigningKey: newSigningKey(),
   };
+}
+
+function newSigningKey() {
+  return `local:${randomBytes(32).toString('base64')}`;
 }
 
 /**

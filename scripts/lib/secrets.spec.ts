@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseApiKey } from '#common/security/api-key.js';
+import { RecordSigner } from '#common/security/record-signature.js';
 import { Sealer } from '#common/security/sealing.js';
-import { keepSecrets } from './secrets.mjs';
+import { configPublicKey, keepSecrets, publicKeyOf } from './secrets.mjs';
 
 describe('keepSecrets', () => {
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-secrets-'));
@@ -12,16 +13,30 @@ describe('keepSecrets', () => {
   it('given no file, then what it makes is what the apps accept, and only its owner can read it', () => {
     const file = join(folder, 'new.json');
 
-    const { adminApiKey, secretKeys } = keepSecrets(file, {});
+    const { adminApiKey, secretKeys, configSigningKey } = keepSecrets(file, {});
 
     expect(parseApiKey(adminApiKey)).toBeDefined();
     expect(() => new Sealer(secretKeys)).not.toThrow();
+    expect(publicKeyOf(configSigningKey)).toBe(new RecordSigner(configSigningKey).publicKey);
+    expect(configPublicKey(file)).toBe(publicKeyOf(configSigningKey));
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
   it('given a file, then it stays as it is', () => {
     const file = join(folder, 'kept.json');
     expect(keepSecrets(file, {})).toEqual(keepSecrets(file, {}));
+  });
+
+  it('given a file of an earlier release, then a signing key is added, once, and the rest stays', () => {
+    const file = join(folder, 'old.json');
+    const old = { adminApiKey: 'ph_old', secretKeys: 'k:old', postgresPassword: 'old' };
+    writeFileSync(file, JSON.stringify(old));
+
+    const secrets = keepSecrets(file, {});
+
+    expect(secrets).toMatchObject(old);
+    expect(() => new RecordSigner(secrets.configSigningKey)).not.toThrow();
+    expect(keepSecrets(file, {})).toEqual(secrets);
   });
 
   it('given a key in the environment, then that one counts', () => {

@@ -9,6 +9,8 @@ const STABLE_MS = 60_000;
 /** A server that was killed may need a moment until the system has cleared up behind it. */
 const START_TRIES = 3;
 
+/** @typedef {import('./process-file.mjs').Stopping} Stopping */
+
 /** Starts services, starts again those that end by themselves, and stops them all, stage by stage. */
 export class Supervisor {
   /** @type {{ stage: number, server: Server }[]} */
@@ -16,8 +18,11 @@ export class Supervisor {
   #stopping = new AbortController();
 
   /**
-   * @param {{ logs: string, say: (text: string) => void, onPids: (pids: Record<string, number>) => void }} options
-   *   `onPids` is told whenever a process was started
+   * @param {object} options
+   * @param {string} options.logs
+   * @param {(text: string) => void} options.say
+   * @param {(pids: Record<string, number>, stopping: Record<string, Stopping>) => void} options.onPids called whenever a
+   *   process was started, with all that run and how to stop them
    */
   constructor({ logs, say, onPids }) {
     this.logs = logs;
@@ -63,6 +68,16 @@ export class Supervisor {
     return Object.fromEntries(running.map(({ server }) => [server.name, Number(server.pid)]));
   }
 
+  /** @returns {Record<string, Stopping>} of all services, by name */
+  #howToStop() {
+    return Object.fromEntries(
+      this.#members.map(({ stage, server: { name, service } }) => {
+        const { stopSignal, graceMs } = service;
+        return [name, { stage, stopSignal, graceMs }];
+      }),
+    );
+  }
+
   /** @param {Server} server */
   async #startFirst(server) {
     for (let tries = 1; ; tries++) {
@@ -85,7 +100,7 @@ export class Supervisor {
     await server.start(() => {
       // The stop may have come while the start was being prepared, when there was no process to stop yet.
       if (this.#stopping.signal.aborted) void server.kill();
-      else this.onPids(this.pids());
+      else this.onPids(this.pids(), this.#howToStop());
     });
   }
 

@@ -2,10 +2,11 @@ import { isPortFree } from './ports.mjs';
 import { endLeftovers, SUPERVISOR } from './process-file.mjs';
 import { UserError, usedPorts } from './settings.mjs';
 
-const LEFTOVER_GRACE_MS = 10_000;
+/** Each process has its own grace; none is waited for longer. */
+const LONGEST_GRACE_MS = 10_000;
 
 /**
- * Makes sure this folder and its ports are ours: refuses a second run, ends what a killed one left behind.
+ * Makes sure this folder and its ports are ours: refuses a second run, stops in order what a killed one left behind.
  *
  * @param {import('./settings.mjs').Settings} settings
  * @param {import('./process-file.mjs').ProcessFile} processes
@@ -23,7 +24,7 @@ export async function takeOver(settings, processes, progress) {
   }
   if (alive.length > 0) {
     const names = alive.map(({ name, pid }) => `${name} (${pid})`).join(', ');
-    await progress.step(`End what a killed run left behind: ${names}`, () => endLeftovers(alive, LEFTOVER_GRACE_MS));
+    await progress.step(`End what a killed run left behind: ${names}`, () => endLeftovers(alive, LONGEST_GRACE_MS));
   }
   await refuseTakenPorts(settings);
 }

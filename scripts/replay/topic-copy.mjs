@@ -13,19 +13,21 @@ const RETRY_MS = 500;
 /**
  * Copies the records of a topic that are there now.
  *
- * @param {{ brokers: string[], from: string, to: string, select: (record: LogRecord) => boolean }} options `select` is
- *   asked once for every record, in the order of each partition
+ * @param {{ brokers: string[], from: string, to: string, select: (record: LogRecord) => boolean,
+ *   headersOf?: (record: LogRecord) => LogRecord['headers'] }} options `select` is asked once for every record, in the order
+ *   of each partition; `headersOf` gives the headers of a copy, those of the record when it is missing
  * @returns {Promise<number>} how many were copied: Kafka has acknowledged each of them
  */
-export async function copyRecords({ brokers, from, to, select }) {
+export async function copyRecords({ brokers, from, to, select, headersOf = ({ headers }) => headers }) {
   const kafka = kafkaClient({ clientId: 'posthorn-replay', brokers });
   const producer = keyedProducer(kafka, { retry: { retries: 0 } });
   await producer.connect();
+  const copy = (/** @type {LogRecord} */ record) => copyOf(record, headersOf(record));
   let copied = 0;
   try {
     await readToEnd(kafka, from, async (records) => {
       for (const portion of portions(records.filter(select))) {
-        await sendWhole(() => producer.send({ topic: to, acks: -1, messages: portion.map(copyOf) }));
+        await sendWhole(() => producer.send({ topic: to, acks: -1, messages: portion.map(copy) }));
         copied += portion.length;
       }
     });
@@ -51,8 +53,11 @@ async function sendWhole(send) {
   }
 }
 
-/** @param {LogRecord} record */
-function copyOf({ key, value, headers }) {
+/**
+ * @param {LogRecord} record
+ * @param {LogRecord['headers']} headers
+ */
+function copyOf({ key, value }, headers) {
   return { key, value, ...(headers ? { headers } : {}) };
 }
 
@@ -63,7 +68,7 @@ function copyOf({ key, value, headers }) {
  * @param {string} topic
  * @param {(records: LogRecord[]) => Promise<void>} take one batch after the other for a partition
  */
-async function readToEnd(kafka, topic, take) {
+export async function readToEnd(kafka, topic, take) {
   const admin = kafka.admin();
   const groupId = `posthorn-replay-${randomUUID()}`;
   const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 200 });
@@ -93,6 +98,11 @@ async function untilAllRead(consumer, ends, take) {
   /** @type {PromiseWithResolvers<void>} */
   const done = Promise.withResolvers();
   consumer.on(consumer.events.CRASH, ({ payload }) => done.reject(payload.error));
+  // Comes after each batch that was handled, and for one of aborted and control records, with which no handler is called.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
+    if (Number(lastOffset) + 1 >= (ends.get(partition) ?? Number.POSITIVE_INFINITY)) ends.delete(partition);
+    if (ends.size === 0) done.resolve();
+  });
   await consumer.run({
     autoCommit: false,
     eachBatch: async ({ batch }) => {
@@ -101,10 +111,8 @@ async function untilAllRead(consumer, ends, take) {
       try {
         await take(batch.messages.filter(({ offset }) => Number(offset) < end));
       } catch (error) {
-        return done.reject(error);
+        done.reject(error);
       }
-      if (Number(batch.lastOffset()) + 1 >= end) ends.delete(batch.partition);
-      if (ends.size === 0) done.resolve();
     },
   });
   await done.promise;

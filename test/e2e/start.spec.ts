@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { jest } from '@jest/globals';
+import type { EventInput } from '../support/client.js';
+import { Load } from '../support/load.js';
+import { Receiver } from '../support/receiver.js';
 import { type RunningSystem, SystemHome } from '../support/system.js';
 import { itWith } from '../support/tool.js';
 import { until } from '../support/until.js';
@@ -12,6 +15,22 @@ const APPS = ['control', 'dispatcher', 'ingest', 'retry-scheduler'];
 const SERVICES = [...APPS, 'echo', 'kafka', 'postgres', 'supervisor'];
 
 jest.setTimeout(180_000);
+
+/** Steady traffic of 20 resources to an endpoint at a receiver of its own. */
+async function loaded(system: RunningSystem) {
+  const { run } = system;
+  const receiver = await Receiver.start();
+  const hook = receiver.hook(() => ({ status: 200, afterMs: 5 }));
+  const created = await system.request(`${run.control_url}/v1/endpoints`, { url: hook.url, event_types: ['load.*'] });
+  hook.secret = (created.body as { secret: string }).secret;
+  const publish = async (event: EventInput) => {
+    const { status } = await system.request(`${run.ingest_url}/v1/events`, event);
+    if (status !== 202) throw new Error(`answered ${status}`);
+  };
+  const options = { resources: 20, everyMs: 200, typeOf: () => 'load.made' };
+  const load = new Load({ publish, publishByKafka: publish }, options);
+  return { hook, load, stop: () => receiver.stop() };
+}
 
 /** The tests tell one story: the system is started, used, crashed, started again and stopped. */
 describe('npm start', () => {
@@ -122,11 +141,22 @@ describe('npm start', () => {
     expect(endpoint).toMatchObject({ status: 200, body: { event_types: ['invoice.*'] } });
   });
 
-  it('given only the supervisor is killed, when it is started again, then it ends the rest first', async () => {
+  it('given only the supervisor is killed under load, when it is started again, then the rest stops in order, and nothing is repeated', async () => {
     const { supervisor, ...others } = system.run.pids;
+    const { hook, load, stop } = await loaded(system);
+    await until('events are delivered', () => hook.accepted.size > 200, 60_000);
     process.kill(Number(supervisor), 'SIGKILL');
+    const before = hook.accepted.size;
+    await until('they are delivered without it', () => hook.accepted.size > before + 200, 60_000);
 
     system = await home.start();
+    await load.stop();
+    const published = load.acknowledged.map(({ id }) => id);
+    await until('all are delivered', () => published.every((id) => hook.accepted.has(id)), 60_000);
+    await stop();
+
+    const repeated = published.filter((id) => hook.hitsOf(id).filter(({ status }) => status === 200).length > 1);
+    expect(repeated).toEqual([]);
 
     expect(system.output).toContain('End what a killed run left behind');
     expect(Object.values(system.run.pids)).not.toEqual(expect.arrayContaining(Object.values(others)));

@@ -288,6 +288,6 @@ describe('what is shown and kept of lanes', () => {
     await control.database.query('DELETE FROM lane_rows');
     await control.app.get(ParkingGauges).look();
     const lanes = (await metrics.parkedLanes.get()).values.map(({ labels, value }) => [labels.reason, value]);
-    expect(Object.fromEntries(lanes)).toEqual({ head: 0, paused: 0, breaker: 0, slow: 0 });
+    expect(Object.fromEntries(lanes)).toEqual({ head: 0, paused: 0, breaker: 0, slow: 0, key_missing: 0 });
   });
 });

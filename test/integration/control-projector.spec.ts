@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { InRecord } from '#common/kafka/record.js';
 import { decodeDelivery } from '#common/records/delivery-record.js';
 import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, DLQ_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
-import { rejectedRecords } from '../../apps/control/src/metrics.js';
+import { projectorGapRecords, rejectedRecords } from '../../apps/control/src/metrics.js';
 import { ProjectionWriter } from '../../apps/control/src/projector/projection-writer.js';
 import { ControlApp } from '../support/control-app.js';
 import type { RecordingConsumer } from '../support/kafka-port.js';
@@ -35,6 +35,15 @@ afterAll(async () => {
 
 const newEndpoint = async (): Promise<{ id: string }> =>
   (await control.post('/v1/endpoints', { url: 'http://127.0.0.1:9/', event_types: ['*'], tenant: 'acme' })).body;
+
+/** Writes an attempt that delivers, and waits until it is projected. */
+const deliveryOnceOf = async (record: ReturnType<typeof attempt>): Promise<void> => {
+  const projected = async () =>
+    (await control.database.query<{ count: number }>('SELECT count(*) FROM delivery_attempts'))[0]?.count ?? 0;
+  const before = await projected();
+  await control.write(record);
+  await until('the attempt is projected', async () => (await projected()) > before);
+};
 
 describe('projector', () => {
   it('given attempts, then the delivery shows each, and its state', async () => {
@@ -207,6 +216,27 @@ describe('attempts that are told again', () => {
       { replay: 1, attempt: 1, outcome: 'retry' },
       { replay: 1, attempt: 2, status_code: 204 },
     ]);
+  });
+});
+
+describe('a database restored from a backup', () => {
+  it('given offsets behind the group, when the projector goes on, then it says which records are missing', async () => {
+    await deliveryOnceOf(attempt(await newDelivery(control, endpointId)));
+    await control.database.query('UPDATE projector_offsets SET next_offset = next_offset - 1 WHERE topic = $1', [
+      ATTEMPTS_TOPIC,
+    ]);
+
+    await deliveryOnceOf(attempt(await newDelivery(control, endpointId)));
+
+    const [gap] = await control.database.query<{ topic: string; missing: number }>(
+      'SELECT topic, to_offset - from_offset AS missing FROM projector_gaps',
+    );
+    expect(gap).toEqual({ topic: ATTEMPTS_TOPIC, missing: 1 });
+    const text = async () => (await control.get('/health/ready')).body.checks['projector-gaps'];
+    await until('readiness names the command', async () => String(await text()).includes('npm run rebuild'));
+    expect((await projectorGapRecords.get()).values).toMatchObject([{ value: 1 }]);
+    await control.database.query('DELETE FROM projector_gaps');
+    await until('the warning ends', async () => (await text()) === 'ok');
   });
 });
 

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parseApiKey } from '#common/security/api-key.js';
+import { RecordSigner } from '#common/security/record-signature.js';
 import { Sealer } from '#common/security/sealing.js';
 import { itWith } from '../support/tool.js';
 
@@ -22,6 +23,7 @@ describe('deployment', () => {
 
     expect(parseApiKey(defaultOf('ADMIN_API_KEY'))).toBeDefined();
     expect(() => new Sealer(defaultOf('SECRET_KEYS'))).not.toThrow();
+    expect(new RecordSigner(defaultOf('CONFIG_SIGNING_KEY')).publicKey).toBe(defaultOf('CONFIG_PUBLIC_KEYS'));
   });
 
   itWith('promtool', 'prometheus')('given prometheus.yml, then promtool accepts it', () => {

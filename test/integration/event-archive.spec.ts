@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Database } from '#common/postgres/database.js';
 import { migrate } from '#common/postgres/migrate.js';
+import { persistBatch } from '#common/postgres/persist-batch.js';
 import { type ArchivedEvent, EventArchive } from '../../apps/ingest/src/router/event-archive.js';
 import { runSql } from '../../scripts/lib/postgres.mjs';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
@@ -19,7 +20,7 @@ function event(id: string, over: Partial<ArchivedEvent['event']> = {}, endpointI
       rawData: '{"a":1}',
       acceptedAt: ACCEPTED_AT,
       partition: 0,
-      offset: 1,
+      position: 1,
       ...over,
     },
     occurredAtMs: Date.UTC(2026, 0, 31, 12),
@@ -70,11 +71,11 @@ describe('EventArchive', () => {
   });
 
   it('given an id again, then its source tells a redelivery from a duplicate, and another tenant does not matter', async () => {
-    await archive.store([event('a'), event('b', { offset: 2 })]);
+    await archive.store([event('a'), event('b', { position: 2 })]);
     const again = [
       event('a', {}, ['ep_9']),
-      event('b', { offset: 3 }),
-      event('c', { offset: 4 }),
+      event('b', { position: 3 }),
+      event('c', { position: 4 }),
       event('a', { tenant: 'other' }),
     ];
     expect(await archive.store(again)).toEqual(['redelivered', 'duplicate', 'fresh', 'fresh']);
@@ -106,19 +107,28 @@ describe('EventArchive', () => {
     await migrate(url);
     const latin = new Database({ url, poolSize: 1, applicationName: 'test' });
     const batch = ['"é"', '"€"', '1', '2', '"𝄞"'].map((rawData, index) =>
-      event(`e${index}`, { rawData, offset: index }),
+      event(`e${index}`, { rawData, position: index }),
     );
     const latinArchive = new EventArchive(latin);
-    expect(await latinArchive.store(batch)).toEqual(['fresh', 'refused', 'fresh', 'fresh', 'refused']);
-    expect(await latinArchive.store(batch)).toEqual([
-      'redelivered',
-      'refused',
-      'redelivered',
-      'redelivered',
-      'refused',
-    ]);
+    const store = async () =>
+      (await persistBatch(batch, {
+        name: 'archive',
+        run: (events) => latinArchive.store(events),
+        rehearse: (one) => latinArchive.rehearse(one),
+        isEnded: () => false,
+        onWait: () => undefined,
+        describe: () => ({}),
+      })) ?? [];
+    const refused = expect.objectContaining({ why: 'row', error: expect.objectContaining({ code: '22P05' }) });
+    expect(await store()).toEqual(['fresh', refused, 'fresh', 'fresh', refused]);
+    expect(await store()).toEqual(['redelivered', refused, 'redelivered', 'redelivered', refused]);
     await latin.close();
     await runSql(server.url, `drop database ${name}`);
+  });
+
+  it('given a rehearsal, then nothing of it is kept', async () => {
+    await archive.rehearse(event('rehearsed'));
+    expect(await archive.store([event('rehearsed', { position: 7 })])).toEqual(['fresh']);
   });
 
   it('given nothing, then nothing is asked', async () => {

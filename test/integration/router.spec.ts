@@ -6,6 +6,7 @@ import type { OutRecord } from '#common/kafka/record.js';
 import { deadLetterHeaders, readDeadLetter, withoutDeadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER } from '#common/records/delivery-record.js';
 import * as metrics from '../../apps/ingest/src/metrics.js';
+import { runSql } from '../../scripts/lib/postgres.mjs';
 import { IngestApp } from '../support/ingest-app.js';
 import { freshDatabase, type TestDatabase, testBrokers } from '../support/servers.js';
 import { until } from '../support/until.js';
@@ -214,6 +215,7 @@ describe('the router', () => {
       ['an event that is too large', event('large', { data: 'x'.repeat(MAX_EVENT_BYTES) }), {}],
       ['a dead letter of an unknown reason', '1', { ...DEAD, 'posthorn-dead-reason': 'boredom' }],
       ['a dead letter that was no delivery', '1', DEAD],
+      ['a header named __proto__', 'x', Object.fromEntries([['__proto__', 'polluted'] as const])],
       ['a dead letter with a malformed header', '1', { ...DEAD, [DELIVERY_HEADER]: '1\n2' }],
     ])('given %s, then it is set aside as it was, and its partition goes on', async (name, value, headers) => {
       const before = ingest.in('dlq').length;
@@ -234,6 +236,28 @@ describe('the router', () => {
         source: expect.stringMatching(/^ingest\/[01]\/\d+$/),
         detail: expect.stringMatching(/./),
       });
+    });
+
+    it('given a good event with 15 000 headers, then it is set aside with those that fit, and nothing waits for it', async () => {
+      const before = ingest.in('dlq').length;
+      const headers = Object.fromEntries(Array.from({ length: 15_000 }, (_, index) => [`h${index}`, 'v']));
+      await ingest.write(
+        { key: 'poison', value: event('headers'), headers },
+        { key: 'poison', value: event('behind') },
+      );
+      const writtenAt = Date.now();
+      await delivered('behind');
+      expect(Date.now() - writtenAt).toBeLessThan(5_000);
+      await until('a dead letter', () => ingest.in('dlq').length > before);
+      const letter = ingest.in('dlq').at(-1);
+      expect(String(letter?.value)).toBe(event('headers'));
+      expect(Object.keys(withoutDeadLetterHeaders(letter?.headers ?? {}))).toEqual(Object.keys(headers).slice(0, 256));
+      expect(letter?.oversized).toBeUndefined();
+      expect(readDeadLetter(letter?.headers ?? {})).toMatchObject({
+        reason: 'payload_error',
+        detail: 'the record has 15000 headers, more than 256',
+      });
+      expect(ingest.deliveriesOf('headers')).toEqual([]);
     });
 
     it('given no key either, then it has none in dlq', async () => {
@@ -266,6 +290,57 @@ describe('the router', () => {
           'posthorn-dead-reason': Buffer.from('max_retries'),
         });
       }
+    });
+  });
+
+  describe('while PostgreSQL cannot do its part', () => {
+    const database = () => new URL(server.url).pathname.slice(1);
+    const sql = (statement: string) => runSql(server.url, statement);
+    const readOnly = (change: string) => {
+      const elsewhere = Object.assign(new URL(server.url), { pathname: '/postgres' }).href;
+      const disconnect = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database()}'`;
+      return runSql(elsewhere, `ALTER DATABASE ${database()} ${change}; ${disconnect}`);
+    };
+    it.each([
+      {
+        given: 'a table that was renamed',
+        begin: () => sql('ALTER TABLE event_keys RENAME TO event_keys_away'),
+        end: () => sql('ALTER TABLE event_keys_away RENAME TO event_keys'),
+        shows: 'schema_mismatch: ',
+      },
+      {
+        given: 'a database that is read-only',
+        begin: () => readOnly('SET default_transaction_read_only = on'),
+        end: () => readOnly('RESET default_transaction_read_only'),
+        shows: 'read_only: ',
+      },
+    ])('given $given, then readiness notes it, nothing is lost, and all catches up', async ({ given, ...fault }) => {
+      await fault.begin();
+      const ids = Array.from({ length: 20 }, (_, index) => `${given}-${index}`);
+      await ingest.write(...ids.map((id) => ({ key: id, value: event(id) })));
+      await until('readiness notes it', async () => {
+        const { status, body } = await ingest.get('/health/ready');
+        return status === 200 && String(body.checks.postgres).startsWith(fault.shows);
+      });
+      expect(ids.flatMap((id) => ingest.deliveriesOf(id))).toEqual([]);
+      await fault.end();
+      for (const id of ids) await delivered(id);
+      await until('it is well', async () => (await ingest.get('/health/ready')).body.checks.postgres === 'ok');
+    });
+
+    it('given one event that always fails for an unknown reason, then it alone is a dead letter', async () => {
+      await sql(
+        `CREATE FUNCTION boom() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+           IF NEW.event_id = 'boom-3' THEN RAISE EXCEPTION 'boom'; END IF; RETURN NEW; END $$;
+         CREATE TRIGGER boom BEFORE INSERT ON event_keys FOR EACH ROW EXECUTE FUNCTION boom()`,
+      );
+      const ids = Array.from({ length: 10 }, (_, index) => `boom-${index}`);
+      await ingest.write(...ids.map((id) => ({ key: 'boom', value: event(id) })));
+      for (const id of ids) if (id !== 'boom-3') await delivered(id);
+      const letter = () => ingest.in('dlq').find(({ value }) => String(value) === event('boom-3'));
+      await until('it is a dead letter', () => letter() !== undefined);
+      expect(String(letter()?.headers['posthorn-dead-detail'])).toContain('boom');
+      await sql('DROP TRIGGER boom ON event_keys');
     });
   });
 });

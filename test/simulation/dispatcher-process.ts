@@ -4,6 +4,7 @@ import type { LaneCommands } from '#common/postgres/lane-commands.js';
 import type { LaneLimits } from '#common/postgres/lane-limits.js';
 import type { LaneStore } from '#common/postgres/lane-store.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import type { Attempter } from '../../apps/dispatcher/src/attempter.js';
 import { Attempts } from '../../apps/dispatcher/src/attempts.js';
 import { DeliveriesConsumer } from '../../apps/dispatcher/src/deliveries.consumer.js';
@@ -11,11 +12,13 @@ import { DeliveryEngine } from '../../apps/dispatcher/src/delivery-engine.js';
 import { Drainer } from '../../apps/dispatcher/src/drainer.js';
 import type { EndpointDirectory } from '../../apps/dispatcher/src/endpoint-directory.js';
 import { Gates } from '../../apps/dispatcher/src/gates.js';
+import type { DeliveryGenerations } from '../../apps/dispatcher/src/generations/delivery-generations.js';
 import { Keeper } from '../../apps/dispatcher/src/keeper.js';
 import { LogOwners } from '../../apps/dispatcher/src/log-owners.js';
 import type { LostHeads } from '../../apps/dispatcher/src/lost-heads.js';
 import { MemoryBudget } from '../../apps/dispatcher/src/memory-budget.js';
 import { ReadAhead } from '../../apps/dispatcher/src/read-ahead.js';
+import { ReplayCheck } from '../../apps/dispatcher/src/replay-check.js';
 import { SimulatedLaneLimits } from './endpoint-tables.js';
 import { KafkaClient } from './kafka-client.js';
 import { SimulatedLaneCommands, SimulatedLaneStore } from './lane-tables.js';
@@ -24,6 +27,9 @@ import { SimulatedDirectory } from './simulated-directory.js';
 import { consume, type Site } from './site.js';
 import { standIn } from './stand-in.js';
 import type { Host } from './virtual-time.js';
+
+const SIGNER = new DeadLetterSigner(`simulated:${Buffer.alloc(32).toString('base64')}`);
+const REPLAYS = new ReplayCheck(SIGNER, { requiresMac: true });
 
 /** Puts a dispatcher together as its app.module.ts does. @returns what stops it in order */
 export function startDispatcher(host: Host, site: Site): () => Promise<void> {
@@ -40,13 +46,19 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   const memoryLimits = { endpointQueue, slowAfterMs, bytes };
   const gates = new Gates(directory, memoryLimits, { perSecond: shape.drainPerSecond });
   const readAhead = new ReadAhead(memoryLimits);
-  // No log loses records to retention here.
-  const owners = new LogOwners(store, standIn<LostHeads>({ restore: () => Promise.resolve() }), readAhead);
+  // No log loses records to retention here, and none is replaced.
+  const owners = new LogOwners(
+    store,
+    standIn<LostHeads>({ restore: () => Promise.resolve() }),
+    readAhead,
+    standIn<DeliveryGenerations>({ present: () => Promise.resolve(0), carriedOver: () => Promise.resolve() }),
+  );
   const drainer = new Drainer(store, limits, gates, readAhead);
   const attempter = { onApplicationShutdown: () => Promise.resolve() };
   const attempts = new Attempts(
     directory,
     standIn<Attempter>(Object.assign(new SimulatedAttempter(host, site.attempts), attempter)),
+    SIGNER,
   );
   const memory = new MemoryBudget(memoryLimits);
   const engine = new DeliveryEngine(owners, gates, attempts, memory, drainer, producer, {
@@ -54,13 +66,14 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   });
   const keeper = new Keeper(owners, directory, gates, drainer, limits, commands);
   keeper.onApplicationBootstrap();
-  const consumer = new DeliveriesConsumer(engine, producer, { batchBytes: 1_000_000 });
+  const consumer = new DeliveriesConsumer(engine, producer, { batchBytes: 1_000_000 }, REPLAYS);
   return consume(site, settings, {
     groupId: 'dispatcher',
     topics: [DELIVERIES_TOPIC],
     ownership: engine,
     paceMs: 4,
+    waitsFor: (log) => network.databaseProblem(host) ?? engine.waitsFor(log),
     onBatch: (batch) => consumer.take(batch as LogBatch & { log: FencedLog }),
-    startAfter: () => directory.caughtUp,
+    startAfter: () => directory.ready,
   });
 }

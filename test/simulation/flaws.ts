@@ -160,10 +160,10 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
   },
   'the projector finishes what it has not written': {
     plant: () =>
-      replaced(Projector.prototype, 'writeUntilDone', (original) => {
+      replaced(Projector.prototype, 'persist', (original) => {
         return async function (batch) {
           void original.call(this, batch);
-          return true;
+          return [];
         };
       }),
   },

@@ -97,7 +97,7 @@ export class SimulatedConsumer {
     const { heartbeatInterval = 3_000 } = this.config;
     const batches = await group.fetch();
     for (const batch of batches) {
-      if (!this.isRunning || batch.messages.length === 0) break;
+      if (!this.isRunning) break;
       const name = logName(batch.topic, batch.partition);
       const payload = { batch, resolveOffset: (offset: string) => group.resolve(name, Number(offset)) };
       await eachBatch(payload as unknown as Parameters<typeof eachBatch>[0]);

@@ -1,3 +1,4 @@
+import type { FetchedBatch } from '#common/kafka/fetched-batch.js';
 import type { GroupHooks, KafkaGroup } from '#common/kafka/kafkajs-group.js';
 import type { InRecord } from '#common/kafka/record.js';
 import { logName } from './broker.js';
@@ -5,15 +6,11 @@ import type { Cluster } from './cluster.js';
 import type { Assigned, Joined } from './group-coordinator.js';
 import { GroupError } from './group-coordinator.js';
 import { NoAnswerError } from './network.js';
+import { SimulatedTopics } from './simulated-topics.js';
 
 /** A fetched batch, as far as the product looks at one. */
-export interface Batch {
-  readonly topic: string;
-  readonly partition: number;
-  readonly fetchedOffset: string;
-  readonly highWatermark: string;
-  readonly messages: readonly object[];
-  lastOffset(): string;
+export interface Batch extends Pick<FetchedBatch, 'topic' | 'partition' | 'fetchedOffset'> {
+  readonly fetched: Pick<FetchedBatch['fetched'], 'bounds' | 'read'>;
 }
 
 /** Longer than a rebalance takes; then the answer was lost. */
@@ -64,7 +61,7 @@ export class SimulatedGroup implements KafkaGroup {
           })),
         })),
     };
-    this.cluster = { findGroupCoordinator: () => Promise.resolve(this.coordinator) };
+    this.cluster = new SimulatedTopics(kafka, this.coordinator);
   }
 
   async joinAndSync(): Promise<void> {
@@ -140,10 +137,13 @@ export class SimulatedGroup implements KafkaGroup {
     await network.ask('kafka', () => undefined);
     return new Promise((resolve) => {
       broker.whenReadable(from, maxWaitMs, () => {
-        const read = [...from].map(([name, position]) => ({ name, position, end: broker.log(name).length }));
-        const batches = read
-          .filter(({ position, end }) => position < end)
-          .map(({ name, position, end }) => toBatch(broker.read(name, position, this.kafka.maxBatch), position, end));
+        const batches = this.mine.flatMap((log) => {
+          const name = logName(log.topic, log.partition);
+          const position = from.get(name);
+          if (position === undefined) return [];
+          const end = broker.log(name).length;
+          return [toBatch(log, position < end ? broker.read(name, position, this.kafka.maxBatch) : [], position, end)];
+        });
         time.after(network.latencyMs(), () => resolve(batches), host);
       });
     });
@@ -200,18 +200,15 @@ interface CommittedTopic {
   readonly partitions: readonly { readonly partition: number; readonly offset: string; readonly metadata: string }[];
 }
 
-function toBatch(records: readonly InRecord[], position: number, end: number): Batch {
-  const { topic = '', partition = 0 } = records[0] ?? {};
+function toBatch({ topic, partition }: Assigned, records: readonly InRecord[], position: number, end: number): Batch {
+  const next = position + records.length;
   return {
     topic,
     partition,
     fetchedOffset: String(position),
-    highWatermark: String(end),
-    messages: records.map(({ offset, timestamp, ...rest }) => ({
-      ...rest,
-      offset: String(offset),
-      timestamp: String(timestamp),
-    })),
-    lastOffset: () => String(position + records.length - 1),
+    fetched: {
+      bounds: { highWatermark: end, lastStable: end, logStart: 0 },
+      read: async () => ({ records: [...records], next, firstLeaderEpoch: 0, leaderEpoch: 0 }),
+    },
   };
 }

@@ -122,6 +122,10 @@ export class SimulatedLaneStore implements Public<LaneStore> {
     return this.network.ask('postgres', () => this.tables.write(epoch, writes));
   }
 
+  rehearse(epoch: LogEpoch): Promise<void> {
+    return this.network.ask('postgres', () => void this.tables.fenced(epoch));
+  }
+
   readPages(epoch: LogEpoch, lanes: readonly string[], most: { rows: number; bodyBytes: number }) {
     return this.network.ask('postgres', () => {
       const tables = this.tables.fenced(epoch);

@@ -82,6 +82,11 @@ export class Network {
     return now >= this.awayUntil[server] && now >= (this.cutUntil.get(`${host.name}/${server}`) ?? 0);
   }
 
+  /** What a process's own database would report while its statements fail. */
+  databaseProblem(host: Host): string | undefined {
+    return this.isReachable(host, 'postgres') ? undefined : 'postgres is away';
+  }
+
   calm(): void {
     this.isFaulty = false;
     this.awayUntil.kafka = 0;

@@ -1,16 +1,14 @@
 import type { InRecord } from '#common/kafka/record.js';
-import type { AttemptRecord } from '#common/records/attempt-record.js';
 import { ATTEMPTS_TOPIC } from '#common/records/topics.js';
 import { outcomeOf } from '../../apps/control/src/health/health-recorder.js';
 import {
   type DeliveryRow,
   latestStates,
-  type ProjectedDeadLetter,
-  projectAttempt,
+  projectAttempts,
   projectDeadLetter,
   stateAfter,
 } from '../../apps/control/src/projector/projection.js';
-import type { ProjectionWriter } from '../../apps/control/src/projector/projection-writer.js';
+import type { Projected, ProjectionWriter } from '../../apps/control/src/projector/projection-writer.js';
 import { logName } from './broker.js';
 import type { EndpointTables } from './endpoint-tables.js';
 import type { Network } from './network.js';
@@ -27,11 +25,11 @@ export class ProjectionTables {
   ) {}
 
   /** One transaction: each record counts once, with its offset. */
-  write(records: readonly InRecord[]): { attempts: AttemptRecord[]; deadLetters: ProjectedDeadLetter[] } {
+  write(records: readonly InRecord[]): Omit<Projected, 'breakerChanges'> {
     const fresh = records.filter(
       ({ topic, partition, offset }) => offset >= (this.nextOffsets.get(logName(topic, partition)) ?? 0),
     );
-    const attempts = fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC).map(projectAttempt);
+    const { attempts, rejected } = projectAttempts(fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC));
     const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
     const states = [...attempts.map(stateAfter), ...deadLetters.flatMap(({ delivery }) => delivery ?? [])];
     for (const row of latestStates([...this.known(states), ...states])) this.deliveries.set(row.id, row);
@@ -43,7 +41,7 @@ export class ProjectionTables {
     }
     for (const { endpoint_id, gone } of attempts) if (gone) this.disable(endpoint_id);
     for (const { topic, partition, offset } of fresh) this.nextOffsets.set(logName(topic, partition), offset + 1);
-    return { attempts, deadLetters };
+    return { attempts, deadLetters, rejected };
   }
 
   private known(states: readonly DeliveryRow[]): DeliveryRow[] {
@@ -66,5 +64,13 @@ export class SimulatedProjectionWriter implements Pick<ProjectionWriter, keyof P
   async write(records: readonly InRecord[]) {
     const written = await this.network.ask('postgres', () => this.tables.write(records));
     return { ...written, breakerChanges: [] };
+  }
+
+  async rehearse(): Promise<void> {
+    await this.network.ask('postgres', () => undefined);
+  }
+
+  async skip(): Promise<void> {
+    throw new Error('no record is rejected here');
   }
 }

@@ -18,6 +18,7 @@ export function startScheduler(host: Host, site: Site): () => Promise<void> {
     topics: TIERS.map(({ topic }) => topic),
     ownership: scheduler,
     paceMs: 20,
+    waitsFor: (log) => scheduler.waitsFor(log),
     onBatch: (batch) => scheduler.take(batch),
   });
 }

@@ -3,7 +3,7 @@ import type { AttemptResult, judge } from '#common/domain/verdict.js';
 import type { PostGroup } from '#common/http/post-group.js';
 import type { Attempt, Attempter } from '../../apps/dispatcher/src/attempter.js';
 import type { Delivery } from '../../apps/dispatcher/src/delivery.js';
-import type { Endpoint } from '../../apps/dispatcher/src/endpoint-directory.js';
+import type { Endpoint } from '../../apps/dispatcher/src/unsealed-endpoint.js';
 import type { EndpointBehaviour } from './endpoint-behaviour.js';
 import type { Network } from './network.js';
 import type { Host } from './virtual-time.js';

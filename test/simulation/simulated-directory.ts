@@ -1,6 +1,7 @@
 import type { Random } from '#common/domain/testing/random.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
-import type { Endpoint, EndpointDirectory } from '../../apps/dispatcher/src/endpoint-directory.js';
+import type { EndpointDirectory } from '../../apps/dispatcher/src/endpoint-directory.js';
+import type { Endpoint } from '../../apps/dispatcher/src/unsealed-endpoint.js';
 import type { EndpointTables } from './endpoint-tables.js';
 import type { Network } from './network.js';
 import type { Host } from './virtual-time.js';
@@ -10,7 +11,7 @@ const LOOK_MS = 250;
 
 /** A process's view of the endpoints: right in the end, and behind until then. */
 export class SimulatedDirectory implements Pick<EndpointDirectory, keyof EndpointDirectory> {
-  readonly caughtUp = Promise.resolve();
+  readonly ready = Promise.resolve();
   private readonly endpoints = new Map<string, Endpoint>();
   private readonly listeners: ((endpointId: string) => void)[] = [];
   private seen = 0;
@@ -37,6 +38,10 @@ export class SimulatedDirectory implements Pick<EndpointDirectory, keyof Endpoin
     return this.endpoints.get(id);
   }
 
+  hasSeen(): boolean {
+    return true;
+  }
+
   /** No endpoint is ever deleted here. */
   wasDeleted(): boolean {
     return false;
@@ -61,7 +66,7 @@ export class SimulatedDirectory implements Pick<EndpointDirectory, keyof Endpoin
 
   private apply(record: EndpointRecord | undefined): void {
     if (record === undefined) return;
-    this.endpoints.set(record.id, { record, keys: [], staticHeaders: {} });
+    this.endpoints.set(record.id, { record, keys: [], staticHeaders: {}, missingKeys: [] });
     for (const listener of this.listeners) listener(record.id);
   }
 }

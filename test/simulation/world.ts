@@ -34,6 +34,7 @@ export interface Running {
 const THAWED_MS = 1_500;
 const COOL_DOWN_CHECK_MS = 500;
 const ROUTER_MS = 400;
+const STALL_MS = 10_000;
 
 /** The whole system: the product's processes, the servers they reach, the endpoints, and who watches them. */
 export class World implements Site, Ground {
@@ -130,6 +131,8 @@ export class World implements Site, Ground {
       prefix: '',
       clientId: host.name.slice(0, host.name.lastIndexOf('#')),
       sessionTimeoutMs: this.shape.sessionMs,
+      // Histories are short. A process that ends for a stall is a fault: all that stands still here has a reason.
+      stallMs: STALL_MS,
       topics: this.topics,
       replicationFactor: 1,
       topicsReady: Promise.resolve(),

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { execPath } from 'node:process';
 import { appService } from '../../scripts/lib/apps.mjs';
 import { freePort } from '../../scripts/lib/ports.mjs';
 import { Server } from '../../scripts/lib/server.mjs';
@@ -34,11 +35,18 @@ export class AppProcesses {
 
   /** Starts one more process of an app, and waits until it is ready. It is listed from its spawn on. */
   async add(app: AppName, instance = 0): Promise<AppProcess> {
+    const { process, ready } = await this.begin(app, instance);
+    await ready;
+    return process;
+  }
+
+  /** As `add`, and waits for nothing: for a process that is not to become ready. `ready` rejects if it does not. */
+  async begin(app: AppName, instance = 0): Promise<{ process: AppProcess; ready: Promise<void> }> {
     const { folder, envOf, home } = this.options;
     const port = await freePort();
     const name = `${app}-${instance}`;
     const service = appService({ name: app } as Parameters<typeof appService>[0], {
-      node: process.execPath,
+      node: execPath,
       port,
       env: envOf(name),
       instance,
@@ -47,8 +55,7 @@ export class AppProcesses {
     const server = new Server({ ...service, name }, join(folder, `${name}.log`));
     const added = { app, name, url: `http://127.0.0.1:${port}`, server };
     this.list.push(added);
-    await server.start();
-    return added;
+    return { process: added, ready: server.start() };
   }
 
   /** Ends a process as `npm start` would; it is forgotten. */

@@ -23,6 +23,10 @@ export class Cluster {
     readonly processes: AppProcesses,
     /** What every app runs with. */
     readonly env: NodeJS.ProcessEnv,
+    /** Further variables of single processes, by their names. */
+    private readonly envs: Map<string, NodeJS.ProcessEnv>,
+    /** Of an admin. */
+    readonly apiKey: string,
   ) {}
 
   /**
@@ -42,14 +46,43 @@ export class Cluster {
     ]);
     const apiKey = generateApiKey().text;
     const shared = { ...process.env, ...appSettings(kafka.brokers, postgres.url, apiKey), ...env };
-    const processes = new AppProcesses({ folder, envOf: () => shared, apiKey });
+    const envs = new Map<string, NodeJS.ProcessEnv>();
+    const envOf = (name: string) => ({ ...shared, ...envs.get(name) });
+    const processes = new AppProcesses({ folder, envOf, apiKey });
     await processes.add('control');
     await Promise.all([processes.add('ingest'), processes.add('dispatcher'), processes.add('retry-scheduler')]);
-    return new Cluster(folder, kafka, postgres, processes, shared);
+    return new Cluster(folder, kafka, postgres, processes, shared, envs, apiKey);
   }
 
-  add(app: AppName, instance = 0): Promise<AppProcess> {
+  /** Runs `work` while no app runs. Each is stopped in order, and started again. */
+  async withoutApps(work: () => Promise<void>): Promise<void> {
+    const all = this.processes.all();
+    await Promise.all(all.map(({ server }) => server.stop()));
+    await work();
+    await Promise.all(all.map(({ server }) => server.start()));
+  }
+
+  /** Kafka loses all it has; PostgreSQL does not. */
+  async replaceKafka(): Promise<void> {
+    await this.withoutApps(async () => {
+      await this.kafka.stop();
+      rmSync(join(this.folder, 'kafka', 'data'), { recursive: true });
+      await this.kafka.start();
+    });
+  }
+
+  /** @param env further variables */
+  add(app: AppName, instance = 0, env: NodeJS.ProcessEnv = {}): Promise<AppProcess> {
+    this.envs.set(`${app}-${instance}`, env);
     return this.processes.add(app, instance);
+  }
+
+  /** Starts a process that is not to become ready. */
+  async begin(app: AppName, instance: number, env: NodeJS.ProcessEnv): Promise<AppProcess> {
+    this.envs.set(`${app}-${instance}`, env);
+    const { process, ready } = await this.processes.begin(app, instance);
+    ready.catch(() => undefined);
+    return process;
   }
 
   remove(gone: AppProcess): Promise<void> {

@@ -4,7 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { register } from 'prom-client';
 import { loadConfig } from '#common/config/env.js';
 import { ProblemFilter } from '#common/http/problem.filter.js';
-import { CompactedTable } from '#common/kafka/compacted-table.js';
+import { ConfigurationTable } from '#common/kafka/configuration-table.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import type { OutRecord } from '#common/kafka/record.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
@@ -130,12 +130,22 @@ export class ControlApp {
     return consumer;
   }
 
-  /** A compacted topic as a service sees it. */
-  async table(topic: string): Promise<Map<string, unknown>> {
-    const rows = new Map<string, unknown>();
-    const apply = (key: string, value: Buffer | null) =>
-      void (value === null ? rows.delete(key) : rows.set(key, JSON.parse(value.toString())));
-    const table = new CompactedTable(this.settings, { topic, apply });
+  /** A topic of configuration as a service sees it: the highest version of each key. */
+  async table(topic: string): Promise<Map<string, { readonly version: number }>> {
+    const rows = new Map<string, { readonly version: number }>();
+    const versions = new Map<string, number>();
+    const table = new ConfigurationTable(this.settings, {
+      topic,
+      apply: ({ key, value, change }) => {
+        const row = value === null ? undefined : JSON.parse(value.toString());
+        if (row !== undefined && typeof row.version !== 'number') throw new Error('the record has no version');
+        const version = change?.version ?? row?.version ?? 0;
+        if (version < (versions.get(key) ?? 0)) return;
+        versions.set(key, version);
+        if (row === undefined) rows.delete(key);
+        else rows.set(key, row);
+      },
+    });
     this.cleanups.push(() => table.stop());
     await table.start();
     return rows;

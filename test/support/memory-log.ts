@@ -4,6 +4,7 @@ import type { InRecord, OutRecord } from '../../libs/common/src/kafka/record.js'
 /** One partition in memory: takes records at its end, hands them out in order unless paused, remembers what is finished. */
 export class MemoryLog implements OwnedLog {
   readonly partitions = 1;
+  readonly identity = { topicId: undefined, partitions: 1 };
   readonly partition = 0;
   readonly finished: number[] = [];
   readonly records: InRecord[] = [];

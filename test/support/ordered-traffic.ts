@@ -18,6 +18,14 @@ export interface TrafficOptions {
   readonly endpoint?: Readonly<Record<string, unknown>>;
 }
 
+interface ReceivedEvent {
+  readonly id: string;
+  readonly resource_id: string;
+  /** When Kafka had the event: publish gives no other time. */
+  readonly occurred_at: string;
+  readonly data: { readonly number: number };
+}
+
 /** Many short retries: a delivery is given up only after minutes of failures. */
 const DELAYS_S = [0.3, 0.5, ...Array.from({ length: 40 }, () => 1)];
 const BATCH = 100;
@@ -36,18 +44,23 @@ export class OrderedTraffic {
   /** Requests of events that had been accepted. */
   repeats = 0;
   published = 0;
+  /** The longest time from Kafka's acknowledgement of an event to its first acceptance, ms. */
+  slowestMs = 0;
+  /** Publishes no further round. */
+  isStopped = false;
+  private nextRound = 0;
   /** Answers 503 to everything while true. */
   isDown = false;
   private inFlight = 0;
   private readonly name = `order${++nextPort}`;
 
   private constructor(
-    private readonly cluster: Cluster,
+    private readonly cluster: Pick<Cluster, 'call'>,
     private readonly options: TrafficOptions,
     private readonly receiver: HttpServer,
   ) {}
 
-  static async start(cluster: Cluster, options: TrafficOptions): Promise<OrderedTraffic> {
+  static async start(cluster: Pick<Cluster, 'call'>, options: TrafficOptions): Promise<OrderedTraffic> {
     const receiver = createServer();
     const traffic = new OrderedTraffic(cluster, options, receiver);
     receiver.on('request', (request, response) => traffic.receive(request, response));
@@ -75,13 +88,15 @@ export class OrderedTraffic {
     await new Promise((resolve) => setTimeout(resolve, 600));
   }
 
-  /** Publishes all rounds. A batch that is refused, or whose answer is lost, is sent again with the same ids. */
+  /** Publishes all rounds, the next ones if it was called before. A batch that is refused, or whose answer is lost, is sent again with the same ids. */
   async publish(onRound: (round: number) => void | Promise<void> = () => undefined): Promise<void> {
     const { resources, rounds, roundMs = 0 } = this.options;
-    for (let round = 0; round < rounds; round++) {
+    const first = this.nextRound;
+    this.nextRound += rounds;
+    for (let round = first; round < first + rounds && !this.isStopped; round++) {
       const startedAt = Date.now();
       await onRound(round);
-      for (let first = 0; first < resources; first += BATCH) await this.publishBatch(round, first);
+      for (let from = 0; from < resources; from += BATCH) await this.publishBatch(round, from);
       const restMs = startedAt + roundMs - Date.now();
       if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
     }
@@ -156,26 +171,19 @@ export class OrderedTraffic {
       const isFailing = this.isDown || Math.random() < (this.options.failRate ?? 0);
       if (isFailing) response.writeHead(this.isDown ? 503 : 500).end();
       else {
-        this.note(JSON.parse(text) as { id: string; resource_id: string; data: { number: number } });
+        this.note(JSON.parse(text) as ReceivedEvent);
         response.writeHead(204).end();
       }
     });
   }
 
-  private note({
-    id,
-    resource_id: resource,
-    data,
-  }: {
-    id: string;
-    resource_id: string;
-    data: { number: number };
-  }): void {
+  private note({ id, resource_id: resource, occurred_at, data }: ReceivedEvent): void {
     if (this.accepted.has(id)) {
       this.repeats++;
       return;
     }
     this.accepted.set(id, Date.now());
+    this.slowestMs = Math.max(this.slowestMs, Date.now() - Date.parse(occurred_at));
     const order = this.orders.get(resource) ?? [];
     this.orders.set(resource, order);
     order.push(data.number);

@@ -23,7 +23,10 @@ export class TopicTail {
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     await consumer.run({
       eachMessage: async ({ partition, message: { offset, key, value, headers = {} } }) => {
-        const asBytes = Object.entries(headers).map(([name, text]) => [name, Buffer.from(text as Buffer)]);
+        const asBytes = Object.entries(headers).map(([name, text]) => {
+          const last = Array.isArray(text) ? text.at(-1) : text;
+          return [name, Buffer.from(last ?? '')];
+        });
         tail.records.push({ partition, offset: Number(offset), key, value, headers: Object.fromEntries(asBytes) });
       },
     });

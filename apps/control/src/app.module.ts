@@ -1,18 +1,28 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { GenerationMarkers } from '#common/generations/generation-markers.js';
+import { Generations } from '#common/generations/generations.js';
 import { SchemaPipe } from '#common/http/validation.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
+import { Database } from '#common/postgres/database.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { addressPolicy } from '#common/security/address-policy.js';
 import { ApiKeyModule } from '#common/security/api-key.module.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { Sealer } from '#common/security/sealing.js';
 import { ApiKeysController } from './api-keys/api-keys.controller.js';
 import { ApiKeysService } from './api-keys/api-keys.service.js';
 import { CONTROL_CONFIG, type ControlConfig } from './config.js';
+import { Comparer } from './configuration/comparer.js';
+import { ConfigurationPublisher } from './configuration/publisher.js';
+import { ConfigurationSigner } from './configuration/signer.js';
+import { Standing } from './configuration/standing.js';
+import { ConfigurationTopics } from './configuration/topics.js';
+import { ConfigurationWatch } from './configuration/watch.js';
 import { DatabaseInterceptor } from './database.interceptor.js';
 import { EndpointsController } from './endpoints/endpoints.controller.js';
 import { ADDRESS_POLICY, EndpointsService } from './endpoints/endpoints.service.js';
@@ -27,6 +37,7 @@ import { LaneSkips } from './lanes/lane-skips.js';
 import { LanesController } from './lanes/lanes.controller.js';
 import { ParkingGauges } from './lanes/parking-gauges.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
+import { ProjectorGaps } from './projector/gaps.js';
 import { ProjectionWriter } from './projector/projection-writer.js';
 import { ProjectorConsumer } from './projector/projector.consumer.js';
 import { Projector } from './projector/projector.js';
@@ -41,6 +52,7 @@ import { RecoveriesService } from './recoveries/recoveries.service.js';
 import { RecoveryWorker } from './recoveries/recovery-worker.js';
 import { Replays } from './replays.js';
 import { SchemaState } from './schema-state.js';
+import { SealingKeys } from './sealing-keys.js';
 
 const APP = 'control';
 /** Least time between two fetches: outcomes are written in batches, and nobody waits for them by the millisecond. */
@@ -76,10 +88,20 @@ export class AppModule {
       providers: [
         { provide: CONTROL_CONFIG, useValue: config },
         { provide: Sealer, useFactory: () => new Sealer(config.SECRET_KEYS) },
+        { provide: DeadLetterSigner, useFactory: () => new DeadLetterSigner(config.SECRET_KEYS) },
         { provide: ADDRESS_POLICY, useFactory: policy },
         { provide: APP_PIPE, useClass: SchemaPipe },
         { provide: APP_INTERCEPTOR, useClass: DatabaseInterceptor },
+        SealingKeys,
         SchemaState,
+        GenerationMarkers,
+        Generations,
+        Standing,
+        ConfigurationTopics,
+        Comparer,
+        ConfigurationWatch,
+        ConfigurationSigner,
+        ConfigurationPublisher,
         EndpointsService,
         TestEvents,
         HealthQueries,
@@ -98,8 +120,13 @@ export class AppModule {
         OutboxRelay,
         ProjectionWriter,
         Projector,
+        ProjectorGaps,
         Janitor,
-        { provide: KafkaTransport, inject: [KAFKA_SETTINGS, Projector, SchemaState, Health], useFactory: transportFor },
+        {
+          provide: KafkaTransport,
+          inject: [KAFKA_SETTINGS, Projector, SchemaState, SealingKeys, Database, Health],
+          useFactory: transportFor,
+        },
       ],
     };
   }
@@ -109,15 +136,18 @@ function transportFor(
   settings: KafkaSettings,
   projector: Projector,
   schema: SchemaState,
+  sealingKeys: SealingKeys,
+  database: Database,
   health: Health,
 ): KafkaTransport {
   const transport = new KafkaTransport(settings, {
     groupId: APP,
     ownership: projector,
-    startAfter: () => schema.ready,
+    startAfter: () => Promise.all([schema.ready, sealingKeys.allFound]),
     paceMs: FETCH_PACE_MS,
     maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
     drainMs: DRAIN_MS,
+    waitsFor: () => database.problem,
   });
   health.addReadiness({ name: 'projector', problem: () => transport.problem() });
   return transport;

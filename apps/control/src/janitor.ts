@@ -4,6 +4,7 @@ import { forgetLaneEvidence } from '#common/postgres/lane-evidence.js';
 import { createPartitions, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
 import { Rounds } from '#common/rounds.js';
 import { CONTROL_CONFIG, type ControlConfig } from './config.js';
+import { forgetChanges } from './configuration/changes.js';
 import { endpointCount } from './metrics.js';
 import { SchemaState } from './schema-state.js';
 
@@ -37,22 +38,38 @@ export class Janitor implements OnApplicationBootstrap, OnModuleDestroy {
     this.rounds.stop();
   }
 
-  /** In several processes at once, all of this is harmless. */
+  /** In several processes at once, all of this is harmless. A task that fails keeps no other from its turn. */
   private async sweep(nowMs: number): Promise<void> {
-    await this.countEndpoints();
-    const created = await createPartitions(this.database, nowMs);
-    const dropped = await dropOldPartitions(this.database, nowMs, this.config.RETENTION_DAYS);
-    const keys = await this.inPortions((atMost) => forgetEventKeys(this.database, nowMs, atMost));
-    const lanes = await this.inPortions((atMost) => forgetLaneEvidence(this.database, nowMs, atMost));
     const oldest = new Date(nowMs - this.config.RETENTION_DAYS * DAY_MS);
+    const tasks: Record<string, () => Promise<unknown>> = {
+      created: () => createPartitions(this.database, nowMs),
+      dropped: () => dropOldPartitions(this.database, nowMs, this.config.RETENTION_DAYS),
+      event_keys_forgotten: () => this.inPortions((atMost) => forgetEventKeys(this.database, nowMs, atMost)),
+      lanes_forgotten: () => this.inPortions((atMost) => forgetLaneEvidence(this.database, nowMs, atMost)),
+      changes: () => forgetChanges(this.database),
+      rest: () => this.forgetRest(nowMs, oldest),
+      endpoints: () => this.countEndpoints(),
+    };
+    const done: Record<string, unknown> = {};
+    const errors: unknown[] = [];
+    for (const [name, task] of Object.entries(tasks)) {
+      await task().then(
+        (result) => {
+          if (result !== undefined && result !== 0 && !isEmpty(result)) done[name] = result;
+        },
+        (error: unknown) => errors.push(error),
+      );
+    }
+    if (Object.keys(done).length > 0) this.logger.log(done, 'janitor.swept');
+    if (errors.length > 0) throw errors[0];
+  }
+
+  private async forgetRest(nowMs: number, oldest: Date): Promise<void> {
     await this.database.query('DELETE FROM dead_letters WHERE dead_at < $1', [oldest]);
     await this.database.query(`DELETE FROM recoveries WHERE updated_at < $1 AND state NOT IN ('counting', 'sending')`, [
       oldest,
     ]);
     await this.database.query('DELETE FROM endpoint_minutes WHERE minute < $1', [new Date(nowMs - MINUTES_KEPT_MS)]);
-    if (created.length + dropped.length + keys + lanes > 0) {
-      this.logger.log({ created, dropped, event_keys_forgotten: keys, lanes_forgotten: lanes }, 'janitor.swept');
-    }
   }
 
   private async inPortions(forget: (atMost: number) => Promise<number>): Promise<number> {
@@ -71,4 +88,8 @@ export class Janitor implements OnApplicationBootstrap, OnModuleDestroy {
     endpointCount.set({ status: 'active' }, row?.active ?? 0);
     endpointCount.set({ status: 'disabled' }, row?.disabled ?? 0);
   }
+}
+
+function isEmpty(result: unknown): boolean {
+  return Array.isArray(result) && result.length === 0;
 }

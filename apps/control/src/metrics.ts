@@ -1,7 +1,7 @@
 import { Counter, Gauge } from 'prom-client';
 import { DEAD_REASONS } from '#common/domain/verdict.js';
 import { BoundedLabel } from '#common/observability/bounded-label.js';
-import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
+import { API_KEYS_TOPIC, ATTEMPTS_TOPIC, DLQ_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 
 export const projectedAttempts = new Counter({
   name: 'posthorn_projected_attempts_total',
@@ -42,6 +42,28 @@ export const requestedReplays = new Counter({
 export const outboxRecords = new Gauge({
   name: 'posthorn_outbox_records',
   help: 'Records owed to Kafka that were seen at the last look, at most one page',
+});
+
+export const configurationAhead = new Gauge({
+  name: 'posthorn_configuration_ahead',
+  help: '1 while the topics have changes of the configuration that the database lacks: it was restored. Changes are refused',
+});
+
+export const rewrittenRecords = new Counter({
+  name: 'posthorn_configuration_rewritten_total',
+  help: 'Records of endpoints and api-keys written again, since a record that is ignored, or older, had come after them',
+  labelNames: ['topic'],
+});
+
+export const orphanedKeys = new Gauge({
+  name: 'posthorn_configuration_orphans',
+  help: 'Keys of endpoints and api-keys, written by an earlier release or a stranger, that the database does not know',
+  labelNames: ['topic'],
+});
+
+export const projectorGapRecords = new Gauge({
+  name: 'posthorn_projector_gap_records',
+  help: 'Records of attempts and dlq that the database lacks, at most: it was restored. `npm run rebuild` brings them back',
 });
 
 export const endpointCount = new Gauge({
@@ -102,4 +124,5 @@ export const oldestParkedAge = new Gauge({
 for (const outcome of ['delivered', 'retry', 'dead']) projectedAttempts.inc({ outcome }, 0);
 for (const reason of DEAD_REASONS) projectedDeadLetters.inc({ reason }, 0);
 for (const topic of [ATTEMPTS_TOPIC, DLQ_TOPIC]) rejectedRecords.inc({ topic }, 0);
+for (const topic of [ENDPOINTS_TOPIC, API_KEYS_TOPIC]) rewrittenRecords.inc({ topic }, 0);
 for (const kind of ['dead_letter', 'delivery', 'recovery', 'bulk']) requestedReplays.inc({ kind }, 0);

@@ -1,17 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { archivedEventOf } from './archive.js';
 import { audit } from './audit.js';
 import { deliveryRecord } from './delivery-record.js';
 import { findEndpoint } from './endpoints/endpoint.repository.js';
 import { requestedReplays } from './metrics.js';
-import { decodeHeaders, owe } from './outbox/outbox.js';
+import { owe } from './outbox/outbox.js';
 import { findDeadLetter, type WholeDeadLetter } from './queries/dead-letter.queries.js';
 import { findDelivery } from './queries/delivery.queries.js';
 import type { FoundDelivery } from './queries/found-delivery.js';
+import { replayRecord } from './replay-record.js';
 import { visibleTenant } from './tenancy.js';
 
 /** A life of a delivery that was asked for. */
@@ -26,13 +27,16 @@ export interface RequestedLife {
  */
 @Injectable()
 export class Replays {
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(DeadLetterSigner) private readonly signer: DeadLetterSigner,
+  ) {}
 
   /** @throws ProblemError NOT_FOUND; CONFLICT when it was replayed already, or is no delivery */
   async replayDeadLetter(caller: AuthenticatedKey, id: string): Promise<RequestedLife> {
     const life = await this.database.transaction(async (tx) => {
       const letter = await findDeadLetter(tx, id, visibleTenant(caller, undefined), { lock: true });
-      const begun = await replay(tx, letter);
+      const begun = await replay(tx, letter, this.signer);
       await audit(tx, { actor: caller, tenant: letter.tenant, action: 'dead_letter.replayed', subject: id });
       return begun;
     });
@@ -54,7 +58,7 @@ export class Replays {
         throw new ProblemError('CONFLICT', `the delivery is ${delivery.status}: it is under way already`);
       }
       const letter = delivery.status === 'dead' ? await lastDeadLetter(tx, delivery) : undefined;
-      const begun = letter ? await replay(tx, letter) : await sendAgain(tx, delivery);
+      const begun = letter ? await replay(tx, letter, this.signer) : await sendAgain(tx, delivery);
       await audit(tx, { actor: caller, tenant: delivery.tenant, action: 'delivery.retried', subject: id });
       return begun;
     });
@@ -63,8 +67,7 @@ export class Replays {
   }
 }
 
-/** The record goes back as it is, dead-letter headers included: they are what makes it a replay. */
-async function replay(tx: Queryable, letter: WholeDeadLetter): Promise<RequestedLife> {
+async function replay(tx: Queryable, letter: WholeDeadLetter, signer: DeadLetterSigner): Promise<RequestedLife> {
   const { id, delivery_id, accepted_at, key, value, headers, reason } = letter;
   if (delivery_id === null || accepted_at === null || key === null) {
     throw new ProblemError(
@@ -76,7 +79,7 @@ async function replay(tx: Queryable, letter: WholeDeadLetter): Promise<Requested
   const life = { delivery_id, replay: (letter.replay ?? 0) + 1 };
   await tx.query('UPDATE dead_letters SET replayed_at = now() WHERE id = $1', [id]);
   await beginLife(tx, life, accepted_at);
-  await owe(tx, [{ topic: DELIVERIES_TOPIC, key, value, headers: decodeHeaders(headers) }]);
+  await owe(tx, [replayRecord({ reason, key, value, headers }, signer)]);
   return life;
 }
 

@@ -1,16 +1,20 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { GenerationMarkers } from '#common/generations/generation-markers.js';
+import { Generations } from '#common/generations/generations.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
 import { Database } from '#common/postgres/database.js';
+import { DatabaseNote } from '#common/postgres/database-note.js';
 import { LaneCommands } from '#common/postgres/lane-commands.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { maxBatchBytes } from '#common/records/topics.js';
 import { addressPolicy } from '#common/security/address-policy.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { Sealer } from '#common/security/sealing.js';
 import { ADDRESS_POLICY, Attempter } from './attempter.js';
 import { Attempts } from './attempts.js';
@@ -20,11 +24,14 @@ import { DeliveryEngine, ENGINE_LIMITS } from './delivery-engine.js';
 import { Drainer } from './drainer.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import { DRAIN_LIMITS, Gates } from './gates.js';
+import { CarryOver } from './generations/carry-over.js';
+import { DeliveryGenerations } from './generations/delivery-generations.js';
 import { Keeper } from './keeper.js';
 import { LogOwners } from './log-owners.js';
 import { LostHeads } from './lost-heads.js';
 import { MEMORY_LIMITS, MemoryBudget } from './memory-budget.js';
 import { ReadAhead } from './read-ahead.js';
+import { REPLAY_LIMITS, ReplayCheck } from './replay-check.js';
 
 /** Least time between two fetches: deliveries come in batches, and the batch costs (measured: docs/adr/0002). */
 const FETCH_PACE_MS = 4;
@@ -44,6 +51,9 @@ export class AppModule {
       controllers: [DeliveriesConsumer],
       providers: [
         { provide: Sealer, useFactory: () => new Sealer(config.SECRET_KEYS) },
+        { provide: DeadLetterSigner, useFactory: () => new DeadLetterSigner(config.SECRET_KEYS) },
+        { provide: REPLAY_LIMITS, useValue: { requiresMac: config.REQUIRE_SIGNED_RECORDS } },
+        ReplayCheck,
         {
           provide: ADDRESS_POLICY,
           useFactory: () => addressPolicy({ allowHttp: config.ALLOW_HTTP, allowedAddresses: config.ALLOWED_ADDRESSES }),
@@ -58,6 +68,11 @@ export class AppModule {
         },
         { provide: RECORD_LIMITS, useValue: { batchBytes: maxBatchBytes(config.MAX_EVENT_BYTES) } },
         { provide: ENGINE_LIMITS, useValue: { recentDeliveries: config.RECENT_DELIVERIES } },
+        DatabaseNote,
+        GenerationMarkers,
+        Generations,
+        CarryOver,
+        DeliveryGenerations,
         EndpointDirectory,
         Attempter,
         Attempts,
@@ -75,7 +90,7 @@ export class AppModule {
         DeliveryEngine,
         {
           provide: KafkaTransport,
-          inject: [KAFKA_SETTINGS, DeliveryEngine, EndpointDirectory, Health],
+          inject: [KAFKA_SETTINGS, DeliveryEngine, EndpointDirectory, Database, Health],
           useFactory: createTransport,
         },
       ],
@@ -87,6 +102,7 @@ function createTransport(
   settings: KafkaSettings,
   engine: DeliveryEngine,
   directory: EndpointDirectory,
+  database: Database,
   health: Health,
 ): KafkaTransport {
   const transport = new KafkaTransport(settings, {
@@ -94,7 +110,8 @@ function createTransport(
     ownership: engine,
     paceMs: FETCH_PACE_MS,
     recordsPerPace: RECORDS_PER_PACE,
-    startAfter: () => directory.caughtUp,
+    startAfter: () => directory.ready,
+    waitsFor: (log) => database.problem ?? engine.waitsFor(log),
   });
   health.addReadiness({ name: 'deliveries', problem: () => transport.problem() });
   return transport;

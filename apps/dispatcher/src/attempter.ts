@@ -7,9 +7,10 @@ import { recordTrace } from '#common/records/trace-context.js';
 import type { AddressPolicy } from '#common/security/address-policy.js';
 import type { Delivery } from './delivery.js';
 import { EndpointClients } from './endpoint-clients.js';
-import { type Endpoint, EndpointDirectory } from './endpoint-directory.js';
+import { EndpointDirectory } from './endpoint-directory.js';
 import * as metrics from './metrics.js';
 import type { AttemptFacts } from './outcome.js';
+import type { Endpoint } from './unsealed-endpoint.js';
 
 /** DI token of the {@link AddressPolicy} every connection is held against. */
 export const ADDRESS_POLICY = Symbol('AddressPolicy');

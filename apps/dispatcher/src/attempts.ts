@@ -1,16 +1,24 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { DeadReason } from '#common/domain/verdict.js';
 import { PostGroup } from '#common/http/post-group.js';
 import type { OwnedLog } from '#common/kafka/port.js';
+import type { OutRecord } from '#common/kafka/record.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { type Attempt, Attempter } from './attempter.js';
 import type { Delivery } from './delivery.js';
-import { type Endpoint, EndpointDirectory } from './endpoint-directory.js';
+import { EndpointDirectory } from './endpoint-directory.js';
 import * as metrics from './metrics.js';
-import { deadRecord, type Outcome, outcomeOf } from './outcome.js';
+import { deadRecord, type Outcome, type OutcomeContext, outcomeOf } from './outcome.js';
 import { throughOwnFaults } from './own-faults.js';
+import type { Endpoint } from './unsealed-endpoint.js';
 
 /** How long a delivery waits for the configuration of an endpoint nobody has heard of: the router's table may be ahead. */
 const UNKNOWN_ENDPOINT_WAIT_MS = 5_000;
 const UNKNOWN_ENDPOINT_CHECK_MS = 100;
+
+/** Deliveries of an endpoint that stayed unknown are given up at once until this long after the first of them came. */
+const UNKNOWN_ENDPOINT_KEPT_MS = 10_000;
+const MAX_UNKNOWN_ENDPOINTS = 1_000;
 
 /** Makes one attempt, or says why none can be made, and counts what came of it. */
 @Injectable()
@@ -18,20 +26,48 @@ export class Attempts {
   /** By partition: ends the attempts when the partition is lost. */
   private readonly groups = new WeakMap<OwnedLog, PostGroup>();
   private underWay = 0;
+  /** Attempts that wait for DNS or file handles. */
+  heldByOwnFaults = 0;
+  /** When the first delivery of an unknown endpoint came, by its id: with a wait for each, a lane of many takes hours. */
+  private readonly unknownSince = new Map<string, number>();
 
   constructor(
     @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
     @Inject(Attempter) private readonly attempter: Attempter,
+    @Inject(DeadLetterSigner) private readonly signer: DeadLetterSigner,
   ) {
     metrics.exposeInFlight(() => this.underWay);
   }
 
-  /** @returns what it caused; of no meaning when the partition was lost meanwhile */
-  async make(delivery: Delivery): Promise<Outcome> {
+  /**
+   * @returns what it caused, of no meaning when the partition was lost meanwhile; undefined when nothing was sent and
+   *   nothing is decided, because a key of the endpoint is missing here
+   */
+  async make(delivery: Delivery): Promise<Outcome | undefined> {
     if (delivery.isReplay) metrics.replays.inc();
     const made = await this.makeOnce(delivery);
     if (!made.isOurFault) return made.outcome;
-    return (await throughOwnFaults(made, () => this.makeOnce(delivery), delivery.log.lost)).outcome;
+    this.heldByOwnFaults++;
+    try {
+      return (await throughOwnFaults(made, () => this.makeOnce(delivery), delivery.log.lost)).outcome;
+    } finally {
+      this.heldByOwnFaults--;
+    }
+  }
+
+  get isAnyUnderWay(): boolean {
+    return this.underWay > 0;
+  }
+
+  /** Requests of this partition that an endpoint has not answered. */
+  underWayOf(log: OwnedLog): number {
+    return this.groups.get(log)?.size ?? 0;
+  }
+
+  /** @returns the dead letter of a delivery that no attempt ended */
+  givenUp(delivery: Delivery, { reason, detail }: { reason: DeadReason; detail: string }): OutRecord {
+    metrics.dead.inc({ reason });
+    return deadRecord(delivery, reason, this.context, { detail });
   }
 
   abort(log: OwnedLog): void {
@@ -39,12 +75,14 @@ export class Attempts {
   }
 
   /** Asks for the endpoint each time: while a fault of ours lasts, it may be disabled or move. */
-  private async makeOnce(delivery: Delivery): Promise<{ outcome: Outcome; isOurFault: boolean }> {
+  private async makeOnce(delivery: Delivery): Promise<{ outcome: Outcome | undefined; isOurFault: boolean }> {
     const endpoint = this.directory.find(delivery.meta.endpointId) ?? (await this.awaitEndpoint(delivery));
     const problem = undeliverable(endpoint);
     if (problem !== undefined || endpoint === undefined) {
-      return { outcome: giveUp(delivery, problem ?? UNKNOWN), isOurFault: false };
+      const records = [this.givenUp(delivery, problem ?? UNKNOWN)];
+      return { outcome: { records, hop: undefined }, isOurFault: false };
     }
+    if (endpoint.missingKeys.length > 0) return { outcome: undefined, isOurFault: false };
     countBegun(delivery);
     this.underWay++;
     let attempt: Attempt;
@@ -54,9 +92,13 @@ export class Attempts {
       this.underWay--;
     }
     const { isOurFault } = attempt;
-    const outcome = outcomeOf(delivery, attempt.facts, attempt.verdict, Date.now());
+    const outcome = outcomeOf(delivery, attempt.facts, attempt.verdict, this.context);
     if (!isOurFault && !delivery.log.lost.aborted) tell(delivery, attempt, outcome);
     return { outcome, isOurFault };
+  }
+
+  private get context(): OutcomeContext {
+    return { nowMs: Date.now(), signer: this.signer };
   }
 
   private groupOf(log: OwnedLog): PostGroup {
@@ -68,13 +110,22 @@ export class Attempts {
   }
 
   private async awaitEndpoint({ meta, log }: Delivery): Promise<Endpoint | undefined> {
-    const deadline = performance.now() + UNKNOWN_ENDPOINT_WAIT_MS;
+    const deadline = this.missedSince(meta.endpointId) + UNKNOWN_ENDPOINT_WAIT_MS;
     while (performance.now() < deadline && !this.directory.wasDeleted(meta.endpointId) && !log.lost.aborted) {
       await new Promise((resolve) => setTimeout(resolve, UNKNOWN_ENDPOINT_CHECK_MS));
       const endpoint = this.directory.find(meta.endpointId);
       if (endpoint) return endpoint;
     }
     return undefined;
+  }
+
+  private missedSince(endpointId: string): number {
+    const now = performance.now();
+    const since = this.unknownSince.get(endpointId);
+    if (since !== undefined && now - since < UNKNOWN_ENDPOINT_KEPT_MS) return since;
+    if (this.unknownSince.size >= MAX_UNKNOWN_ENDPOINTS) this.unknownSince.clear();
+    this.unknownSince.set(endpointId, now);
+    return now;
   }
 }
 
@@ -84,6 +135,7 @@ function undeliverable(endpoint: Endpoint | undefined) {
   if (endpoint === undefined) return UNKNOWN;
   const { enabled, breaker, breaker_mode: mode } = endpoint.record;
   if (!enabled) return { reason: 'invalid_endpoint', detail: 'the endpoint is disabled' } as const;
+  if (endpoint.missingKeys.length > 0) return undefined;
   if (breaker === 'open' && mode === 'discard') {
     return {
       reason: 'expired',
@@ -91,11 +143,6 @@ function undeliverable(endpoint: Endpoint | undefined) {
     } as const;
   }
   return undefined;
-}
-
-function giveUp(delivery: Delivery, problem: { reason: 'invalid_endpoint' | 'expired'; detail: string }): Outcome {
-  metrics.dead.inc({ reason: problem.reason });
-  return { records: [deadRecord(delivery, problem.reason, Date.now(), problem)], hop: undefined };
 }
 
 function countBegun({ meta }: Delivery): void {

@@ -1,45 +1,57 @@
 import { z } from 'zod';
-import { addressEnv, httpEnv, kafkaEnv, logEnv, postgresEnv, sealingEnv } from '#common/config/env.js';
+import {
+  addressEnv,
+  httpEnv,
+  kafkaEnv,
+  logEnv,
+  postgresEnv,
+  requireTrustKeys,
+  sealingEnv,
+  trustEnv,
+} from '#common/config/env.js';
 
-export const configSchema = z.object({
-  ...httpEnv(4002),
-  ...logEnv,
-  ...kafkaEnv,
-  ...postgresEnv,
-  ...sealingEnv,
-  ...addressEnv,
-  ENDPOINT_QUEUE_LIMIT: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .default(150)
-    .describe(
-      'deliveries of one endpoint that may wait in memory. With more, the partitions they come from pause, and the endpoint is looked at: if it is slower than its traffic, what comes is parked in the database, and the partitions go on',
-    ),
-  SLOW_AFTER_MS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .default(450)
-    .describe(
-      'an endpoint is slower than its traffic when it would take longer than this for as many deliveries; 15 times longer while the dispatcher itself has no time to spare',
-    ),
-  MEMORY_LIMIT_BYTES: z.coerce
-    .number()
-    .int()
-    .min(1_048_576)
-    .default(32 * 1_048_576)
-    .describe('bytes of deliveries that may wait in memory; beyond it all partitions pause'),
-  DRAIN_PER_SECOND: z.coerce
-    .number()
-    .min(1)
-    .default(500)
-    .describe('deliveries of one endpoint, parked while it was held, that one process begins in a second afterwards'),
-  RECENT_DELIVERIES: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .default(50_000)
-    .describe('finished attempts that are remembered, so that a repeated record is not sent again'),
-});
+export const configSchema = z
+  .object({
+    ...httpEnv(4002),
+    ...logEnv,
+    ...kafkaEnv,
+    ...postgresEnv,
+    ...trustEnv,
+    ...sealingEnv,
+    ...addressEnv,
+    ENDPOINT_QUEUE_LIMIT: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .default(150)
+      .describe(
+        'deliveries of one endpoint that may wait in memory. With more, the partitions they come from pause, and the endpoint is looked at: if it is slower than its traffic, what comes is parked in the database, and the partitions go on',
+      ),
+    SLOW_AFTER_MS: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .default(450)
+      .describe(
+        'an endpoint is slower than its traffic when it would take longer than this for as many deliveries; 15 times longer while the dispatcher itself has no time to spare',
+      ),
+    MEMORY_LIMIT_BYTES: z.coerce
+      .number()
+      .int()
+      .min(1_048_576)
+      .default(32 * 1_048_576)
+      .describe('bytes of deliveries that may wait in memory; beyond it all partitions pause'),
+    DRAIN_PER_SECOND: z.coerce
+      .number()
+      .min(1)
+      .default(500)
+      .describe('deliveries of one endpoint, parked while it was held, that one process begins in a second afterwards'),
+    RECENT_DELIVERIES: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .default(50_000)
+      .describe('finished attempts that are remembered, so that a repeated record is not sent again'),
+  })
+  .superRefine(requireTrustKeys);
 export type DispatcherConfig = Readonly<z.infer<typeof configSchema>>;

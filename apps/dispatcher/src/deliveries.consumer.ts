@@ -1,5 +1,6 @@
 import { Controller, Inject, Logger } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
+import { earlyMs, hopFor, MAX_EARLY_MS } from '#common/domain/tier.js';
 import { partitionOf } from '#common/kafka/partitioner.js';
 import type { FencedLog, LogBatch, OwnedLog } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
@@ -9,6 +10,8 @@ import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { readDelivery } from './delivery.js';
 import { DeliveryEngine } from './delivery-engine.js';
 import * as metrics from './metrics.js';
+import { waitingAgain } from './outcome.js';
+import { ReplayCheck } from './replay-check.js';
 
 /** DI token of {@link RecordLimits}. */
 export const RECORD_LIMITS = Symbol('RecordLimits');
@@ -27,15 +30,20 @@ export class DeliveriesConsumer {
     @Inject(DeliveryEngine) private readonly engine: DeliveryEngine,
     @Inject(RecordProducer) private readonly producer: RecordProducer,
     @Inject(RECORD_LIMITS) private readonly limits: RecordLimits,
+    @Inject(ReplayCheck) private readonly replays: ReplayCheck,
   ) {}
 
   @EventPattern(DELIVERIES_TOPIC)
   take(@Payload() { log, records }: LogBatch & { log: FencedLog }): void {
-    for (const record of records) this.takeOne(log, record);
+    const generation = this.engine.generationOf(log);
+    for (const record of records) this.takeOne(log, record, generation);
   }
 
-  private takeOne(log: FencedLog, record: InRecord): void {
-    const delivery = readDelivery(log, record);
+  private readonly replayProblem = (record: InRecord) => this.replays.problem(record);
+
+  private takeOne(log: FencedLog, record: InRecord, generation: number): void {
+    const { batchBytes: maxBatchBytes } = this.limits;
+    const delivery = readDelivery(log, record, { generation, maxBatchBytes, replayProblem: this.replayProblem });
     if ('detail' in delivery) {
       metrics.dead.inc({ reason: 'payload_error' });
       void this.pass(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));
@@ -44,7 +52,11 @@ export class DeliveriesConsumer {
       metrics.misplaced.inc();
       void this.pass(log, record, { ...record, topic: DELIVERIES_TOPIC });
     } else {
-      this.engine.accept(delivery, record.timestamp);
+      const { returned, dueAt = 0 } = delivery.meta;
+      const nowMs = Date.now();
+      const aheadMs = returned ? earlyMs(dueAt, { appendedAt: record.timestamp, nowMs }) : 0;
+      if (aheadMs <= MAX_EARLY_MS) this.engine.accept(delivery, record.timestamp);
+      else void this.pass(log, record, waitingAgain(delivery, hopFor(aheadMs, nowMs)));
     }
   }
 

@@ -12,7 +12,7 @@ import type { LogLanes } from './lanes/log-lanes.js';
 import { LogOwners } from './log-owners.js';
 import { MemoryBudget } from './memory-budget.js';
 import * as metrics from './metrics.js';
-import { deadRecord, type Outcome, waitingRecord } from './outcome.js';
+import { type Outcome, waitingRecord } from './outcome.js';
 
 /** DI token of {@link EngineLimits}. */
 export const ENGINE_LIMITS = Symbol('EngineLimits');
@@ -36,6 +36,8 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
   private owned = 0;
   /** By partition: lanes with an attempt begun whose consequences are not all stored. */
   private readonly turns = new Map<OwnedLog, number>();
+  /** By partition: returns that came before they are due. */
+  private readonly early = new WeakMap<OwnedLog, number>();
 
   constructor(
     @Inject(LogOwners) private readonly owners: LogOwners,
@@ -72,8 +74,23 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     if (gate.isFull) delivery.log.pause(delivery.meta.endpointId);
     const { returned, dueAt = 0 } = delivery.meta;
     const holdMs = returned ? earlyMs(dueAt, { appendedAt, nowMs: Date.now() }) : 0;
-    if (holdMs > 0) setTimeout(() => this.arrived(delivery), holdMs);
+    if (holdMs > 0) this.hold(delivery, holdMs);
     else this.arrived(delivery);
+  }
+
+  /** The generation of an owned log; no record is read before it is known. */
+  generationOf(log: FencedLog): number {
+    return this.owners.of(log)?.generation ?? 0;
+  }
+
+  /** Why deliveries of this partition that were read are not finished, though all works; undefined without a reason. */
+  waitsFor(log: OwnedLog): string | undefined {
+    if (this.attempts.underWayOf(log) > 0) return 'attempts under way';
+    if (this.attempts.heldByOwnFaults > 0) return 'DNS or file handles';
+    if ((this.early.get(log) ?? 0) > 0) return 'due times';
+    // It is paused, if at all, because deliveries of other partitions fill the memory.
+    if (log.unfinished === 0 && this.attempts.isAnyUnderWay) return 'attempts of other partitions';
+    return this.gates.waitsFor(log);
   }
 
   onOwned(log: FencedLog): void {
@@ -130,13 +147,9 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     });
   }
 
-  async giveUp(delivery: Delivery): Promise<void> {
-    const { reason, detail } = delivery.givenUp ?? {
-      reason: 'expired',
-      detail: 'it was parked too long, or too many were',
-    };
-    metrics.dead.inc({ reason });
-    await this.producer.write([deadRecord(delivery, reason, Date.now(), { detail })]);
+  async giveUp(delivery: Delivery, why = delivery.givenUp): Promise<void> {
+    const expired = { reason: 'expired', detail: 'it was parked too long, or too many were' } as const;
+    await this.producer.write([this.attempts.givenUp(delivery, why ?? expired)]);
   }
 
   async handOverAgain(delivery: Delivery, dueAt: number): Promise<void> {
@@ -157,6 +170,15 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     if (this.memory.leave(delivery)) this.makeRoom(delivery);
   }
 
+  private hold(delivery: Delivery, holdMs: number): void {
+    const { log } = delivery;
+    this.early.set(log, (this.early.get(log) ?? 0) + 1);
+    setTimeout(() => {
+      this.early.set(log, (this.early.get(log) ?? 0) - 1);
+      this.arrived(delivery);
+    }, holdMs);
+  }
+
   private makeRoom(delivery: Delivery): void {
     this.gates.of(delivery.meta.endpointId).count(-this.memory.placesOf(delivery));
   }
@@ -175,16 +197,21 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     const gate = this.gates.of(delivery.meta.endpointId);
     lane.hasBegun = true;
     this.turns.set(delivery.log, (this.turns.get(delivery.log) ?? 0) + 1);
-    let outcome: Outcome;
+    let outcome: Outcome | undefined;
     try {
       outcome = await this.attempts.make(delivery);
     } finally {
       gate.leave();
     }
     if (delivery.log.lost.aborted) return;
+    if (outcome === undefined) {
+      lanes.withdrawn(lane);
+      return;
+    }
+    const { hop } = outcome;
     lanes.ended(lane, {
-      verdict: outcome.hop ? 'retry' : 'over',
-      dueAt: outcome.hop?.dueAt,
+      verdict: hop ? 'retry' : 'over',
+      dueAt: hop?.dueAt,
       store: () => this.store(delivery, outcome),
     });
   }

@@ -1,4 +1,5 @@
 import type { Bagged } from '#common/collections/bag.js';
+import { positionOf } from '#common/domain/position.js';
 import type { DeadReason } from '#common/domain/verdict.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
@@ -8,7 +9,8 @@ import {
   readDeadLetter,
   withoutDeadLetterHeaders,
 } from '#common/records/dead-letter-record.js';
-import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery } from '#common/records/delivery-record.js';
+import { DELIVERY_HEADER, type DeliveryMeta } from '#common/records/delivery-record.js';
+import { receiveDelivery } from '#common/records/received-delivery.js';
 
 /** A delivery that was read and is not over: the record it came in, and what the record says. */
 export interface Delivery extends Bagged {
@@ -23,10 +25,20 @@ export interface Delivery extends Bagged {
   readonly headers: Readonly<Record<string, Buffer>>;
   /** A replay starts again, whatever its packed header says. */
   readonly isReplay: boolean;
-  /** When it was parked, ms since the epoch, if it comes from a parked row; `offset` is then its place. */
+  /** When it was parked, ms since the epoch, if it comes from a parked row; `offset` is then that of its place. */
   readonly parkedAt: number | undefined;
   /** Why it is given up without an attempt, when an operator asked for that. */
   readonly givenUp?: { readonly reason: DeadReason; readonly detail: string };
+}
+
+/** What the reading of a record depends on. */
+export interface ReadingContext {
+  /** Of the log. */
+  readonly generation: number;
+  /** Largest record batch the topics take. */
+  readonly maxBatchBytes: number;
+  /** Says why a record with dead-letter headers is refused; undefined when it is a replay. */
+  readonly replayProblem: (record: InRecord) => string | undefined;
 }
 
 /** A record that is no delivery, and why. */
@@ -36,22 +48,26 @@ export interface NoDelivery {
 
 /**
  * Reads a record of `deliveries`. A record with dead-letter headers is a replay: its attempts start again and those
- * headers are dropped. Its place, like that of the router's records, is its own offset (lanes.md, "Place").
+ * headers are dropped. Its place, like that of the router's records, is its own position (lanes.md, "Place").
  */
-export function readDelivery(log: FencedLog, record: InRecord): Delivery | NoDelivery {
-  const { key, value, headers, offset } = record;
-  if (key === null || key.length === 0) return { detail: 'the record has no key' };
-  if (value === null) return { detail: 'the record has no value' };
-  const packed = decodeDelivery(headers[DELIVERY_HEADER]);
-  if (packed === undefined) return { detail: `the ${DELIVERY_HEADER} header is missing or malformed` };
+export function readDelivery(
+  log: FencedLog,
+  record: InRecord,
+  { generation, maxBatchBytes, replayProblem }: ReadingContext,
+): Delivery | NoDelivery {
+  const { headers, offset } = record;
+  const received = receiveDelivery(record, maxBatchBytes);
+  if (typeof received === 'string') return { detail: received };
+  const { lane, meta: packed, value } = received;
   const isReplay = hasDeadLetterHeaders(headers);
-  if (isReplay && readDeadLetter(headers) === undefined)
-    return { detail: `${DEAD_HEADERS.reason} is not a known reason` };
-  const meta = isReplay ? replayed(packed, offset) : packed.returned ? packed : { ...packed, place: offset };
+  const refusal = isReplay ? refusalOf(record, replayProblem) : undefined;
+  if (refusal !== undefined) return { detail: refusal };
+  const position = positionOf(generation, offset);
+  const meta = isReplay ? replayed(packed, position) : packed.returned ? packed : { ...packed, place: position };
   return {
     log,
     offset,
-    lane: key.toString(),
+    lane,
     meta,
     // A copy of its own: the value is a piece of a whole fetch, which would stay in memory as long as one of its records.
     body: copyOf(value),
@@ -60,6 +76,11 @@ export function readDelivery(log: FencedLog, record: InRecord): Delivery | NoDel
     parkedAt: undefined,
     bagIndex: 0,
   };
+}
+
+function refusalOf(record: InRecord, replayProblem: (record: InRecord) => string | undefined): string | undefined {
+  if (readDeadLetter(record.headers) === undefined) return `${DEAD_HEADERS.reason} is not a known reason`;
+  return replayProblem(record);
 }
 
 const NO_HEADERS: Readonly<Record<string, Buffer>> = {};

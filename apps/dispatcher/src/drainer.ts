@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { judgeError } from '#common/postgres/errors.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
 import { Gates } from './gates.js';
@@ -71,6 +72,8 @@ export class Drainer {
           lanes.wake(lane, endpointId);
         }
       } catch (error) {
+        // PostgreSQL cannot store the endpoint's id, so nothing of it is parked.
+        if (judgeError(error).kind === 'row') return;
         this.logger.warn({ err: error, endpoint_id: endpointId }, 'drain.waiting_for_database');
         await delay(RETRY_MS);
       }

@@ -1,59 +1,75 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { type SigningKey, signingKey } from '#common/domain/signature.js';
-import { CompactedTable } from '#common/kafka/compacted-table.js';
+import { Deletions } from '#common/collections/deletions.js';
+import { GenerationMarkers } from '#common/generations/generation-markers.js';
+import { type ConfigurationRecord, ConfigurationTable } from '#common/kafka/configuration-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Health } from '#common/observability/health.js';
-import { type EndpointRecord, endpointRecordSchema } from '#common/records/endpoint-record.js';
+import { readEndpoint } from '#common/records/endpoint-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
-import { Sealer, SealingError, sealingContext } from '#common/security/sealing.js';
-
-/** An endpoint with its secrets opened, ready to send to. */
-export interface Endpoint {
-  readonly record: EndpointRecord;
-  /** Newest first. `expiresAt` in ms since the epoch. */
-  readonly keys: readonly { readonly key: SigningKey; readonly expiresAt: number | undefined }[];
-  readonly staticHeaders: Readonly<Record<string, string>>;
-}
+import { MissingKeys } from '#common/security/missing-keys.js';
+import { Sealer, SealingError } from '#common/security/sealing.js';
+import { exposeKeyMissing } from './metrics.js';
+import { type Endpoint, type Unsealed, unsealed } from './unsealed-endpoint.js';
 
 type Listener = (endpointId: string) => void;
 
-/** Tombstones remembered, so that a delivery of a deleted endpoint need not wait for a configuration that never comes. */
-const MAX_TOMBSTONES = 10_000;
+/**
+ * Deleted endpoints that are remembered: a delivery of one need not wait for a configuration that never comes, and an older
+ * record cannot bring one back.
+ */
+const MAX_DELETIONS = 100_000;
+/** A secret that does not open may expire; then its key is needed no more. */
+const REOPEN_INTERVAL_MS = 1_000;
 
 /** Every endpoint's current configuration, in memory, from the compacted `endpoints` topic. */
 @Injectable()
 export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(EndpointDirectory.name);
   private readonly endpoints = new Map<string, Endpoint>();
-  private readonly deleted = new Set<string>();
+  private readonly deletions = new Deletions(MAX_DELETIONS);
+  private readonly unreadable = new Set<string>();
   private readonly halfOpenIds = new Set<string>();
   private readonly listeners: Listener[] = [];
-  private readonly table: CompactedTable;
-  private readonly started = Promise.withResolvers<void>();
+  private readonly table: ConfigurationTable;
+  private readonly missingKeys: MissingKeys;
+  /** Ids of the missing keys that were logged last, as text. */
+  private loggedKeys = '';
+  private readonly keysFound = Promise.withResolvers<void>();
+  private reopening: NodeJS.Timeout | undefined;
 
   constructor(
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(Sealer) private readonly sealer: Sealer,
     @Inject(Health) health: Health,
+    @Inject(GenerationMarkers) markers: GenerationMarkers,
   ) {
-    const apply = (id: string, value: Buffer | null) => this.apply(id, value);
-    this.table = new CompactedTable(settings, { topic: ENDPOINTS_TOPIC, apply });
+    this.missingKeys = new MissingKeys(sealer);
+    this.table = new ConfigurationTable(settings, {
+      topic: ENDPOINTS_TOPIC,
+      apply: (record) => this.apply(record),
+      onOtherMarker: (key, value) => markers.apply(key, value),
+    });
     health.addReadiness({
       name: 'endpoints',
-      problem: () => (this.table.isCaughtUp ? undefined : 'the endpoint table is not caught up'),
+      problem: () =>
+        this.table.problem() ?? (this.table.isCaughtUp ? undefined : 'the endpoint table is not caught up'),
     });
+    health.addReadiness({ name: 'secret_keys', problem: () => this.missingKeys.problem() });
+    exposeKeyMissing(() => this.missingKeys.size);
   }
 
   onModuleInit(): void {
-    this.table.start().then(this.started.resolve, this.settings.onFatal);
+    this.table.start().then(() => this.checkKeys(), this.settings.onFatal);
+    this.reopening = setInterval(() => this.reopen(), REOPEN_INTERVAL_MS);
   }
 
-  /** Resolves when every endpoint is known; nothing is sent before. */
-  get caughtUp(): Promise<void> {
-    return this.started.promise;
+  /** Resolves when every endpoint is known and every key that endpoints use is there. The group is not joined before. */
+  get ready(): Promise<void> {
+    return this.keysFound.promise;
   }
 
   async onModuleDestroy(): Promise<void> {
+    clearInterval(this.reopening);
     await this.table.stop();
   }
 
@@ -61,8 +77,13 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     return this.endpoints.get(id);
   }
 
+  /** The topic has a record of this endpoint, be it of use or not. */
+  hasSeen(id: string): boolean {
+    return this.endpoints.has(id) || this.deletions.has(id) || this.unreadable.has(id);
+  }
+
   wasDeleted(id: string): boolean {
-    return this.deleted.has(id);
+    return this.deletions.has(id);
   }
 
   /** Endpoints whose breaker waits for a probe. */
@@ -75,40 +96,78 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     this.listeners.push(listener);
   }
 
-  private apply(id: string, value: Buffer | null): void {
+  /** @throws when the value is not understood; the last configuration that was understood stays */
+  private apply({ key: id, value, change }: ConfigurationRecord): void {
+    const known = this.endpoints.get(id)?.record.version ?? 0;
     if (value === null) {
+      if (change !== undefined && change.version < known) return;
       this.endpoints.delete(id);
+      this.unreadable.delete(id);
       this.halfOpenIds.delete(id);
-      if (this.deleted.size < MAX_TOMBSTONES) this.deleted.add(id);
+      this.missingKeys.forget(id);
+      this.deletions.add(id, change?.version);
     } else {
-      const endpoint = this.read(id, value);
-      if (endpoint === undefined) return;
+      const read = this.read(id, value);
+      if (read === undefined) {
+        this.unreadable.add(id);
+        return;
+      }
+      const { endpoint } = read;
+      const { version } = endpoint.record;
       // A relay that was cut off may publish an older state after a newer one.
-      if (endpoint.record.version < (this.endpoints.get(id)?.record.version ?? 0)) return;
-      this.endpoints.set(id, endpoint);
-      this.deleted.delete(id);
+      if (version < known || this.deletions.covers(id, version)) return;
+      this.set(id, read);
+      this.deletions.remove(id);
+      this.unreadable.delete(id);
       if (endpoint.record.breaker === 'half_open') this.halfOpenIds.add(id);
       else this.halfOpenIds.delete(id);
     }
+    this.checkKeys();
     for (const listener of this.listeners) listener(id);
   }
 
-  private read(id: string, value: Buffer): Endpoint | undefined {
+  /** @throws Error when the record is malformed */
+  private read(id: string, value: Buffer): Unsealed | undefined {
+    const record = readEndpoint(id, value);
     try {
-      const record = endpointRecordSchema.parse(JSON.parse(value.toString()));
-      const context = (purpose: 'secret' | 'headers') => sealingContext(record.tenant, id, purpose);
-      const keys = record.secrets.map(({ sealed, expires_at }) => ({
-        key: signingKey(this.sealer.open(sealed, context('secret'))),
-        expiresAt: expires_at ?? undefined,
-      }));
-      const headers = record.headers_sealed;
-      const staticHeaders = headers === null ? '{}' : this.sealer.open(headers, context('headers')).toString();
-      return { record, keys, staticHeaders: JSON.parse(staticHeaders) as Record<string, string> };
+      return unsealed(record, this.sealer, Date.now());
     } catch (error) {
-      // Without its secrets an endpoint cannot be sent to. A missing key is an operator's mistake: say so, keep the rest going.
-      const reason = error instanceof SealingError ? error.message : 'the record is malformed';
-      this.logger.error({ endpoint_id: id, reason }, 'endpoint.unreadable');
+      if (!(error instanceof SealingError)) throw error;
+      this.logger.error({ endpoint_id: id, reason: error.message }, 'endpoint.unreadable');
       return undefined;
     }
+  }
+
+  private set(id: string, { endpoint, opened }: Unsealed): void {
+    this.endpoints.set(id, endpoint);
+    this.missingKeys.note(id, { opened, missing: endpoint.missingKeys });
+  }
+
+  /** Opens again where a secret has expired since: it may have been the one that does not open. */
+  private reopen(): void {
+    const now = Date.now();
+    for (const id of this.missingKeys.endpoints()) {
+      const endpoint = this.endpoints.get(id);
+      const isExpired = ({ expires_at }: { expires_at: number | null }) => expires_at !== null && expires_at <= now;
+      if (!endpoint?.record.secrets.some(isExpired)) continue;
+      const again = unsealed(endpoint.record, this.sealer, now);
+      if (again.endpoint.missingKeys.length === endpoint.missingKeys.length) continue;
+      this.set(id, again);
+      this.checkKeys();
+      for (const listener of this.listeners) listener(id);
+    }
+  }
+
+  /** Deliveries of endpoints with a missing key wait: an operator must add the key, and nothing is lost until then. */
+  private checkKeys(): void {
+    if (!this.table.isCaughtUp) return;
+    const keyIds = this.missingKeys.keyIds();
+    if (keyIds.join() !== this.loggedKeys) {
+      this.loggedKeys = keyIds.join();
+      const problem = this.missingKeys.problem();
+      if (problem === undefined) this.logger.log('secret_keys.found');
+      else this.logger.error({ key_ids: keyIds, problem }, 'secret_keys.missing');
+    }
+    if (this.missingKeys.lacking().length === 0) this.keysFound.resolve();
   }
 }

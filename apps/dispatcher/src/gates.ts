@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type Endpoint, EndpointDirectory } from './endpoint-directory.js';
+import type { OwnedLog } from '#common/kafka/port.js';
+import { EndpointDirectory } from './endpoint-directory.js';
 import { EndpointGate, type GateSettings, type HoldReason } from './lanes/endpoint-gate.js';
 import { lookAtOurselves } from './lanes/patience.js';
 import { MEMORY_LIMITS, type MemoryLimits } from './memory-budget.js';
+import type { Endpoint } from './unsealed-endpoint.js';
 
 /** DI token of {@link DrainLimits}. */
 export const DRAIN_LIMITS = Symbol('DrainLimits');
@@ -56,6 +58,15 @@ export class Gates {
     return gate;
   }
 
+  /** Why turns of this partition wait at a gate that works; undefined when none does. */
+  waitsFor(log: OwnedLog): string | undefined {
+    for (const gate of this.gates.values()) {
+      const reason = gate.waitsFor(log);
+      if (reason !== undefined) return reason;
+    }
+    return undefined;
+  }
+
   holdOf(endpointId: string): HoldReason | undefined {
     return this.of(endpointId).hold;
   }
@@ -89,9 +100,13 @@ export class Gates {
   }
 }
 
-/** A disabled endpoint holds nothing, nor does an open breaker that discards: what comes is given up at once. */
-function holdBy({ record }: Endpoint): 'paused' | 'breaker' | undefined {
+/**
+ * A disabled endpoint holds nothing, nor does an open breaker that discards: what comes is given up at once. A missing key
+ * is an operator's mistake: it holds whatever else would be given up, so that nothing is lost by it.
+ */
+function holdBy({ record, missingKeys }: Endpoint): GateSettings['hold'] {
   if (!record.enabled) return undefined;
   if (record.paused) return 'paused';
+  if (missingKeys.length > 0) return 'key_missing';
   return record.breaker === 'closed' || record.breaker_mode === 'discard' ? undefined : 'breaker';
 }

@@ -1,7 +1,8 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { offsetOf } from '#common/domain/position.js';
 import { LaneCommands } from '#common/postgres/lane-commands.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
-import { decodeDelivery } from '#common/records/delivery-record.js';
+import { unpackDelivery } from '#common/records/delivery-record.js';
 import { Rounds } from '#common/rounds.js';
 import type { Delivery } from './delivery.js';
 import { Drainer } from './drainer.js';
@@ -78,6 +79,8 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async expire(endpointId: string): Promise<void> {
+    // What waits for a key is not given up: the operator who left it out may take longer than the endpoint's limit.
+    if (this.gates.holdOf(endpointId) === 'key_missing') return;
     const record = this.directory.find(endpointId)?.record;
     // Of an endpoint that was deleted nothing can be sent any more.
     const limit = record
@@ -106,11 +109,11 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
     if (byName.size === 0) return;
     for (const command of await this.commands.open([...byName.keys()])) {
       const lanes = byName.get(command.log);
-      const meta = decodeDelivery(command.header);
+      const meta = unpackDelivery(command.header);
       if (lanes === undefined || meta === undefined) continue;
       const delivery: Delivery = {
         log: lanes.log,
-        offset: command.place,
+        offset: offsetOf(command.place),
         lane: command.lane,
         meta: { ...meta, place: command.place, attempt: command.attempt },
         body: command.body,

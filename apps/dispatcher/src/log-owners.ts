@@ -1,6 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { positionOf } from '#common/domain/position.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
+import { DeliveryGenerations } from './generations/delivery-generations.js';
 import type { LaneHost } from './lanes/active-lane.js';
 import { LaneJournal } from './lanes/lane-journal.js';
 import { LogLanes } from './lanes/log-lanes.js';
@@ -12,7 +14,7 @@ const RETRY_MS = 500;
 
 /**
  * Takes logs over as lanes.md, rule 8, says: raise the epoch, prove that the group still counts on us, learn which lanes
- * wait; only then is the first record read. Meanwhile the log is paused, with heartbeats, however long the database is
+ * wait; only then is the first record read. What waited in a lost log is carried over before that. Meanwhile the log is paused, with heartbeats, however long the database is
  * away.
  */
 @Injectable()
@@ -24,6 +26,7 @@ export class LogOwners {
     @Inject(LaneStore) private readonly store: LaneStore,
     @Inject(LostHeads) private readonly lostHeads: LostHeads,
     @Inject(ReadAhead) private readonly readAhead: ReadAhead,
+    @Inject(DeliveryGenerations) private readonly generations: DeliveryGenerations,
   ) {}
 
   all(): Iterable<LogLanes> {
@@ -64,6 +67,7 @@ export class LogOwners {
 
   private async prepare(log: FencedLog, host: LaneHost): Promise<LogLanes> {
     const name = `${log.topic}/${log.partition}`;
+    const generation = await this.generations.present();
     const seen = await this.store.epochOf(name);
     await log.confirm();
     const epoch = await this.store.raiseEpoch(seen);
@@ -72,8 +76,11 @@ export class LogOwners {
       this.logger.warn({ log: name, epoch: epoch.epoch }, 'log.fenced');
       log.abandon();
     });
-    const lanes = new LogLanes(name, log, journal, host, this.readAhead);
-    for await (const names of this.store.waitingLanes(name, log.start)) for (const lane of names) lanes.known.add(lane);
+    // From now on no owner of an earlier generation writes rows of this log.
+    await this.generations.carriedOver(log.lost);
+    const lanes = new LogLanes(name, log, generation, journal, host, this.readAhead);
+    const start = positionOf(generation, log.start);
+    for await (const names of this.store.waitingLanes(name, start)) for (const lane of names) lanes.known.add(lane);
     return lanes;
   }
 }

@@ -3,9 +3,10 @@ import { hopFor } from '#common/domain/tier.js';
 import type { AttemptError, DeadReason, Verdict } from '#common/domain/verdict.js';
 import type { OutRecord } from '#common/kafka/record.js';
 import { encodeAttempt } from '#common/records/attempt-record.js';
-import { deadLetterHeaders } from '#common/records/dead-letter-record.js';
+import { DEAD_HEADERS, deadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, type DeliveryMeta, encodeDelivery } from '#common/records/delivery-record.js';
 import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
+import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import type { Delivery } from './delivery.js';
 
 /** What is known of one attempt once it is over. Times in ms. */
@@ -27,23 +28,35 @@ export interface Outcome {
   readonly hop: Hop | undefined;
 }
 
-export function outcomeOf(delivery: Delivery, facts: AttemptFacts, verdict: Verdict, nowMs: number): Outcome {
+/** What a turn's records are made with. */
+export interface OutcomeContext {
+  /** ms since the epoch. */
+  readonly nowMs: number;
+  readonly signer: DeadLetterSigner;
+}
+
+export function outcomeOf(
+  delivery: Delivery,
+  facts: AttemptFacts,
+  verdict: Verdict,
+  { nowMs, signer }: OutcomeContext,
+): Outcome {
   const hop = verdict.kind === 'retry' ? hopFor(verdict.delayMs, nowMs) : undefined;
   const told = attemptOutRecord(delivery, facts, verdict, hop);
   if (hop) return { records: [waitingRecord(delivery, hop), told], hop };
   if (verdict.kind === 'delivered' || verdict.kind === 'retry') return { records: [told], hop: undefined };
-  return { records: [deadRecord(delivery, verdict.reason, nowMs, facts), told], hop: undefined };
+  return { records: [deadRecord(delivery, verdict.reason, { nowMs, signer }, facts), told], hop: undefined };
 }
 
 /**
- * The delivery, unchanged, as a dead letter.
+ * The delivery, unchanged, as a dead letter, with the MAC that lets it come back.
  *
  * @param last the last attempt, or what else there is to say; undefined when the delivery was never attempted
  */
 export function deadRecord(
   delivery: Delivery,
   reason: DeadReason,
-  nowMs: number,
+  { nowMs, signer }: OutcomeContext,
   last: Partial<AttemptFacts> & { detail?: string },
 ): OutRecord {
   const { lane, body, headers, meta, log, offset } = delivery;
@@ -57,17 +70,25 @@ export function deadRecord(
   });
   // The attempt that killed it was made; a delivery dead without one keeps its count.
   const attempt = last.at === undefined ? meta.attempt : meta.attempt + 1;
+  const header = encodeDelivery({ ...meta, attempt });
+  const mac = signer.sign({ key: lane, value: body, packed: header });
   return {
     topic: DLQ_TOPIC,
     key: lane,
     value: body,
-    headers: { ...headers, ...packed({ ...meta, attempt }), ...dead },
+    headers: { ...headers, [DELIVERY_HEADER]: header, ...dead, [DEAD_HEADERS.mac]: mac },
   };
 }
 
 /** The delivery in its tier, with one more attempt made. */
-export function waitingRecord({ lane, body, headers, meta }: Delivery, { tier, dueAt, tierUntil }: Hop): OutRecord {
-  const waiting = { ...meta, attempt: meta.attempt + 1, returned: false, dueAt, tierUntil };
+export function waitingRecord(delivery: Delivery, hop: Hop): OutRecord {
+  const { meta } = delivery;
+  return waitingAgain({ ...delivery, meta: { ...meta, attempt: meta.attempt + 1 } }, hop);
+}
+
+/** The delivery in its tier, with the attempts made so far. */
+export function waitingAgain({ lane, body, headers, meta }: Delivery, { tier, dueAt, tierUntil }: Hop): OutRecord {
+  const waiting = { ...meta, returned: false, dueAt, tierUntil };
   return { topic: tier.topic, key: lane, value: body, headers: { ...headers, ...packed(waiting) } };
 }
 

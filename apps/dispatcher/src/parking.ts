@@ -1,6 +1,8 @@
+import { offsetOf } from '#common/domain/position.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { ParkedRecord } from '#common/postgres/lane-store.js';
-import { decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
+import { encodeDelivery, unpackDelivery } from '#common/records/delivery-record.js';
+import { decodeHeaders, encodeHeaders } from '#common/records/stored-headers.js';
 import type { Delivery } from './delivery.js';
 
 /** A delivery as the database keeps it. */
@@ -9,7 +11,6 @@ export function parkedRecord(
   at: { lane: string; place: number; attempt: number; reason: string; now: number },
 ): ParkedRecord {
   const { meta, headers, body } = delivery;
-  const extra = Object.entries(headers);
   return {
     lane: at.lane,
     place: at.place,
@@ -19,24 +20,22 @@ export function parkedRecord(
     endpointId: meta.endpointId,
     deliveryId: meta.deliveryId,
     header: encodeDelivery({ ...meta, place: at.place }),
-    extraHeaders:
-      extra.length === 0 ? null : Object.fromEntries(extra.map(([name, value]) => [name, value.toString('base64')])),
+    extraHeaders: Object.keys(headers).length === 0 ? null : encodeHeaders(headers),
     body,
   };
 }
 
 /** The delivery a parked row is. @throws Error when the row is not one of ours */
 export function unparked(log: FencedLog, row: ParkedRecord): Delivery {
-  const meta = decodeDelivery(row.header);
+  const meta = unpackDelivery(row.header);
   if (meta === undefined) throw new Error(`the parked row of ${row.lane} at ${row.place} is malformed`);
-  const headers = Object.entries(row.extraHeaders ?? {}).map(([name, value]) => [name, Buffer.from(value, 'base64')]);
   return {
     log,
-    offset: row.place,
+    offset: offsetOf(row.place),
     lane: row.lane,
     meta,
     body: row.body,
-    headers: Object.fromEntries(headers) as Record<string, Buffer>,
+    headers: decodeHeaders(row.extraHeaders ?? {}),
     isReplay: false,
     parkedAt: row.parkedAt,
     bagIndex: 0,

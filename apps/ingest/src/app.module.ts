@@ -1,9 +1,13 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { GenerationMarkers } from '#common/generations/generation-markers.js';
+import { Generations } from '#common/generations/generations.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
+import { Database } from '#common/postgres/database.js';
+import { DatabaseNote } from '#common/postgres/database-note.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { ApiKeyModule } from '#common/security/api-key.module.js';
 import { EventRoutes, ROUTE_LIMITS } from './api/event-routes.js';
@@ -48,14 +52,17 @@ export class AppModule {
           },
         },
         { provide: ROUTER_LIMITS, useValue: { maxEventBytes, queueBytes: config.ROUTER_QUEUE_BYTES } },
+        DatabaseNote,
         EventRoutes,
         Publisher,
         EventArchive,
+        GenerationMarkers,
+        Generations,
         EndpointIndex,
         Router,
         {
           provide: KafkaTransport,
-          inject: [KAFKA_SETTINGS, Router, EndpointIndex, Health],
+          inject: [KAFKA_SETTINGS, Router, EndpointIndex, Database, Health],
           useFactory: createTransport,
         },
       ],
@@ -67,6 +74,7 @@ function createTransport(
   settings: KafkaSettings,
   router: Router,
   endpoints: EndpointIndex,
+  database: Database,
   health: Health,
 ): KafkaTransport {
   const transport = new KafkaTransport(settings, {
@@ -75,6 +83,7 @@ function createTransport(
     paceMs: FETCH_PACE_MS,
     recordsPerPace: RECORDS_PER_PACE,
     startAfter: () => endpoints.caughtUp,
+    waitsFor: () => database.problem,
   });
   health.addReadiness({ name: 'router', problem: () => transport.problem() });
   return transport;

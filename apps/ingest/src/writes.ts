@@ -1,5 +1,6 @@
 import type { WriteOptions } from '#common/kafka/producer.js';
 import type { OutRecord } from '#common/kafka/record.js';
+import { recordBytes } from '#common/records/limits.js';
 
 /** Well below the largest batch of any topic, so that only a single record may be larger. */
 const MAX_WRITE_BYTES = 256 * 1_024;
@@ -18,17 +19,12 @@ export async function writeAll(writer: Writer, records: readonly OutRecord[], op
   await Promise.all(portions(records).map((portion) => writer.write(portion, options)));
 }
 
-/** Bytes of a record's key and value; headers are small. */
-export function sizeOf({ key, value }: OutRecord): number {
-  return (key === null ? 0 : Buffer.byteLength(key)) + (value === null ? 0 : Buffer.byteLength(value));
-}
-
 function portions(records: readonly OutRecord[]): OutRecord[][] {
   const all: OutRecord[][] = [];
   let current: OutRecord[] = [];
   let bytes = 0;
   for (const record of records) {
-    const size = sizeOf(record);
+    const size = recordBytes(record);
     if (current.length > 0 && bytes + size > MAX_WRITE_BYTES) {
       all.push(current);
       current = [];

@@ -53,6 +53,7 @@ function createTransport(settings: KafkaSettings, scheduler: Scheduler, health: 
     ownership: scheduler,
     paceMs: FETCH_PACE_MS,
     maxWaitMs: FETCH_WAIT_MS,
+    waitsFor: (log) => scheduler.waitsFor(log),
   });
   health.addReadiness({ name: 'tiers', problem: () => transport.problem() });
   exposeHeld(() => scheduler.held());

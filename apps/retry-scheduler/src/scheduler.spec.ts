@@ -119,6 +119,31 @@ afterEach(() => {
 });
 
 describe('Scheduler', () => {
+  it('given waiting records, then due times are the reason; given one that nothing returns, then none', async () => {
+    const wheel = new Wheel();
+    const tier = wheel.log('retry-1024s');
+    for (let count = 0; count < 1_000; count++) wheel.retry(`dlv_${count}`, 1_024_000);
+    await wheel.run(1_000);
+    expect(wheel.scheduler.waitsFor(tier)).toBe('due times');
+
+    wheel.refuse = () => true;
+    await wheel.leap(1_040_000);
+    expect(tier.unfinished).toBe(1_000);
+    expect(wheel.scheduler.waitsFor(tier)).toBeUndefined();
+  });
+
+  it('given a halted scheduler with an overdue record in memory, then nothing explains it', async () => {
+    const wheel = new Wheel();
+    wheel.retry('dlv_1', 4_000);
+    await wheel.run(1_000);
+    await wheel.scheduler.onRebalancing();
+
+    await wheel.run(4_000);
+    expect(wheel.scheduler.waitsFor(wheel.log('retry-4s'))).toBe('due times');
+    await wheel.run(6_000);
+    expect(wheel.scheduler.waitsFor(wheel.log('retry-4s'))).toBeUndefined();
+  });
+
   it.each([4_000, 16_000, 64_000])(
     'given the preset delay of %i ms, then it returns on the millisecond, by one tier',
     async (delayMs) => {

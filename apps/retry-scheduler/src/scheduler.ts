@@ -9,6 +9,9 @@ import { memoryOf, moveOf, readWaiting, returnOf, type Waiting } from './waiting
 import { WaitingRoom } from './waiting-room.js';
 import { judge } from './wheel.js';
 
+/** A record this long past its time is not just about to leave. */
+const OVERDUE_MS = 5_000;
+
 /** Bounds, in bytes. */
 export interface SchedulerLimits {
   /** Memory of the eager tier, all its partitions together. */
@@ -65,11 +68,16 @@ export class Scheduler implements OwnershipListener {
     if (room === undefined) return;
     const nowMs = this.now();
     for (const record of records) {
-      const waiting = readWaiting(log, record, nowMs);
+      const waiting = readWaiting(log, record, { readAt: nowMs, maxBatchBytes: this.limits.batchBytes });
       if (typeof waiting === 'string') void this.reject(room, log, record, waiting);
       else this.hold(room, waiting, nowMs);
     }
     this.alarm.set(room.nextAt);
+  }
+
+  /** Why records of this partition that were read are not finished; undefined when one is overdue. */
+  waitsFor(log: OwnedLog): string | undefined {
+    return this.rooms.get(log)?.isOnTime(log, this.now() - OVERDUE_MS) ? 'due times' : undefined;
   }
 
   /** What is in memory, by tier. */

@@ -38,6 +38,17 @@ export class WaitingRoom {
     return this.heldBytes;
   }
 
+  /**
+   * Whether all unfinished records of a partition wait here for their time. One that has left the queue and is not
+   * finished is on its way out: it does not wait.
+   *
+   * @param overdueAt what should have left before this moment is overdue, ms since the epoch
+   */
+  isOnTime(log: OwnedLog, overdueAt: number): boolean {
+    const own = this.queue.data.filter(({ waiting }) => waiting.log === log);
+    return own.length === log.unfinished && own.every(({ until }) => until >= overdueAt);
+  }
+
   open(log: OwnedLog): void {
     this.logs.add(log);
     if (this.isFull) log.pause();

@@ -4,6 +4,7 @@ import { MemoryLog } from '../../../test/support/memory-log.js';
 import { moveOf, readWaiting, returnOf, type Waiting } from './waiting.js';
 
 const T0 = 1_800_000_000_000;
+const LIMITS = { readAt: T0, maxBatchBytes: 1_000_000 };
 const META = {
   deliveryId: 'dlv_1',
   eventId: 'evt_1',
@@ -27,7 +28,7 @@ function waiting(): Waiting {
   const read = readWaiting(
     log,
     append(log, { [DELIVERY_HEADER]: encodeDelivery(META), traceparent: '00-ab-cd-01' }),
-    T0,
+    LIMITS,
   );
   if (typeof read === 'string') throw new Error(read);
   return read;
@@ -44,10 +45,16 @@ describe('readWaiting', () => {
     });
   });
 
+  it('given a delivery whose headers are beyond the limits, then it is none, for that reason', () => {
+    const log = new MemoryLog('retry-4s');
+    const record = append(log, { [DELIVERY_HEADER]: encodeDelivery(META) });
+    expect(readWaiting(log, { ...record, oversized: 'too many headers' }, LIMITS)).toBe('too many headers');
+  });
+
   it('given a due time in 2099, then it waits no longer than anything does in its tier', () => {
     const log = new MemoryLog('retry-4s');
     const header = encodeDelivery({ ...META, dueAt: Date.UTC(2099, 0, 1) });
-    const read = readWaiting(log, append(log, { [DELIVERY_HEADER]: header }), T0);
+    const read = readWaiting(log, append(log, { [DELIVERY_HEADER]: header }), LIMITS);
     expect(read).toMatchObject({ dueAt: T0 + 16_000 });
   });
 
@@ -58,38 +65,38 @@ describe('readWaiting', () => {
       ...append(log, { [DELIVERY_HEADER]: encodeDelivery(META) }),
       value: response.subarray(10, 90_000),
     };
-    const read = readWaiting(log, record, T0);
+    const read = readWaiting(log, record, LIMITS);
     if (typeof read === 'string') throw new Error(read);
     expect(read.value).toEqual(record.value);
     expect(read.value.buffer).not.toBe(response.buffer);
   });
 
   it.each([
-    { given: 'no packed header', fields: { headers: {} }, expected: 'no valid posthorn header' },
+    { given: 'no packed header', fields: { headers: {} }, expected: 'the posthorn header is missing or malformed' },
     {
       given: 'a malformed one',
       fields: { headers: { [DELIVERY_HEADER]: Buffer.from([0xff, 0, 1]) } },
-      expected: 'no valid posthorn header',
+      expected: 'the posthorn header is missing or malformed',
     },
-    { given: 'a null value', fields: { value: null }, expected: 'no value' },
-    { given: 'a null key', fields: { key: null }, expected: 'no key' },
-    { given: 'an empty key', fields: { key: Buffer.alloc(0) }, expected: 'no key' },
+    { given: 'a null value', fields: { value: null }, expected: 'the record has no value' },
+    { given: 'a null key', fields: { key: null }, expected: 'the record has no key' },
+    { given: 'an empty key', fields: { key: Buffer.alloc(0) }, expected: 'the record has no key' },
     {
       given: 'no due time',
       fields: { headers: { [DELIVERY_HEADER]: Buffer.from(encodeDelivery({ ...META, dueAt: undefined })) } },
-      expected: 'no due time',
+      expected: 'the delivery has no due time',
     },
     {
       given: 'a due time of letters',
       fields: {
         headers: { [DELIVERY_HEADER]: Buffer.from(encodeDelivery(META).replace(String(META.dueAt), 'NaN')) },
       },
-      expected: 'no valid posthorn header',
+      expected: 'the posthorn header is missing or malformed',
     },
   ])('given $given, then it says "$expected"', ({ fields, expected }) => {
     const log = new MemoryLog('retry-4s');
     const record = { ...append(log, { [DELIVERY_HEADER]: encodeDelivery(META) }), ...fields };
-    expect(readWaiting(log, record, T0)).toBe(expected);
+    expect(readWaiting(log, record, LIMITS)).toBe(expected);
   });
 });
 

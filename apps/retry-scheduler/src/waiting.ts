@@ -1,7 +1,8 @@
 import { type Hop, TIERS } from '#common/domain/tier.js';
 import type { OwnedLog } from '#common/kafka/port.js';
 import type { InRecord, OutRecord } from '#common/kafka/record.js';
-import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
+import { DELIVERY_HEADER, type DeliveryMeta, encodeDelivery } from '#common/records/delivery-record.js';
+import { receiveDelivery } from '#common/records/received-delivery.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { boundedDueAt, type Wait } from './wheel.js';
 
@@ -22,15 +23,18 @@ export interface Waiting extends Wait {
 const OVERHEAD_BYTES = 1_280;
 
 /** @returns the delivery, or why the record is none */
-export function readWaiting(log: OwnedLog, record: InRecord, readAt: number): Waiting | string {
+export function readWaiting(
+  log: OwnedLog,
+  record: InRecord,
+  { readAt, maxBatchBytes }: { readAt: number; maxBatchBytes: number },
+): Waiting | string {
   const tier = TIERS.find(({ topic }) => topic === record.topic);
   if (tier === undefined) return `${record.topic} is no tier`;
-  if (record.value === null) return 'no value';
-  if (record.key === null || record.key.length === 0) return 'no key';
-  const meta = decodeDelivery(record.headers[DELIVERY_HEADER]);
-  if (meta === undefined) return `no valid ${DELIVERY_HEADER} header`;
-  if (meta.dueAt === undefined) return 'no due time';
-  const { key, value, headers } = copyOf(record.key, record.value, record.headers);
+  const received = receiveDelivery(record, maxBatchBytes);
+  if (typeof received === 'string') return received;
+  const { meta } = received;
+  if (meta.dueAt === undefined) return 'the delivery has no due time';
+  const { key, value, headers } = copyOf(received.key, received.value, record.headers);
   return {
     log,
     offset: record.offset,

@@ -85,3 +85,30 @@ it('given that it is stopped within a round, then the round knows, and there is 
   await until('others went their rounds', () => other > 5);
   expect(begun).toBe(1);
 });
+
+it('given rounds a minute apart that fail, then the next one comes after 1 s, 2 s, and at most 15 s, until one succeeds', async () => {
+  jest.useFakeTimers();
+  let begun = 0;
+  let isBroken = true;
+  const rounds = new Rounds({
+    periodMs: 60_000,
+    round: async () => {
+      begun++;
+      if (isBroken) throw new Error('no rights');
+    },
+    onError: () => undefined,
+  });
+  open.push(rounds);
+  rounds.startAfter(Promise.resolve());
+  await jest.advanceTimersByTimeAsync(0);
+  const after = async (ms: number) => {
+    await jest.advanceTimersByTimeAsync(ms);
+    return begun;
+  };
+  const seen = [begun, await after(1_000), await after(2_000), await after(4_000), await after(8_000)];
+  expect(seen).toEqual([1, 2, 3, 4, 5]);
+  expect([await after(14_000), await after(1_000)]).toEqual([5, 6]);
+  isBroken = false;
+  expect([await after(15_000), await after(59_000), await after(1_000)]).toEqual([7, 7, 8]);
+  jest.useRealTimers();
+});

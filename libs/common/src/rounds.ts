@@ -1,3 +1,6 @@
+const MIN_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 15_000;
+
 /** However long a round took: what it waited for may have been a server that was away. */
 const LONGEST_WAIT_MS = 60_000;
 
@@ -5,7 +8,7 @@ interface RoundsOptions {
   /** From the end of a round to the beginning of the next. */
   readonly periodMs: number;
   readonly round: () => Promise<void>;
-  /** A round that failed is not repeated: what it left is the next one's. */
+  /** What a failed round left is the next one's, which comes after 1 to 15 s where the period is longer. */
   readonly onError: (error: unknown) => void;
   /** Rounds take at most this part of the time: after a long one, more than the period goes by. */
   readonly share?: number;
@@ -15,6 +18,7 @@ interface RoundsOptions {
 export class Rounds {
   private timer: NodeJS.Timeout | undefined;
   private stopping = false;
+  private failures = 0;
 
   constructor(private readonly options: RoundsOptions) {}
 
@@ -37,9 +41,22 @@ export class Rounds {
     if (this.stopping) return;
     const { periodMs, round, onError, share = 1 } = this.options;
     const startedAt = performance.now();
-    await round().catch(onError);
+    await round().then(
+      () => {
+        this.failures = 0;
+      },
+      (error: unknown) => {
+        this.failures++;
+        onError(error);
+      },
+    );
     const tookMs = performance.now() - startedAt;
     const restMs = Math.min(tookMs / share, LONGEST_WAIT_MS);
-    if (!this.stopping) this.timer = setTimeout(() => void this.run(), Math.max(periodMs, restMs));
+    if (!this.stopping) this.timer = setTimeout(() => void this.run(), Math.max(this.pauseMs(periodMs), restMs));
+  }
+
+  private pauseMs(periodMs: number): number {
+    if (this.failures === 0) return periodMs;
+    return Math.min(periodMs, MIN_RETRY_MS * 2 ** (this.failures - 1), MAX_RETRY_MS);
   }
 }

@@ -64,10 +64,13 @@ export async function readTopics(kafka: Kafka): Promise<TopicContents[]> {
       const eachBatch = async ({ batch }: EachBatchPayload) => {
         for (const message of batch.messages)
           records.get(batch.topic)?.push(read(batch.topic, batch.partition, message));
-        const name = `${batch.topic}/${batch.partition}`;
-        if (Number(batch.lastOffset()) + 1 >= (missing.get(name) ?? 0)) missing.delete(name);
-        if (missing.size === 0) done();
       };
+      // Comes for batches of aborted and control records, too, with which no handler is called.
+      consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
+        const name = `${topic}/${partition}`;
+        if (Number(lastOffset) + 1 >= (missing.get(name) ?? 0)) missing.delete(name);
+        if (missing.size === 0) done();
+      });
       consumer.run({ autoCommit: false, partitionsConsumedConcurrently: 4, eachBatch }).catch(reject);
     });
   } finally {
@@ -80,17 +83,21 @@ export async function readTopics(kafka: Kafka): Promise<TopicContents[]> {
   }));
 }
 
-/** What was read earlier, too: retention may have taken it since. */
+/** What was read earlier, too: retention may have taken it since, or another record its offset. */
 export function mergeTopics(earlier: readonly TopicContents[], now: readonly TopicContents[]): TopicContents[] {
   return now.map(({ topic, partitions, records }) => {
-    const known = new Set(records.map(({ partition, offset }) => `${partition}/${offset}`));
+    const known = new Set(records.map(placeAndTime));
     const gone = earlier
       .filter((each) => each.topic === topic)
       .flatMap((each) => each.records)
-      .filter(({ partition, offset }) => !known.has(`${partition}/${offset}`));
+      .filter((record) => !known.has(placeAndTime(record)));
     const all = [...gone, ...records].sort((a, b) => a.partition - b.partition || a.offset - b.offset);
     return { topic, partitions, records: all };
   });
+}
+
+function placeAndTime({ partition, offset, timestamp }: TopicRecord): string {
+  return `${partition}/${offset}/${timestamp}`;
 }
 
 async function allBounds(kafka: Kafka): Promise<Map<string, Bounds[]>> {
@@ -116,7 +123,10 @@ function read(
   { offset, timestamp, key, value, headers = {} }: KafkaMessage,
 ): TopicRecord {
   const bytes = Object.fromEntries(
-    Object.entries(headers).map(([name, text]) => [name, Buffer.from((Array.isArray(text) ? text[0] : text) ?? '')]),
+    Object.entries(headers).map(([name, text]) => [
+      name,
+      Buffer.from((Array.isArray(text) ? text.at(-1) : text) ?? ''),
+    ]),
   );
   const dead = readDeadLetter(bytes);
   return {

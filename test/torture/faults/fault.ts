@@ -14,6 +14,8 @@ export interface Fault {
   readonly budgets?: Partial<Budgets>;
   /** Promises beyond P1 to P3 that the run is there to try. */
   readonly mustJudge?: readonly PromiseName[];
+  /** The system is not fit for another run afterwards. */
+  readonly isLast?: boolean;
   /** Breaks, waits, heals, and notes what was done. */
   readonly inject: (scene: Scene) => Promise<void>;
 }

@@ -2,11 +2,15 @@ import type { FaultName } from '../../../scripts/torture/catalogue.mjs';
 import { CLOCK_FAULTS } from './clocks.js';
 import type { Fault } from './fault.js';
 import { HOLD_FAULTS } from './holds.js';
+import { KEY_FAULTS } from './keys.js';
+import { LOG_FAULTS } from './logs.js';
 import { MIXED } from './mixed.js';
 import { NETWORK_FAULTS } from './networks.js';
 import { PROCESS_FAULTS } from './processes.js';
 import { RECORD_FAULTS } from './records.js';
+import { REPLACED_LOG_FAULTS } from './replaced-logs.js';
 import { SERVER_FAULTS } from './servers.js';
+import { TRANSACTION_FAULTS } from './transactions.js';
 
 /** What each fault of the catalogue does. */
 const FAULTS: Readonly<Record<FaultName | 'mixed', Fault>> = {
@@ -14,8 +18,12 @@ const FAULTS: Readonly<Record<FaultName | 'mixed', Fault>> = {
   ...SERVER_FAULTS,
   ...NETWORK_FAULTS,
   ...RECORD_FAULTS,
+  ...TRANSACTION_FAULTS,
+  ...LOG_FAULTS,
+  ...REPLACED_LOG_FAULTS,
   ...CLOCK_FAULTS,
   ...HOLD_FAULTS,
+  ...KEY_FAULTS,
   mixed: MIXED,
 };
 

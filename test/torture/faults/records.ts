@@ -1,12 +1,16 @@
 import type { Admin } from 'kafkajs';
 import { kafkaClient, keyedProducer } from '../../../scripts/lib/kafka-client.mjs';
 import { INGEST_POISON } from '../../support/poison.js';
+import { recordsThatEndSoon } from '../../support/strange-records/ending-soon.js';
+import { writeStrangeRecords } from '../../support/strange-records/write.js';
 import { until } from '../../support/until.js';
 import { readAllTopics } from '../harness/evidence.js';
 import type { Fault, Scene } from './fault.js';
 
 const POISON_ROUNDS = 4;
 const POISON_EVERY_MS = 1_000;
+/** Records of each topic and kind. */
+const STRANGE_EACH = 40;
 const DUPLICATES_MS = 8_000;
 const UNREAD_MS = 4_000;
 const REPLAYED_EVENTS = 200;
@@ -15,6 +19,7 @@ const REPLAY_LIMIT_MS = 30_000;
 /** What is in the logs, and what is not in them any more. */
 export const RECORD_FAULTS = {
   poison: { inject: poison },
+  'strange-records': { inject: strangeRecords },
   duplicates: { inject: duplicates },
   retention: { inject: retention },
   'replay-killed': { inject: replayKilled },
@@ -39,6 +44,15 @@ async function poison(scene: Scene): Promise<void> {
     return written;
   });
   await producer.disconnect();
+}
+
+/** Records of every topic that are malformed, forged or out of range, beside the load. None of them names a good endpoint. */
+async function strangeRecords(scene: Scene): Promise<void> {
+  const seed = scene.random.pick(1_000_000);
+  await scene.during({ kind: 'poison', target: 'all topics' }, async () => {
+    const cast = { endpointIds: ['ep_none'], nowMs: Date.now() };
+    return writeStrangeRecords(direct(scene), recordsThatEndSoon({ seed, cast, each: STRANGE_EACH }));
+  });
 }
 
 /** Every producer that was not sure publishes again: at once, and long after. */

@@ -12,6 +12,10 @@ const LOST_EVERY_MS = 250;
 const POSTGRES_AWAY_MS = 12_000;
 const SLOW_MS = 1_000;
 const LOCKED_MS = 8_000;
+/** Longer than any wait between two tries of a statement, so that every app meets the fault. */
+const WRONG_MS = 8_000;
+const LOOK_EVERY_MS = 250;
+const HEALTH_TIMEOUT_MS = 2_000;
 
 /** A broker, PostgreSQL, and their answers. */
 export const SERVER_FAULTS = {
@@ -45,6 +49,8 @@ export const SERVER_FAULTS = {
       ),
   },
   'postgres-lock': { inject: tableLocked },
+  'postgres-password': { inject: passwordChanged },
+  'database-renamed': { inject: databaseRenamed },
 } satisfies Record<string, Fault>;
 
 function aBroker({ system, random }: Scene): Server {
@@ -113,4 +119,75 @@ async function tableLocked(scene: Scene): Promise<void> {
     await runSql(scene.system.postgresUrl, statement);
     return 1;
   });
+}
+
+/** The apps' password is not the right one any more, as in a rotation that reached PostgreSQL first. */
+async function passwordChanged(scene: Scene): Promise<void> {
+  const url = new URL(scene.system.postgresUrl);
+  const { username, password } = url;
+  const changed = new URL(url);
+  changed.password = 'changed';
+  await scene.during({ kind: 'freeze', target: 'postgres: password' }, async () => {
+    await runSql(url.href, `ALTER ROLE ${username} PASSWORD '${changed.password}'; ${endConnections(username)}`);
+    try {
+      return await appsThatShow(scene, 'authentication');
+    } finally {
+      await runSql(changed.href, `ALTER ROLE ${username} PASSWORD '${password}'`);
+    }
+  });
+}
+
+/** The database has another name for a while, as in a restore that puts one database in the place of another. */
+async function databaseRenamed(scene: Scene): Promise<void> {
+  const url = new URL(scene.system.postgresUrl);
+  const [name, username] = [url.pathname.slice(1), url.username];
+  const maintenance = Object.assign(new URL(url), { pathname: '/postgres' }).href;
+  // Apps connect again at once, and a database in use is not renamed.
+  const rename = async (from: string, to: string) => {
+    const tried = () =>
+      runSql(maintenance, endConnections(username))
+        .then(() => runSql(maintenance, `ALTER DATABASE ${from} RENAME TO ${to}`))
+        .then(
+          () => 1,
+          () => 0,
+        );
+    if ((await scene.onceSome(tried)) === 0) throw new Error(`${from} could not be renamed`);
+  };
+  await scene.during({ kind: 'freeze', target: 'postgres: database' }, async () => {
+    await rename(name, `${name}_away`);
+    try {
+      return await appsThatShow(scene, 'database_missing');
+    } finally {
+      await rename(`${name}_away`, name);
+    }
+  });
+}
+
+function endConnections(username: string): string {
+  return `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE usename = '${username}' AND pid <> pg_backend_pid() AND backend_type = 'client backend'`;
+}
+
+/**
+ * Lasts as long as the fault does.
+ *
+ * @returns how many of the apps that need PostgreSQL show the reason in their readiness; 0 unless all of them do
+ */
+async function appsThatShow(scene: Scene, reason: string): Promise<number> {
+  const users = scene.system.apps.all().filter(({ app }) => app !== 'retry-scheduler');
+  const shown = new Set<string>();
+  for (const end = Date.now() + WRONG_MS; Date.now() < end; await scene.last(LOOK_EVERY_MS)) {
+    for (const { name, url } of users) if ((await postgresNote(url)).startsWith(reason)) shown.add(name);
+  }
+  return shown.size === users.length ? shown.size : 0;
+}
+
+async function postgresNote(url: string): Promise<string> {
+  try {
+    const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) });
+    const { checks } = (await response.json()) as { checks: Record<string, string> };
+    return checks.postgres ?? '';
+  } catch {
+    return '';
+  }
 }

@@ -8,6 +8,8 @@ import { Link } from './link.js';
 /** Kafka, and the links by which the apps reach it. */
 export interface Brokers {
   readonly servers: readonly Server[];
+  /** Where each has its files; `data` is its storage. */
+  readonly homes: readonly string[];
   /** One before each broker. */
   readonly links: readonly Link[];
   /** host:port for those who are no part of the system: producers and the judge. */
@@ -36,6 +38,7 @@ export async function startBrokers(folder: string, count: number): Promise<Broke
   await Promise.all(servers.map((server) => server.start()));
   return {
     servers,
+    homes: directPorts.map((_, index) => join(folder, `kafka-${index}`)),
     links,
     direct: directPorts.map((port) => `127.0.0.1:${port}`),
     proxied: links.map(({ port }) => `127.0.0.1:${port}`),

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { kafkaClient } from '../../../scripts/lib/kafka-client.mjs';
 import { readAlarms } from '../evidence/loss-alarms.js';
 import { readPostgres } from '../evidence/postgres-rows.js';
+import { newCommits, newLogs, readGenerationAlarms } from '../evidence/replaced-logs.js';
 import { mergeTopics, readTopics } from '../evidence/topic-contents.js';
 import type { Budgets, CommitSample, Evidence, LossAlarm, PromiseName, TopicContents } from '../judge/evidence.js';
 import type { TortureRun } from './torture-run.js';
@@ -45,8 +46,8 @@ export async function collectEvidence(run: TortureRun, options: EvidenceOptions)
     ledger: run.ledger.entries,
     requests,
     rows,
-    topics: mergeTopics(run.topicsBefore, topics),
-    commits: options.commits,
+    topics: mergeTopics(run.topicsBefore, newLogs(topics, run.replaced)),
+    commits: newCommits(options.commits, run.replaced),
     processes: system.supervised.events.filter(({ at }) => at >= run.startedAt),
     faults: run.faults,
     alarms: alarmsOf(system).filter(({ at }) => at >= run.startedAt),
@@ -61,6 +62,8 @@ export function readAllTopics(system: TortureSystem): Promise<TopicContents[]> {
 function alarmsOf(system: TortureSystem): LossAlarm[] {
   return system.apps.all().flatMap(({ name }) => {
     const file = system.logFile(name);
-    return existsSync(file) ? readAlarms(readFileSync(file, 'utf8'), name) : [];
+    if (!existsSync(file)) return [];
+    const log = readFileSync(file, 'utf8');
+    return [...readAlarms(log, name), ...readGenerationAlarms(log, name)];
   });
 }

@@ -59,6 +59,11 @@ export class Ledger implements Doors {
     });
   }
 
+  /** One event, by whoever writes it: a transaction, say. */
+  async publishAs(event: EventInput, write: () => Promise<LedgerEntry['position']>): Promise<void> {
+    await this.note(event, 'kafka', async () => ({ detail: 'stored', outcome: 'ok', position: await write() }));
+  }
+
   /** A record nobody can understand was written. @param position where Kafka said that it put it */
   notePoison(name: string, invokedAt: number, position: LedgerEntry['position']): void {
     const none = { eventId: '', tenant: TENANT, type: '', resourceId: undefined, number: 0, door: 'kafka' } as const;

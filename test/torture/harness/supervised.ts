@@ -27,6 +27,14 @@ export class Supervised {
     return added;
   }
 
+  /** Starts a process that is not to become ready; it is not started again. */
+  async begin(app: AppName, instance: number): Promise<AppProcess> {
+    this.noteName(`${app}-${instance}`, app, 'started');
+    const { process, ready } = await this.apps.begin(app, instance);
+    ready.catch(() => undefined);
+    return process;
+  }
+
   /** SIGTERM, as `npm start` would; it is not started again. */
   async remove(process: AppProcess): Promise<void> {
     this.retired.add(process.name);

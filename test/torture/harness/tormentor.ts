@@ -40,7 +40,7 @@ export class Tormentor {
   async torment(name: string): Promise<Evidence> {
     const { system, quiet } = await this.ready();
     const { seed, steadyMs, afterMs } = this.plan;
-    const { inject, budgets = {}, mustJudge = [] } = faultOf(name);
+    const { inject, budgets = {}, mustJudge = [], isLast = false } = faultOf(name);
     const run = await TortureRun.open(system, `${name}-${seed}`, seed);
     const kafka = kafkaClient({ clientId: 'sampler', brokers: system.brokers.direct, isQuiet: true });
     const sampler = await CommitSampler.start(kafka, system.postgresUrl);
@@ -52,7 +52,8 @@ export class Tormentor {
       await run.drain(quiet);
       const evidence = await collectEvidence(run, { seed, budgets, mustJudge, commits: await sampler.stop() });
       await run.close();
-      await quiet.forget();
+      if (isLast) await this.stop();
+      else await quiet.forget();
       return evidence;
     } catch (error) {
       // What is left half broken is no ground for another run.

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Load } from '../../support/load.js';
 import { until } from '../../support/until.js';
 import { TortureReceiver } from '../evidence/receiver.js';
+import type { ReplacedLogs } from '../evidence/replaced-logs.js';
 import type { EndpointUnderTest, FaultEvent, ReceivedRequest, TopicContents } from '../judge/evidence.js';
 import { createEndpoints, type EndpointName, type TestedEndpoint, typeOf } from './endpoints.js';
 import { Ledger } from './ledger.js';
@@ -22,6 +23,8 @@ export class TortureRun {
   readonly startedAt = Date.now();
   /** What a fault was about to take out of the logs. */
   topicsBefore: readonly TopicContents[] = [];
+  /** Logs that a fault replaced by empty ones, and when that was done. */
+  replaced: ReplacedLogs | undefined;
   loadEndedAt = 0;
   quietAt: number | undefined;
 

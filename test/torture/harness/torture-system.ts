@@ -47,6 +47,10 @@ export class TortureSystem {
     readonly apiKey: string,
     /** Processes, of the servers too. */
     readonly supervised: Supervised,
+    /** Further variables of single processes, by their names, read when they are added. */
+    readonly envs: Map<string, NodeJS.ProcessEnv>,
+    /** `SECRET_KEYS` of all processes that have none of their own. */
+    readonly secretKeys: string,
   ) {
     const servers = [postgres, ...brokers.servers];
     this.warden = Warden.over(folder, () =>
@@ -69,23 +73,27 @@ export class TortureSystem {
       postgres.start(),
     ]);
     const apiKey = generateApiKey().text;
+    const secretKeys = newSecretKey('test');
     const shared = {
       ...process.env,
       ...appSettings(brokers.proxied, '', apiKey),
-      SECRET_KEYS: `test:${randomBytes(32).toString('base64')}`,
+      SECRET_KEYS: secretKeys,
       REPLICATION_FACTOR: String(brokerCount),
     };
     const dns = await DnsStub.start();
+    const envs = new Map<string, NodeJS.ProcessEnv>();
     const envOf = (name: string) => ({
       ...shared,
       ...preloadEnv(dns.address, clockFile(folder, name)),
       // PostgreSQL's connections tell whose they are by this name.
       DATABASE_URL: `${postgresUrl({ port: postgresLink.port })}?application_name=${name}`,
+      ...envs.get(name),
     });
     const apps = new AppProcesses({ folder, envOf, apiKey, home });
     const supervised = new Supervised(apps);
     const url = postgresUrl({ port: postgresPort });
-    const system = new TortureSystem(folder, dns, brokers, postgres, url, postgresLink, apps, apiKey, supervised);
+    const servers = [folder, dns, brokers, postgres, url, postgresLink] as const;
+    const system = new TortureSystem(...servers, apps, apiKey, supervised, envs, secretKeys);
     await supervised.add('control', 0);
     await Promise.all(PROCESSES.map(([app, instance]) => supervised.add(app, instance)));
     return system;
@@ -119,6 +127,11 @@ export class TortureSystem {
     if (!process.env.TORTURE_KEEP)
       rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
+}
+
+/** @returns an entry of `SECRET_KEYS` */
+export function newSecretKey(id: string): string {
+  return `${id}:${randomBytes(32).toString('base64')}`;
 }
 
 function clockFile(folder: string, name: string): string {

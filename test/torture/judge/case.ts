@@ -108,7 +108,7 @@ export function arrange(evidence: Evidence): Case {
     events,
     duties,
     byDelivery: new Map(duties.map((each) => [each.deliveryId, each])),
-    lanes: orderedLanes(duties),
+    lanes: orderedLanes(duties, evidence),
     strangers: evidence.requests.filter(({ endpointId, eventId }) => !known.has(`${endpointId}\n${eventId}`)),
   };
 }
@@ -193,12 +193,15 @@ function duty(
 }
 
 /** An endpoint's own lane holds many resources: what counts there is the order of its log. */
-function orderedLanes(duties: readonly Duty[]): Map<string, Duty[]> {
+function orderedLanes(duties: readonly Duty[], { faults }: Evidence): Map<string, Duty[]> {
   const ordered = duties.filter(({ lane, deliveryId }) => lane !== deliveryId);
-  const lanes = Map.groupBy(ordered, ({ lane }) => lane);
+  // What is made again from the archive keeps the order of each resource: between partitions of `ingest` there is none.
+  const isMadeAgain = faults.some(({ kind }) => kind === 'log_replaced');
+  const nameOf = ({ lane, event }: Duty) => (isMadeAgain ? `${lane}\n${event.first.resourceId}` : lane);
+  const lanes = Map.groupBy(ordered, nameOf);
   for (const [lane, members] of lanes) {
     const [first] = members;
-    const placeOf = first?.endpoint.ordering === 'endpoint' ? logOffset : sourceOffset;
+    const placeOf = first?.endpoint.ordering === 'endpoint' && !isMadeAgain ? logOffset : sourceOffset;
     const placed = members.flatMap((member) => {
       const place = placeOf(member);
       return place === undefined ? [] : [{ member, place }];

@@ -23,8 +23,15 @@ const SETTLING_MS = 15_000;
 /** What a process had begun when it froze arrives when it goes on. */
 export const LINGERING_MS = 5_000;
 
-/** Faults on the way to Kafka, whose end does not settle anything at once. */
-const UNSETTLING: ReadonlySet<FaultKind> = new Set(['cut', 'slow_link', 'lost_answer', 'storm', 'clock_jump']);
+/** Faults on the way to Kafka, or of its logs, whose end does not settle anything at once. */
+const UNSETTLING: ReadonlySet<FaultKind> = new Set([
+  'cut',
+  'slow_link',
+  'lost_answer',
+  'storm',
+  'clock_jump',
+  'log_replaced',
+]);
 
 /** SIGTERM disturbs nothing: a process that is asked to stop finishes and commits. */
 export function disturbances({ processes, faults }: Evidence): Disturbance[] {

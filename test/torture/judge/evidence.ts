@@ -264,12 +264,17 @@ export const FAULT_KINDS = [
   'slow_link',
   'lost_answer',
   'retention',
+  'log_replaced',
   'poison',
   'duplicate_event',
   'clock_jump',
   'dns',
   'replay',
   'bad_endpoint',
+  'wrong_key',
+  'transaction',
+  /** A topic was recreated, or lost its tail: from then on its offsets mean other records. */
+  'new_log',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 

@@ -7,7 +7,7 @@ import type { Finding, PromiseVerdict, Stage } from './verdict.js';
 export interface LossJudgement {
   readonly verdict: PromiseVerdict;
   readonly lost: number;
-  /** Lost to retention, and reported by the apps. */
+  /** Lost to retention, or with Kafka, and reported by the apps. */
   readonly reported: ReadonlySet<Duty>;
   /** Deliveries that are neither over nor lost. */
   readonly waiting: readonly Duty[];
@@ -22,7 +22,8 @@ interface Sight {
 
 /**
  * P1: every acknowledged event is delivered, dead or visibly waiting at each endpoint it is for, and every record that
- * nobody can understand is set aside. A loss that retention caused and the apps reported is counted, not held against them.
+ * nobody can understand is set aside. A loss that retention or a replaced Kafka caused, and the apps reported, is counted,
+ * not held against them.
  */
 export function judgeLoss(all: Case): LossJudgement {
   const owed = all.duties.filter(({ isOwed }) => isOwed);
@@ -30,7 +31,7 @@ export function judgeLoss(all: Case): LossJudgement {
   const waiting = open.filter((duty) => isWaiting(all, duty));
   const gone = open.filter((duty) => !waiting.includes(duty));
   const isRetentionTried = all.evidence.faults.some(({ kind }) => kind === 'retention');
-  const reported = isRetentionTried ? gone.filter((duty) => wasReported(all, duty)) : [];
+  const reported = gone.filter((duty) => (isRetentionTried && wasReported(all, duty)) || wasLostUnarchived(all, duty));
   const lost = gone.filter((duty) => !reported.includes(duty));
   const poison = poisonLost(all);
   const findings = [...lost.map((duty) => lostFinding(all, duty)), ...poison];
@@ -60,6 +61,13 @@ function isWaiting(all: Case, duty: Duty): boolean {
     ({ topic, records }) => topic === 'ingest' && records.some(({ eventId }) => eventId === duty.eventId),
   );
   return isStored && (position === undefined || !isFinished(position, source.offset));
+}
+
+/** Kafka lost all it had, and the router had not archived the event: the apps report the log, not each event. */
+function wasLostUnarchived({ evidence: { faults, rows, alarms } }: Case, { event, eventId }: Duty): boolean {
+  const fault = faults.find(({ kind, target }) => kind === 'log_replaced' && target === 'kafka');
+  if (fault === undefined || rows.events.some(({ id }) => id === eventId)) return false;
+  return (event.acknowledgedAt ?? 0) <= fault.to && alarms.some(({ topic }) => topic === 'ingest');
 }
 
 /** Whether an app has said that the last record of this delivery left its log unread. */

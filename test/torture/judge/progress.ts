@@ -46,7 +46,7 @@ class EarlyCommits {
     for (const position of sample.positions) {
       const isJudged =
         position.topic === 'ingest' || position.topic === 'deliveries' || position.topic.startsWith('retry-');
-      if (isJudged) this.lookAt(position, sample);
+      if (isJudged && !isOfAnotherLog(this.all, position.topic, sample)) this.lookAt(position, sample);
     }
   }
 
@@ -54,7 +54,9 @@ class EarlyCommits {
     const { topic, partition } = position;
     const left: TopicRecord[] = [];
     for (const record of this.open.get(`${topic}/${partition}`) ?? []) {
-      if (!isFinished(position, record.offset)) left.push(record);
+      // What was not there yet was in another log.
+      const wasThere = record.timestamp <= sample.endedAt + SAME_MOMENT_MS;
+      if (!wasThere || !isFinished(position, record.offset)) left.push(record);
       else if (this.isHandedOn(topic, record, sample)) this.checked++;
       // What may be parked can be told when PostgreSQL is back.
       else if (topic === 'deliveries' && sample.parked === undefined) left.push(record);
@@ -104,6 +106,13 @@ class EarlyCommits {
   }
 }
 
+/** While a log is replaced, its commits may still be those of the former one. */
+function isOfAnotherLog({ evidence: { faults } }: Case, topic: string, { beganAt, endedAt }: CommitSample): boolean {
+  return faults.some(
+    ({ kind, target, from, to }) => kind === 'new_log' && target === topic && endedAt >= from && beganAt <= to,
+  );
+}
+
 /** Whether somebody else has the delivery by then: its outcome is told, and what waits is in a tier or came back from it. */
 function wentOn({ records }: Duty, topic: string, from: TopicRecord, by: number): boolean {
   const { attempt, replay } = lifeOf(from);
@@ -135,12 +144,18 @@ function lifeOf({ delivery, dead }: TopicRecord): { attempt: number; replay: num
   return dead === undefined ? { attempt, replay } : { attempt: 0, replay: replay + 1 };
 }
 
-function wentBack({ evidence }: Case): Finding[] {
+function wentBack(all: Case): Finding[] {
+  const { evidence } = all;
   const windows = disturbances(evidence).filter(({ hitsAttempts }) => hitsAttempts);
   const highest = new Map<string, number>();
-  return evidence.commits.flatMap(({ positions, endedAt }) =>
-    positions.flatMap(({ group, topic, partition, offset }): Finding[] => {
-      const name = `${group} ${topic}/${partition}`;
+  return evidence.commits.flatMap((sample) =>
+    sample.positions.flatMap(({ group, topic, partition, offset }): Finding[] => {
+      const { endedAt } = sample;
+      if (isOfAnotherLog(all, topic, sample)) return [];
+      const former = evidence.faults.filter(
+        ({ kind, target, to }) => kind === 'new_log' && target === topic && to < endedAt,
+      );
+      const name = `${group} ${topic}/${partition}, log ${former.length}`;
       const before = highest.get(name) ?? -1;
       highest.set(name, Math.max(before, offset));
       const mayGoBack = windows.some(({ from, to }) => endedAt >= from && endedAt <= to);

@@ -71,7 +71,7 @@ function duplicatesOf({ requests, lives }: Duty): { request: ReceivedRequest; ea
 /** Repeats of an event after a later one of its lane was accepted. */
 function staleOf({ lanes }: Case, duplicates: readonly Repeat[]): Repeat[] {
   return duplicates.filter(({ duty, request }) => {
-    const lane = lanes.get(duty.lane) ?? [];
+    const lane = [...lanes.values()].find((members) => members.includes(duty)) ?? [];
     const later = lane.slice(lane.indexOf(duty) + 1);
     return later.some(({ acceptance }) => (acceptance?.endedLine ?? Number.POSITIVE_INFINITY) < request.arrivedLine);
   });

@@ -94,9 +94,9 @@ export const BUGS = {
   'out-of-range-ignored': {
     title: 'a position that left the log is passed over without a word',
     patch: {
-      file: 'libs/common/src/kafka/committed-offsets.js',
-      text: 'const lostRecords = log.low - committed.offset - finishedAbove.filter((offset) => offset < log.low).length;',
-      becomes: 'const lostRecords = 0;',
+      file: 'libs/common/src/domain/start-offset.js',
+      text: 'lostRecords: Math.max(0, low - offset - gone),',
+      becomes: 'lostRecords: 0,',
     },
     fault: 'retention',
     findings: ['lost', 'skipped_silently'],

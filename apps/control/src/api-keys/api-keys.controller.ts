@@ -24,7 +24,7 @@ export class ApiKeysController {
 
   @Post()
   @ApiOperation({ summary: 'Create an API key; its text is shown this once' })
-  @ApiAnswer(201, apiKeyWithTextSchema, { problems: ['BODY_INVALID', 'CONFLICT'] })
+  @ApiAnswer(201, apiKeyWithTextSchema, { problems: ['BODY_INVALID', 'CONFLICT', 'CONFIGURATION_AHEAD'] })
   create(
     @Caller() caller: AuthenticatedKey,
     @Body({ schema: apiKeyCreateSchema }) input: ApiKeyCreate,
@@ -45,7 +45,7 @@ export class ApiKeysController {
   @Delete(':id')
   @HttpCode(204)
   @ApiOperation({ summary: 'Revoke an API key' })
-  @ApiAnswer(204, undefined, { problems: ['NOT_FOUND', 'CONFLICT'] })
+  @ApiAnswer(204, undefined, { problems: ['NOT_FOUND', 'CONFLICT', 'CONFIGURATION_AHEAD'] })
   revoke(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<void> {
     return this.apiKeys.revoke(caller, id);
   }

@@ -3,6 +3,7 @@ import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { type AuthenticatedKey, generateApiKey, hashApiKey, parseApiKey } from '#common/security/api-key.js';
 import { audit } from '../audit.js';
+import { Standing } from '../configuration/standing.js';
 import { decodeCursor, type Page, toPage } from '../queries/paging.js';
 import { owningTenant, visibleTenant } from '../tenancy.js';
 import { deleteApiKey, insertApiKey, listApiKeys, lockAdminKeys, type StoredApiKey } from './api-key.repository.js';
@@ -11,10 +12,14 @@ import type { ApiKeyCreate, ShownApiKey } from './api-key-schemas.js';
 /** Creates, shows and revokes API keys. Every change is one transaction with its outbox record and its audit line. */
 @Injectable()
 export class ApiKeysService {
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(Standing) private readonly standing: Standing,
+  ) {}
 
-  /** @throws ProblemError FORBIDDEN when a tenant's key asks for another tenant, or for all */
+  /** @throws ProblemError CONFIGURATION_AHEAD; FORBIDDEN when a tenant's key asks for another tenant, or for all */
   async create(caller: AuthenticatedKey, input: ApiKeyCreate): Promise<ShownApiKey & { key: string }> {
+    this.standing.requireSame();
     const tenant = this.tenantOfNewKey(caller, input.tenant);
     const { text, id, hash } = generateApiKey();
     const { scopes, description } = input;
@@ -41,10 +46,11 @@ export class ApiKeysService {
   }
 
   /**
-   * @throws ProblemError NOT_FOUND, for another tenant's key as well; CONFLICT for the last admin key of all tenants:
+   * @throws ProblemError CONFIGURATION_AHEAD; NOT_FOUND, for another tenant's key as well; CONFLICT for the last admin key of all tenants:
    *   nobody could make another
    */
   async revoke(caller: AuthenticatedKey, id: string): Promise<void> {
+    this.standing.requireSame();
     await this.database.transaction(async (tx) => {
       if (caller.tenant === null) await keepLastAdmin(tx, id);
       const key = await deleteApiKey(tx, id, visibleTenant(caller, undefined));

@@ -1,25 +1,40 @@
 import type { OutRecord } from '#common/kafka/record.js';
 import type { Queryable } from '#common/postgres/database.js';
+import { CHANGE_HEADER, encodeChange } from '#common/records/configuration-change.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
+import { nextChange } from '../configuration/changes.js';
+import { tombstone } from '../configuration/tombstone.js';
 import { owe } from '../outbox/outbox.js';
 import { type StoredEndpoint, toEndpointRecord } from './endpoint.js';
-import { findEndpoint } from './endpoint.repository.js';
+import { findEndpoint, numberEndpoint } from './endpoint.repository.js';
+import { copyOf } from './endpoint-copy.js';
 
-/** The endpoint's present configuration, as the services read it. */
+/** The endpoint's present configuration, as the services read it, and what control needs to make its row again. */
 export function endpointOutRecord(endpoint: StoredEndpoint): OutRecord {
+  const { id, version, sequence, change_id } = endpoint;
   return {
     topic: ENDPOINTS_TOPIC,
-    key: endpoint.id,
-    value: JSON.stringify(toEndpointRecord(endpoint, Date.now())),
+    key: id,
+    value: JSON.stringify({ ...toEndpointRecord(endpoint, Date.now()), copy: copyOf(endpoint) }),
+    headers: { [CHANGE_HEADER]: encodeChange({ sequence, id: change_id, version }) },
   };
 }
 
 /**
- * Owes the endpoint's configuration, as this transaction leaves it, to its topic; a tombstone when it is gone. Its row
- * must be locked by this transaction, or new.
+ * Numbers the change that this transaction makes to the endpoint, and owes its configuration to its topic. Its row must be
+ * locked by this transaction, or new.
+ *
+ * @returns undefined when there is no such endpoint: its deletion was announced
  */
 export async function announceEndpoint(tx: Queryable, id: string): Promise<StoredEndpoint | undefined> {
+  await numberEndpoint(tx, id, await nextChange(tx, ENDPOINTS_TOPIC, id));
   const endpoint = await findEndpoint(tx, id, undefined);
-  await owe(tx, [endpoint ? endpointOutRecord(endpoint) : { topic: ENDPOINTS_TOPIC, key: id, value: null }]);
+  if (endpoint !== undefined) await owe(tx, [endpointOutRecord(endpoint)]);
   return endpoint;
+}
+
+/** Numbers the deletion of an endpoint, and owes its tombstone. */
+export async function announceDeletion(tx: Queryable, { id, version }: StoredEndpoint): Promise<void> {
+  const change = await nextChange(tx, ENDPOINTS_TOPIC, id);
+  await owe(tx, [tombstone(ENDPOINTS_TOPIC, id, { ...change, version: version + 1 })]);
 }

@@ -1,5 +1,6 @@
 import { newId } from '#common/domain/identifiers.js';
 import type { Queryable } from '#common/postgres/database.js';
+import type { ChangeNumber } from '#common/records/configuration-change.js';
 import { Conditions } from '../queries/conditions.js';
 import type { Position } from '../queries/paging.js';
 import type { StoredEndpoint } from './endpoint.js';
@@ -7,7 +8,7 @@ import type { StoredEndpoint } from './endpoint.js';
 /** The columns a tenant's request decides. */
 export type EndpointSettings = Omit<
   StoredEndpoint,
-  'id' | 'tenant' | 'version' | 'created_at' | 'updated_at' | 'secrets' | 'breaker_state'
+  'id' | 'tenant' | 'version' | 'sequence' | 'change_id' | 'created_at' | 'updated_at' | 'secrets' | 'breaker_state'
 >;
 
 const SELECT = `
@@ -84,9 +85,9 @@ export async function listEndpoints(
   return db.query<StoredEndpoint>(`${rows} LIMIT ${conditions.param(limit)}`, conditions.params);
 }
 
-/** All endpoints after this id, in order of ids, up to `limit`: for reading all of them in pages. */
-export async function endpointsAfter(db: Queryable, id: string, limit: number): Promise<StoredEndpoint[]> {
-  return db.query<StoredEndpoint>(`${SELECT} WHERE e.id > $1 ORDER BY e.id LIMIT $2`, [id, limit]);
+/** Those of these that exist. */
+export async function endpointsByIds(db: Queryable, ids: readonly string[]): Promise<StoredEndpoint[]> {
+  return db.query<StoredEndpoint>(`${SELECT} WHERE e.id = ANY($1)`, [ids]);
 }
 
 export async function insertEndpoint(
@@ -114,6 +115,34 @@ const NEXT_VERSION = `version = version + 1, updated_at = date_trunc('millisecon
 /** A new state that nobody asked for, such as the breaker's: only the version tells. */
 export async function countVersionUp(tx: Queryable, id: string): Promise<void> {
   await tx.query('UPDATE endpoints SET version = version + 1 WHERE id = $1', [id]);
+}
+
+/** Makes the endpoint what is given, secrets and version included, whether or not it is there. */
+export async function replaceEndpoint(tx: Queryable, endpoint: StoredEndpoint): Promise<void> {
+  const columns = ['id', 'tenant', ...OWN, ...SETTINGS];
+  const values = [endpoint.id, endpoint.tenant, ...OWN.map((column) => endpoint[column]), ...settingValues(endpoint)];
+  const places = values.map((_, index) => `$${index + 1}`);
+  const assignments = columns.map((column) => `${column} = excluded.${column}`);
+  await tx.query(
+    `INSERT INTO endpoints (${columns.join(', ')}) VALUES (${places.join(', ')})
+     ON CONFLICT (id) DO UPDATE SET ${assignments.join(', ')}`,
+    values,
+  );
+  await tx.query('DELETE FROM endpoint_secrets WHERE endpoint_id = $1', [endpoint.id]);
+  for (const { sealed, created_at, expires_at } of endpoint.secrets) {
+    await tx.query(
+      `INSERT INTO endpoint_secrets (id, endpoint_id, sealed, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+      [newId('sec'), endpoint.id, sealed, new Date(created_at), expires_at === null ? null : new Date(expires_at)],
+    );
+  }
+}
+
+/** Columns that requests do not decide. */
+const OWN = ['version', 'sequence', 'change_id', 'created_at', 'updated_at'] as const;
+
+/** Notes the number of the change that this transaction makes. */
+export async function numberEndpoint(tx: Queryable, id: string, change: ChangeNumber): Promise<void> {
+  await tx.query('UPDATE endpoints SET sequence = $2, change_id = $3 WHERE id = $1', [id, change.sequence, change.id]);
 }
 
 export async function deleteEndpoint(tx: Queryable, id: string): Promise<void> {

@@ -10,6 +10,9 @@ export interface StoredEndpoint extends StoredLimits, StoredHolds {
   readonly id: string;
   readonly tenant: string;
   readonly version: number;
+  /** Of its last change; 0 and empty when that was made by an earlier release. */
+  readonly sequence: number;
+  readonly change_id: string;
   readonly url: string;
   readonly description: string | null;
   readonly event_types: string[];
@@ -44,7 +47,7 @@ const DAY_MS = 86_400_000;
 export function toEndpointRecord(endpoint: StoredEndpoint, nowMs: number): EndpointRecord {
   const { id, version, tenant, url, event_types, ordering, retry_policy, payload } = endpoint;
   const { timeout_ms, max_in_flight, signature_header, headers_sealed, status } = endpoint;
-  const secrets = validSecrets(endpoint, nowMs).map(({ sealed, expires_at }) => ({ sealed, expires_at }));
+  const secrets = validSecrets(endpoint, nowMs);
   return {
     v: 1,
     id,

@@ -33,7 +33,9 @@ export class EndpointsController {
   @Post()
   @RequireScope('write')
   @ApiOperation({ summary: 'Create an endpoint; its secret is shown this once' })
-  @ApiAnswer(201, endpointWithSecretSchema, { problems: ['BODY_INVALID', 'URL_NOT_ALLOWED'] })
+  @ApiAnswer(201, endpointWithSecretSchema, {
+    problems: ['BODY_INVALID', 'URL_NOT_ALLOWED', 'SECRET_KEYS_WRONG', 'CONFIGURATION_AHEAD'],
+  })
   create(
     @Caller() caller: AuthenticatedKey,
     @Body({ schema: endpointCreateSchema }) input: EndpointCreate,
@@ -63,7 +65,9 @@ export class EndpointsController {
   @Patch(':id')
   @RequireScope('write')
   @ApiOperation({ summary: 'Change what is named; the rest stays' })
-  @ApiAnswer(200, endpointSchema, { problems: ['BODY_INVALID', 'NOT_FOUND', 'URL_NOT_ALLOWED'] })
+  @ApiAnswer(200, endpointSchema, {
+    problems: ['BODY_INVALID', 'NOT_FOUND', 'URL_NOT_ALLOWED', 'SECRET_KEYS_WRONG', 'CONFIGURATION_AHEAD'],
+  })
   change(
     @Caller() caller: AuthenticatedKey,
     @Param('id', { schema: idSchema }) id: string,
@@ -76,7 +80,7 @@ export class EndpointsController {
   @HttpCode(204)
   @RequireScope('write')
   @ApiOperation({ summary: 'Delete an endpoint; what is still under way for it becomes dead letters' })
-  @ApiAnswer(204, undefined, { problems: ['NOT_FOUND'] })
+  @ApiAnswer(204, undefined, { problems: ['NOT_FOUND', 'CONFIGURATION_AHEAD'] })
   remove(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<void> {
     return this.endpoints.remove(caller, id);
   }
@@ -98,7 +102,9 @@ export class EndpointsController {
   @RequireScope('write')
   @ApiOperation({ summary: 'Give an endpoint a new secret; the present one stays valid for the overlap' })
   @ApiBody({ required: false })
-  @ApiAnswer(200, endpointWithSecretSchema, { problems: ['BODY_INVALID', 'NOT_FOUND', 'CONFLICT'] })
+  @ApiAnswer(200, endpointWithSecretSchema, {
+    problems: ['BODY_INVALID', 'NOT_FOUND', 'CONFLICT', 'SECRET_KEYS_WRONG', 'CONFIGURATION_AHEAD'],
+  })
   rotate(
     @Caller() caller: AuthenticatedKey,
     @Param('id', { schema: idSchema }) id: string,

@@ -6,12 +6,14 @@ import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { type AddressPolicy, checkUrl } from '#common/security/address-policy.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { Sealer, sealingContext } from '#common/security/sealing.js';
+import { sealingContext } from '#common/security/sealing.js';
 import { audit } from '../audit.js';
 import { CONTROL_CONFIG, type ControlConfig } from '../config.js';
+import { Standing } from '../configuration/standing.js';
 import { changeBreaker } from '../health/breaker-changes.js';
 import { publishEndpointEvent } from '../operational-events.js';
 import { decodeCursor, type Page, toPage } from '../queries/paging.js';
+import { SealingKeys } from '../sealing-keys.js';
 import { owningTenant, visibleTenant } from '../tenancy.js';
 import { type StoredEndpoint, showEndpoint, validSecrets } from './endpoint.js';
 import {
@@ -26,7 +28,7 @@ import {
   retireSecret,
   updateEndpoint,
 } from './endpoint.repository.js';
-import { announceEndpoint } from './endpoint-announcement.js';
+import { announceDeletion, announceEndpoint } from './endpoint-announcement.js';
 import { defaultLimits, mergeLimits } from './endpoint-limits.js';
 import { collides, type EndpointCreate, type EndpointPatch, type ShownEndpoint } from './endpoint-schemas.js';
 import { toRetryPolicy } from './retry-policy-form.js';
@@ -43,13 +45,15 @@ const MAX_SECRETS = 5;
 export class EndpointsService {
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(Sealer) private readonly sealer: Sealer,
+    @Inject(SealingKeys) private readonly sealer: SealingKeys,
     @Inject(ADDRESS_POLICY) private readonly addressPolicy: AddressPolicy,
     @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
+    @Inject(Standing) private readonly standing: Standing,
   ) {}
 
-  /** @throws ProblemError URL_NOT_ALLOWED */
+  /** @throws ProblemError URL_NOT_ALLOWED, SECRET_KEYS_WRONG, CONFIGURATION_AHEAD */
   async create(caller: AuthenticatedKey, input: EndpointCreate): Promise<ShownEndpoint & { secret: string }> {
+    this.standing.requireSame();
     this.requireAllowedUrl(input.url);
     const { tenant: named, headers, retry_policy, breaker: _breaker, ...rest } = input;
     const tenant = owningTenant(caller, named);
@@ -92,8 +96,9 @@ export class EndpointsService {
     return shown(await findEndpoint(this.database, id, visibleTenant(caller, undefined)));
   }
 
-  /** @throws ProblemError NOT_FOUND, URL_NOT_ALLOWED, BODY_INVALID */
+  /** @throws ProblemError NOT_FOUND, URL_NOT_ALLOWED, BODY_INVALID, SECRET_KEYS_WRONG, CONFIGURATION_AHEAD */
   async change(caller: AuthenticatedKey, id: string, patch: EndpointPatch): Promise<ShownEndpoint> {
+    this.standing.requireSame();
     if (patch.url !== undefined) this.requireAllowedUrl(patch.url);
     const endpoint = await this.database.transaction(async (tx) => {
       const before = await this.lock(tx, caller, id);
@@ -108,13 +113,15 @@ export class EndpointsService {
     return shown(endpoint);
   }
 
-  /** What is still under way for the endpoint is then dead: `invalid_endpoint`. @throws ProblemError NOT_FOUND */
+  /** What is still under way for the endpoint is then dead: `invalid_endpoint`. @throws ProblemError NOT_FOUND, CONFIGURATION_AHEAD */
   async remove(caller: AuthenticatedKey, id: string): Promise<void> {
+    this.standing.requireSame();
     await this.database.transaction(async (tx) => {
-      const { tenant, url } = await this.lock(tx, caller, id);
+      const before = await this.lock(tx, caller, id);
+      const { tenant, url } = before;
       await deleteEndpoint(tx, id);
       await audit(tx, { actor: caller, tenant, action: 'endpoint.deleted', subject: id, detail: { url } });
-      await announceEndpoint(tx, id);
+      await announceDeletion(tx, before);
     });
   }
 
@@ -122,13 +129,15 @@ export class EndpointsService {
    * Gives the endpoint a new secret. The present one stays valid for the overlap, older ones as long as they were promised
    * to be; an overlap of 0 ends them all at once.
    *
-   * @throws ProblemError NOT_FOUND; CONFLICT when a secret would have to go that is still valid
+   * @throws ProblemError NOT_FOUND; SECRET_KEYS_WRONG; CONFIGURATION_AHEAD; CONFLICT when a secret would have to go that is
+   *   still valid
    */
   async rotateSecret(
     caller: AuthenticatedKey,
     id: string,
     overlapS: number,
   ): Promise<ShownEndpoint & { secret: string }> {
+    this.standing.requireSame();
     const key = randomBytes(SECRET_BYTES);
     const endpoint = await this.database.transaction(async (tx) => {
       const before = await this.lock(tx, caller, id);

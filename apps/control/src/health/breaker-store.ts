@@ -1,6 +1,7 @@
 import type { Breaker, BreakerSettings, BreakerState } from '#common/domain/breaker.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { listOf } from '#common/postgres/list-of.js';
+import type { StoredEndpoint } from '../endpoints/endpoint.js';
 
 /** Postgres' view of an endpoint's health. */
 export interface StoredHealth {
@@ -99,6 +100,34 @@ export async function storeHealth(tx: Queryable, changes: readonly HealthChange[
       changes.map(({ lastFailureAt }) => lastFailureAt ?? null),
     ],
     'store-health',
+  );
+}
+
+/**
+ * Makes the endpoint's breaker what its record says. A breaker that changes its state begins that state now: a record does
+ * not carry the counts.
+ */
+export async function restoreBreaker(
+  tx: Queryable,
+  endpoint: Pick<StoredEndpoint, 'id' | 'breaker_state' | 'breaker_mode' | 'breaker_threshold' | 'breaker_cooldown_s'>,
+): Promise<void> {
+  const { id, breaker_state: state, breaker_mode: mode } = endpoint;
+  await tx.query('INSERT INTO endpoint_health (endpoint_id) VALUES ($1) ON CONFLICT DO NOTHING', [id]);
+  const now = new Date();
+  const isClosed = state === 'closed';
+  const coolsUntil = new Date(now.getTime() + (state === 'open' ? endpoint.breaker_cooldown_s * 1_000 : 0));
+  await tx.query(
+    `UPDATE endpoint_health SET state = $2, consecutive_dead = $3, openings = $4, opened_at = $5, half_open_at = $6,
+       probe_until = NULL
+     WHERE endpoint_id = $1 AND state <> $2`,
+    [
+      id,
+      state,
+      isClosed ? 0 : endpoint.breaker_threshold,
+      isClosed ? 0 : 1,
+      isClosed ? null : now,
+      isClosed || (state === 'open' && mode === 'manual') ? null : coolsUntil,
+    ],
   );
 }
 

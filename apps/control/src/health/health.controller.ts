@@ -28,7 +28,7 @@ export class EndpointHealthController {
   @HttpCode(200)
   @RequireScope('write')
   @ApiOperation({ summary: 'Send nothing to the endpoint; what comes for it is parked until it is resumed' })
-  @ApiAnswer(200, endpointSchema, { problems: ['NOT_FOUND'] })
+  @ApiAnswer(200, endpointSchema, { problems: ['NOT_FOUND', 'CONFIGURATION_AHEAD'] })
   pause(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<ShownEndpoint> {
     return this.holds.pause(caller, id);
   }
@@ -37,7 +37,7 @@ export class EndpointHealthController {
   @HttpCode(200)
   @RequireScope('write')
   @ApiOperation({ summary: 'End a pause, close the breaker and enable the endpoint, whichever of them holds it' })
-  @ApiAnswer(200, endpointSchema, { problems: ['NOT_FOUND'] })
+  @ApiAnswer(200, endpointSchema, { problems: ['NOT_FOUND', 'CONFIGURATION_AHEAD'] })
   resume(@Caller() caller: AuthenticatedKey, @Param('id', { schema: idSchema }) id: string): Promise<ShownEndpoint> {
     return this.holds.resume(caller, id);
   }

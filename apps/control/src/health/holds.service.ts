@@ -3,6 +3,7 @@ import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { audit } from '../audit.js';
+import { Standing } from '../configuration/standing.js';
 import { type StoredEndpoint, showEndpoint } from '../endpoints/endpoint.js';
 import { lockEndpoint, updateEndpoint } from '../endpoints/endpoint.repository.js';
 import { announceEndpoint } from '../endpoints/endpoint-announcement.js';
@@ -14,9 +15,12 @@ import { changeBreaker } from './breaker-changes.js';
 /** An operator's hold on an endpoint, and the end of every hold. Both may be asked for twice. */
 @Injectable()
 export class HoldsService {
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(Standing) private readonly standing: Standing,
+  ) {}
 
-  /** Nothing is sent to the endpoint, and what comes for it is parked. @throws ProblemError NOT_FOUND */
+  /** Nothing is sent to the endpoint, and what comes for it is parked. @throws ProblemError NOT_FOUND, CONFIGURATION_AHEAD */
   async pause(caller: AuthenticatedKey, id: string): Promise<ShownEndpoint> {
     return this.change(caller, id, async (tx, before) => {
       if (before.paused_at !== null) return false;
@@ -30,7 +34,7 @@ export class HoldsService {
    * The endpoint takes deliveries again, whatever has kept it from that: ends a pause, closes the breaker, enables it.
    * What is parked then drains, in order.
    *
-   * @throws ProblemError NOT_FOUND
+   * @throws ProblemError NOT_FOUND, CONFIGURATION_AHEAD
    */
   async resume(caller: AuthenticatedKey, id: string): Promise<ShownEndpoint> {
     return this.change(caller, id, async (tx, before) => {
@@ -52,6 +56,7 @@ export class HoldsService {
     id: string,
     work: (tx: Queryable, before: StoredEndpoint) => Promise<boolean>,
   ): Promise<ShownEndpoint> {
+    this.standing.requireSame();
     const endpoint = await this.database.transaction(async (tx) => {
       const before = await lockEndpoint(tx, id, visibleTenant(caller, undefined));
       if (before === undefined) throw new ProblemError('NOT_FOUND', 'there is no such endpoint');

@@ -5,7 +5,7 @@ import { pageOf, pageQuery } from '../queries/paging.js';
 const MAX_LANE_ID = 2_048;
 
 /** Why a lane's deliveries wait. */
-export const LANE_REASONS = ['paused', 'breaker', 'head', 'slow', 'draining'] as const;
+export const LANE_REASONS = ['paused', 'breaker', 'head', 'slow', 'key_missing', 'draining'] as const;
 
 const moment = z.iso.datetime();
 
@@ -17,7 +17,7 @@ export const laneSchema = z
     reason: z
       .enum(LANE_REASONS)
       .describe(
-        'paused, breaker: nothing is sent to the endpoint; head: its first delivery waits for its next attempt; slow: the endpoint is slower than its traffic; draining: nothing holds it any more',
+        'paused, breaker: nothing is sent to the endpoint; head: its first delivery waits for its next attempt; slow: the endpoint is slower than its traffic; key_missing: a dispatcher lacks a key that its secrets are sealed under; draining: nothing holds it any more',
       ),
     head: z
       .object({

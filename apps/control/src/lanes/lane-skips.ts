@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
+import { deliveryParts } from '#common/postgres/delivery-parts.js';
 import { type LaneCommand, LaneCommands } from '#common/postgres/lane-commands.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { archivedEventOf } from '../archive.js';
 import { audit } from '../audit.js';
-import { deliveryParts } from '../delivery-record.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { findEndpoint } from '../endpoints/endpoint.repository.js';
 import { findDelivery } from '../queries/delivery.queries.js';

@@ -89,10 +89,11 @@ function showLane(row: LaneRow, endpoint: StoredEndpoint, nowMs: number): ShownL
   };
 }
 
-/** What holds it now. Why its first row was parked tells only of a slow endpoint, which no table knows otherwise. */
+/** What holds it now. Why its first row was parked counts only where no table knows: a slow endpoint, a missing key. */
 function reasonOf(row: LaneRow, endpoint: StoredEndpoint): ShownLane['reason'] {
   if (endpoint.paused_at !== null) return 'paused';
   if (endpoint.breaker_state !== 'closed' && endpoint.breaker_mode !== 'discard') return 'breaker';
   if (row.attempt !== null) return 'head';
-  return row.first_reason === 'slow' ? 'slow' : 'draining';
+  const { first_reason } = row;
+  return first_reason === 'slow' || first_reason === 'key_missing' ? first_reason : 'draining';
 }

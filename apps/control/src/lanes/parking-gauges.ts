@@ -12,7 +12,7 @@ const SHARE = 0.05;
 /** Breakers that are not closed and get a label of their own. */
 const MAX_BREAKERS = 200;
 /** What parks deliveries. A reason without lanes is 0, not missing: rules of alerts see nothing where there is no series. */
-const REASONS = ['head', 'paused', 'breaker', 'slow'] as const;
+const REASONS = ['head', 'paused', 'breaker', 'slow', 'key_missing'] as const;
 /** What the breaker's gauge shows. */
 const STATE_VALUES: Readonly<Record<BreakerState, number>> = { closed: 0, half_open: 1, open: 2 };
 

@@ -4,11 +4,13 @@ import { RecordProducer } from '#common/kafka/producer.js';
 import type { OutRecord } from '#common/kafka/record.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Database, type Session } from '#common/postgres/database.js';
+import { decodeHeaders } from '#common/records/stored-headers.js';
+import { ConfigurationPublisher } from '../configuration/publisher.js';
+import { CONFIGURATION_TOPICS } from '../configuration/topics.js';
 import { outboxRecords } from '../metrics.js';
 import { SchemaState } from '../schema-state.js';
 import { Wake } from '../wake.js';
-import { configurationPages } from './configuration.js';
-import { decodeHeaders, OUTBOX_CHANNEL_SQL } from './outbox.js';
+import { OUTBOX_CHANNEL_SQL } from './outbox.js';
 
 const PAGE = 500;
 /** A notification may be missed, and a lock is free when its holder's connection ends: so look again after this long. */
@@ -41,7 +43,10 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(RecordProducer) private readonly producer: RecordProducer,
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(SchemaState) private readonly schema: SchemaState,
-  ) {}
+    @Inject(ConfigurationPublisher) private readonly configuration: ConfigurationPublisher,
+  ) {
+    configuration.onWork(() => this.wake.call());
+  }
 
   onApplicationBootstrap(): void {
     const prepared = Promise.all([this.schema.ready, this.settings.topicsReady]);
@@ -92,31 +97,37 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
   private async relay(session: Session, ends: AbortSignal): Promise<void> {
     const [row] = await session.query<{ channel: string }>(`SELECT ${OUTBOX_CHANNEL_SQL} AS channel`);
     await session.query(`LISTEN "${row?.channel}"`);
-    await this.publishConfiguration(session);
+    this.configuration.begin();
     while (!ends.aborted) {
-      if ((await this.relayPage(session)) < PAGE) await this.wake.wait(POLL_MS);
+      const skipped = (await this.mayConfigure(session)) ? [] : CONFIGURATION_TOPICS;
+      if ((await this.relayPage(session, skipped)) < PAGE) await this.wake.wait(POLL_MS);
+    }
+  }
+
+  /** A topic that cannot be read for a moment holds only the configuration. */
+  private async mayConfigure(session: Session): Promise<boolean> {
+    try {
+      return await this.configuration.round(session);
+    } catch (error) {
+      if (session.ended.aborted) throw error;
+      this.logger.warn({ err: error }, 'outbox.configuration_waits');
+      return false;
     }
   }
 
   /**
-   * All configuration once, as it is now: a topic that is new or lost records is whole again. Older states may still be
-   * owed; they carry lower versions, and readers keep the highest.
+   * @param skipped topics whose records stay owed
+   * @returns how many records were owed, up to a page
    */
-  private async publishConfiguration(session: Session): Promise<void> {
-    let records = 0;
-    for await (const page of configurationPages(session, PAGE)) {
-      await this.producer.write(page);
-      records += page.length;
-    }
-    this.logger.log({ records }, 'outbox.configuration_published');
-  }
-
-  /** @returns how many records were owed, up to a page */
-  private async relayPage(session: Session): Promise<number> {
-    const rows = await session.query<OutboxRow>('SELECT * FROM outbox ORDER BY seq LIMIT $1', [PAGE], 'outbox-page');
+  private async relayPage(session: Session, skipped: readonly string[]): Promise<number> {
+    const rows = await session.query<OutboxRow>(
+      'SELECT * FROM outbox WHERE topic <> ALL ($2::text[]) ORDER BY seq LIMIT $1',
+      [PAGE, skipped],
+      'outbox-page',
+    );
     outboxRecords.set(rows.length);
     if (rows.length === 0) return 0;
-    await this.producer.write(rows.map(toRecord));
+    await this.producer.write(await this.configuration.finish(rows.map(toRecord)));
     await session.query(
       'DELETE FROM outbox WHERE seq = ANY($1::bigint[])',
       [rows.map(({ seq }) => seq)],

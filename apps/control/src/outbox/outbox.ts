@@ -1,5 +1,6 @@
 import type { OutRecord } from '#common/kafka/record.js';
 import type { Queryable } from '#common/postgres/database.js';
+import { encodeHeaders } from '#common/records/stored-headers.js';
 
 /** Channel of NOTIFY; one schema's relay must not wake another's. */
 export const OUTBOX_CHANNEL_SQL = `'posthorn_outbox_' || current_schema()`;
@@ -27,15 +28,4 @@ export async function owe(tx: Queryable, records: readonly OutRecord[]): Promise
       records.map(({ headers }) => JSON.stringify(encodeHeaders(headers ?? {}))),
     ],
   );
-}
-
-/** Header values are bytes; JSON carries them in base64. */
-export function encodeHeaders(headers: Readonly<Record<string, Buffer | string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
-  );
-}
-
-export function decodeHeaders(headers: Readonly<Record<string, string>>): Record<string, Buffer> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value, 'base64')]));
 }

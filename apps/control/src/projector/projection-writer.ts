@@ -10,14 +10,20 @@ import { announceEndpoint } from '../endpoints/endpoint-announcement.js';
 import type { BreakerChange } from '../health/breaker-changes.js';
 import { recordHealth } from '../health/health-recorder.js';
 import { type DeadDelivery, publishDeadDeliveries, publishEndpointEvent } from '../operational-events.js';
+import { noteGaps, type ProjectorGap } from './gaps.js';
 import { storeOutcomes } from './outcome-rows.js';
-import { type ProjectedDeadLetter, projectAttempt, projectDeadLetter } from './projection.js';
+import { type ProjectedDeadLetter, projectAttempts, projectDeadLetter, type RejectedRecord } from './projection.js';
+
+/** By `topic/partition`: the generation of the log; 0 for those left out. */
+export type LogGenerations = ReadonlyMap<string, number>;
 
 /** What a batch came to, for metrics. */
 export interface Projected {
   readonly attempts: readonly AttemptRecord[];
   readonly deadLetters: readonly ProjectedDeadLetter[];
   readonly breakerChanges: readonly BreakerChange[];
+  /** Records of `attempts` that are malformed. Their offsets are stored like those of all others. */
+  readonly rejected: readonly RejectedRecord[];
 }
 
 /** Writes records of `attempts` and `dlq` to the tables: each exactly once, with its offset in the same transaction. */
@@ -27,59 +33,109 @@ export class ProjectionWriter {
 
   /**
    * @param records of any partitions, each partition's in order
+   * @param generations of the records' logs
    * @returns what was new; records that were projected before are not among it
-   * @throws when a record is not understood, or what the database throws: nothing of the batch is kept then
+   * @throws what the database throws: nothing of the batch is kept then
    */
-  async write(records: readonly InRecord[]): Promise<Projected> {
-    return this.database.transaction(async (tx) => {
-      const fresh = await withoutRepeats(tx, records);
-      const attempts = fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC).map(projectAttempt);
-      const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
-      const unseen = await storeOutcomes(tx, attempts, deadLetters);
-      const breakerChanges = await recordHealth(tx, attempts, unseen);
-      await disableEndpoints(tx, attempts);
-      await publishDeadDeliveries(tx, deadLetters.flatMap(deadDelivery));
-      await advanceOffsets(tx, fresh);
-      return { attempts, deadLetters, breakerChanges };
-    });
+  async write(records: readonly InRecord[], generations: LogGenerations = new Map()): Promise<Projected> {
+    return this.database.transaction(async (tx) =>
+      project(tx, await withoutRepeats(tx, records, generations), generations),
+    );
+  }
+
+  /** Whether a record could be projected now, even one that was before; nothing of it is kept. @throws as `write` does */
+  async rehearse(record: InRecord): Promise<void> {
+    await this.database.rehearse((tx) => project(tx, [record], new Map()));
+  }
+
+  /** Goes on behind a record that cannot be projected: it is no gap. */
+  async skip(record: InRecord, generations: LogGenerations): Promise<void> {
+    await this.database.transaction((tx) => advanceOffsets(tx, [record], generations));
   }
 }
 
+async function project(tx: Queryable, fresh: readonly InRecord[], generations: LogGenerations): Promise<Projected> {
+  const { attempts, rejected } = projectAttempts(fresh.filter(({ topic }) => topic === ATTEMPTS_TOPIC));
+  const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
+  const unseen = await storeOutcomes(tx, attempts, deadLetters);
+  const breakerChanges = await recordHealth(tx, attempts, unseen);
+  await disableEndpoints(tx, attempts);
+  await publishDeadDeliveries(tx, deadLetters.flatMap(deadDelivery));
+  await advanceOffsets(tx, fresh, generations);
+  return { attempts, deadLetters, breakerChanges, rejected };
+}
+
 /**
- * Leaves out what a transaction stored before: a commit to Kafka that failed, or one of unknown outcome to PostgreSQL. An
- * offset that is too low but younger than all that was stored belongs to a topic that was made anew.
+ * Leaves out what a transaction stored before: a commit to Kafka that failed, or one of unknown outcome to PostgreSQL. A
+ * stored offset counts only within its generation. Within it, an offset that is too low but younger than all that was
+ * stored belongs to a log that lost its end.
  */
-async function withoutRepeats(tx: Queryable, records: readonly InRecord[]): Promise<InRecord[]> {
+async function withoutRepeats(
+  tx: Queryable,
+  records: readonly InRecord[],
+  generations: LogGenerations,
+): Promise<InRecord[]> {
   const byLog = Map.groupBy(records, ({ topic, partition }) => `${topic}/${partition}`);
   const firsts = [...byLog.values()].flatMap(([first]) => first ?? []);
-  const rows = await tx.query<{ topic: string; partition: number; next_offset: number; last_timestamp: Date }>(
+  const rows = await tx.query<OffsetRow>(
     `SELECT * FROM projector_offsets
      WHERE (topic, partition) IN (SELECT * FROM unnest(${listOf('$1', 'text')}, ${listOf('$2', 'int')}))
      ORDER BY topic, partition FOR UPDATE`,
     [firsts.map(({ topic }) => topic), firsts.map(({ partition }) => partition)],
     'projector-offsets',
   );
-  for (const { topic, partition, next_offset, last_timestamp } of rows) {
-    const log = `${topic}/${partition}`;
-    const isNew = ({ offset, timestamp }: InRecord) => offset >= next_offset || timestamp > last_timestamp.getTime();
-    byLog.set(log, (byLog.get(log) ?? []).filter(isNew));
+  await noteGaps(
+    tx,
+    rows.flatMap((row) => gapBefore(byLog.get(`${row.topic}/${row.partition}`)?.[0], row, generations)),
+  );
+  for (const row of rows) {
+    const log = `${row.topic}/${row.partition}`;
+    const age = (generations.get(log) ?? 0) - row.generation;
+    if (age < 0) byLog.delete(log);
+    else if (age === 0)
+      byLog.set(
+        log,
+        (byLog.get(log) ?? []).filter((record) => isNew(record, row)),
+      );
   }
   return [...byLog.values()].flat();
 }
 
-async function advanceOffsets(tx: Queryable, records: readonly InRecord[]): Promise<void> {
+interface OffsetRow {
+  readonly topic: string;
+  readonly partition: number;
+  readonly generation: number;
+  readonly next_offset: number;
+  readonly last_timestamp: Date;
+}
+
+/** Records are read in order, without holes, from the group's commit on. */
+function gapBefore(first: InRecord | undefined, stored: OffsetRow, generations: LogGenerations): ProjectorGap[] {
+  const { topic, partition, next_offset: fromOffset, last_timestamp: since } = stored;
+  const isSameLog = (generations.get(`${topic}/${partition}`) ?? 0) === stored.generation;
+  if (first === undefined || !isSameLog || first.offset <= fromOffset) return [];
+  return [{ topic, partition, fromOffset, toOffset: first.offset, since }];
+}
+
+function isNew({ offset, timestamp }: InRecord, stored: OffsetRow): boolean {
+  return offset >= stored.next_offset || timestamp > stored.last_timestamp.getTime();
+}
+
+async function advanceOffsets(tx: Queryable, records: readonly InRecord[], generations: LogGenerations): Promise<void> {
   const last = new Map(records.map((record) => [`${record.topic}/${record.partition}`, record]));
   const rows = [...last.values()];
   if (rows.length === 0) return;
   await tx.query(
-    `INSERT INTO projector_offsets (topic, partition, next_offset, last_timestamp)
-     SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::timestamptz[])
-     ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset, last_timestamp = excluded.last_timestamp`,
+    `INSERT INTO projector_offsets (topic, partition, next_offset, last_timestamp, generation)
+     SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::timestamptz[], $5::int[])
+     ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset,
+       last_timestamp = excluded.last_timestamp, generation = excluded.generation`,
     [
       rows.map(({ topic }) => topic),
       rows.map(({ partition }) => partition),
       rows.map(({ offset }) => offset + 1),
       rows.map(({ timestamp }) => new Date(timestamp)),
+      rows.map(({ topic, partition }) => generations.get(`${topic}/${partition}`) ?? 0),
     ],
     'projector-advance',
   );

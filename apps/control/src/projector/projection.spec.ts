@@ -4,7 +4,7 @@ import { type AttemptRecord, encodeAttempt } from '#common/records/attempt-recor
 import {
   type DeliveryRow,
   latestStates,
-  projectAttempt,
+  projectAttempts,
   projectDeadLetter,
   STATUSES,
   stateAfter,
@@ -121,8 +121,8 @@ const TOLD: AttemptRecord = {
   response_body: null,
 };
 
-describe('projectAttempt', () => {
-  const read = (told: AttemptRecord) => projectAttempt(record(encodeAttempt(told).toString()));
+describe('projectAttempts', () => {
+  const read = (told: AttemptRecord) => projectAttempts([record(encodeAttempt(told).toString())]).attempts[0];
 
   it('given an attempt, then it is what was told, and leaves its delivery in that state', () => {
     expect(read(TOLD)).toEqual(TOLD);
@@ -137,15 +137,45 @@ describe('projectAttempt', () => {
     expect(read({ ...TOLD, lane: 'a\0b', error_detail: 'c\nd' })).toEqual({ ...TOLD, lane: 'ab', error_detail: 'c d' });
   });
 
+  it('given one whose headers are beyond the limits, then it is rejected', () => {
+    const cut = { ...record(encodeAttempt(TOLD).toString()), oversized: 'too many headers' };
+    expect(projectAttempts([cut])).toEqual({
+      attempts: [],
+      rejected: [{ record: cut, problem: 'too many headers' }],
+    });
+  });
+
   it.each(['', 'no json', '{}', 'null'])('given the value "%s", then it throws', (value) => {
-    expect(() => projectAttempt(record(value))).toThrow('no attempt record');
+    const read = record(value);
+    expect(projectAttempts([read])).toEqual({
+      attempts: [],
+      rejected: [{ record: read, problem: expect.any(String) }],
+    });
   });
 });
 
 describe('projectDeadLetter', () => {
+  it('given one that is not whole, then it is kept with that reason, and no header is believed', () => {
+    const cut = { ...record('x', { 'posthorn-dead-reason': 'max_retries' }), oversized: 'too many headers' };
+    expect(projectDeadLetter(cut)).toMatchObject({
+      deadLetter: { reason: 'payload_error', detail: 'too many headers' },
+      delivery: undefined,
+    });
+  });
+
   it('given a record nobody made a dead letter of, then it is kept as one that cannot be understood', () => {
     const { deadLetter, delivery } = projectDeadLetter(record('junk'));
     expect(deadLetter).toMatchObject({ reason: 'payload_error', dead_at: new Date(AT), delivery_id: null, key: null });
+    expect(delivery).toBeUndefined();
+  });
+
+  it.each([
+    { given: 'a payload_error', headers: { 'posthorn-dead-reason': 'payload_error' } },
+    { given: 'no dead letter', headers: {} },
+  ])('given $given that names a delivery, then it is not believed: anybody may have written it', ({ headers }) => {
+    const packed = '1\ndlv_1\nevt_1\nep_1\nacme\na.b\n3\n0\n5\nr\n3\n\n';
+    const { deadLetter, delivery } = projectDeadLetter(record('{}', { ...headers, posthorn: packed }));
+    expect(deadLetter).toMatchObject({ reason: 'payload_error', delivery_id: null, tenant: null, endpoint_id: null });
     expect(delivery).toBeUndefined();
   });
 

@@ -3,7 +3,7 @@ import type { InRecord } from '#common/kafka/record.js';
 import { type AttemptRecord, decodeAttempt } from '#common/records/attempt-record.js';
 import { readDeadLetter } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
-import { encodeHeaders } from '../outbox/outbox.js';
+import { encodeHeaders } from '#common/records/stored-headers.js';
 
 /** States of a delivery, weakest first: within one life of it, a stronger one is never taken back. */
 export const STATUSES = ['pending', 'retrying', 'dead', 'delivered'] as const;
@@ -47,7 +47,7 @@ export interface DeadLetterRow {
   readonly replay: number | null;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** JSON; values in base64. */
+  /** JSON, see records/stored-headers.ts. */
   readonly headers: string;
 }
 
@@ -58,14 +58,28 @@ export interface ProjectedDeadLetter {
   readonly delivery: DeliveryRow | undefined;
 }
 
-/**
- * What one record of `attempts` says, in text that PostgreSQL can hold.
- *
- * @throws when the record is no attempt record: the topic is written by the dispatcher alone
- */
-export function projectAttempt({ value }: InRecord): AttemptRecord {
-  const told = decodeAttempt(value);
-  if ('problem' in told) throw new Error(`no attempt record: ${told.problem}`);
+/** A record of `attempts`, and why it is left out. */
+export interface RejectedRecord {
+  readonly record: InRecord;
+  readonly problem: string;
+}
+
+/** What records of `attempts` say, in text that PostgreSQL can hold; those that are malformed say nothing. */
+export function projectAttempts(records: readonly InRecord[]): {
+  attempts: AttemptRecord[];
+  rejected: RejectedRecord[];
+} {
+  const attempts: AttemptRecord[] = [];
+  const rejected: RejectedRecord[] = [];
+  for (const record of records) {
+    const told = record.oversized === undefined ? decodeAttempt(record.value) : { problem: record.oversized };
+    if ('problem' in told) rejected.push({ record, problem: told.problem });
+    else attempts.push(inStorableText(told));
+  }
+  return { attempts, rejected };
+}
+
+function inStorableText(told: AttemptRecord): AttemptRecord {
   const lane = storable(told.lane);
   const error_detail = storable(told.error_detail);
   return lane === told.lane && error_detail === told.error_detail ? told : { ...told, lane, error_detail };
@@ -93,12 +107,16 @@ export function stateAfter(attempt: AttemptRecord): DeliveryRow {
 
 /** Understands any record of `dlq`: what is no dead letter of ours was put there by somebody and is kept all the same. */
 export function projectDeadLetter(record: InRecord): ProjectedDeadLetter {
-  const info = readDeadLetter(record.headers);
-  const meta = decodeDelivery(record.headers[DELIVERY_HEADER]);
+  const { oversized } = record;
+  // Of one that is not whole no header is believed.
+  const info = oversized === undefined ? readDeadLetter(record.headers) : undefined;
+  // A record that was set aside came from anybody: the delivery, endpoint and tenant it names are not to be believed.
+  const isOurs = info !== undefined && info.reason !== 'payload_error';
+  const meta = isOurs ? decodeDelivery(record.headers[DELIVERY_HEADER]) : undefined;
   const deadLetter: DeadLetterRow = {
     id: deadLetterId(record),
     reason: info?.reason ?? 'payload_error',
-    detail: storable(info ? (info.detail ?? null) : 'the record has no dead-letter headers'),
+    detail: storable(info ? (info.detail ?? null) : (oversized ?? 'the record has no dead-letter headers')),
     last_status_code: info?.lastStatus ?? null,
     last_error: storable(info?.lastError ?? null),
     dead_at: new Date(info?.at || record.timestamp),

@@ -1,8 +1,11 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Generations } from '#common/generations/generations.js';
+import { OwnedGenerations } from '#common/generations/owned-generations.js';
+import { leftOutRecords } from '#common/kafka/metrics.js';
 import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
 import { atMost, delay } from '#common/kafka/timing.js';
-import { isUnavailable } from '#common/postgres/errors.js';
+import { persistBatch, SetAside } from '#common/postgres/persist-batch.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';
 import {
   breakerOpenings,
@@ -15,7 +18,7 @@ import {
   rejectedRecords,
 } from '../metrics.js';
 import { Wake } from '../wake.js';
-import { type Projected, ProjectionWriter } from './projection-writer.js';
+import { type LogGenerations, type Projected, ProjectionWriter } from './projection-writer.js';
 
 interface Waiting {
   readonly log: OwnedLog;
@@ -34,8 +37,6 @@ const MAX_BATCH_BYTES = 4 * 1_048_576;
 const MAX_WAITING_BYTES = 8 * 1_048_576;
 /** Framing and headers of a record, roughly. */
 const RECORD_OVERHEAD_BYTES = 500;
-const MIN_RETRY_MS = 100;
-const MAX_RETRY_MS = 2_000;
 const STOP_MS = 3_000;
 
 /**
@@ -53,7 +54,13 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   private isStopping = false;
   private running: Promise<void> = Promise.resolve();
 
-  constructor(@Inject(ProjectionWriter) private readonly writer: ProjectionWriter) {
+  private readonly generations: OwnedGenerations;
+
+  constructor(
+    @Inject(ProjectionWriter) private readonly writer: ProjectionWriter,
+    @Inject(Generations) generations: Generations,
+  ) {
+    this.generations = new OwnedGenerations(generations);
     exposeProjectorLag(() => this.waiting[0]?.record.timestamp);
   }
 
@@ -80,6 +87,11 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     this.wake.call();
   }
 
+  /** Nothing of the log is read before its generation is known: stored offsets count only within theirs. */
+  onOwned(log: OwnedLog): void {
+    void this.generations.take(log);
+  }
+
   /** What was read is written first, as far as the port waits for it: its next owner then repeats nothing. */
   async onRebalancing(): Promise<void> {
     if (this.waiting.length > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
@@ -87,6 +99,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
 
   onLost(log: OwnedLog): void {
     this.paused.delete(log);
+    this.generations.lose(log);
     this.keep((entry) => entry.log !== log);
   }
 
@@ -100,8 +113,13 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
 
   private async writeSome(): Promise<void> {
     const batch = this.nextBatch();
-    if (!(await this.writeUntilDone(batch))) return;
-    for (const { log, record } of batch) log.finish(record.offset);
+    const results = await this.persist(batch);
+    if (results === undefined) return;
+    for (const [index, { log, record }] of batch.entries()) {
+      const result = results[index];
+      if (result instanceof SetAside) this.leaveOut(log, record, result);
+      log.finish(record.offset);
+    }
     const written = new Set(batch);
     this.keep((entry) => !written.has(entry));
     if (this.waitingBytes < MAX_WAITING_BYTES / 2) this.resumeAll();
@@ -119,37 +137,57 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   }
 
   /**
-   * Waits for the database as long as it takes. A batch it refuses is written record by record, to single out the bad one.
+   * Waits for the database as long as it takes. A record it cannot store is singled out and set aside.
    *
-   * @returns false when stopped before; nothing of the batch may be finished then
+   * @returns undefined when stopped before; nothing of the batch may be finished then
    */
-  private async writeUntilDone(batch: readonly Waiting[]): Promise<boolean> {
-    for (let waitMs = MIN_RETRY_MS; !this.isStopping; waitMs = Math.min(waitMs * 2, MAX_RETRY_MS)) {
-      const owned = batch.filter(({ log }) => !log.lost.aborted);
-      if (owned.length === 0) return true;
-      try {
-        countProjected(await this.writer.write(owned.map(({ record }) => record)));
-        return true;
-      } catch (error) {
-        if (!isUnavailable(error)) return this.writeOneByOne(owned, error);
-        this.logger.warn({ err: error, records: owned.length }, 'projector.waiting_for_postgres');
-        await delay(waitMs);
-      }
-    }
-    return false;
+  private persist(batch: readonly Waiting[]): Promise<readonly (undefined | SetAside)[] | undefined> {
+    return persistBatch<Waiting, undefined>(batch, {
+      name: 'projection',
+      run: (entries) => this.write(entries),
+      rehearse: ({ record }) => this.writer.rehearse(record),
+      neighbours: () => this.waiting.slice(batch.length, batch.length + MAX_BATCH),
+      isEnded: () => this.isStopping,
+      onWait: (error, records) => this.logger.warn({ err: error, records }, 'projector.waiting_for_postgres'),
+      describe: ({ record: { topic, partition, offset } }) => ({ topic, partition, offset }),
+    });
   }
 
-  private async writeOneByOne(batch: readonly Waiting[], error: unknown): Promise<boolean> {
-    const [first, ...others] = batch;
-    if (first === undefined) return true;
-    if (others.length > 0) {
-      for (const entry of batch) if (!(await this.writeUntilDone([entry]))) return false;
-      return true;
+  /** Records of a partition that was lost during a wait belong to its new owner. */
+  private async write(entries: readonly Waiting[]): Promise<undefined[]> {
+    const owned = entries.filter(({ log }) => !log.lost.aborted);
+    if (owned.length > 0) {
+      const records = owned.map(({ record }) => record);
+      this.noteProjected(await this.writer.write(records, this.generationsOf(owned)));
     }
-    const { topic, partition, offset } = first.record;
+    return entries.map(() => undefined);
+  }
+
+  private generationsOf(batch: readonly Waiting[]): LogGenerations {
+    const logs = new Set(batch.map(({ log }) => log));
+    return new Map([...logs].map((log) => [`${log.topic}/${log.partition}`, this.generations.of(log)]));
+  }
+
+  private noteProjected(projected: Projected): void {
+    countProjected(projected);
+    for (const { record, problem } of projected.rejected) this.reject(record, { reason: problem });
+  }
+
+  /** Reading goes on behind it: it is no gap of the projection. */
+  private leaveOut(log: OwnedLog, record: InRecord, { error, why }: SetAside): void {
+    this.reject(record, { err: error, reason: why });
+    const { topic, partition, offset } = record;
+    const generations = new Map([[`${topic}/${partition}`, this.generations.of(log)]]);
+    this.writer.skip(record, generations).catch((err: unknown) => {
+      this.logger.warn({ err, topic, partition, offset }, 'projector.not_skipped');
+    });
+  }
+
+  /** The record stays in its topic, where the log line says. */
+  private reject({ topic, partition, offset }: InRecord, why: { reason: string; err?: unknown }): void {
     rejectedRecords.inc({ topic });
-    this.logger.error({ err: error, topic, partition, offset }, 'projector.record_rejected');
-    return true;
+    leftOutRecords.inc({ topic });
+    this.logger.error({ ...why, topic, partition, offset }, 'projector.record_rejected');
   }
 
   private keep(isKept: (entry: Waiting) => boolean): void {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DEAD_REASONS, type DeadReason } from '#common/domain/verdict.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
+import { namedHeaders, type StoredHeaders } from '#common/records/stored-headers.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { visibleTenant } from '../tenancy.js';
 import { Conditions } from './conditions.js';
@@ -32,8 +33,7 @@ export interface WholeDeadLetter extends DeadLetterRow {
   readonly dlq_offset: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** Values in base64. */
-  readonly headers: Record<string, string>;
+  readonly headers: StoredHeaders;
 }
 
 const COLUMNS = `id, reason, detail, last_status_code, last_error, dead_at, source, tenant, endpoint_id, event_id,
@@ -97,7 +97,7 @@ export class DeadLetterQueries {
       dlq_offset: row.dlq_offset,
       key_base64: row.key?.toString('base64') ?? null,
       value_base64: row.value?.toString('base64') ?? null,
-      headers_base64: row.headers,
+      headers_base64: namedHeaders(row.headers),
     };
   }
 }

@@ -1,4 +1,5 @@
 import { DEFAULT_TENANT } from '#common/domain/identifiers.js';
+import { positionOf } from '#common/domain/position.js';
 import { parseRfc3339 } from '#common/domain/rfc3339.js';
 import type { IsFinished } from '#common/kafka/finished-offsets.js';
 import { partitionOf } from '#common/kafka/partitioner.js';
@@ -25,6 +26,8 @@ export interface EventRow {
 export interface EventLimits {
   readonly partitions: number;
   readonly maxEventBytes: number;
+  /** Of the topic `ingest`. */
+  readonly generation: number;
   /** By partition: what the routers have finished. The others will be archived by them. */
   readonly finished: ReadonlyMap<number, IsFinished>;
 }
@@ -48,7 +51,7 @@ export function readEventRow(record: InRecord, limits: EventLimits): EventRow | 
     occurredAt: occurredAt ?? timestamp,
     acceptedAt: timestamp,
     partition,
-    sequence: offset,
+    sequence: positionOf(limits.generation, offset),
     data: event.rawData,
   };
 }

@@ -1,13 +1,15 @@
+import { positionOf } from '#common/domain/position.js';
 import type { IsFinished } from '#common/kafka/finished-offsets.js';
 import type { InRecord } from '#common/kafka/record.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { hasDeadLetterHeaders, withoutDeadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
-import { encodeHeaders } from '../outbox/outbox.js';
+import { encodeHeaders } from '#common/records/stored-headers.js';
 
 /** A record of `deliveries` that began a life of a delivery. */
 export interface FanOutRecord {
   readonly log: string;
+  /** Position number in `deliveries`. */
   readonly place: number;
   readonly lane: string;
   readonly deliveryId: string;
@@ -25,7 +27,10 @@ export interface FanOutRecord {
 }
 
 /** @returns undefined for a return from a tier, which began no life, and for a record that is no delivery */
-export function readFanOut(record: InRecord, isFinished: IsFinished | undefined): FanOutRecord | undefined {
+export function readFanOut(
+  record: InRecord,
+  { generation, finished }: { generation: number; finished: ReadonlyMap<number, IsFinished> },
+): FanOutRecord | undefined {
   const { topic, partition, offset, key, value, headers } = record;
   const meta = decodeDelivery(headers[DELIVERY_HEADER]);
   const lane = key?.toString() ?? '';
@@ -35,7 +40,7 @@ export function readFanOut(record: InRecord, isFinished: IsFinished | undefined)
   const { [DELIVERY_HEADER]: _packed, ...rest } = headers;
   return {
     log: `${topic}/${partition}`,
-    place: offset,
+    place: positionOf(generation, offset),
     lane,
     deliveryId: meta.deliveryId,
     replay: isReplay ? meta.replay + 1 : meta.replay,
@@ -44,7 +49,7 @@ export function readFanOut(record: InRecord, isFinished: IsFinished | undefined)
     eventType: meta.eventType,
     endpointId: meta.endpointId,
     acceptedAt: meta.acceptedAt,
-    isFinished: isFinished?.(offset) ?? false,
+    isFinished: finished.get(partition)?.(offset) ?? false,
     headers: withoutDeadLetterHeaders(rest),
     body: value,
   };

@@ -1,6 +1,7 @@
 import type { Queryable } from '#common/postgres/database.js';
 import { encodeDelivery } from '#common/records/delivery-record.js';
 import type { OpenDelivery } from './candidates.js';
+import { raiseEpochs } from './lane-owners.js';
 
 /**
  * Names deliveries that wait for their next attempt as the heads of their lanes, so that what follows waits behind them.
@@ -17,15 +18,6 @@ export async function nameHeads(tx: Queryable, heads: readonly OpenDelivery[]): 
   const placed = heads.filter(({ log, lane, place }) => named.get(`${log} ${lane}`) === place);
   await park(tx, placed);
   return new Set(placed);
-}
-
-/** The owners' next statement is refused, and they take their logs over again: with these rows. */
-async function raiseEpochs(tx: Queryable, logs: readonly string[]): Promise<void> {
-  await tx.query(
-    `INSERT INTO lane_logs (log, epoch, raised_at) SELECT log, 1, now() FROM unnest($1::text[]) AS l (log) ORDER BY log
-     ON CONFLICT (log) DO UPDATE SET epoch = lane_logs.epoch + 1, raised_at = now()`,
-    [logs],
-  );
 }
 
 /** @returns by log and lane: the place of the head that was named */

@@ -1,48 +1,56 @@
 import type { InRecord } from '#common/kafka/record.js';
 import type { Queryable } from '#common/postgres/database.js';
-import type { AttemptRecord } from '#common/records/attempt-record.js';
+import { judgeError } from '#common/postgres/errors.js';
 import { storeOutcomes } from '../projector/outcome-rows.js';
 import {
   type DeliveryRow,
   latestStates,
   type ProjectedDeadLetter,
-  projectAttempt,
+  projectAttempts,
   projectDeadLetter,
   stateAfter,
 } from '../projector/projection.js';
 import type { RebuildSession } from './session.js';
 
-/** How many records of a batch the database lacked, and how many could not be read. */
-export interface Restored {
-  readonly restored: number;
-  readonly unreadable: number;
+/**
+ * Brings records of `attempts` back. The breaker does not count them: its state belongs to the present.
+ *
+ * @returns how many the database lacked
+ */
+export async function restoreAttempts(session: RebuildSession, records: readonly InRecord[]): Promise<number> {
+  // The projector has logged and counted what is malformed when it was new.
+  const { attempts } = projectAttempts(records);
+  if (session.isDryRun) return noteStates(session, latestStates(attempts.map(stateAfter)));
+  return storeParts(attempts, async (part) => {
+    const unseen = await session.transaction((tx) => storeOutcomes(tx, part, []));
+    return unseen.size;
+  });
 }
 
-/** Brings records of `attempts` back. The breaker does not count them: its state belongs to the present. */
-export async function restoreAttempts(session: RebuildSession, records: readonly InRecord[]): Promise<Restored> {
-  const attempts: AttemptRecord[] = [];
-  for (const record of records) {
-    try {
-      attempts.push(projectAttempt(record));
-    } catch {
-      // The projector has logged and counted it when it was new.
-    }
-  }
-  const unreadable = records.length - attempts.length;
-  if (session.isDryRun) {
-    return { restored: await noteStates(session, latestStates(attempts.map(stateAfter))), unreadable };
-  }
-  const unseen = await session.transaction((tx) => storeOutcomes(tx, attempts, []));
-  return { restored: unseen.size, unreadable };
-}
-
-/** Brings records of `dlq` back. */
-export async function restoreDeadLetters(session: RebuildSession, records: readonly InRecord[]): Promise<Restored> {
+/** Brings records of `dlq` back. @returns how many the database lacked */
+export async function restoreDeadLetters(session: RebuildSession, records: readonly InRecord[]): Promise<number> {
   const letters = records.map(projectDeadLetter);
   const lacking = await withoutRow(session, letters);
-  if (session.isDryRun) await noteStates(session, latestStates(letters.flatMap(({ delivery }) => delivery ?? [])));
-  else await session.transaction((tx) => storeOutcomes(tx, [], lacking));
-  return { restored: lacking.length, unreadable: 0 };
+  if (session.isDryRun) {
+    await noteStates(session, latestStates(letters.flatMap(({ delivery }) => delivery ?? [])));
+    return lacking.length;
+  }
+  return storeParts(lacking, async (part) => {
+    await session.transaction((tx) => storeOutcomes(tx, [], part));
+    return part.length;
+  });
+}
+
+/** A row that PostgreSQL cannot hold is left out, as the projector left it out when it was new. @throws other errors */
+async function storeParts<T>(items: readonly T[], store: (part: readonly T[]) => Promise<number>): Promise<number> {
+  try {
+    return await store(items);
+  } catch (error) {
+    if (judgeError(error).kind !== 'row') throw error;
+    if (items.length <= 1) return 0;
+    const middle = Math.ceil(items.length / 2);
+    return (await storeParts(items.slice(0, middle), store)) + (await storeParts(items.slice(middle), store));
+  }
 }
 
 async function withoutRow(db: Queryable, letters: readonly ProjectedDeadLetter[]): Promise<ProjectedDeadLetter[]> {

@@ -1,8 +1,9 @@
 import type { OutRecord } from '#common/kafka/record.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { DELIVERY_HEADER, encodeDelivery, newLife } from '#common/records/delivery-record.js';
+import { decodeHeaders } from '#common/records/stored-headers.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
-import { decodeHeaders, owe } from '../outbox/outbox.js';
+import { owe } from '../outbox/outbox.js';
 import type { OpenDelivery } from './candidates.js';
 
 /** A delivery that is sent again, in the life it was in or in the next one. */

@@ -1,7 +1,7 @@
 import type { Database, Queryable, Session } from '#common/postgres/database.js';
 
 /** One rebuild at a time: two would send the same deliveries twice. */
-const LOCK_SQL = `SELECT pg_try_advisory_lock(hashtextextended('posthorn.rebuild.' || current_schema(), 0)) AS held`;
+const LOCK_SQL = `SELECT pg_try_advisory_lock(hashtextextended('posthorn.rebuild.' || current_schema(), 0)) AS held, now() AS now`;
 
 /** What is known of deliveries, whichever table holds it. A dry run adds the outcomes that it has only read. */
 const STATES = `CREATE TEMP VIEW rebuild_states AS
@@ -21,18 +21,20 @@ export class RebuildSession implements Queryable {
   private constructor(
     private readonly session: Session,
     readonly isDryRun: boolean,
+    /** By the clock of the database. */
+    readonly startedAt: Date,
   ) {}
 
   /** @throws Error when another rebuild is under way */
   static async open(database: Database, isDryRun: boolean): Promise<RebuildSession> {
     const session = await database.openSession();
-    const [row] = await session.query<{ held: boolean }>(LOCK_SQL);
+    const [row] = await session.query<{ held: boolean; now: Date }>(LOCK_SQL);
     if (!row?.held) {
       await session.close();
       throw new Error('another rebuild of this database is under way');
     }
     for (const statement of isDryRun ? DRY_RUN : [STATES]) await session.query(statement);
-    return new RebuildSession(session, isDryRun);
+    return new RebuildSession(session, isDryRun, row.now);
   }
 
   query<Row extends object>(sql: string, params?: readonly unknown[], name?: string): Promise<Row[]> {

@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Queryable } from '#common/postgres/database.js';
 import { type OpenDelivery, openDeliveries } from './candidates.js';
 import { type Fate, fateOf } from './fate.js';
 import { nameHeads } from './heads.js';
+import { untilTakenOver } from './lane-owners.js';
 import { type Resend, resend } from './resend.js';
 import type { RebuildSession } from './session.js';
 
@@ -17,9 +16,6 @@ export interface UnfinishedSummary {
 
 const PAGE = 200;
 const MAX_LISTED = 1_000;
-/** Dispatchers look at their parked lanes every 5 s; the first refused statement makes them take the log over again. */
-const TAKE_OVER_TIMEOUT_MS = 20_000;
-const LOOK_AGAIN_MS = 200;
 
 /**
  * Brings every open delivery on its way again, in log order: first the heads, so that nothing overtakes them, then the
@@ -45,25 +41,6 @@ async function nameAllHeads(session: RebuildSession): Promise<number> {
   }
   await untilTakenOver(session, [...logs]);
   return count;
-}
-
-/** Waits until every owner knows the rows. Where no dispatcher runs, the next one reads them when it takes the log over. */
-async function untilTakenOver(db: Queryable, logs: readonly string[]): Promise<void> {
-  if (logs.length === 0) return;
-  const before = await epochsOf(db, logs);
-  for (const deadline = performance.now() + TAKE_OVER_TIMEOUT_MS; performance.now() < deadline; ) {
-    const now = await epochsOf(db, logs);
-    if (logs.every((log) => (now.get(log) ?? 0) > (before.get(log) ?? 0))) return;
-    await sleep(LOOK_AGAIN_MS);
-  }
-}
-
-async function epochsOf(db: Queryable, logs: readonly string[]): Promise<Map<string, number>> {
-  const rows = await db.query<{ log: string; epoch: number }>(
-    'SELECT log, epoch FROM lane_logs WHERE log = ANY ($1::text[])',
-    [logs],
-  );
-  return new Map(rows.map(({ log, epoch }) => [log, epoch]));
 }
 
 async function sendAll(session: RebuildSession): Promise<Omit<UnfinishedSummary, 'heads'>> {

@@ -1,34 +1,31 @@
 import type { Queryable } from '#common/postgres/database.js';
-import { DELIVERIES_TOPIC } from '#common/records/topics.js';
-import { decodeHeaders, owe } from '../outbox/outbox.js';
+import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
+import { owe } from '../outbox/outbox.js';
 import { Conditions } from '../queries/conditions.js';
+import { type ReplayedLetter, replayRecord } from '../replay-record.js';
 import { beginNextLives } from './lives.js';
 import type { Recovery, RecoveryCursor } from './recovery.repository.js';
 import { type RecoveryPage, SEND_PAGE } from './recovery-page.js';
 
-interface Letter {
+interface Letter extends ReplayedLetter {
   readonly id: string;
   readonly delivery_id: string;
   readonly accepted_at: Date;
   readonly replay: number;
   readonly dlq_partition: number;
   readonly dlq_offset: number;
-  readonly key: Buffer;
-  readonly value: Buffer | null;
-  /** Values in base64. */
-  readonly headers: Record<string, string>;
 }
 
 /**
  * One page of a bulk replay: the records go back as they are, in the order in which their events were accepted. Called
  * within the transaction that stores the cursor.
  */
-export async function replayPage(tx: Queryable, job: Recovery): Promise<RecoveryPage> {
+export async function replayPage(tx: Queryable, job: Recovery, signer: DeadLetterSigner): Promise<RecoveryPage> {
   if (job.state === 'counting') return { cursor: undefined, found: await count(tx, job), sent: 0 };
   const letters = await nextLetters(tx, job);
   const last = letters.at(-1);
   const cursor = letters.length < SEND_PAGE || last === undefined ? undefined : cursorOf(last);
-  return { cursor, found: letters.length, sent: await send(tx, letters) };
+  return { cursor, found: letters.length, sent: await send(tx, letters, signer) };
 }
 
 function conditionsOf({ tenant, endpoint_id, filter }: Recovery): Conditions {
@@ -62,7 +59,7 @@ async function nextLetters(tx: Queryable, job: Recovery): Promise<Letter[]> {
     offset,
   );
   return tx.query<Letter>(
-    `SELECT id, delivery_id, accepted_at, replay, dlq_partition, dlq_offset, key, value, headers FROM dead_letters
+    `SELECT id, delivery_id, accepted_at, replay, dlq_partition, dlq_offset, reason, key, value, headers FROM dead_letters
      WHERE ${TO_REPLAY} AND ${conditions.sql}
      ORDER BY accepted_at, dlq_partition, dlq_offset LIMIT ${conditions.param(SEND_PAGE)}`,
     conditions.params,
@@ -70,7 +67,7 @@ async function nextLetters(tx: Queryable, job: Recovery): Promise<Letter[]> {
 }
 
 /** @returns how many went back; of two dead letters of one death, one */
-async function send(tx: Queryable, letters: readonly Letter[]): Promise<number> {
+async function send(tx: Queryable, letters: readonly Letter[], signer: DeadLetterSigner): Promise<number> {
   if (letters.length === 0) return 0;
   const lives = letters.map(({ delivery_id, accepted_at, replay }) => ({ id: delivery_id, accepted_at, replay }));
   const begun = await beginNextLives(tx, lives);
@@ -83,7 +80,7 @@ async function send(tx: Queryable, letters: readonly Letter[]): Promise<number> 
   const sent = letters.filter(({ id, delivery_id }) => ours.has(id) && begun.delete(delivery_id));
   await owe(
     tx,
-    sent.map(({ key, value, headers }) => ({ topic: DELIVERIES_TOPIC, key, value, headers: decodeHeaders(headers) })),
+    sent.map((letter) => replayRecord(letter, signer)),
   );
   return sent.length;
 }

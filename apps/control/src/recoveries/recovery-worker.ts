@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import { isUnavailable } from '#common/postgres/errors.js';
+import { judgeError } from '#common/postgres/errors.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { CONTROL_CONFIG, type ControlConfig } from '../config.js';
 import { requestedReplays } from '../metrics.js';
 import { SchemaState } from '../schema-state.js';
@@ -12,6 +13,7 @@ import type { RecoveryPage } from './recovery-page.js';
 
 /** Longest sleep: a job may have been begun by another process. */
 const POLL_MS = 1_000;
+const MAX_UNKNOWN_FAILURES = 3;
 const PAGES = { endpoint: recoverPage, dead_letters: replayPage } as const;
 
 /**
@@ -24,12 +26,15 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(RecoveryWorker.name);
   private readonly wake = new Wake();
   private isStopping = false;
+  /** Of jobs whose page failed for an unknown reason. */
+  private readonly failures = new Map<string, number>();
   private running: Promise<void> = Promise.resolve();
 
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
     @Inject(SchemaState) private readonly schema: SchemaState,
+    @Inject(DeadLetterSigner) private readonly signer: DeadLetterSigner,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -73,7 +78,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
         return job !== undefined;
       });
     } catch (error) {
-      if (job === undefined || isUnavailable(error)) throw error;
+      if (job === undefined || !this.isJobAtFault(job, error)) throw error;
       // A page that can never be done must not stop the other jobs.
       this.logger.error({ err: error, recovery_id: job.id }, 'recovery.failed');
       await advanceRecovery(this.database, { ...job, state: 'failed', problem: 'internal error' }, 0);
@@ -81,8 +86,19 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
+  /** A page whose error is not certain has some more tries; between them the other statements of this loop succeed. */
+  private isJobAtFault({ id }: Recovery, error: unknown): boolean {
+    const { kind } = judgeError(error);
+    if (kind === 'wait') return false;
+    const failures = (this.failures.get(id) ?? 0) + 1;
+    this.failures.set(id, failures);
+    const isAtFault = kind === 'row' || failures > MAX_UNKNOWN_FAILURES;
+    if (isAtFault) this.failures.delete(id);
+    return isAtFault;
+  }
+
   private async advance(tx: Queryable, job: Recovery): Promise<void> {
-    const page = await PAGES[job.kind](tx, job);
+    const page = await PAGES[job.kind](tx, job, this.signer);
     const sent = 'problem' in page ? 0 : page.sent;
     await advanceRecovery(tx, after(job, page), sent / this.config.RECOVERY_PER_SECOND);
     if (sent > 0) requestedReplays.inc({ kind: job.kind === 'endpoint' ? 'recovery' : 'bulk' }, sent);

@@ -1,7 +1,14 @@
 import type { Lane } from '#common/domain/lane-machine.js';
+import type { DeadReason } from '#common/domain/verdict.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { Delivery } from '../delivery.js';
 import type { Reader } from '../read-ahead.js';
+
+/** Why a delivery is given up without an attempt. */
+export interface GivenUp {
+  readonly reason: DeadReason;
+  readonly detail: string;
+}
 
 /** What became of an attempt, as far as its lane is concerned. */
 export interface Ended {
@@ -26,6 +33,8 @@ export interface ActiveLane extends Reader {
   isProbe: boolean;
   /** A page of parked rows is on its way. */
   isReading: boolean;
+  /** Why the delivery whose turn it is cannot be the lane's head. */
+  refusal: GivenUp | undefined;
 }
 
 /** What the lanes of a log need from the rest of the dispatcher. */
@@ -35,8 +44,8 @@ export interface LaneHost {
   parkReason(endpointId: string): string;
   /** Makes an attempt when its turn comes; `ended` or `withdrawn` is called once. */
   attempt(lane: ActiveLane, delivery: Delivery): void;
-  /** Gives a delivery up without an attempt. */
-  giveUp(delivery: Delivery): Promise<void>;
+  /** Gives a delivery up without an attempt. @param why undefined: as the delivery says, else because it has expired */
+  giveUp(delivery: Delivery, why?: GivenUp): Promise<void>;
   /** Puts a head into its tier again, as the row says. */
   handOverAgain(delivery: Delivery, dueAt: number): Promise<void>;
   /** All that the lane's attempt caused is stored. */

@@ -40,6 +40,29 @@ describe('EndpointGate', () => {
     expect(begun).toEqual(['a', 'b', 'c']);
   });
 
+  it('given a turn that waits behind an attempt, then that is its reason; a halted gate without attempts has none', () => {
+    const { gate, ask } = gateOf({ ...OPEN, maxInFlight: 1 });
+    ask('a');
+    expect(gate.waitsFor(LOG)).toBeUndefined();
+    ask('b');
+    expect(gate.waitsFor(LOG)).toBe('attempts under way');
+    expect(gate.waitsFor({ ...LOG })).toBeUndefined();
+
+    gate.halt(true);
+    gate.leave();
+    expect(gate.waitsFor(LOG)).toBeUndefined();
+  });
+
+  it('given a turn that waits for a rate limit, then that is its reason', () => {
+    const { gate, ask } = gateOf({ ...OPEN, perSecond: 0.01 });
+    ask('a');
+    gate.leave();
+    ask('b');
+
+    expect(gate.waitsFor(LOG)).toBe('a rate limit');
+    gate.change({ ...OPEN, hold: 'paused' });
+  });
+
   it('given a pause, then what waits is withdrawn, and a probe is not', () => {
     const { gate, ask, holds, begun, withdrawn } = gateOf();
     for (const name of ['a', 'b', 'c']) ask(name);
@@ -50,6 +73,20 @@ describe('EndpointGate', () => {
 
     gate.leave();
     expect(begun).toEqual(['a', 'b', 'probe']);
+  });
+
+  it('given a key is missing, then what waits is withdrawn, a probe too', () => {
+    const { gate, ask, holds, begun, withdrawn } = gateOf();
+    for (const name of ['a', 'b', 'c']) ask(name);
+    ask('probe', { parkedAt: Date.now(), isProbe: true });
+
+    gate.change({ ...OPEN, hold: 'key_missing' });
+    gate.leave();
+    expect({ holds, withdrawn, begun }).toEqual({
+      holds: ['key_missing'],
+      withdrawn: ['probe', 'c'],
+      begun: ['a', 'b'],
+    });
   });
 
   describe('given as many deliveries in memory as are suspicious', () => {

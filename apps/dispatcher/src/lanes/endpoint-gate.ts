@@ -2,15 +2,15 @@ import type { OwnedLog } from '#common/kafka/port.js';
 import { Backlog, type BacklogOptions } from './backlog.js';
 import { Rate } from './rate.js';
 
-/** Why an endpoint takes nothing for now (lanes.md, rule 6). */
-export type HoldReason = 'paused' | 'breaker' | 'slow';
+/** Why an endpoint takes nothing for now (lanes.md, rule 6). `key_missing`: its secrets do not open here. */
+export type HoldReason = 'paused' | 'breaker' | 'slow' | 'key_missing';
 
-/** What the operator and the breaker say of an endpoint. */
+/** What the operator, the breaker and `SECRET_KEYS` say of an endpoint. */
 export interface GateSettings {
   readonly maxInFlight: number;
   /** This process's share of the endpoint's rate limit; undefined for none. */
   readonly perSecond: number | undefined;
-  readonly hold: 'paused' | 'breaker' | undefined;
+  readonly hold: Exclude<HoldReason, 'slow'> | undefined;
 }
 
 /** A lane's wish to make one attempt. */
@@ -127,6 +127,13 @@ export class EndpointGate {
     this.pump();
   }
 
+  /** Why turns of this partition wait here, though the gate works; undefined when none does. */
+  waitsFor(log: OwnedLog): string | undefined {
+    if (![...this.drains, ...this.fresh].some((turn) => turn.log === log)) return undefined;
+    if (this.backlog.inFlight > 0) return 'attempts under way';
+    return this.rate !== undefined && this.rate.waitMs(this.options.now()) > 0 ? 'a rate limit' : undefined;
+  }
+
   private get waiting(): number {
     return this.fresh.length + this.drains.length;
   }
@@ -151,12 +158,13 @@ export class EndpointGate {
     const after = this.hold;
     if (after === before) return;
     this.tell(after);
-    if (after !== 'paused' && after !== 'breaker') return;
-    // What has not begun goes back to its lane, and from there to the database.
+    if (after === undefined || after === 'slow') return;
+    // What has not begun goes back to its lane, and from there to the database. A probe cannot be signed without its key.
+    const stays = (turn: Turn) => turn.isProbe && after !== 'key_missing';
     const waiting = [...this.drains, ...this.fresh];
-    this.drains = this.drains.filter((turn) => turn.isProbe);
+    this.drains = this.drains.filter(stays);
     this.fresh = [];
-    for (const turn of waiting) if (!turn.isProbe) turn.withdraw();
+    for (const turn of waiting) if (!stays(turn)) turn.withdraw();
   }
 
   private pump(): void {

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { SlotMap } from '#common/collections/slot-map.js';
 import { isOrderedLane } from '#common/domain/lane.js';
 import {
@@ -11,6 +12,7 @@ import {
   newLane,
   stepLane,
 } from '#common/domain/lane-machine.js';
+import { positionOf } from '#common/domain/position.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { LaneWrite, ParkedRecord } from '#common/postgres/lane-store.js';
 import type { Delivery } from '../delivery.js';
@@ -20,32 +22,39 @@ import type { ReadAhead } from '../read-ahead.js';
 import type { ActiveLane, Ended, LaneHost } from './active-lane.js';
 import { KnownLanes } from './known-lanes.js';
 import type { LaneJournal } from './lane-journal.js';
+import { type RefusedWrite, settleRefused, unstorable } from './refused-write.js';
 
 /** The lanes of one owned log: runs the lane protocol's state machines and performs what they ask for. */
 export class LogLanes {
+  private readonly logger = new Logger(LogLanes.name);
   private readonly active = new SlotMap<string, ActiveLane>();
   readonly known = new KnownLanes();
-  /** No first record or replay below this offset comes from the log any more. */
-  private nextOffset: number;
+  /** No first record or replay below this position comes from the log any more. */
+  private nextPosition: number;
 
-  /** @param name `topic/partition`, as the database knows the log */
+  /**
+   * @param name `topic/partition`, as the database knows the log
+   * @param generation of the log: places and positions are counted from it
+   */
   constructor(
     readonly name: string,
     readonly log: FencedLog,
+    readonly generation: number,
     private readonly journal: LaneJournal,
     private readonly host: LaneHost,
     private readonly readAhead: ReadAhead,
   ) {
-    this.nextOffset = log.start;
+    this.nextPosition = positionOf(generation, log.start);
   }
 
   arrived(delivery: Delivery): void {
-    this.nextOffset = Math.max(this.nextOffset, delivery.offset + 1);
+    const position = positionOf(this.generation, delivery.offset);
+    this.nextPosition = Math.max(this.nextPosition, position + 1);
     const lane = this.lane(delivery.lane, delivery);
-    const place = delivery.meta.place ?? delivery.offset;
+    const place = delivery.meta.place ?? position;
     this.run(lane, {
       type: 'arrived',
-      item: { place, attempt: delivery.meta.attempt, offset: delivery.offset, work: delivery },
+      item: { place, attempt: delivery.meta.attempt, offset: position, work: delivery },
     });
   }
 
@@ -69,7 +78,7 @@ export class LogLanes {
 
   /** The head of a lane is given up as an operator asked, as soon as no attempt of it is in flight. */
   skip(delivery: Delivery): void {
-    const place = delivery.meta.place ?? delivery.offset;
+    const place = delivery.meta.place ?? positionOf(this.generation, delivery.offset);
     const item = { place, attempt: delivery.meta.attempt, offset: undefined, work: delivery };
     this.run(this.lane(delivery.lane, delivery, true), { type: 'skipped', item });
   }
@@ -106,6 +115,7 @@ export class LogLanes {
       hasBegun: false,
       isProbe: false,
       isReading: false,
+      refusal: undefined,
       readBytes: 0,
     };
     this.active.set(name, lane);
@@ -148,7 +158,7 @@ export class LogLanes {
     this.active.delete(lane.name);
     // A lane that waited long lies in the old generation: what it still pointed to would be promoted after it.
     lane.ended = undefined;
-    if (mustBeLoaded(lane.machine, this.nextOffset)) this.known.add(lane.name);
+    if (mustBeLoaded(lane.machine, this.nextPosition)) this.known.add(lane.name);
     else this.known.delete(lane.name);
   }
 
@@ -164,13 +174,13 @@ export class LogLanes {
         this.after(lane, { type: 'settled' }, lane.ended?.store());
         return;
       case 'giveUp':
-        this.after(lane, { type: 'settled' }, this.host.giveUp(effect.item.work));
+        this.after(lane, { type: 'settled' }, this.giveUp(lane, effect.item.work));
         return;
       case 'handOver':
         this.after(lane, { type: 'handedOver' }, this.handOver(lane, effect));
         return;
       case 'transact':
-        this.after(lane, { type: 'transacted' }, this.journal.write(this.toWrite(lane, effect.transaction)));
+        void this.transact(lane, effect.transaction);
         return;
       case 'readPage':
         if (this.readAhead.tryEnter(lane)) void this.readPage(lane);
@@ -187,6 +197,30 @@ export class LogLanes {
     work?.then(
       () => this.run(lane, event),
       () => undefined,
+    );
+  }
+
+  private async transact(lane: ActiveLane, transaction: LaneTransaction<Delivery>): Promise<void> {
+    const write = this.toWrite(lane, transaction);
+    const written = await this.journal.write(write);
+    if (written === undefined) this.run(lane, { type: 'transacted' });
+    else this.refused(lane, { transaction, write, error: written.error });
+  }
+
+  private giveUp(lane: ActiveLane, delivery: Delivery): Promise<void> {
+    const { refusal } = lane;
+    lane.refusal = undefined;
+    return this.host.giveUp(delivery, refusal);
+  }
+
+  private refused(lane: ActiveLane, refused: Omit<RefusedWrite, 'lane'>): void {
+    // As in `after`: what could not be stored stays unfinished.
+    settleRefused({ lane, ...refused }, this.journal, this.host).then(
+      (type) => {
+        lane.refusal = type === 'refused' ? unstorable(refused.error) : undefined;
+        this.run(lane, { type });
+      },
+      (error: unknown) => this.logger.error({ err: error, lane: lane.name }, 'lanes.refused_write_not_settled'),
     );
   }
 

@@ -7,9 +7,14 @@ let statements: string[][];
 let failures: Error[];
 let ending: AbortController;
 let fencings: number;
+let poison: Set<string>;
+let poisonError: Error;
+let rehearsed: string[];
+const away = () => Object.assign(new Error('the server is away'), { code: '57P03' });
 
 beforeEach(() => {
-  [statements, failures, ending, fencings] = [[], [], new AbortController(), 0];
+  [statements, failures, ending, fencings, poison, rehearsed] = [[], [], new AbortController(), 0, new Set(), []];
+  poisonError = Object.assign(new Error('invalid byte sequence'), { code: '22021' });
 });
 
 /** Statements of letters; each answers them in capitals. */
@@ -22,8 +27,15 @@ function batch(bytes?: { most: number; of: (input: string) => number }): Repeati
       statements.push([...inputs]);
       const failure = failures.shift();
       if (failure) throw failure;
+      if (inputs.some((input) => poison.has(input))) throw poisonError;
       return inputs.map((input) => input.toUpperCase());
     },
+    rehearse: async (input) => {
+      rehearsed.push(input);
+      if (poison.has(input)) throw new Error('boom');
+    },
+    sample: 'sample',
+    laneOf: (input) => input,
     onFenced: () => void fencings++,
     ended: ending.signal,
   });
@@ -45,13 +57,34 @@ describe('RepeatingBatch', () => {
   });
 
   it('given a statement that fails, then it is repeated as it was before anything else is done', async () => {
-    failures.push(new Error('the server is away'));
+    failures.push(away());
     const one = batch();
     const asked = ask(one, 'a b');
     await new Promise(setImmediate);
 
     expect(await Promise.all([asked, one.add('c')])).toEqual([['A', 'B'], 'C']);
     expect(statements).toEqual([['a', 'b'], ['a', 'b'], ['c']]);
+  });
+
+  it('given an input that PostgreSQL can never store, then it alone is set aside, and the others are stored', async () => {
+    poison.add('b');
+    const one = batch();
+    const asked = ask(one, 'a b c');
+    await new Promise(setImmediate);
+
+    const [answers, next] = [await asked, await one.add('d')];
+    expect([answers[0], answers[2], next]).toEqual(['A', 'C', 'D']);
+    expect(answers[1]).toMatchObject({ why: 'row', error: { code: '22021' } });
+    expect(statements.length).toBeLessThanOrEqual(1 + 2 * 2 + 1);
+  });
+
+  it('given an unknown error of one input, then it is set aside once a sample has succeeded after each failure', async () => {
+    poison.add('a');
+    poisonError = new Error('boom');
+
+    expect((await ask(batch(), 'a'))[0]).toMatchObject({ why: 'unknown' });
+    expect(rehearsed).toEqual(['sample', 'sample', 'sample']);
+    expect(statements).toHaveLength(4);
   });
 
   it('given another owner, then it says so once, and answers nobody', async () => {

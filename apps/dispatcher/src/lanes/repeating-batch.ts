@@ -1,9 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { FencedError } from '#common/postgres/lane-store.js';
+import { persistBatch, SetAside } from '#common/postgres/persist-batch.js';
 
 interface Waiting<In, Out> {
   readonly input: In;
-  readonly resolve: (output: Out) => void;
+  readonly resolve: (output: Out | SetAside) => void;
 }
 
 export interface RepeatingBatchOptions<In, Out> {
@@ -13,27 +14,36 @@ export interface RepeatingBatchOptions<In, Out> {
   readonly bytes?: { readonly most: number; readonly of: (input: In) => number };
   /** @returns one output for each input, in order */
   readonly run: (inputs: readonly In[]) => Promise<readonly Out[]>;
+  /** Runs the statement for one input and keeps nothing of it. */
+  readonly rehearse: (input: In) => Promise<unknown>;
+  /** A valid input, rehearsed when no other input is queued. */
+  readonly sample: In;
+  /** The lane of an input, for logs. */
+  readonly laneOf: (input: In) => string;
   /** Called once when another owner has taken over; nothing resolves afterwards. */
   readonly onFenced: () => void;
   readonly ended: AbortSignal;
 }
 
-const MIN_WAIT_MS = 100;
-const MAX_WAIT_MS = 2_000;
-
 /**
- * Gathers what is asked while a statement is under way into the next one. A statement that fails, or whose outcome is
- * unknown, is repeated as it was before anything else is done (lanes.md, rule 8), for as long as the log is owned.
+ * Gathers what is asked while a statement is under way into the next one. A statement that PostgreSQL cannot run now, or
+ * whose outcome is unknown, is repeated as it was before anything else is done (lanes.md, rule 8), for as long as the log
+ * is owned. An input at fault is singled out, and the others go on.
  */
 export class RepeatingBatch<In, Out> {
   private readonly logger = new Logger(RepeatingBatch.name);
   private waiting: Waiting<In, Out>[] = [];
   private isRunning = false;
+  private isFenced = false;
 
   constructor(private readonly options: RepeatingBatchOptions<In, Out>) {}
 
-  /** Never rejects; does not resolve when the log is lost. */
-  add(input: In): Promise<Out> {
+  /**
+   * Never rejects; does not resolve when the log is lost.
+   *
+   * @returns `SetAside` when PostgreSQL does not take this input
+   */
+  add(input: In): Promise<Out | SetAside> {
     return new Promise((resolve) => {
       this.waiting.push({ input, resolve });
       if (!this.isRunning) void this.drain();
@@ -49,7 +59,7 @@ export class RepeatingBatch<In, Out> {
       const outputs = await this.runUntilDone(batch.map(({ input }) => input));
       if (outputs === undefined) return;
       batch.forEach(({ resolve }, index) => {
-        resolve(outputs[index] as Out);
+        resolve(outputs[index] as Out | SetAside);
       });
     }
     this.isRunning = false;
@@ -67,20 +77,25 @@ export class RepeatingBatch<In, Out> {
     return beyond === -1 ? maxItems : Math.max(1, beyond);
   }
 
-  private async runUntilDone(inputs: readonly In[]): Promise<readonly Out[] | undefined> {
-    for (let waitMs = MIN_WAIT_MS; !this.options.ended.aborted; waitMs = Math.min(2 * waitMs, MAX_WAIT_MS)) {
-      try {
-        const outputs = await this.options.run(inputs);
-        return this.options.ended.aborted ? undefined : outputs;
-      } catch (error) {
-        if (error instanceof FencedError) {
-          this.options.onFenced();
-          return undefined;
-        }
-        this.logger.warn({ err: error, statement: this.options.name, items: inputs.length }, 'lanes.statement_failed');
-        await new Promise((resolve) => setTimeout(resolve, waitMs));
-      }
+  private async runUntilDone(inputs: readonly In[]): Promise<readonly (Out | SetAside)[] | undefined> {
+    const { name, run, rehearse, sample, laneOf, ended } = this.options;
+    const outputs = await persistBatch(inputs, {
+      name: `lane_${name}`,
+      run: (some) => run(some).catch((error: unknown) => this.rethrow(error)),
+      rehearse,
+      neighbours: () => [...this.waiting.map(({ input }) => input), sample],
+      isEnded: () => this.isFenced || ended.aborted,
+      onWait: (error, items) => this.logger.warn({ err: error, statement: name, items }, 'lanes.statement_failed'),
+      describe: (input) => ({ lane: laneOf(input) }),
+    });
+    return this.isFenced || ended.aborted ? undefined : outputs;
+  }
+
+  private rethrow(error: unknown): never {
+    if (error instanceof FencedError && !this.isFenced) {
+      this.isFenced = true;
+      this.options.onFenced();
     }
-    return undefined;
+    throw error;
   }
 }

@@ -4,9 +4,10 @@ import { KafkaUnavailableError, type RecordProducer } from '#common/kafka/produc
 import type { OutRecord } from '#common/kafka/record.js';
 import { encodeEvent } from '#common/records/event.js';
 import { DOOR_HEADER, ENVELOPE_BYTES, HTTP_DOOR } from '#common/records/event-record.js';
+import { recordBytes } from '#common/records/limits.js';
 import { INGEST_TOPIC } from '#common/records/topics.js';
 import * as metrics from '../metrics.js';
-import { sizeOf, writeAll } from '../writes.js';
+import { writeAll } from '../writes.js';
 import type { AddressedEvent } from './event-request.js';
 
 /** DI token of the producer of the API alone: somebody waits for its writes, and the router's batches are large. */
@@ -41,7 +42,7 @@ export class Publisher {
   /** @throws ProblemError EVENT_LOG_UNAVAILABLE: it is not known whether the events are stored. BODY_TOO_LARGE */
   async publish(events: readonly AddressedEvent[]): Promise<void> {
     const records = events.map((event) => this.toRecord(event));
-    const bytes = records.reduce((sum, record) => sum + sizeOf(record), 0);
+    const bytes = records.reduce((sum, record) => sum + recordBytes(record), 0);
     this.enter(bytes);
     try {
       await writeAll(this.producer, records, { timeoutMs: this.limits.timeoutMs });

@@ -1,5 +1,7 @@
 import type { OwnedLog } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
+import { SetAside } from '#common/postgres/persist-batch.js';
+import { DEAD_HEADERS } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { DOOR_HEADER } from '#common/records/event-record.js';
@@ -12,7 +14,13 @@ const endpoint = (id: string, over: Partial<EndpointRecord> = {}) =>
   ({ id, ordering: 'resource', payload: 'full', ...over }) as EndpointRecord;
 
 function context(...endpoints: EndpointRecord[]): BatchContext {
-  return { matching: () => endpoints, maxEventBytes: 1_024, maxBatchBytes: 1_048_576, nowMs: 5_000 };
+  return {
+    positionOf: ({ record }) => record.offset,
+    matching: () => endpoints,
+    maxEventBytes: 1_024,
+    maxBatchBytes: 1_048_576,
+    nowMs: 5_000,
+  };
 }
 
 function queued(
@@ -35,7 +43,7 @@ function queued(
 const event = (partition: number, offset: number, id: string) =>
   queued(partition, offset, `{"id":"${id}","type":"a","data":1}`);
 const offsetsOf = (batch: ReturnType<typeof readBatch>) =>
-  batch.rounds.map((round) => round.map(({ archived }) => archived.event.offset));
+  batch.rounds.map((round) => round.map(({ archived }) => archived.event.position));
 
 describe('readBatch', () => {
   it('given distinct ids, then one round asks about all', () => {
@@ -138,7 +146,8 @@ describe('settle', () => {
 
   it('given an event the database cannot hold, then it is set aside', () => {
     const { candidate, about } = given();
-    settle(candidate, 'refused', about);
+    settle(candidate, new SetAside(new Error('no such character'), 'row'), about);
     expect(candidate.step).toMatchObject({ outcome: 'poison', records: [{ topic: 'dlq' }] });
+    expect(String(candidate.step.records[0]?.headers?.[DEAD_HEADERS.detail])).toContain('no such character');
   });
 });

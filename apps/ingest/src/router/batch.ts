@@ -1,6 +1,8 @@
 import { parseRfc3339 } from '#common/domain/rfc3339.js';
 import type { OwnedLog } from '#common/kafka/port.js';
 import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import { messageOf } from '#common/postgres/errors.js';
+import { SetAside } from '#common/postgres/persist-batch.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { DOOR_HEADER, HTTP_DOOR } from '#common/records/event-record.js';
 import { ABOUT_HEADER } from '#common/records/operational-event.js';
@@ -34,6 +36,8 @@ export interface Candidate {
 }
 
 export interface BatchContext {
+  /** Position of a record in `ingest`. */
+  readonly positionOf: (queued: QueuedRecord) => number;
   /** `about`: the endpoint an operational event is about. */
   readonly matching: (tenant: string, type: string, about: string | undefined) => readonly EndpointRecord[];
   readonly maxEventBytes: number;
@@ -60,9 +64,10 @@ export function readBatch(queued: readonly QueuedRecord[], context: BatchContext
   const rounds: Candidate[][] = [];
   const partitionsOf = new Map<string, number[]>();
   const isoTime = rememberingIsoTime();
+  const { maxEventBytes, maxBatchBytes } = context;
   const steps = queued.map((item) => {
     const { log, record } = item;
-    const reading = readRecord(record, { partitions: log.partitions, maxEventBytes: context.maxEventBytes });
+    const reading = readRecord(record, { partitions: log.partitions, maxEventBytes, maxBatchBytes });
     const step = stepOf(item, reading, context);
     if (reading.kind !== 'event') return step;
     const id = `${reading.tenant}\n${reading.event.id}`;
@@ -78,10 +83,17 @@ export function readBatch(queued: readonly QueuedRecord[], context: BatchContext
   return { steps, rounds };
 }
 
-/** Fans out what the archive calls fresh, or known from the same record; a duplicate comes to nothing. */
-export function settle({ step, archived, endpoints }: Candidate, novelty: Novelty, context: BatchContext): void {
-  if (novelty === 'refused') {
-    const detail = 'the database cannot store the event in its encoding';
+/**
+ * Fans out what the archive calls fresh, or known from the same record; a duplicate comes to nothing. What the archive
+ * cannot store, e.g. in an encoding that lacks a character, is a dead letter.
+ */
+export function settle(
+  { step, archived, endpoints }: Candidate,
+  novelty: Novelty | SetAside,
+  context: BatchContext,
+): void {
+  if (novelty instanceof SetAside) {
+    const detail = `the database cannot store the event: ${messageOf(novelty.error)}`;
     step.outcome = 'poison';
     step.records = [poisonRecord(step.record, detail, context.nowMs, context.maxBatchBytes)];
     return;
@@ -105,7 +117,7 @@ function doorOf({ headers }: InRecord): Door {
 
 /** Kafka's time, not ours, where the event has none: a record that is read again gives the same event. */
 function candidateOf(step: Step, { event, tenant }: EventReading, context: BatchContext, kafkaTime: string): Candidate {
-  const { timestamp, partition, offset, headers } = step.record;
+  const { timestamp, partition, headers } = step.record;
   const { id, type, resourceId, occurredAt, rawData } = event;
   const endpoints = context.matching(tenant, type, headers[ABOUT_HEADER]?.toString());
   const occurredAtMs = (occurredAt === undefined ? undefined : parseRfc3339(occurredAt)) ?? timestamp;
@@ -118,7 +130,7 @@ function candidateOf(step: Step, { event, tenant }: EventReading, context: Batch
     rawData,
     acceptedAt: timestamp,
     partition,
-    offset,
+    position: context.positionOf(step),
   };
   return { step, endpoints, archived: { event: accepted, occurredAtMs, endpointIds: endpoints.map(({ id }) => id) } };
 }

@@ -1,28 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { CompactedTable } from '#common/kafka/compacted-table.js';
+import { GenerationMarkers } from '#common/generations/generation-markers.js';
+import { type ConfigurationRecord, ConfigurationTable } from '#common/kafka/configuration-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Health } from '#common/observability/health.js';
-import { type EndpointRecord, endpointRecordSchema } from '#common/records/endpoint-record.js';
+import { Database } from '#common/postgres/database.js';
+import { type EndpointRecord, readEndpoint } from '#common/records/endpoint-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { Subscriptions } from './subscriptions.js';
+
+const COMPLETE_WAIT_MS = 120_000;
+const COMPLETE_CHECK_MS = 200;
 
 /** Keeps the subscriptions of all endpoints as the compacted `endpoints` topic has them. */
 @Injectable()
 export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(EndpointIndex.name);
   private readonly subscriptions = new Subscriptions();
-  private readonly table: CompactedTable;
+  /** Of every endpoint that the topic has a record of. */
+  private readonly seen = new Set<string>();
+  private readonly table: ConfigurationTable;
   private readonly started = Promise.withResolvers<void>();
 
   constructor(
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(Health) health: Health,
+    @Inject(GenerationMarkers) markers: GenerationMarkers,
+    @Inject(Database) private readonly database: Database,
   ) {
-    const apply = (id: string, value: Buffer | null) => this.apply(id, value);
-    this.table = new CompactedTable(settings, { topic: ENDPOINTS_TOPIC, apply });
+    this.table = new ConfigurationTable(settings, {
+      topic: ENDPOINTS_TOPIC,
+      apply: (record) => this.apply(record),
+      onOtherMarker: (key, value) => markers.apply(key, value),
+    });
     health.addReadiness({
       name: 'endpoints',
-      problem: () => (this.table.isCaughtUp ? undefined : 'the endpoints are not all read yet'),
+      problem: () => this.table.problem() ?? (this.table.isCaughtUp ? undefined : 'the endpoints are not all read yet'),
     });
   }
 
@@ -39,19 +52,32 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
     return this.started.promise;
   }
 
+  /**
+   * Resolves when every endpoint of the database is in the topic: one that is new, too, is filled by control, and until then
+   * events would match no endpoint. Bounded: one endpoint that is missing must not stop all events.
+   *
+   * @throws what the database throws
+   */
+  async complete(): Promise<void> {
+    const rows = await this.database.query<{ id: string }>('SELECT id FROM endpoints');
+    const missing = () => rows.filter(({ id }) => !this.seen.has(id));
+    for (const deadline = Date.now() + COMPLETE_WAIT_MS; missing().length > 0; await sleep(COMPLETE_CHECK_MS)) {
+      if (Date.now() < deadline) continue;
+      this.logger.error({ endpoints: missing().length }, 'endpoints.missing');
+      return;
+    }
+  }
+
   /** @param about the endpoint an operational event is about; undefined for the tenant's own events */
   matching(tenant: string, type: string, about: string | undefined): readonly EndpointRecord[] {
     if (about === undefined) return this.subscriptions.matching(tenant, type);
     return this.subscriptions.matchingOperational(tenant, type, about);
   }
 
-  private apply(id: string, value: Buffer | null): void {
-    try {
-      if (value === null) this.subscriptions.remove(id);
-      else this.subscriptions.put(endpointRecordSchema.parse(JSON.parse(value.toString())));
-    } catch (error) {
-      // One malformed record must not stop all other endpoints; the last configuration that was understood stays.
-      this.logger.error({ err: error, endpoint_id: id }, 'endpoint.unreadable');
-    }
+  /** @throws when the value is not understood: one malformed record must not stop all other endpoints */
+  private apply({ key, value, change }: ConfigurationRecord): void {
+    this.seen.add(key);
+    if (value === null) this.subscriptions.remove(key, change?.version);
+    else this.subscriptions.put(readEndpoint(key, value));
   }
 }

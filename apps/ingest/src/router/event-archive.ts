@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Database } from '#common/postgres/database.js';
-import { isDataError } from '#common/postgres/errors.js';
+import { Database, type Queryable } from '#common/postgres/database.js';
 import type { AcceptedEvent } from './fan-out.js';
 
 export interface ArchivedEvent {
@@ -11,11 +10,8 @@ export interface ArchivedEvent {
   readonly endpointIds: readonly string[];
 }
 
-/**
- * `fresh`: not seen before. `redelivered`: seen at this very offset. `duplicate`: seen at another one. `refused`: the
- * database cannot hold its values at all, e.g. in an encoding that lacks a character.
- */
-export type Novelty = 'fresh' | 'redelivered' | 'duplicate' | 'refused';
+/** `fresh`: not seen before. `redelivered`: seen at this very position. `duplicate`: seen at another one. */
+export type Novelty = 'fresh' | 'redelivered' | 'duplicate';
 
 /** Cannot occur within any column: ids are printable, and JSON text has no raw control characters but white space. */
 const SEPARATOR = '\x1e';
@@ -67,28 +63,20 @@ export class EventArchive {
    * @throws what Postgres throws, and then nothing is stored, or all of it
    */
   async store(batch: readonly ArchivedEvent[]): Promise<Novelty[]> {
-    if (batch.length === 0) return [];
-    try {
-      return await this.storeAll(batch);
-    } catch (error) {
-      if (!isDataError(error)) throw error;
-      if (batch.length === 1) return ['refused'];
-      // One event must not stop the others: halve until it is alone.
-      const half = Math.ceil(batch.length / 2);
-      return [...(await this.store(batch.slice(0, half))), ...(await this.store(batch.slice(half)))];
-    }
+    return batch.length === 0 ? [] : storeIn(this.database, batch);
   }
 
-  private async storeAll(batch: readonly ArchivedEvent[]): Promise<Novelty[]> {
-    const novelties = batch.map((): Novelty => 'fresh');
-    const rows = await this.database.query<{ place: number; is_duplicate: boolean }>(
-      ARCHIVE,
-      columns(batch),
-      'archive',
-    );
-    for (const { place, is_duplicate } of rows) novelties[place - 1] = is_duplicate ? 'duplicate' : 'redelivered';
-    return novelties;
+  /** Whether an event could be stored now; nothing of it is kept. @throws what Postgres throws */
+  async rehearse(event: ArchivedEvent): Promise<void> {
+    await this.database.rehearse((tx) => storeIn(tx, [event]));
   }
+}
+
+async function storeIn(on: Queryable, batch: readonly ArchivedEvent[]): Promise<Novelty[]> {
+  const novelties = batch.map((): Novelty => 'fresh');
+  const rows = await on.query<{ place: number; is_duplicate: boolean }>(ARCHIVE, columns(batch), 'archive');
+  for (const { place, is_duplicate } of rows) novelties[place - 1] = is_duplicate ? 'duplicate' : 'redelivered';
+  return novelties;
 }
 
 function columns(batch: readonly ArchivedEvent[]): string[] {
@@ -101,7 +89,7 @@ function columns(batch: readonly ArchivedEvent[]): string[] {
     column(({ occurredAtMs }) => occurredAtMs),
     column(({ event }) => event.acceptedAt),
     column(({ event }) => event.partition),
-    column(({ event }) => event.offset),
+    column(({ event }) => event.position),
     column(({ endpointIds }) => endpointIds.join(',')),
     column(({ event }) => event.rawData),
   ];

@@ -18,9 +18,10 @@ export interface AcceptedEvent {
   readonly rawData: string;
   /** Timestamp of its record, ms since the epoch: the same however often it is read. */
   readonly acceptedAt: number;
-  /** Its record's place in `ingest`. */
+  /** Of its record in `ingest`. */
   readonly partition: number;
-  readonly offset: number;
+  /** Position number of its record: above those of every earlier generation of `ingest`. */
+  readonly position: number;
 }
 
 /** One delivery for each endpoint; the same event gives the same deliveries again. */
@@ -36,7 +37,7 @@ export function fanOut(event: AcceptedEvent, endpoints: readonly EndpointRecord[
 }
 
 function bodyOf(event: AcceptedEvent, payload: EndpointRecord['payload']): Buffer {
-  const { id: eventId, type, occurredAt, offset: sequence, resourceId, rawData } = event;
+  const { id: eventId, type, occurredAt, position: sequence, resourceId, rawData } = event;
   return deliveryBody({ eventId, type, occurredAt, sequence, resourceId, rawData }, payload);
 }
 

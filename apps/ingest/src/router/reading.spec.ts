@@ -5,7 +5,7 @@ import { DELIVERY_HEADER, encodeDelivery } from '#common/records/delivery-record
 import { readRecord } from './reading.js';
 
 const PARTITIONS = 8;
-const LIMITS = { partitions: PARTITIONS, maxEventBytes: 1_024 };
+const LIMITS = { partitions: PARTITIONS, maxEventBytes: 1_024, maxBatchBytes: 100_000 };
 const NATIVE = '{"id":"evt_1","type":"invoice.paid","resource_id":"inv_1","data":{"a":1}}';
 const PACKED = encodeDelivery({
   deliveryId: 'dlv_1',
@@ -48,6 +48,11 @@ function record(
 }
 
 describe('readRecord', () => {
+  it('given a good event whose headers are beyond the limits, then it is set aside with that reason', () => {
+    const cut = { ...record('inv_1', NATIVE), oversized: 'the record has 300 headers' };
+    expect(readRecord(cut, LIMITS)).toEqual({ kind: 'poison', detail: 'the record has 300 headers' });
+  });
+
   it('given an event, then it is one, of the default tenant', () => {
     const reading = readRecord(record('inv_1', NATIVE), LIMITS);
     expect(reading).toMatchObject({ kind: 'event', tenant: 'default', event: { id: 'evt_1', rawData: '{"a":1}' } });

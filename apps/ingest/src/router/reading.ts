@@ -10,6 +10,8 @@ import {
 } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
 import { type IdentifiedEvent, parseEventRecord } from '#common/records/event-record.js';
+import { GROWTH_BYTES, recordBytes } from '#common/records/limits.js';
+import { receiveDelivery } from '#common/records/received-delivery.js';
 import { DELIVERIES_TOPIC, INGEST_TOPIC } from '#common/records/topics.js';
 
 export interface EventReading {
@@ -31,19 +33,18 @@ export interface ReadingLimits {
   /** How many partitions `ingest` has. */
   readonly partitions: number;
   readonly maxEventBytes: number;
+  /** Largest record batch the topics take. */
+  readonly maxBatchBytes: number;
 }
 
 /** Judges one record; pure. */
 export function readRecord(record: InRecord, limits: ReadingLimits): Reading {
+  if (record.oversized !== undefined) return { kind: 'poison', detail: record.oversized };
   if (!hasDeadLetterHeaders(record.headers)) return readEvent(record, limits);
   const letter = readDeadLetter(record.headers);
   if (letter === undefined) return { kind: 'poison', detail: `${DEAD_HEADERS.reason} is not a known reason` };
-  const { key, value, headers } = record;
-  if (decodeDelivery(headers[DELIVERY_HEADER]) !== undefined) {
-    if (key === null || key.length === 0) return { kind: 'poison', detail: 'the dead letter has no key' };
-    if (value === null) return { kind: 'poison', detail: 'the dead letter has no value' };
-    return { kind: 'replay', out: { topic: DELIVERIES_TOPIC, key, value, headers } };
-  }
+  const { headers } = record;
+  if (decodeDelivery(headers[DELIVERY_HEADER]) !== undefined) return readReplay(record, limits);
   // What was set aside here before anybody knew it as a delivery is an event again, and has another try.
   if (letter.reason === 'payload_error') {
     return readEvent({ ...record, headers: withoutDeadLetterHeaders(headers) }, limits);
@@ -51,7 +52,17 @@ export function readRecord(record: InRecord, limits: ReadingLimits): Reading {
   return { kind: 'poison', detail: `the ${DELIVERY_HEADER} header of the dead letter is missing or malformed` };
 }
 
-function readEvent(record: InRecord, { partitions, maxEventBytes }: ReadingLimits): Reading {
+function readReplay(record: InRecord, { maxBatchBytes }: ReadingLimits): Reading {
+  const delivery = receiveDelivery(record, maxBatchBytes);
+  if (typeof delivery === 'string') return { kind: 'poison', detail: delivery };
+  const { key, value } = delivery;
+  return { kind: 'replay', out: { topic: DELIVERIES_TOPIC, key, value, headers: record.headers } };
+}
+
+function readEvent(record: InRecord, { partitions, maxEventBytes, maxBatchBytes }: ReadingLimits): Reading {
+  // What lies on the wrong partition is written again: that must never be too large.
+  const bytes = recordBytes(record);
+  if (bytes + GROWTH_BYTES > maxBatchBytes) return { kind: 'poison', detail: `the record has ${bytes} bytes` };
   const parsed = parseEventRecord(record, maxEventBytes);
   if (!parsed.ok) return { kind: 'poison', detail: detailOf(parsed.errors) };
   const { event } = parsed;

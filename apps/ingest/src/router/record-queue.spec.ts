@@ -12,7 +12,8 @@ class PausableLog {
   }
 }
 const newLog = () => new PausableLog() as unknown as OwnedLog & PausableLog;
-const record = (offset: number, bytes = 0) => ({ offset, value: Buffer.alloc(bytes) }) as unknown as InRecord;
+const record = (offset: number, bytes = 0) =>
+  ({ offset, key: null, value: Buffer.alloc(bytes), headers: {} }) as unknown as InRecord;
 const offsets = (taken: readonly { record: InRecord }[]) => taken.map((queued) => queued.record.offset);
 
 const KIB = 1_024;

@@ -1,11 +1,12 @@
 import type { OwnedLog } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
+import { recordBytes } from '#common/records/limits.js';
 import { queuedBytes } from '../metrics.js';
 import type { QueuedRecord } from './batch.js';
 
 const MAX_BATCH_RECORDS = 500;
 const MAX_BATCH_BYTES = 2 * 1_024 * 1_024;
-/** Of a record beside its value. */
+/** Of the objects a record is made of. */
 const OVERHEAD_BYTES = 256;
 
 /**
@@ -74,6 +75,6 @@ export class RecordQueue {
   }
 }
 
-function sizeOf({ value }: InRecord): number {
-  return (value?.length ?? 0) + OVERHEAD_BYTES;
+function sizeOf(record: InRecord): number {
+  return recordBytes(record) + OVERHEAD_BYTES;
 }

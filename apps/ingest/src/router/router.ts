@@ -1,7 +1,11 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { positionOf } from '#common/domain/position.js';
+import { Generations } from '#common/generations/generations.js';
+import { OwnedGenerations } from '#common/generations/owned-generations.js';
 import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { persistBatch, type SetAside } from '#common/postgres/persist-batch.js';
 import { maxBatchBytes } from '#common/records/topics.js';
 import * as metrics from '../metrics.js';
 import { writeAll } from '../writes.js';
@@ -19,9 +23,6 @@ export interface RouterLimits {
   readonly queueBytes: number;
 }
 
-const MIN_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 2_000;
-
 /**
  * Takes the records of `ingest` of all owned partitions, in the order they come, in batches as large as what waits: one
  * statement archives a batch and finds its duplicates, then its deliveries are written. While Kafka writes one batch the
@@ -31,6 +32,7 @@ const MAX_BACKOFF_MS = 2_000;
 export class Router implements OwnershipListener {
   private readonly logger = new Logger(Router.name);
   private readonly queue: RecordQueue;
+  private readonly generations: OwnedGenerations;
   private isHolding = false;
   private routing: Promise<void> | undefined;
   private writing: Promise<void> = Promise.resolve();
@@ -41,13 +43,20 @@ export class Router implements OwnershipListener {
     @Inject(RecordProducer) private readonly producer: RecordProducer,
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(ROUTER_LIMITS) private readonly limits: RouterLimits,
+    @Inject(Generations) generations: Generations,
   ) {
+    this.generations = new OwnedGenerations(generations);
     this.queue = new RecordQueue(limits.queueBytes);
   }
 
   accept({ log, records }: LogBatch): void {
     this.queue.add(log, records);
     this.wake();
+  }
+
+  /** Nothing of the log is read before its generation is known, and with it the positions of its events. */
+  onOwned(log: OwnedLog): void {
+    void this.generations.take(log, (generation) => (generation === 0 ? undefined : this.endpoints.complete()));
   }
 
   /** Nothing new is begun; what is under way finishes. A batch that waits for Postgres is left to the next owner. */
@@ -64,6 +73,7 @@ export class Router implements OwnershipListener {
 
   onLost(log: OwnedLog): void {
     this.queue.drop(log);
+    this.generations.lose(log);
   }
 
   private wake(): void {
@@ -96,28 +106,39 @@ export class Router implements OwnershipListener {
     const context = this.context();
     const { steps, rounds } = readBatch(taken, context);
     for (const round of rounds) {
-      const novelties = await this.store(round);
+      const novelties = await this.store(round, context);
       if (novelties === undefined) return undefined;
       for (const [index, candidate] of round.entries()) settle(candidate, novelties[index] ?? 'fresh', context);
     }
     return steps;
   }
 
-  private async store(round: readonly Candidate[]): Promise<Novelty[] | undefined> {
-    const events = round.map(({ archived }) => archived);
-    for (let waitMs = MIN_BACKOFF_MS; ; waitMs = Math.min(waitMs * 2, MAX_BACKOFF_MS)) {
-      try {
-        const novelties = await this.archive.store(events);
-        metrics.databaseAvailable.set(1);
-        return novelties;
-      } catch (error) {
-        // Any failure: the server is away, or control has not made the tables yet. Nothing is skipped, all of it waits.
+  /** Nothing is skipped: what the database cannot store is a dead letter, and for all else the batch waits. */
+  private async store(
+    round: readonly Candidate[],
+    context: BatchContext,
+  ): Promise<readonly (Novelty | SetAside)[] | undefined> {
+    const novelties = await persistBatch(round, {
+      name: 'archive',
+      run: (candidates) => this.archive.store(candidates.map(({ archived }) => archived)),
+      rehearse: ({ archived }) => this.archive.rehearse(archived),
+      neighbours: () => this.nextCandidates(context),
+      isEnded: () => this.isHolding,
+      onWait: (error, events) => {
         metrics.databaseAvailable.set(0);
-        this.logger.warn({ err: error, events: events.length }, 'router.waiting_for_postgres');
-        await new Promise((resolve) => setTimeout(resolve, waitMs));
-        if (this.isHolding) return undefined;
-      }
-    }
+        this.logger.warn({ err: error, events }, 'router.waiting_for_postgres');
+      },
+      describe: ({ step: { record } }) => ({ partition: record.partition, offset: record.offset }),
+    });
+    if (novelties !== undefined) metrics.databaseAvailable.set(1);
+    return novelties;
+  }
+
+  /** Events that wait behind the batch under way. */
+  private nextCandidates(context: BatchContext): readonly Candidate[] {
+    const taken = this.queue.take();
+    this.queue.putBack(taken);
+    return readBatch(taken, context).rounds[0] ?? [];
   }
 
   /** Records of a partition that was lost meanwhile belong to its new owner, who reads them again. */
@@ -141,6 +162,7 @@ export class Router implements OwnershipListener {
   private context(): BatchContext {
     const { maxEventBytes } = this.limits;
     return {
+      positionOf: ({ log, record }) => positionOf(this.generations.of(log), record.offset),
       matching: (tenant, type, about) => this.endpoints.matching(tenant, type, about),
       maxEventBytes,
       maxBatchBytes: maxBatchBytes(maxEventBytes),

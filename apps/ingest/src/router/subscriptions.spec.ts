@@ -72,4 +72,17 @@ describe('Subscriptions', () => {
     expect(subscriptions.size).toBe(0);
     expect(ids(subscriptions, 'x')).toEqual([]);
   });
+
+  it('given a deleted endpoint, when an older record of it comes again, then it stays deleted', () => {
+    const subscriptions = of(endpoint('gone', { version: 3 }));
+    subscriptions.remove('gone', 4);
+    subscriptions.put(endpoint('gone', { version: 3 }));
+    expect(ids(subscriptions, 'a')).toEqual([]);
+  });
+
+  it('given a tombstone older than the configuration, then the endpoint stays', () => {
+    const subscriptions = of(endpoint('kept', { version: 3 }));
+    subscriptions.remove('kept', 2);
+    expect(ids(subscriptions, 'a')).toEqual(['kept']);
+  });
 });

@@ -1,8 +1,12 @@
+import { Deletions } from '#common/collections/deletions.js';
 import { operationalSubscriptionMatches, subscriptionMatches } from '#common/domain/subscription.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 
 /** Event types of one tenant whose answer is kept; producers choose types, so there must be a limit. */
 const MAX_REMEMBERED_TYPES = 10_000;
+
+/** Deleted endpoints that are remembered, so that an older record cannot bring one back. */
+const MAX_DELETIONS = 100_000;
 
 interface Tenant {
   readonly endpoints: Map<string, EndpointRecord>;
@@ -13,12 +17,15 @@ interface Tenant {
 export class Subscriptions {
   private readonly tenants = new Map<string, Tenant>();
   private readonly tenantOf = new Map<string, string>();
+  private readonly deletions = new Deletions(MAX_DELETIONS);
 
-  /** Takes an endpoint's current configuration. An older version than the known one changes nothing. */
+  /** Takes an endpoint's current configuration. A version older than the known one, or its deletion, changes nothing. */
   put(endpoint: EndpointRecord): void {
     const known = this.find(endpoint.id);
     if (known !== undefined && endpoint.version < known.version) return;
-    this.remove(endpoint.id);
+    if (this.deletions.covers(endpoint.id, endpoint.version)) return;
+    this.takeOut(endpoint.id);
+    this.deletions.remove(endpoint.id);
     const tenant = this.tenants.get(endpoint.tenant) ?? { endpoints: new Map(), byType: new Map() };
     tenant.endpoints.set(endpoint.id, endpoint);
     tenant.byType.clear();
@@ -26,14 +33,12 @@ export class Subscriptions {
     this.tenantOf.set(endpoint.id, endpoint.tenant);
   }
 
-  remove(endpointId: string): void {
-    const name = this.tenantOf.get(endpointId);
-    const tenant = name === undefined ? undefined : this.tenants.get(name);
-    if (name === undefined || tenant === undefined) return;
-    this.tenantOf.delete(endpointId);
-    tenant.endpoints.delete(endpointId);
-    tenant.byType.clear();
-    if (tenant.endpoints.size === 0) this.tenants.delete(name);
+  /** @param version of the deletion; one older than the known configuration changes nothing */
+  remove(endpointId: string, version?: number): void {
+    const known = this.find(endpointId);
+    if (known !== undefined && version !== undefined && version < known.version) return;
+    this.takeOut(endpointId);
+    this.deletions.add(endpointId, version);
   }
 
   /** @returns the tenant's enabled endpoints that take this type */
@@ -64,6 +69,16 @@ export class Subscriptions {
 
   get size(): number {
     return this.tenantOf.size;
+  }
+
+  private takeOut(endpointId: string): void {
+    const name = this.tenantOf.get(endpointId);
+    const tenant = name === undefined ? undefined : this.tenants.get(name);
+    if (name === undefined || tenant === undefined) return;
+    this.tenantOf.delete(endpointId);
+    tenant.endpoints.delete(endpointId);
+    tenant.byType.clear();
+    if (tenant.endpoints.size === 0) this.tenants.delete(name);
   }
 
   private find(endpointId: string): EndpointRecord | undefined {

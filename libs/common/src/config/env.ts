@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isCidr } from '../security/address-policy.js';
+import { RecordSigner, RecordVerifier, signingKeyProblem } from '../security/record-signature.js';
 import { sealingKeysProblem } from '../security/sealing.js';
 
 /** Reading the environment: every app composes its schema from these parts and its own. */
@@ -28,6 +29,17 @@ export const logEnv = {
 
 export const kafkaEnv = {
   KAFKA_BROKERS: list.default(['127.0.0.1:4092']).describe('host:port of the Kafka brokers, comma-separated'),
+  KAFKA_SASL_USERNAME: z
+    .string()
+    .optional()
+    .describe(
+      'user name at the brokers; without one the connection is not authenticated. It is not encrypted either way',
+    ),
+  KAFKA_SASL_PASSWORD: z.string().default('').describe('password at the brokers'),
+  KAFKA_SASL_MECHANISM: z
+    .enum(['plain', 'scram-sha-256', 'scram-sha-512'])
+    .default('plain')
+    .describe('how user name and password are proven'),
   KAFKA_TOPIC_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9._-]*$/)
@@ -39,6 +51,15 @@ export const kafkaEnv = {
     .min(6_000)
     .default(45_000)
     .describe('how long a consumer may be silent before its partitions go to another'),
+  STALL_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(10)
+    .max(3_600)
+    .default(30)
+    .describe(
+      'how long a partition with lag may stand still without a reason before readiness names it; after twice as long the process ends, so that its supervisor starts it again',
+    ),
   INSTANCE: z
     .string()
     .regex(/^[A-Za-z0-9._-]*$/)
@@ -79,6 +100,52 @@ export const sealingEnv = {
     })
     .describe(
       'keys that seal endpoint secrets, `id:base64 of 32 bytes`, comma-separated; the first one seals, all of them open',
+    ),
+};
+
+/** Which records of `endpoints` and `api-keys` an app uses. */
+export const trustEnv = {
+  CONFIG_PUBLIC_KEYS: z
+    .string()
+    .superRefine((text, context) => {
+      const problem = signingKeyProblem(() => new RecordVerifier(text));
+      if (problem !== undefined) context.addIssue(problem);
+    })
+    .optional()
+    .describe(
+      'ed25519 public keys of control, `id:base64 of 32 bytes`, comma-separated: records of endpoints and api-keys with another signature are ignored. Without it signatures are not looked at',
+    ),
+  REQUIRE_SIGNED_RECORDS: flag
+    .default(false)
+    .describe(
+      'whether records of endpoints and api-keys without a signature are ignored, and dead letters without a MAC refused when they are replayed. An app does not start with it before control has signed all configuration; dead letters of older releases are replayed by the API or `npm run replay -- --sign`',
+    ),
+};
+
+/** Signatures cannot be required without a key to verify them with. */
+export function requireTrustKeys(
+  config: {
+    REQUIRE_SIGNED_RECORDS: boolean;
+    CONFIG_PUBLIC_KEYS?: string | undefined;
+    CONFIG_SIGNING_KEY?: string | undefined;
+  },
+  context: { addIssue(issue: { code: 'custom'; path: string[]; message: string }): void },
+): void {
+  if (!config.REQUIRE_SIGNED_RECORDS || config.CONFIG_PUBLIC_KEYS || config.CONFIG_SIGNING_KEY) return;
+  context.addIssue({ code: 'custom', path: ['REQUIRE_SIGNED_RECORDS'], message: 'needs CONFIG_PUBLIC_KEYS' });
+}
+
+/** Of control only; see {@link trustEnv}. */
+export const signingEnv = {
+  CONFIG_SIGNING_KEY: z
+    .string()
+    .superRefine((text, context) => {
+      const problem = signingKeyProblem(() => new RecordSigner(text));
+      if (problem !== undefined) context.addIssue(problem);
+    })
+    .optional()
+    .describe(
+      'ed25519 private key that signs records of endpoints and api-keys, `id:base64 of 32 bytes`; control trusts its public key by itself',
     ),
 };
 

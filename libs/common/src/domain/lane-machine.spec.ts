@@ -49,6 +49,7 @@ const HANDED: Event = { type: 'handedOver' };
 const STORED: Event = { type: 'transacted' };
 const SPILLED: Event = { type: 'spilled' };
 const REFUSED: Event = { type: 'pageRefused' };
+const NAMELESS: Event = { type: 'refused' };
 const ROOM: Event = { type: 'roomMade' };
 const WITHDRAWN: Event = { type: 'withdrawn' };
 
@@ -100,6 +101,18 @@ const ORDERED: readonly Case[] = [
     given: [first(5), first(6), FAILED, STORED],
     when: HANDED,
     wants: ['finish @5', 'finish @6'],
+  },
+  {
+    rule: 'a delivery that no row can name is given up',
+    given: [first(5), first(6), FAILED],
+    when: NAMELESS,
+    wants: ['giveUp 5/0'],
+  },
+  {
+    rule: 'and those behind it go on, in order',
+    given: [first(5), first(6), first(7), FAILED, NAMELESS],
+    when: SETTLED,
+    wants: ['finish @5', 'attempt 6/0'],
   },
   { rule: 'what comes behind a head is parked', given: [head(5, 1)], when: first(7), wants: ['park 7/0'] },
   { rule: 'parked, then completed', given: [head(5, 1), first(7)], when: STORED, wants: ['finish @7'] },

@@ -1,7 +1,7 @@
 import { judge, needsRow } from './lane-judgement.js';
 import { drain, hold, pageRead, park } from './lane-parking.js';
 import { type Current, hasHead, type Lane, type LaneEffect, type LaneItem, type LaneRow } from './lane-state.js';
-import { begin, continueTurn, giveUp, putBack } from './lane-turn.js';
+import { begin, continueTurn, giveUp, putBack, refuseHead } from './lane-turn.js';
 
 /*
  * The lane protocol as a pure state machine: lanes.md tells it in words, rule by rule. One Lane is the state of one unit
@@ -34,6 +34,8 @@ export type LaneEvent<Work> =
   /** The tier has the record. */
   | { readonly type: 'handedOver' }
   | { readonly type: 'transacted' }
+  /** The database can never name the delivery whose turn it is as the head. Nothing of the transaction is stored. */
+  | { readonly type: 'refused' }
   /** The lowest parked rows, ascending; none when there are none left. */
   | { readonly type: 'pageRead'; readonly rows: readonly LaneItem<Work>[] }
   /** The page is not read: memory is short. */
@@ -91,10 +93,10 @@ export function isParked<Work>(lane: Lane<Work>): boolean {
  * still to be read. That is so after a predecessor parked records and died before the commit: they are drained here
  * first, and then read once more.
  *
- * @param nextOffset of the log, the first that was not read yet
+ * @param nextPosition of the log, the first that was not read yet
  */
-export function mustBeLoaded<Work>(lane: Lane<Work>, nextOffset: number): boolean {
-  return isParked(lane) || (lane.row !== undefined && lane.row.place >= nextOffset);
+export function mustBeLoaded<Work>(lane: Lane<Work>, nextPosition: number): boolean {
+  return isParked(lane) || (lane.row !== undefined && lane.row.place >= nextPosition);
 }
 
 /**
@@ -132,6 +134,9 @@ function apply<Work>(lane: Lane<Work>, event: LaneEvent<Work>, effects: LaneEffe
     case 'transacted':
     case 'pageRead':
       endTransaction(lane, event, effects);
+      return;
+    case 'refused':
+      refuseHead(lane, enter(lane, 'naming', 'settling'), effects);
       return;
     case 'pageRefused':
       lane.transaction = undefined;

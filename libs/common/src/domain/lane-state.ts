@@ -1,10 +1,10 @@
 /** A record whose turn must come, from the log or from a parked row. `Work` is the shell's own. */
 export interface LaneItem<Work> {
-  /** Offset in the log where this life of the delivery began. */
+  /** Position in the log where this life of the delivery began; see domain/position.ts. */
   readonly place: number;
   /** Attempts made so far. */
   readonly attempt: number;
-  /** Its record's offset, or undefined for a parked row. */
+  /** Its record's position, or undefined for a parked row. */
   readonly offset: number | undefined;
   readonly work: Work;
 }

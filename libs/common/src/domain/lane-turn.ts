@@ -26,6 +26,15 @@ export function giveUp<Work>(lane: Lane<Work>, item: LaneItem<Work>, effects: La
   effects.push({ type: 'giveUp', item });
 }
 
+/** A delivery that no row can name cannot wait for its next attempt in order: it is given up, and its followers go on. */
+export function refuseHead<Work>(lane: Lane<Work>, current: Current<Work>, effects: LaneEffect<Work>[]): void {
+  lane.transaction = undefined;
+  lane.queue.unshift(...current.followers);
+  current.followers = [];
+  current.verdict = 'over';
+  effects.push({ type: 'giveUp', item: current.item });
+}
+
 /** The attempt was not made: its item is again where it came from. */
 export function putBack<Work>(lane: Lane<Work>, { item }: Current<Work>): void {
   lane.current = undefined;

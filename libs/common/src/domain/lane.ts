@@ -23,3 +23,10 @@ export function laneOf(delivery: {
 export function isOrderedLane(lane: string): boolean {
   return !lane.startsWith(DELIVERY_ID_PREFIX);
 }
+
+/** Whether {@link laneOf} can give a delivery this lane: no delivery may wait in, or hold back, another endpoint's lane. */
+export function isLaneOf(lane: string, delivery: { endpointId: string; deliveryId: string }): boolean {
+  const { endpointId, deliveryId } = delivery;
+  if (lane.startsWith(endpointId)) return lane.length === endpointId.length || lane[endpointId.length] === ':';
+  return lane === deliveryId;
+}

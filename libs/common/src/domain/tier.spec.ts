@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { EAGER_TIER, earlyMs, type Hop, hopFor, LONGEST_TIER_MS, TIERS } from './tier.js';
+import { EAGER_TIER, earlyMs, type Hop, hopFor, LONGEST_TIER_MS, TIERS, tiersOnTheWay } from './tier.js';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const WEEK_MS = 7 * 86_400_000;
@@ -110,5 +110,25 @@ describe('earlyMs', () => {
     { given: "a broker's clock that is an hour behind", appendedAt: NOW - 3_600_000, nowMs: NOW + 5, held: 0 },
   ])('given $given, then it is held for $held ms', ({ appendedAt, nowMs, held }) => {
     expect(earlyMs(NOW, { appendedAt, nowMs })).toBe(held);
+  });
+});
+
+describe('tiersOnTheWay', () => {
+  it.each([
+    { waitMs: 0, passes: [['retry-4s', 0]] },
+    { waitMs: 4_000, passes: [['retry-4s', 0]] },
+    { waitMs: 16_000, passes: [['retry-16s', 0]] },
+    {
+      waitMs: 90_000,
+      passes: [
+        ['retry-64s', 0],
+        ['retry-16s', 64_000],
+        ['retry-4s', 80_000],
+      ],
+    },
+  ])('given a wait of $waitMs ms, it passes $passes', ({ waitMs, passes }) => {
+    expect(tiersOnTheWay(1_000, 1_000 + waitMs).map(({ topic, enteredAt }) => [topic, enteredAt - 1_000])).toEqual(
+      passes,
+    );
   });
 });

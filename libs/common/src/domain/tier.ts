@@ -53,5 +53,31 @@ export function earlyMs(dueAt: number, { appendedAt, nowMs }: { appendedAt: numb
   return Math.max(0, dueAt - Math.max(appendedAt, nowMs));
 }
 
+/**
+ * A return that has longer to go than this goes to a tier again: in memory it would hold back its partition's commit. No
+ * scheduler's clock is so far ahead.
+ */
+export const MAX_EARLY_MS = 2 * 3_600_000;
+
 /** Longest wait of one record in one tier; its topics must retain at least three times as long. */
 export const LONGEST_TIER_MS = TIERS[TIERS.length - 1]?.delayMs ?? 0;
+
+/** A tier that a delivery passes, and when it enters it; ms since the epoch. */
+export interface Passage {
+  readonly topic: string;
+  readonly enteredAt: number;
+}
+
+/**
+ * The tiers a delivery passes on its way from `fromMs` to `dueAtMs`, both in ms since the epoch, when nothing is late. One
+ * that is due waits in the eager tier.
+ */
+export function tiersOnTheWay(fromMs: number, dueAtMs: number): Passage[] {
+  const passed: Passage[] = [];
+  for (let nowMs = fromMs; ; ) {
+    const { tier, tierUntil } = hopFor(dueAtMs - nowMs, nowMs);
+    passed.push({ topic: tier.topic, enteredAt: nowMs });
+    if (tierUntil >= dueAtMs || tierUntil <= nowMs) return passed;
+    nowMs = tierUntil;
+  }
+}

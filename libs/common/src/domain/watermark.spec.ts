@@ -21,6 +21,10 @@ class NaiveWatermark {
     return !isRestored;
   }
 
+  pass(next: number): void {
+    this.next = Math.max(this.next, next);
+  }
+
   finish(offset: number): void {
     if (this.states.has(offset)) this.states.set(offset, 'finished');
   }
@@ -41,13 +45,14 @@ class NaiveWatermark {
   }
 }
 
-type Step = { readonly begin: number } | { readonly finish: number };
+type Step = { readonly begin: number } | { readonly finish: number } | { readonly pass: number };
 
 /** Reads with gaps, some of them twice, and finishes in any order, some of them twice or of records never read. */
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
     fc.record({ begin: fc.integer({ min: 0, max: 60 }) }),
     fc.record({ finish: fc.integer({ min: 0, max: 60 }) }),
+    fc.record({ pass: fc.integer({ min: 0, max: 60 }) }),
   ),
   { maxLength: 150 },
 );
@@ -72,6 +77,7 @@ describe('Watermark', () => {
         const model = new NaiveWatermark(start, restored);
         for (const step of history) {
           if ('begin' in step) expect(real.begin(step.begin)).toBe(model.begin(step.begin));
+          else if ('pass' in step) for (const each of [real, model]) each.pass(step.pass);
           else for (const each of [real, model]) each.finish(step.finish);
           expect(real.committable).toBe(model.committable);
           expect(real.unfinished).toBe(model.unfinished);

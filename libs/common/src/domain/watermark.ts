@@ -34,6 +34,11 @@ export class Watermark {
     return needsWork;
   }
 
+  /** Everything below `next` was read. Aborted and control records, and those that compaction took, count as finished. */
+  pass(next: number): void {
+    this.next = Math.max(this.next, next);
+  }
+
   /** The record at this offset, once begun, needs nothing more. Repeats are ignored. */
   finish(offset: number): void {
     if (!this.open.delete(offset)) return;
@@ -65,20 +70,27 @@ export class Watermark {
 /** The broker refuses a longer commit metadata (measured: 4096 bytes are taken, 4097 are not). */
 export const MAX_METADATA_BYTES = 4_096;
 
-/** Tells our metadata from what any other tool may have left with a commit: reading that as offsets would lose records. */
+/** Commit metadata of version 1: finished offsets and nothing else. */
 const VERSION = 'ph1:';
-const ENCODED = /^ph1:[A-Za-z0-9_-]*$/;
+/** What any other tool left with a commit is not taken for offsets: that would lose records. */
+const ENCODED = /^(?:ph1:|ph2:(?:[^:]*:){3})([A-Za-z0-9_-]*)$/;
 
 /** Most offsets taken from metadata, so that a commit nobody of us made cannot fill the memory. */
 const MAX_DECODED = 1_000_000;
 
-/**
- * Packs finished offsets into commit metadata: a version, then base64url of run lengths as LEB128 varints, alternating
- * unfinished and finished, from the watermark on. What does not fit is left out, highest first: a new owner then repeats
- * those attempts, but the commit itself always succeeds.
- */
+/** Commit metadata of version 1: {@link packRuns} behind its version. Empty when nothing is finished. */
 export function encodeFinished(watermark: number, finished: readonly number[], maxBytes = MAX_METADATA_BYTES): string {
-  const maxPacked = Math.floor(((maxBytes - VERSION.length) * 3) / 4);
+  const packed = packRuns(watermark, finished, maxBytes - VERSION.length);
+  return packed === '' ? '' : VERSION + packed;
+}
+
+/**
+ * Packs finished offsets: base64url of run lengths as LEB128 varints, alternating unfinished and finished, from the
+ * watermark on. What does not fit is left out, highest first: a new owner then repeats those attempts, but the commit
+ * itself always succeeds.
+ */
+export function packRuns(watermark: number, finished: readonly number[], maxBytes: number): string {
+  const maxPacked = Math.floor((maxBytes * 3) / 4);
   const bytes: number[] = [];
   let position = watermark;
   for (let index = 0; index < finished.length; ) {
@@ -90,13 +102,14 @@ export function encodeFinished(watermark: number, finished: readonly number[], m
     bytes.push(...pair);
     position = last + 1;
   }
-  return bytes.length === 0 ? '' : VERSION + Buffer.from(bytes).toString('base64url');
+  return Buffer.from(bytes).toString('base64url');
 }
 
-/** Reads {@link encodeFinished}. Metadata of another form or version yields none: attempts repeat, nothing is lost. */
+/** Reads the finished offsets of both versions. Other metadata yields none: attempts repeat, nothing is lost. */
 export function decodeFinished(watermark: number, metadata: string | null | undefined): number[] {
-  if (!metadata || !ENCODED.test(metadata)) return [];
-  const bytes = Buffer.from(metadata.slice(VERSION.length), 'base64url');
+  const packed = metadata ? ENCODED.exec(metadata)?.[1] : undefined;
+  if (!packed) return [];
+  const bytes = Buffer.from(packed, 'base64url');
   const finished: number[] = [];
   let position = watermark;
   let run = 0;

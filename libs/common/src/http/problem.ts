@@ -11,6 +11,8 @@ export const PROBLEMS = {
   URL_NOT_ALLOWED: { status: 422, title: 'The endpoint URL is not allowed' },
   INTERNAL: { status: 500, title: 'Internal error' },
   EVENT_LOG_UNAVAILABLE: { status: 503, title: 'The event log is unavailable' },
+  SECRET_KEYS_WRONG: { status: 503, title: 'Secrets cannot be sealed' },
+  CONFIGURATION_AHEAD: { status: 503, title: 'The database is older than the configuration in use' },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database is unavailable' },
 } as const;
 

@@ -1,17 +1,45 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import type { Admin, Consumer, EachBatchPayload } from 'kafkajs';
+import type { Admin, Consumer } from 'kafkajs';
 import { createKafka } from './client.js';
+import type { BatchPayload } from './fetched-batch.js';
+import type { LogBounds } from './fetched-records.js';
+import type { KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
+import type { LagWatch } from './lag-watch.js';
+import { leftOutRecords, replacedLogs } from './metrics.js';
 import { endPredecessor } from './predecessor.js';
+import type { InRecord } from './record.js';
 import type { KafkaSettings } from './settings.js';
-import { atMost, MAX_STARTING_MS } from './timing.js';
+import { tableLag } from './table-lag.js';
+import { atMost, delay, MAX_STARTING_MS } from './timing.js';
+import { isSameTopic, type TopicIdentity, type TopicState } from './topic-identity.js';
+
+/** How late a recreated topic is noticed. */
+const WATCH_INTERVAL_MS = 3_000;
+const RETRY_MS = 1_000;
+
+/** Characters of a key in the log. */
+const MAX_SHOWN = 256;
 
 export interface CompactedTableOptions {
   /** Without prefix. */
   readonly topic: string;
-  /** Called for each record in log order; null deletes the key. */
-  readonly apply: (key: string, value: Buffer | null) => void;
+  /**
+   * Called for each record in log order; null deletes the key. What it throws is logged and counted, and reading goes on:
+   * the last good value of the key stays.
+   */
+  readonly apply: (key: string, value: Buffer | null, record: InRecord) => void;
+  /** Awaited before the records of a batch are applied: for checks that would hold the event loop. */
+  readonly prepare?: (records: readonly InRecord[]) => Promise<void>;
+  /** The topic was made again: it is read from its first record. */
+  readonly onReplaced?: () => void;
+}
+
+/** What {@link CompactedTable.catchUp} waits for: by partition, the end to reach. */
+interface Awaited {
+  readonly ends: Map<number, number>;
+  readonly resolve: () => void;
 }
 
 /**
@@ -26,11 +54,24 @@ export class CompactedTable {
   private readonly topic: string;
   /** By partition: the next offset to apply. A restart of the consumer reads again what was applied. */
   private readonly positions = new Map<number, number>();
-  private readonly behind = new Map<number, number>();
+  /** By partition: the end of what was fetched, control records included. */
+  private readonly read = new Map<number, number>();
+  /** Partitions with records at the start that have not all been applied. */
+  private readonly behind = new Set<number>();
+  /** By partition: the end of its log at the first fetch. */
+  private readonly targets = new Map<number, number>();
+  private readonly waiting = new Set<Awaited>();
   private readonly caughtUp = Promise.withResolvers<void>();
+  private readonly lag: LagWatch;
   private isReady = false;
   /** A consumer that crashes while it stops, its broker being away, would start again for ever. */
   private isStopping = false;
+  private group: KafkaGroup | undefined;
+  /** The log that {@link positions} belong to. */
+  private identity: TopicIdentity | undefined;
+  /** What the last check found. */
+  private seen = '';
+  private timer: NodeJS.Timeout | undefined;
   /** Undefined until there is something to connect to. */
   private starting: Promise<void> | undefined;
 
@@ -41,23 +82,28 @@ export class CompactedTable {
     const kafka = createKafka(settings);
     this.topic = settings.prefix + options.topic;
     this.groupId = `${settings.prefix}table-${options.topic}-${randomUUID()}`;
+    this.lag = tableLag(settings, options.topic, (partition) => this.positionOf(partition));
     this.admin = kafka.admin({ retry: { retries: 5 } });
     this.consumer = kafka.consumer({
       groupId: this.groupId,
       maxWaitTimeInMs: 1_000,
-      // The group is ours alone, so any other member is what we were before a crash; it must not be waited for.
-      partitionAssigners: [hookedAssigner({ beforeJoin: (group) => endPredecessor(group, settings.clientId) })],
+      allowAutoTopicCreation: false,
+      partitionAssigners: [hookedAssigner({ beforeJoin: (group) => this.beforeJoin(group) })],
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => !this.isStopping },
     });
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
       if (!payload.restart && !this.isStopping) settings.onFatal(payload.error);
     });
-    this.consumer.on(this.consumer.events.END_BATCH_PROCESS, ({ payload }) => this.noteProgress(payload));
   }
 
   /** True once everything that was in the topic at the start has been applied. */
   get isCaughtUp(): boolean {
     return this.isReady;
+  }
+
+  /** For readiness: undefined while the table follows its topic. */
+  problem(): string | undefined {
+    return this.lag.problem();
   }
 
   /** Resolves when caught up, and never when it is stopped before; waits for brokers as long as it takes. */
@@ -73,23 +119,46 @@ export class CompactedTable {
     await this.caughtUp.promise;
   }
 
+  /**
+   * Resolves when everything that is in the topic by now has been applied; never when it is stopped before.
+   *
+   * @throws when the broker does not say where the topic ends
+   */
+  async catchUp(): Promise<void> {
+    await this.caughtUp.promise;
+    const offsets = await this.admin.fetchTopicOffsets(this.topic);
+    const ends = new Map(
+      offsets
+        .filter(({ partition, high, low }) => Number(high) > Math.max(Number(low), this.read.get(partition) ?? 0))
+        .map(({ partition, high }) => [partition, Number(high)]),
+    );
+    if (ends.size === 0) return;
+    await new Promise<void>((resolve) => this.waiting.add({ ends, resolve }));
+  }
+
   private async connectAndRun(): Promise<void> {
     await this.admin.connect();
-    for (const { partition, high, low } of await this.admin.fetchTopicOffsets(this.topic)) {
-      if (Number(high) > Number(low)) this.behind.set(partition, Number(high));
-    }
+    await this.findEnds();
     await this.consumer.connect();
     await this.consumer.subscribe({ topics: [this.topic], fromBeginning: true });
     if (this.isStopping) return;
-    await this.consumer.run({ autoCommit: false, eachBatch: (payload) => this.applyBatch(payload) });
+    this.lag.start();
+    this.timer = setInterval(() => this.watch(), WATCH_INTERVAL_MS);
+    await this.consumer.run({
+      autoCommit: false,
+      eachBatch: (payload) => this.applyBatch(payload as unknown as BatchPayload),
+    });
     this.checkCaughtUp();
   }
 
   /** What is only about to start does not; what has begun to is waited for, a while: it would go on behind our back. */
   async stop(): Promise<void> {
     this.isStopping = true;
+    await this.lag.close();
+    clearInterval(this.timer);
     if (this.starting === undefined) return;
     await atMost(MAX_STARTING_MS, this.starting);
+    clearInterval(this.timer);
     await this.consumer.disconnect();
     try {
       await this.admin.deleteGroups([this.groupId]);
@@ -100,18 +169,122 @@ export class CompactedTable {
     await this.admin.disconnect();
   }
 
-  private async applyBatch({ batch }: EachBatchPayload): Promise<void> {
-    for (const { offset, key, value } of batch.messages) {
-      if (Number(offset) < (this.positions.get(batch.partition) ?? 0)) continue;
-      this.positions.set(batch.partition, Number(offset) + 1);
-      if (key !== null) this.options.apply(key.toString(), value);
+  /** Where the table must be read to, to be caught up. Waits for a leader. */
+  private async findEnds(): Promise<void> {
+    for (; !this.isStopping; await delay(RETRY_MS)) {
+      try {
+        const ends = await this.admin.fetchTopicOffsets(this.topic);
+        for (const { partition, high, low } of ends) {
+          if (Number(high) > Number(low)) this.behind.add(partition);
+        }
+        if (ends.length > 0) return;
+      } catch (error) {
+        this.logger.warn({ err: error, topic: this.topic }, 'table.ends_unknown');
+      }
     }
   }
 
-  private noteProgress({ partition, lastOffset }: { partition: number; lastOffset: string }): void {
-    if (Number(lastOffset) + 1 < (this.behind.get(partition) ?? 0)) return;
-    this.behind.delete(partition);
+  private async beforeJoin(group: KafkaGroup): Promise<void> {
+    this.group = group;
+    await this.watch();
+    // No other process uses the group, so any other member is this one before a crash; it must not be waited for.
+    await endPredecessor(group, this.settings.clientId);
+  }
+
+  /**
+   * A recreated topic is read from its first record. The rows of the former one stay until a record replaces them. Never
+   * rejects.
+   */
+  private async watch(): Promise<void> {
+    const { group } = this;
+    if (group === undefined || this.isStopping) return;
+    try {
+      const state = (await group.cluster.topicIdentities([this.topic])).get(this.topic);
+      await this.refreshLeaders(group, state);
+      const former = this.identity;
+      if (state === undefined || (former !== undefined && isSameTopic(state, former))) return;
+      this.identity = state;
+      if (former === undefined) return;
+      replacedLogs.inc({ topic: this.topic });
+      this.logger.error({ topic: this.topic, was: former.topicId, is: state.topicId }, 'log.replaced');
+      this.positions.clear();
+      this.read.clear();
+      this.options.onReplaced?.();
+      for (const partition of state.leaders.keys()) this.consumer.seek({ topic: this.topic, partition, offset: '0' });
+    } catch (error) {
+      this.logger.debug({ err: error, topic: this.topic }, 'table.not_checked');
+    }
+  }
+
+  /** kafkajs asks for leaders again after minutes, or after an error of a fetch; a partition without a leader has none. */
+  private async refreshLeaders(group: KafkaGroup, state: TopicState | undefined): Promise<void> {
+    const found = JSON.stringify(state ?? null);
+    if (found === this.seen) return;
+    await group.cluster.refreshMetadata();
+    this.seen = found;
+  }
+
+  /** Called with every fetch of a partition, also with one that brought nothing to be seen. */
+  private async applyBatch({ batch, resolveOffset }: BatchPayload): Promise<void> {
+    const { partition, fetchedOffset, fetched } = batch;
+    const from = Number(fetchedOffset);
+    const { records, next } = await fetched.read(from, { topic: this.options.topic, partition });
+    await this.options.prepare?.(records.filter((record) => this.isNew(record)));
+    for (const record of records) this.applyRecord(record);
+    if (next > from) resolveOffset(String(next - 1));
+    this.noteProgress(partition, next, fetched.bounds);
+  }
+
+  private applyRecord(record: InRecord): void {
+    const { partition, offset, key, oversized } = record;
+    if (!this.isNew(record)) return;
+    this.positions.set(partition, offset + 1);
+    if (oversized !== undefined) this.reject(record, oversized);
+    else if (key !== null) this.applyOne(record, key.toString());
+  }
+
+  private positionOf(partition: number): number {
+    return Math.max(this.read.get(partition) ?? 0, this.positions.get(partition) ?? 0);
+  }
+
+  private isNew({ partition, offset }: InRecord): boolean {
+    return offset >= (this.positions.get(partition) ?? 0);
+  }
+
+  private applyOne(record: InRecord, key: string): void {
+    try {
+      this.options.apply(key, record.value, record);
+    } catch (error) {
+      this.reject(record, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** The key keeps its last good value. */
+  private reject({ partition, offset, key }: InRecord, reason: string): void {
+    const { topic } = this.options;
+    leftOutRecords.inc({ topic });
+    const shown = key?.toString().slice(0, MAX_SHOWN);
+    this.logger.error({ topic, partition, offset, key: shown, reason }, 'table.record_rejected');
+  }
+
+  /**
+   * The target is the high watermark: it counts what lies behind an open transaction, which the end that an admin client
+   * is given does not. A table that lacks those records would be taken for whole.
+   */
+  private noteProgress(partition: number, next: number, { highWatermark }: LogBounds): void {
+    this.read.set(partition, next);
+    for (const awaited of this.waiting) this.noteReached(awaited, partition, next);
+    const target = this.targets.get(partition) ?? highWatermark;
+    this.targets.set(partition, target);
+    if (next < target || !this.behind.delete(partition)) return;
     this.checkCaughtUp();
+  }
+
+  private noteReached(awaited: Awaited, partition: number, end: number): void {
+    if (end >= (awaited.ends.get(partition) ?? Number.POSITIVE_INFINITY)) awaited.ends.delete(partition);
+    if (awaited.ends.size > 0) return;
+    this.waiting.delete(awaited);
+    awaited.resolve();
   }
 
   private checkCaughtUp(): void {

@@ -29,11 +29,6 @@ export class FetchPace {
 
   constructor(private readonly options: FetchPaceOptions) {}
 
-  /** ms since the last fetch ended. */
-  get silentMs(): number {
-    return monotonicMs() - this.lastFetchAt;
-  }
-
   /** Resolves when the next fetch is due. */
   async before(group: KafkaGroup, owned: ReadonlyMap<string, OwnedPartition>): Promise<void> {
     const { maxWaitMs = MAX_WAIT_MS } = this.options;

@@ -11,6 +11,7 @@ import { Health } from '../observability/health.js';
 import { RecordProducer } from './producer.js';
 import { KAFKA_SETTINGS, type KafkaConfig, type KafkaSettings, kafkaSettings } from './settings.js';
 import { ensureTopics } from './topic-admin.js';
+import { TopicKeeper } from './topic-keeper.js';
 
 /** DI token of what resolves {@link KafkaSettings.topicsReady}. */
 const TOPICS_READY = Symbol('TopicsReady');
@@ -35,6 +36,7 @@ class KafkaLifecycle implements OnModuleInit, OnApplicationShutdown {
     @Inject(TOPICS_READY) private readonly topicsReady: PromiseWithResolvers<void>,
     @Inject(PRODUCERS) private readonly producers: readonly RecordProducer[],
     @Inject(Health) private readonly health: Health,
+    @Inject(TopicKeeper) private readonly keeper: TopicKeeper,
   ) {}
 
   onModuleInit(): void {
@@ -45,13 +47,14 @@ class KafkaLifecycle implements OnModuleInit, OnApplicationShutdown {
       .then(() => {
         problem = undefined;
         this.topicsReady.resolve();
+        this.keeper.start();
       })
       .catch(this.settings.onFatal);
   }
 
   /** Consumers have stopped by now (Nest closes microservices before this hook), so nothing more is written. */
   async onApplicationShutdown(): Promise<void> {
-    await Promise.all(this.producers.map((producer) => producer.close()));
+    await Promise.all([this.keeper.stop(), ...this.producers.map((producer) => producer.close())]);
   }
 }
 
@@ -76,10 +79,15 @@ export class KafkaModule {
           useFactory: (settings: KafkaSettings) => new RecordProducer(settings),
           inject: [KAFKA_SETTINGS],
         })),
+        {
+          provide: TopicKeeper,
+          useFactory: (settings: KafkaSettings) => new TopicKeeper(settings),
+          inject: [KAFKA_SETTINGS],
+        },
         { provide: PRODUCERS, useFactory: (...all: RecordProducer[]) => all, inject: tokens },
         KafkaLifecycle,
       ],
-      exports: [KAFKA_SETTINGS, ...tokens],
+      exports: [KAFKA_SETTINGS, TopicKeeper, ...tokens],
     };
   }
 }

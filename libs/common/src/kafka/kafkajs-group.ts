@@ -1,3 +1,6 @@
+import type { EpochQuestion, OffsetQuestion } from './partition-queries.js';
+import type { TopicState } from './topic-identity.js';
+
 /** kafkajs's group coordinator, as far as this folder speaks to it. */
 export interface GroupBroker {
   heartbeat(request: { groupId: string; memberId: string; groupGenerationId: number }): Promise<unknown>;
@@ -10,6 +13,18 @@ export interface GroupBroker {
   }>;
 }
 
+/** The brokers as a group's client knows them: kafkajs's cluster with the queries that kafkajs lacks. */
+export interface GroupCluster {
+  findGroupCoordinator(request: { groupId: string }): Promise<GroupBroker>;
+  /** Asks again where the subscribed topics are. */
+  refreshMetadata(): Promise<void>;
+  /** See topic-identity.ts. */
+  topicIdentities(topics: readonly string[]): Promise<Map<string, TopicState>>;
+  /** See partition-queries.ts. */
+  offsetsAt(questions: readonly OffsetQuestion[]): Promise<Map<string, number>>;
+  epochEnds(questions: readonly EpochQuestion[]): Promise<Map<string, number | undefined>>;
+}
+
 /** kafkajs's `ConsumerGroup`, as far as this folder drives it. */
 export interface KafkaGroup {
   readonly groupId: string;
@@ -18,9 +33,7 @@ export interface KafkaGroup {
   /** How long a broker may wait for a first record, in ms. */
   maxWaitTime: number;
   readonly coordinator: GroupBroker;
-  readonly cluster: {
-    findGroupCoordinator(request: { groupId: string }): Promise<GroupBroker>;
-  };
+  readonly cluster: GroupCluster;
   joinAndSync(): Promise<void>;
   assigned(): { topic: string; partitions: number[] }[];
   seek(position: { topic: string; partition: number; offset: string }): void;

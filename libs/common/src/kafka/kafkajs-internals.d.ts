@@ -17,10 +17,26 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
 }
 
 declare module 'kafkajs/src/broker/index.js' {
+  import type { RequestDefinition, RequestProtocol } from './broker-connections.js';
   export default class Broker {
     /** Finds the version of a request that both sides speak. */
-    lookupRequest: (...args: never[]) => unknown;
+    lookupRequest: (apiKey: number, definition: RequestDefinition) => (content: object) => RequestProtocol;
     isConnected(): boolean;
+    fetch(request: { readonly topics: readonly object[] }): Promise<unknown>;
+    connect(): Promise<void>;
+    disconnect(): Promise<void>;
+    readonly connectionPool: {
+      readonly host: string;
+      readonly port: number;
+      send(request: object): Promise<unknown>;
+    };
+    findGroupCoordinator(query: { groupId: string }): Promise<{ coordinator: { host: string; port: number } }>;
+    offsetCommit(request: {
+      groupId: string;
+      groupGenerationId: number;
+      memberId: string;
+      topics: readonly object[];
+    }): Promise<unknown>;
   }
 }
 
@@ -41,6 +57,15 @@ declare module 'kafkajs/src/protocol/requests/produce/index.js' {
   export default Produce;
 }
 
+declare module 'kafkajs/src/protocol/requests/fetch/index.js' {
+  interface Protocol {
+    readonly request: object;
+    readonly response: { decode(body: Buffer): Promise<object>; parse(decoded: object): Promise<object> };
+  }
+  const Fetch: { protocol: (of: { version: number }) => (content: object) => Protocol };
+  export default Fetch;
+}
+
 declare module 'kafkajs/src/cluster/brokerPool.js' {
   /** What a broker knows of the topics it was asked for. */
   export interface Metadata {
@@ -58,8 +83,22 @@ declare module 'kafkajs/src/cluster/brokerPool.js' {
 }
 
 declare module 'kafkajs/src/cluster/index.js' {
+  import type Broker from 'kafkajs/src/broker/index.js';
+  import type { RequestBroker } from './raw-request.js';
   export default class Cluster {
+    constructor(options: object);
+    findBroker(of: { nodeId: number }): Promise<RequestBroker>;
+    isConnected(): boolean;
     findGroupCoordinatorMetadata(query: object): Promise<unknown>;
+    connect(): Promise<void>;
+    disconnect(): Promise<void>;
+    readonly rootLogger: object;
+    readonly connectionPoolBuilder: { build(address: { host: string; port: number; rack: string }): Promise<object> };
+    readonly brokerPool: {
+      findConnectedBroker(): Promise<RequestBroker>;
+      readonly seedBroker: Broker;
+      createBroker(options: { connectionPool: object; logger: object }): Broker;
+    };
   }
 }
 
@@ -81,6 +120,17 @@ declare module 'kafkajs/src/producer/sendMessages.js' {
 
 declare module 'kafkajs/src/consumer/consumerGroup.js' {
   import type { GroupBroker, KafkaGroup } from './kafkajs-group.js';
+
+  interface AssignedTopic {
+    readonly topic: string;
+    readonly partitions: number[];
+  }
+  interface FetchedByKafkajs {
+    readonly topic: string;
+    readonly partition: number;
+    readonly fetchedOffset: string;
+    readonly rawMessages?: unknown;
+  }
   export default class ConsumerGroup implements KafkaGroup {
     groupId: string;
     memberId: string | null;
@@ -91,8 +141,18 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
     assigners: readonly object[];
     coordinator: GroupBroker;
     cluster: KafkaGroup['cluster'];
+    offsetManager: {
+      resolveOffsets(): Promise<void>;
+      seek(position: { topic: string; partition: number; offset: string }): Promise<void>;
+      /** By topic and partition. kafkajs reads no partition that has none here. */
+      committedOffsets(): Record<string, Record<number, string>>;
+    };
     joinAndSync(): Promise<void>;
-    fetch(nodeId: number): Promise<unknown[]>;
+    fetch(nodeId: number): Promise<FetchedByKafkajs[]>;
+    /** Called with all assigned topics before each fetch; what it returns becomes the request. */
+    filterPartitionsByNode(nodeId: number, topics: AssignedTopic[]): AssignedTopic[];
+    getNodeIds(): string[];
+    recoverFromFetch(error: Error & { type?: unknown }): Promise<void>;
     recoverFromOffsetOutOfRange(error: { topic: string; partition: number }): Promise<void>;
     assigned(): { topic: string; partitions: number[] }[];
     seek(position: { topic: string; partition: number; offset: string }): void;
@@ -111,6 +171,19 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readInt32(): number;
     readString(): string;
     readBytes(length: number): Buffer;
+    readBoolean(): boolean;
+    readUVarIntString(): string | null;
+    readUVarIntArray<Element>(read: (decoder: Decoder) => Element): Element[] | null;
+    readTaggedFields(): void;
+  }
+}
+
+declare module 'kafkajs/src/protocol/encoder.js' {
+  export default class Encoder {
+    writeUVarInt(value: number): Encoder;
+    writeUVarIntString(value: string | null): Encoder;
+    writeBuffer(bytes: Buffer): Encoder;
+    writeBoolean(value: boolean): Encoder;
   }
 }
 
@@ -122,4 +195,39 @@ declare module 'kafkajs/src/protocol/recordBatch/v0/decoder.js' {
 
 declare module 'kafkajs/src/protocol/recordBatch/crc32C/index.js' {
   export default function crc32C(bytes: Buffer): number;
+}
+
+declare module 'kafkajs/src/protocol/error.js' {
+  const errors: { createErrorFromCode(code: number): Error };
+  export default errors;
+}
+
+declare module 'kafkajs/src/protocol/requests/metadata/index.js' {
+  export interface DescribedTopics {
+    readonly topicMetadata: readonly {
+      readonly topicErrorCode: number;
+      readonly topic: string;
+      readonly partitionMetadata: readonly { readonly partitionErrorCode: number; readonly leader: number }[];
+    }[];
+  }
+  interface Made {
+    readonly request: object;
+    readonly response: { parse(answer: DescribedTopics): Promise<DescribedTopics> };
+  }
+  const Metadata: { protocol: (of: { version: number }) => (content: object) => Made };
+  export default Metadata;
+}
+
+declare module 'kafkajs/src/protocol/requests/index.js' {
+  import type { RequestDefinition } from './broker-connections.js';
+
+  const protocol: {
+    readonly requests: Readonly<Record<'ListOffsets' | 'Metadata' | 'OffsetFetch', RequestDefinition>>;
+  };
+  export default protocol;
+}
+
+declare module 'kafkajs/src/protocol/requests/apiKeys.js' {
+  const apiKeys: Readonly<Record<'ListOffsets' | 'Metadata' | 'OffsetFetch', number>>;
+  export default apiKeys;
 }

@@ -5,8 +5,12 @@ import BrokerPool, { type Metadata } from 'kafkajs/src/cluster/brokerPool.js';
 import Cluster from 'kafkajs/src/cluster/index.js';
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
+import Fetch from 'kafkajs/src/protocol/requests/fetch/index.js';
 import Produce, { type ProduceArguments } from 'kafkajs/src/protocol/requests/produce/index.js';
+import { decodeFetchResponse, FIRST_FETCH_VERSION, LAST_FETCH_VERSION } from './fetch-response.js';
+import { handedOver } from './fetched-batch.js';
 import type { GroupHooks } from './kafkajs-group.js';
+import { addQueries, patchMissingTopics, readOnlyWhereSought, recoverFetch } from './kafkajs-missing.js';
 import { encodeProduce, PartitionBatch, type ProduceContent } from './produce-request.js';
 
 /** The only release these patches were written and measured for. */
@@ -28,7 +32,10 @@ let arePatched = false;
  * - it counts the time to its next heartbeat by the wall clock: set back by an hour, it would send none for an hour;
  * - it takes a broker for connected before it knows its versions, and gives a consumer up for good that asks it then;
  * - it takes six times as long to encode a record as is needed;
- * - it forgets a topic when one broker's answer overtakes another's, and gives a consumer up for good that needs it then.
+ * - it moves a consumer on by itself behind records that it has filtered out, without a call of its handler, and decodes
+ *   headers in the square of their number (docs/adr/0018);
+ * - it forgets a topic when one broker's answer overtakes another's, and gives a consumer up for good that needs it then;
+ * - one missing topic, leaderless partition or silent broker stops all others (kafkajs-missing.ts).
  *
  * @throws Error when another release of kafkajs is installed
  */
@@ -41,7 +48,10 @@ export function patchKafkajs(): void {
   patchCoordinator();
   patchBroker();
   patchProduce();
+  patchFetch();
   patchMetadata();
+  patchMissingTopics();
+  addQueries();
   arePatched = true;
 }
 
@@ -70,12 +80,14 @@ function patchTimer(): void {
 }
 
 function patchGroup(): void {
-  const { joinAndSync, fetch, recoverFromOffsetOutOfRange, heartbeat } = ConsumerGroup.prototype;
+  const { joinAndSync, fetch, recoverFromFetch, recoverFromOffsetOutOfRange, heartbeat, filterPartitionsByNode } =
+    ConsumerGroup.prototype;
 
   ConsumerGroup.prototype.joinAndSync = async function (this: ConsumerGroup) {
     const hooks = hooksOf(this);
     await hooks?.beforeJoin?.(this);
     await joinAndSync.call(this);
+    if (hooks?.afterJoin) readOnlyWhereSought(this);
     await hooks?.afterJoin?.(this);
   };
 
@@ -84,13 +96,22 @@ function patchGroup(): void {
     await hooks?.beforeFetch?.(this);
     const batches = await fetch.call(this, nodeId);
     hooks?.afterFetch?.();
-    return batches;
+    return batches.map(handedOver);
+  };
+
+  ConsumerGroup.prototype.filterPartitionsByNode = function (this: ConsumerGroup, nodeId, topics) {
+    const filtered = filterPartitionsByNode.call(this, nodeId, topics);
+    return hooksOf(this) ? HookedTopics.from(filtered) : filtered;
   };
 
   ConsumerGroup.prototype.heartbeat = function (this: ConsumerGroup, options) {
     if (this.lastRequest > Date.now()) this.lastRequest = 0;
     const answer = heartbeat.call(this, options);
     return hooksOf(this)?.heed?.(this, answer) ?? answer;
+  };
+
+  ConsumerGroup.prototype.recoverFromFetch = async function (this: ConsumerGroup, error) {
+    if (!(await recoverFetch(this, error))) await recoverFromFetch.call(this, error);
   };
 
   ConsumerGroup.prototype.recoverFromOffsetOutOfRange = function (this: ConsumerGroup, error) {
@@ -164,6 +185,37 @@ function unwrapped({ acks, timeout, topicData }: Produced): ProduceContent {
     acks,
     timeout,
     topicData: topicData.map(({ topic, partitions }) => ({ topic, partitions: partitions.map(records) })),
+  };
+}
+
+/**
+ * The topics that a consumer with hooks fetches. `map` and `filter` keep the class, so that its request is known by it:
+ * it gets what {@link decodeFetchResponse} makes, any other consumer what kafkajs makes.
+ */
+class HookedTopics<Topic> extends Array<Topic> {}
+
+function patchFetch(): void {
+  const { fetch } = Broker.prototype;
+  let isHooked = false;
+  // The broker copies the topics, and asks for the protocol before it first waits.
+  Broker.prototype.fetch = function (this: Broker, request) {
+    isHooked = request.topics instanceof HookedTopics;
+    try {
+      return fetch.call(this, request);
+    } finally {
+      isHooked = false;
+    }
+  };
+
+  const { protocol } = Fetch;
+  Fetch.protocol = ({ version }) => {
+    const make = protocol({ version });
+    if (!isHooked || version < FIRST_FETCH_VERSION || version > LAST_FETCH_VERSION) return make;
+    return (content) => {
+      const made = make(content);
+      const decode = async (body: Buffer) => decodeFetchResponse(body, version);
+      return { ...made, response: { ...made.response, decode } };
+    };
   };
 }
 

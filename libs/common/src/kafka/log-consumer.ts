@@ -1,16 +1,19 @@
 import { Logger } from '@nestjs/common';
-import type { Admin, AdminConfig, Consumer, ConsumerConfig, EachBatchPayload } from 'kafkajs';
-import { createKafka } from './client.js';
+import type { Consumer, ConsumerConfig } from 'kafkajs';
 import { Committer } from './committer.js';
+import { consumerClient, consumerLag } from './consumer-lag.js';
 import { FetchPace, type FetchPaceOptions } from './fetch-pace.js';
-import { toRecord } from './kafka-message.js';
+import type { BatchPayload, FetchedBatch } from './fetched-batch.js';
+import type { OffsetsReader } from './group-offsets.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
+import type { LagWatch } from './lag-watch.js';
+import { LogWatch, WATCH_INTERVAL_MS } from './log-watch.js';
 import { Membership } from './membership.js';
 import { rebalances } from './metrics.js';
 import { OwnedLogs } from './owned-logs.js';
 import type { OwnedPartition, PartitionConsumer } from './owned-partition.js';
-import type { LogBatch, OwnershipListener } from './port.js';
+import type { LogBatch, OwnedLog, OwnershipListener } from './port.js';
 import { endPredecessor } from './predecessor.js';
 import type { KafkaSettings } from './settings.js';
 import { atMost, delay, MAX_STARTING_MS } from './timing.js';
@@ -24,6 +27,8 @@ export interface LogConsumerOptions extends FetchPaceOptions {
   readonly onBatch: (batch: LogBatch) => Promise<void> | void;
   readonly ownership?: OwnershipListener;
   readonly maxBytesPerPartition?: number;
+  /** What the app waits for with the records it was given, if anything; a stalled partition without an answer is an alarm. */
+  readonly waitsFor?: (log: OwnedLog) => string | undefined;
   /** Resolves when what the handlers need is there; nothing is read before. */
   readonly startAfter?: () => Promise<unknown>;
   /** How long the work under way may take to finish before a rebalance is joined, or the consumer stops. */
@@ -33,7 +38,8 @@ export interface LogConsumerOptions extends FetchPaceOptions {
 /** What consuming takes of a Kafka client. */
 export interface ConsumerClient {
   consumer(config: ConsumerConfig): Pick<Consumer, 'connect' | 'disconnect' | 'subscribe' | 'run' | 'on' | 'events'>;
-  admin(config: AdminConfig): Pick<Admin, 'connect' | 'disconnect' | 'fetchTopicOffsets'>;
+  /** Missing where lag is not measured. `groupId` and `topics` are without prefix. */
+  offsets?(group: { readonly groupId: string; readonly topics: readonly string[] }): OffsetsReader;
 }
 
 /**
@@ -50,10 +56,7 @@ const MAX_LEASE_MARGIN_MS = 5_000;
 /** So many heartbeats missing in a row are no hiccup. */
 const SILENT_HEARTBEATS = 3;
 const STALE_BATCH_PAUSE_MS = 50;
-/** Without any fetch for this long, while a broker answers others, the consumer is stuck for good. */
-const STUCK_AFTER_MS = 120_000;
 const CHECK_INTERVAL_MS = 1_000;
-const ENDS_INTERVAL_MS = 5_000;
 
 /**
  * Consumes logs as one member of a group. kafkajs fetches, heartbeats and joins; offsets, ownership and commits are ours:
@@ -63,12 +66,13 @@ const ENDS_INTERVAL_MS = 5_000;
 export class LogConsumer implements GroupHooks, PartitionConsumer {
   private readonly logger = new Logger(LogConsumer.name);
   private readonly consumer: ReturnType<ConsumerClient['consumer']>;
-  private readonly admin: ReturnType<ConsumerClient['admin']>;
   private readonly groupId: string;
   private readonly owned: OwnedLogs;
+  private readonly watch: LogWatch;
   private readonly committer: Committer;
   private readonly pace: FetchPace;
   private readonly membership = new Membership(() => this.putOut());
+  private readonly lag: LagWatch | undefined;
   private isStopping = false;
   /** Undefined until there is something to connect to. */
   private starting: Promise<void> | undefined;
@@ -80,16 +84,19 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   constructor(
     private readonly settings: KafkaSettings,
     private readonly options: LogConsumerOptions,
-    kafka: ConsumerClient = createKafka(settings),
+    kafka: ConsumerClient = consumerClient(settings),
   ) {
     this.heartbeatMs = Math.min(MAX_HEARTBEAT_MS, settings.sessionTimeoutMs / 5);
     this.leaseMs = settings.sessionTimeoutMs - Math.min(MAX_LEASE_MARGIN_MS, settings.sessionTimeoutMs / 4);
     this.groupId = settings.prefix + options.groupId;
     this.pace = new FetchPace(options);
-    this.admin = kafka.admin({ retry: { retries: 2 } });
-    this.owned = new OwnedLogs(settings, this.admin, this, options.ownership);
+    this.owned = new OwnedLogs(settings, this, options.ownership);
     this.committer = new Committer(options.groupId, this.membership, this.owned);
+    const parts = { owned: this.owned, committer: this.committer, membership: this.membership };
+    this.watch = new LogWatch(settings.prefix, options.topics, parts, () => this.isStopping);
+    this.lag = consumerLag(settings, options, { client: kafka, owned: this.owned, membership: this.membership });
     this.consumer = kafka.consumer({
+      allowAutoTopicCreation: false,
       groupId: this.groupId,
       sessionTimeout: settings.sessionTimeoutMs,
       rebalanceTimeout: Math.max(60_000, settings.sessionTimeoutMs),
@@ -118,7 +125,6 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
       if (!payload.restart && !this.isStopping) this.settings.onFatal(payload.error);
     });
-    await this.admin.connect();
     await this.consumer.connect();
     await this.consumer.subscribe({
       topics: this.options.topics.map((topic) => this.settings.prefix + topic),
@@ -128,13 +134,14 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     this.timers = [
       setInterval(() => this.committer.commit(), COMMIT_INTERVAL_MS),
       setInterval(() => this.check(), CHECK_INTERVAL_MS),
-      setInterval(() => this.owned.refreshEnds(), ENDS_INTERVAL_MS),
+      setInterval(() => this.watch.check(), WATCH_INTERVAL_MS),
     ];
+    this.lag?.start();
     await this.consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: 4,
-      eachBatch: (payload) => this.takeBatch(payload),
+      eachBatch: (payload) => this.takeBatch(payload as unknown as BatchPayload),
     });
   }
 
@@ -148,17 +155,19 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     for (const log of this.owned.values()) log.pause('stopping');
     await this.drain();
     for (const timer of this.timers) clearInterval(timer);
+    await this.lag?.close();
     await this.committer.commit();
     // What has not ended is aborted before others own it, not after.
     this.owned.loseAll();
     await this.consumer.disconnect();
-    await this.admin.disconnect();
   }
 
   /** Undefined when all is well; else why this consumer takes no records now. */
   problem(): string | undefined {
     if (this.isStopping) return 'stopping';
     const { standing, silentMs } = this.membership;
+    const stall = this.lag?.problem();
+    if (stall !== undefined) return stall;
     if (standing !== 'synced') return `not a member of group ${this.groupId}`;
     if (silentMs < SILENT_HEARTBEATS * this.heartbeatMs) return undefined;
     return `group ${this.groupId} has not answered for ${Math.round(silentMs / 1_000)} s`;
@@ -206,7 +215,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   }
 
   async onOutOfRange(group: KafkaGroup, topic: string, partition: number): Promise<void> {
-    await this.owned.skipLost(group, topic, partition);
+    await this.watch.skipLost(group, topic, partition);
   }
 
   private async sync(group: KafkaGroup): Promise<void> {
@@ -216,25 +225,29 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     if (!this.isStopping) this.options.ownership?.onRebalanced?.();
   }
 
-  private async takeBatch({ batch, resolveOffset }: EachBatchPayload): Promise<void> {
+  /** Called with every fetch of a partition, also with one that brought nothing to be seen. */
+  private async takeBatch({ batch, resolveOffset }: BatchPayload): Promise<void> {
     const log = this.owned.get(`${batch.topic}/${batch.partition}`);
-    const { fetchedOffset } = batch as typeof batch & { fetchedOffset: string };
-    if (log === undefined || this.isStopping || Number(fetchedOffset) !== log.position) {
-      // Of an older assignment, or too late: it is not resolved, so it will be read again where it belongs.
-      return delay(STALE_BATCH_PAUSE_MS);
-    }
-    const last = batch.lastOffset();
-    log.position = Number(last) + 1;
-    log.end = Number(batch.highWatermark);
-    const records = batch.messages
-      .map((message) => toRecord(log.topic, log.partition, message))
-      .filter(({ offset }) => log.begin(offset));
-    resolveOffset(last);
+    const from = Number(batch.fetchedOffset);
+    if (log === undefined || this.isStopping || from !== log.position) return this.refuse(batch, log);
+    const reading = await batch.fetched.read(from, log);
+    const isContinued = await this.watch.isContinued(log, reading.firstLeaderEpoch);
+    // While it was inflated or compared the partition may have been lost, or its position moved.
+    if (!isContinued || log.lost.aborted || this.isStopping || from !== log.position) return this.refuse(batch, log);
+    const records = log.take(reading);
+    if (reading.next > from) resolveOffset(String(reading.next - 1));
     try {
       if (records.length > 0) await this.options.onBatch({ log, records });
     } catch (error) {
       this.settings.onFatal(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /** A batch of an older assignment, or too late: it is not resolved, so that it is read again where it belongs. */
+  private async refuse({ topic, partition }: FetchedBatch, log: OwnedPartition | undefined): Promise<void> {
+    await delay(STALE_BATCH_PAUSE_MS);
+    const isOwned = log !== undefined && !log.lost.aborted && !this.isStopping;
+    if (isOwned) this.membership.group?.seek({ topic, partition, offset: String(log.position) });
   }
 
   /**
@@ -273,25 +286,14 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     this.owned.loseAll();
   }
 
-  /** Once a second: metrics, the lease, and whether the consumer is stuck. */
+  /** Once a second: metrics and the lease. */
   private check(): void {
     this.owned.show();
+    if (this.owned.isIncomplete(this.membership.group)) void this.watch.takeOver();
     const { silentMs } = this.membership;
     if (this.owned.size > 0 && silentMs > this.leaseMs) {
       this.logger.warn({ silent_ms: silentMs }, 'lease.expired');
       this.abandon();
     }
-    if (this.pace.silentMs > STUCK_AFTER_MS) void this.endIfStuck();
-  }
-
-  private async endIfStuck(): Promise<void> {
-    this.pace.after();
-    try {
-      await this.admin.fetchTopicOffsets(this.settings.prefix + (this.options.topics[0] ?? ''));
-    } catch (error) {
-      this.logger.warn({ err: error }, 'kafka.unreachable');
-      return;
-    }
-    this.settings.onFatal(new Error(`the consumer of ${this.groupId} is stuck: no fetch for ${STUCK_AFTER_MS} ms`));
   }
 }

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { Admin, Consumer } from 'kafkajs';
+import type { Consumer } from 'kafkajs';
 import { createKafka } from './client.js';
-import { toRecord } from './kafka-message.js';
+import type { BatchPayload } from './fetched-batch.js';
+import { hookedAssigner } from './kafkajs-patches.js';
+import { LogBoundsReader } from './log-bounds.js';
 import type { InRecord } from './record.js';
 import type { KafkaSettings } from './settings.js';
 
@@ -31,10 +33,15 @@ export async function readLogRange(settings: KafkaSettings, range: LogRange, tak
   const topic = settings.prefix + range.topic;
   const groupId = `${settings.prefix}range-${range.topic}-${randomUUID()}`;
   const admin = kafka.admin({ retry: { retries: 5 } });
-  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 200, retry: { retries: 5 } });
+  const consumer = kafka.consumer({
+    groupId,
+    maxWaitTimeInMs: 200,
+    retry: { retries: 5 },
+    partitionAssigners: [hookedAssigner({})],
+  });
   await admin.connect();
   try {
-    const bounds = await boundsOf(admin, topic, range.sinceMs);
+    const bounds = await boundsOf(settings, range);
     if (bounds.size === 0) return;
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
@@ -48,16 +55,16 @@ export async function readLogRange(settings: KafkaSettings, range: LogRange, tak
 }
 
 /** @returns the partitions with records in the range */
-async function boundsOf(admin: Admin, topic: string, sinceMs: number): Promise<Map<number, Bounds>> {
-  const ends = await admin.fetchTopicOffsets(topic);
-  const starts = await admin.fetchTopicOffsetsByTimestamp(topic, Math.max(0, Math.floor(sinceMs)));
-  const bounds = new Map<number, Bounds>();
-  for (const { partition, high, low } of ends) {
-    const found = starts.find((start) => start.partition === partition);
-    const start = Math.max(Number(found?.offset ?? low), Number(low));
-    if (start < Number(high)) bounds.set(partition, { start, end: Number(high) });
-  }
-  return bounds;
+async function boundsOf(settings: KafkaSettings, { topic, sinceMs }: LogRange): Promise<Map<number, Bounds>> {
+  return LogBoundsReader.use(settings, async (reader) => {
+    const ends = await reader.of(topic);
+    const starts = await reader.firstSince(topic, Math.max(0, Math.floor(sinceMs)));
+    const bounds = ends.map(({ partition, low, high }) => {
+      const start = Math.max(starts.get(partition) ?? low, low);
+      return [partition, { start, end: high }] as const;
+    });
+    return new Map(bounds.filter(([, { start, end }]) => start < end));
+  });
 }
 
 async function readAll(
@@ -67,24 +74,19 @@ async function readAll(
   const done = Promise.withResolvers<void>();
   const left = new Set(bounds.keys());
   consumer.on(consumer.events.CRASH, ({ payload }) => done.reject(payload.error));
-  // Batches without data records (transaction markers, aborted records) reach this event alone.
-  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
-    if (Number(lastOffset) + 1 >= (bounds.get(partition)?.end ?? 0)) left.delete(partition);
+  const takeBatch = async ({ batch: { partition, fetchedOffset, fetched }, resolveOffset }: BatchPayload) => {
+    const { start, end } = bounds.get(partition) ?? { start: 0, end: 0 };
+    const from = Number(fetchedOffset);
+    const { records, next } = await fetched.read(from, { topic: name, partition });
+    const wanted = records.filter(({ offset }) => offset >= start && offset < end);
+    if (wanted.length > 0 && left.has(partition)) await take(wanted);
+    if (next > from) resolveOffset(String(next - 1));
+    if (next >= end) left.delete(partition);
     if (left.size === 0) done.resolve();
-  });
+  };
   await consumer.run({
     autoCommit: false,
-    eachBatch: async ({ batch }) => {
-      const { start, end } = bounds.get(batch.partition) ?? { start: 0, end: 0 };
-      const records = batch.messages
-        .map((message) => toRecord(name, batch.partition, message))
-        .filter(({ offset }) => offset >= start && offset < end);
-      try {
-        if (records.length > 0) await take(records);
-      } catch (error) {
-        done.reject(error);
-      }
-    },
+    eachBatch: (payload) => takeBatch(payload as unknown as BatchPayload).catch((error) => done.reject(error)),
   });
   for (const [partition, { start }] of bounds) consumer.seek({ topic, partition, offset: String(start) });
   await done.promise;

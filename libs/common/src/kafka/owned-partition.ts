@@ -1,5 +1,12 @@
-import { encodeFinished, Watermark } from '../domain/watermark.js';
+import { decodeLog, encodeCommit } from '../domain/commit-metadata.js';
+import type { LogChange } from '../domain/start-offset.js';
+import { Watermark } from '../domain/watermark.js';
+import type { StartPosition } from './committed-offsets.js';
+import { EvidenceKeeper } from './evidence-keeper.js';
+import type { Reading } from './fetched-records.js';
 import type { FencedLog } from './port.js';
+import type { InRecord } from './record.js';
+import type { TopicIdentity } from './topic-identity.js';
 
 /** What a commit of one partition says: the watermark, and the finished offsets above it. */
 export interface Commit {
@@ -21,27 +28,39 @@ export class OwnedPartition implements FencedLog {
   private readonly watermark: Watermark;
   private readonly loss = new AbortController();
   private readonly pauses = new Set<string>();
-  private isChanged = false;
+  private isChanged: boolean;
   /** The offset the next batch must begin with; any other batch is of an older assignment. */
   position: number;
   readonly start: number;
-  /** End of the log, as last seen. */
-  end = 0;
+  readonly partition: number;
+  readonly identity: TopicIdentity;
+  readonly change: LogChange | undefined;
+  /** Of the last batch that was read; undefined before the first. */
+  leaderEpoch: number | undefined;
+  /** Only where the broker gives no topic ids. */
+  private readonly evidence: EvidenceKeeper | undefined;
 
   /**
    * @param topic without prefix
-   * @param from the commit this owner starts from
+   * @param from where this owner starts
    */
   constructor(
     readonly topic: string,
-    readonly partition: number,
     readonly partitions: number,
-    from: { readonly offset: number; readonly finishedAbove: readonly number[] },
+    from: StartPosition,
     private readonly consumer: PartitionConsumer,
   ) {
     this.watermark = new Watermark(from.offset, from.finishedAbove);
     this.position = from.offset;
     this.start = from.offset;
+    this.partition = from.partition;
+    this.identity = from.identity;
+    this.change = from.change;
+    const kept = from.change === undefined ? decodeLog(from.committed.metadata) : undefined;
+    // A commit that names no log, or another one, is replaced at once.
+    this.isChanged = from.change !== undefined || (from.committed.offset >= 0 && kept === undefined);
+    this.leaderEpoch = kept?.leaderEpoch;
+    if (from.identity.topicId === undefined) this.evidence = new EvidenceKeeper(kept?.evidence);
   }
 
   get lost(): AbortSignal {
@@ -52,18 +71,25 @@ export class OwnedPartition implements FencedLog {
     return this.watermark.unfinished;
   }
 
-  /** Records behind the end of the log, counted from the watermark. */
-  get lag(): number {
-    return Math.max(0, this.end - this.watermark.committable);
-  }
-
   get paused(): boolean {
     return this.pauses.size > 0;
   }
 
-  begin(offset: number): boolean {
+  /**
+   * A fetch from `position` on was read. Offsets without a record (aborted, control, compacted) count as finished.
+   *
+   * @returns the records that need work
+   */
+  take({ records, next, leaderEpoch = this.leaderEpoch }: Reading): InRecord[] {
+    if (next === this.position) return [];
+    this.position = next;
+    this.leaderEpoch = leaderEpoch;
+    const newest = records.at(-1);
+    if (newest !== undefined) this.evidence?.add(newest.offset, newest.timestamp);
     this.isChanged = true;
-    return this.watermark.begin(offset);
+    const begun = records.filter(({ offset }) => this.watermark.begin(offset));
+    this.watermark.pass(next);
+    return begun;
   }
 
   finish(offset: number): void {
@@ -97,7 +123,9 @@ export class OwnedPartition implements FencedLog {
     if (!this.isChanged) return undefined;
     this.isChanged = false;
     const offset = this.watermark.committable;
-    return { offset: String(offset), metadata: encodeFinished(offset, this.watermark.finishedAbove()) };
+    const { leaderEpoch, identity } = this;
+    const log = { topicId: identity.topicId, leaderEpoch, evidence: this.evidence?.below(offset) };
+    return { offset: String(offset), metadata: encodeCommit(log, offset, this.watermark.finishedAbove()) };
   }
 
   /** The last commit taken did not reach the broker. */

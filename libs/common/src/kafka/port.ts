@@ -1,4 +1,6 @@
+import type { LogChange } from '../domain/start-offset.js';
 import type { InRecord, OutRecord } from './record.js';
+import type { TopicIdentity } from './topic-identity.js';
 
 /** One partition this process owns, from its assignment until `lost` is aborted. */
 export interface OwnedLog {
@@ -6,6 +8,8 @@ export interface OwnedLog {
   readonly partition: number;
   /** How many partitions the topic has. */
   readonly partitions: number;
+  /** Which log this is: offsets mean something only within it. */
+  readonly identity: TopicIdentity;
   /** Aborted when the partition is lost: nothing of it may be begun or finished any more. */
   readonly lost: AbortSignal;
   /** The record at this offset, and all it caused, is safe elsewhere. Idempotent; ignored after loss. */
@@ -25,6 +29,11 @@ export interface OwnedLog {
 export interface FencedLog extends OwnedLog {
   /** The committed offset at assignment: nothing below it is read. */
   readonly start: number;
+  /**
+   * Set when the log was replaced or truncated since the last commit: the offsets from `start` on are those of other records
+   * than the group read under them before.
+   */
+  readonly change: LogChange | undefined;
   /** Resolves when the group, asked now, confirms this process as the owner. Rejects when it does not. */
   confirm(): Promise<void>;
   /** Gives all partitions of this consumer up, as if they were lost, and joins the group anew. */

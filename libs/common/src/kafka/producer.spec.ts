@@ -132,3 +132,123 @@ function counting(sent: number[]): ProducerClient {
     }),
   };
 }
+
+describe('a producer with a partition that cannot be written', () => {
+  const topics = ['log', 'gone'].map((topic) => ({
+    topic,
+    partitions: 4,
+    config: { 'max.message.bytes': '1000' },
+  }));
+  const two = { prefix: '', topics } as unknown as KafkaSettings;
+
+  it('given a topic that is missing, then writes to others go on, and its own are stored in order when it is back', async () => {
+    const cluster = new FailingCluster('gone');
+    const producer = new RecordProducer(two, cluster.client);
+    const waiting = ['a', 'b', 'c'].map((value) => producer.write([{ topic: 'gone', key: 'k', value }]));
+    await producer.write([{ topic: 'log', key: 'k', value: 'first' }]);
+    const later = producer.write([{ topic: 'gone', key: 'k', value: 'd' }]);
+    const startedAt = performance.now();
+    for (let index = 0; index < 20; index++) await producer.write([{ topic: 'log', key: 'k', value: `${index}` }]);
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(cluster.stored('gone')).toEqual([]);
+    expect(producer.pendingBytes).toBeGreaterThan(0);
+
+    cluster.missing.clear();
+    await Promise.all([...waiting, later]);
+    expect(cluster.stored('gone')).toEqual(['a', 'b', 'c', 'd']);
+    expect(cluster.stored('log')).toEqual(['first', ...Array.from({ length: 20 }, (_, index) => `${index}`)]);
+    expect(producer.pendingBytes).toBe(0);
+  });
+
+  it('given a write to both, then it is acknowledged when both are stored', async () => {
+    const cluster = new FailingCluster('gone');
+    const producer = new RecordProducer(two, cluster.client);
+    let isDone = false;
+    const both = producer
+      .write([
+        { topic: 'gone', key: 'k', value: 'g' },
+        { topic: 'log', key: 'k', value: 'l' },
+      ])
+      .then(() => {
+        isDone = true;
+      });
+    await producer.write([{ topic: 'log', key: 'k', value: 'after' }]);
+    expect(cluster.stored('log')).toEqual(['l', 'after']);
+    expect(isDone).toBe(false);
+
+    cluster.missing.clear();
+    await both;
+    expect(cluster.stored('gone')).toEqual(['g']);
+  });
+
+  it('given a write that is not stored in time, then it is dropped, and the partition is free again', async () => {
+    const cluster = new FailingCluster('gone');
+    const producer = new RecordProducer(two, cluster.client);
+    const late = producer.write([{ topic: 'gone', key: 'k', value: 'late' }], { timeoutMs: 20 });
+    await expect(late).rejects.toThrow('not acknowledged in time');
+    await producer.close();
+    expect(producer.pendingBytes).toBe(0);
+    expect(cluster.stored('gone')).toEqual([]);
+  });
+
+  it('given any writes and failures, then each partition holds them in order, once a failure is repeated', async () => {
+    const cluster = new FailingCluster();
+    const producer = new RecordProducer(two, cluster.client);
+    const writes: Promise<void>[] = [];
+    for (let index = 0; index < 200; index++) {
+      if (index === 40) cluster.missing.add('log/1').add('gone/2');
+      if (index === 90) cluster.missing.clear();
+      if (index === 120) cluster.missing.add('log').add('gone');
+      if (index === 150) cluster.missing.clear();
+      const value = String(index).padStart(3, '0');
+      writes.push(
+        producer.write([
+          { topic: 'log', key: `k${index % 9}`, value },
+          { topic: 'gone', key: `k${index % 7}`, value },
+        ]),
+      );
+      if (index % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 3));
+    }
+    await Promise.all(writes);
+    for (const [name, values] of cluster.logs) {
+      expect([name, values]).toEqual([name, values.toSorted()]);
+    }
+    expect([...cluster.logs.values()].flat()).toHaveLength(400);
+  });
+});
+
+/** Stores whole requests, unless a topic or partition in it is missing: then nothing of it is stored. */
+class FailingCluster {
+  /** By topic and partition. */
+  readonly logs = new Map<string, string[]>();
+  /** Topics and partitions. */
+  readonly missing: Set<string>;
+
+  constructor(...missing: string[]) {
+    this.missing = new Set(missing);
+  }
+
+  stored(topic: string): string[] {
+    return [...this.logs].filter(([name]) => name.startsWith(`${topic}/`)).flatMap(([, values]) => values);
+  }
+
+  readonly client: ProducerClient = {
+    producer: () => ({
+      connect: async () => undefined,
+      disconnect: async () => undefined,
+      sendBatch: async ({ topicMessages }) => {
+        const batches = topicMessages.flatMap(({ topic, messages }) => messages.map((batch) => ({ topic, batch })));
+        await new Promise(setImmediate);
+        for (const { topic, batch } of batches) {
+          if (this.missing.has(topic) || this.missing.has(`${topic}/${batch.partition}`)) throw new Error('missing');
+        }
+        for (const { topic, batch } of batches) {
+          const name = `${topic}/${batch.partition}`;
+          const values = batch.records.map(({ value }) => String(value));
+          this.logs.set(name, [...(this.logs.get(name) ?? []), ...values]);
+        }
+        return batches.map(({ topic, batch }) => ({ topicName: topic, partition: batch.partition, errorCode: 0 }));
+      },
+    }),
+  };
+}

@@ -1,7 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { Partitioners, type Producer, type ProducerConfig, type RecordMetadata } from 'kafkajs';
 import { createKafka, REQUEST_TIMEOUT_MS } from './client.js';
+import { HeldPartitions, MAX_BACKOFF_MS, MIN_BACKOFF_MS } from './held-partitions.js';
 import { partitionOf } from './partitioner.js';
+import { bytesOf, type PendingWrite, takeParts, type WritePart } from './pending-write.js';
 import type { RecordWriter } from './port.js';
 import { PartitionBatch } from './produce-request.js';
 import type { OutRecord } from './record.js';
@@ -31,34 +33,24 @@ export interface ProducerRequest {
   readonly topicMessages: TopicPart[];
 }
 
-interface PendingWrite {
-  readonly records: readonly OutRecord[];
-  readonly bytes: number;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-  timer: NodeJS.Timeout | undefined;
-  isSettled: boolean;
-}
-
 /** A request of as many records is worth waiting for more. */
 const FULL_RECORDS = 16;
 /** Least time between the beginnings of two requests, after one of {@link FULL_RECORDS}. */
 const PACE_MS = 5;
-const MIN_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 2_000;
-/** Framing of a record beside its key, value and headers; generous. */
-const RECORD_OVERHEAD_BYTES = 64;
 
 /**
  * Writes records with acks from all in-sync replicas. One request is under way at a time, and what arrives meanwhile
  * goes into the next: that keeps the order, batches naturally, and avoids kafkajs's idempotent producer, which can
- * acknowledge a record and lose it when requests overlap (measured).
+ * acknowledge a record and lose it when requests overlap (measured). Partitions whose request failed leave this way until
+ * they are written again (held-partitions.ts).
  */
 export class RecordProducer implements RecordWriter {
   private readonly logger = new Logger(RecordProducer.name);
   private readonly producer: ReturnType<ProducerClient['producer']>;
   private readonly maxRequestBytes: number;
-  private queue: PendingWrite[] = [];
+  private readonly queue: WritePart[] = [];
+  private readonly held: HeldPartitions;
+  private readonly pending = new Set<PendingWrite>();
   private queuedBytes = 0;
   private pumping: Promise<void> | undefined;
   private isClosed = false;
@@ -68,6 +60,8 @@ export class RecordProducer implements RecordWriter {
     kafka: ProducerClient = createKafka(settings),
   ) {
     this.producer = kafka.producer({
+      // Ours are created with their settings (topic-admin.ts), not with the broker's defaults.
+      allowAutoTopicCreation: false,
       idempotent: false,
       createPartitioner: Partitioners.DefaultPartitioner,
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 2 },
@@ -75,6 +69,13 @@ export class RecordProducer implements RecordWriter {
     this.maxRequestBytes = Math.min(
       ...settings.topics.map(({ config }) => Number(config['max.message.bytes'])).filter((bytes) => bytes > 0),
     );
+    this.held = new HeldPartitions({
+      maxBytes: this.maxRequestBytes,
+      partitionOf: (record) => `${record.topic}/${this.partitionOf(record)}`,
+      send: (parts) => this.send(parts),
+      settle: (part, error) => this.settlePart(part, error),
+      isHopeless: isTooLarge,
+    });
   }
 
   /** Tries until a broker answers. */
@@ -98,13 +99,14 @@ export class RecordProducer implements RecordWriter {
     if (records.length === 0) return Promise.resolve();
     if (this.isClosed) return Promise.reject(new KafkaUnavailableError('the producer is closed'));
     return new Promise((resolve, reject) => {
-      const bytes = records.reduce((sum, record) => sum + recordBytes(record), 0);
-      const write: PendingWrite = { records, bytes, resolve, reject, timer: undefined, isSettled: false };
+      const bytes = bytesOf(records);
+      const write: PendingWrite = { bytes, resolve, reject, openParts: 1, timer: undefined, isSettled: false };
       if (options.timeoutMs !== undefined) {
         const expire = () => this.settle(write, new KafkaUnavailableError('not acknowledged in time'));
         write.timer = setTimeout(expire, options.timeoutMs);
       }
-      this.queue.push(write);
+      this.pending.add(write);
+      this.queue.push({ write, records, bytes });
       this.queuedBytes += bytes;
       this.pumping ??= this.pump();
     });
@@ -113,9 +115,11 @@ export class RecordProducer implements RecordWriter {
   /** Writes what waits, for a bounded time, then disconnects. */
   async close(timeoutMs = 5_000): Promise<void> {
     this.isClosed = true;
-    await atMost(timeoutMs, this.pumping);
-    for (const write of this.queue) this.settle(write, new KafkaUnavailableError('the producer is closed'));
-    this.queue = [];
+    await atMost(
+      timeoutMs,
+      Promise.resolve(this.pumping).then(() => this.held.settled()),
+    );
+    for (const write of this.pending) this.settle(write, new KafkaUnavailableError('the producer is closed'));
     await atMost(timeoutMs, this.producer.disconnect());
   }
 
@@ -130,55 +134,36 @@ export class RecordProducer implements RecordWriter {
    * One lane that is busy, or one event now and then, waits for nobody. Where many write at once, a request costs client
    * and broker more than its records do, and a few ms make it one instead of three.
    */
-  private async sendPaced(request: readonly PendingWrite[]): Promise<void> {
+  private async sendPaced(request: readonly WritePart[]): Promise<void> {
+    if (request.length === 0) return;
     const dueAt = monotonicMs() + PACE_MS;
-    const records = request.reduce((sum, write) => sum + write.records.length, 0);
-    await this.sendWithRetry(request);
+    const records = request.reduce((sum, part) => sum + part.records.length, 0);
+    await this.sendOrHold(request);
     const waitMs = dueAt - monotonicMs();
     if (records >= FULL_RECORDS && waitMs > 0 && !this.isClosed) await delay(waitMs);
   }
 
-  private takeRequest(): PendingWrite[] {
-    const taken: PendingWrite[] = [];
-    let bytes = 0;
-    for (const write of this.queue) {
-      if (taken.length > 0 && bytes + write.bytes > this.maxRequestBytes) break;
-      taken.push(write);
-      bytes += write.bytes;
-    }
-    this.queue = this.queue.slice(taken.length);
-    return taken;
+  private takeRequest(): WritePart[] {
+    const taken = takeParts(this.queue, this.maxRequestBytes);
+    if (this.held.size === 0) return taken;
+    return taken.flatMap((part) => this.held.withoutHeld(part) ?? []);
   }
 
-  private async sendWithRetry(request: readonly PendingWrite[]): Promise<void> {
-    let rest = request;
-    for (let waitMs = MIN_BACKOFF_MS; ; waitMs = Math.min(waitMs * 2, MAX_BACKOFF_MS)) {
-      rest = rest.filter((write) => !write.isSettled);
-      if (rest.length === 0) return;
-      try {
-        await this.send(rest);
-        for (const write of rest) this.settle(write);
-        return;
-      } catch (error) {
-        if (isTooLarge(error)) return this.sendOneByOne(rest, error);
-        this.logger.warn({ err: error, records: rest.length }, 'kafka.produce_failed');
-        await delay(waitMs);
-      }
+  private async sendOrHold(request: readonly WritePart[]): Promise<void> {
+    try {
+      await this.send(request);
+      for (const part of request) this.settlePart(part);
+    } catch (error) {
+      this.logger.warn({ err: error, parts: request.length }, 'kafka.produce_failed');
+      this.held.hold(request, error);
     }
-  }
-
-  /** One record too large for its topic must not take the others of its request along. */
-  private async sendOneByOne(request: readonly PendingWrite[], cause: Error): Promise<void> {
-    const [only] = request;
-    if (request.length === 1 && only) return this.settle(only, cause);
-    for (const write of request) await this.sendWithRetry([write]);
   }
 
   /**
    * What a batch does not tell of was never sent, although it succeeded: kafkajs asks each broker once. When one has
    * answered, and then becomes the leader of a partition whose own had failed, that partition is asked of nobody.
    */
-  private async send(request: readonly PendingWrite[]): Promise<void> {
+  private async send(request: readonly WritePart[]): Promise<void> {
     for (let left = this.toParts(request); left.length > 0; ) {
       const answers = await this.producer.sendBatch({ acks: -1, timeout: REQUEST_TIMEOUT_MS, topicMessages: left });
       if (answers.length === 0) throw new Error('nothing was sent');
@@ -187,12 +172,12 @@ export class RecordProducer implements RecordWriter {
   }
 
   /** The partition is fixed here, once: kafkajs would choose again when it retries, perhaps with other metadata. */
-  private toParts(request: readonly PendingWrite[]): TopicPart[] {
+  private toParts(request: readonly WritePart[]): TopicPart[] {
     const byTopic = new Map<string, Map<number, PartitionBatch>>();
     for (const { records } of request) {
       for (const record of records) {
-        const { topic, key } = record;
-        const partition = key === null ? 0 : partitionOf(key, partitionsOf(this.settings, topic));
+        const { topic } = record;
+        const partition = this.partitionOf(record);
         const batches = byTopic.get(topic) ?? new Map<number, PartitionBatch>();
         if (batches.size === 0) byTopic.set(topic, batches);
         const batch = batches.get(partition) ?? new PartitionBatch(partition);
@@ -205,25 +190,24 @@ export class RecordProducer implements RecordWriter {
     }));
   }
 
+  private partitionOf({ topic, key }: OutRecord): number {
+    return key === null ? 0 : partitionOf(key, partitionsOf(this.settings, topic));
+  }
+
+  private settlePart({ write }: WritePart, error?: Error): void {
+    write.openParts--;
+    if (error || write.openParts === 0) this.settle(write, error);
+  }
+
   private settle(write: PendingWrite, error?: Error): void {
     if (write.isSettled) return;
+    this.pending.delete(write);
     write.isSettled = true;
     clearTimeout(write.timer);
     this.queuedBytes -= write.bytes;
     if (error) write.reject(error);
     else write.resolve();
   }
-}
-
-function recordBytes({ key, value, headers }: OutRecord): number {
-  let bytes = RECORD_OVERHEAD_BYTES + byteLength(key) + byteLength(value);
-  for (const name in headers) bytes += name.length + byteLength(headers[name] ?? '') + 4;
-  return bytes;
-}
-
-function byteLength(content: Buffer | string | null): number {
-  if (content === null) return 0;
-  return typeof content === 'string' ? Buffer.byteLength(content) : content.length;
 }
 
 function isTooLarge(error: unknown): error is Error {

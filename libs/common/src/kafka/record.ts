@@ -7,7 +7,13 @@ export interface InRecord {
   readonly timestamp: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
+  /** Has no prototype when it was read from a log: names are outside input. */
   readonly headers: Readonly<Record<string, Buffer>>;
+  /**
+   * Why the record is not here as it was written, for people: its headers are beyond the limits, and as many as fit are
+   * here; or its batch cannot be decoded, and the value is the batch. Never used as good input.
+   */
+  readonly oversized?: string | undefined;
 }
 
 /** A record to write. Its partition follows from its key by murmur2, as Java's client does it. */

@@ -8,7 +8,7 @@ export interface ArchivedEvent {
   readonly resource_id: string | null;
   readonly occurred_at: Date;
   readonly accepted_at: Date;
-  /** Offset in `ingest`; null when the event never was there. */
+  /** Position in `ingest`; null when the event never was there. */
   readonly source_offset: number | null;
   /** The producer's own JSON text. */
   readonly data: string;

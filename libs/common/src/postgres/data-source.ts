@@ -4,7 +4,9 @@ import { CreateLanes0002 } from './migrations/0002-create-lanes.js';
 import { HoldEndpoints0003 } from './migrations/0003-hold-endpoints.js';
 import { OrderKeysByTime0004 } from './migrations/0004-order-keys-by-time.js';
 import { FirstAttemptInDelivery0005 } from './migrations/0005-first-attempt-in-delivery.js';
-import { Rebuild0009 } from './migrations/0009-rebuild.js';
+import { CountGenerations0006 } from './migrations/0006-count-generations.js';
+import { NumberConfiguration0007 } from './migrations/0007-number-configuration.js';
+import { Rebuild0008 } from './migrations/0008-rebuild.js';
 
 /** Every migration, oldest first. Numbered, never edited after a release. */
 export const MIGRATIONS = [
@@ -13,7 +15,9 @@ export const MIGRATIONS = [
   HoldEndpoints0003,
   OrderKeysByTime0004,
   FirstAttemptInDelivery0005,
-  Rebuild0009,
+  CountGenerations0006,
+  NumberConfiguration0007,
+  Rebuild0008,
 ];
 
 /**

@@ -1,5 +1,6 @@
 import type { LaneRow } from '../domain/lane-machine.js';
-import type { Database } from './database.js';
+import type { StoredHeaders } from '../records/stored-headers.js';
+import type { Database, Queryable } from './database.js';
 import { OWNED, rowOf, WRITE } from './lane-statements.js';
 import { listOf } from './list-of.js';
 
@@ -19,8 +20,8 @@ export interface ParkedRecord {
   readonly attempt: number;
   /** The packed header. */
   readonly header: string;
-  /** Its other headers, values in base64; null for none. */
-  readonly extraHeaders: Readonly<Record<string, string>> | null;
+  /** Its other headers (records/stored-headers.ts); null for none. */
+  readonly extraHeaders: StoredHeaders | null;
   readonly body: Buffer;
   /** Why it was parked: `head`, or the hold's reason. */
   readonly reason: string;
@@ -88,7 +89,7 @@ export class LaneStore {
    * Lanes that must not be judged without asking the database: those with a head or parked rows, and those whose row may
    * call a record over that is read again.
    *
-   * @param start the committed offset: no record below it comes from the log any more
+   * @param start position of the committed offset: no record below it comes from the log any more
    */
   async *waitingLanes(log: string, start: number, pageSize = 10_000): AsyncGenerator<string[]> {
     for (let after = ''; ; ) {
@@ -134,16 +135,17 @@ export class LaneStore {
   /**
    * Writes the transactions of several lanes of one log at once; each lane at most once.
    *
+   * @param on what runs the statement
    * @throws FencedError when nothing was written because another owner has the log
    */
-  async write({ log, epoch }: LogEpoch, writes: readonly LaneWrite[]): Promise<void> {
+  async write({ log, epoch }: LogEpoch, writes: readonly LaneWrite[], on: Queryable = this.database): Promise<void> {
     const rows = writes.flatMap(({ lane, endpointId, row }) => (row ? [{ lane, endpointId, ...row }] : []));
     const parked = highestAttempts(writes.flatMap(({ park }) => park ?? []));
     const removed = writes.flatMap(({ lane, removeUpTo, remove }) => [
       ...(removeUpTo === undefined ? [] : [{ lane, from: 0, upTo: removeUpTo }]),
       ...(remove ? [{ lane, from: remove.place, upTo: remove.place, attempt: remove.attempt }] : []),
     ]);
-    const [result] = await this.database.query<{ fenced: number }>(
+    const [result] = await on.query<{ fenced: number }>(
       WRITE,
       [
         log,
@@ -160,6 +162,11 @@ export class LaneStore {
       'lane_write',
     );
     if (!result?.fenced) throw new FencedError(log);
+  }
+
+  /** Whether writes could be stored now; nothing of them is kept. @throws as `write` does */
+  async rehearse(epoch: LogEpoch, writes: readonly LaneWrite[]): Promise<void> {
+    await this.database.rehearse((tx) => this.write(epoch, writes, tx));
   }
 
   /**

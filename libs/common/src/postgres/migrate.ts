@@ -1,30 +1,42 @@
 import { Logger } from '@nestjs/common';
 import { createDataSource } from './data-source.js';
-import { isUnavailable } from './errors.js';
+import { describeProblem, judgeError, markConnectError } from './errors.js';
 
 const RETRY_MS = 1_000;
 const logger = new Logger('migrate');
 
 /**
- * Brings the schema up to date. Processes that do so at once take turns under an advisory lock. A server that is away
- * or starting is waited for.
+ * Brings the schema up to date. Processes that do so at once take turns under an advisory lock. A server that is away, a
+ * wrong password or a missing right is waited for.
  *
+ * @param onWait called with what is waited for, for readiness
  * @throws what a migration fails of; nothing of that migration is kept then
  */
-export async function migrate(url: string): Promise<void> {
+export async function migrate(url: string, onWait: (problem: string) => void = () => undefined): Promise<void> {
   for (;;) {
     try {
       return await runMigrations(url);
     } catch (error) {
-      if (!isUnavailable(error)) throw error;
+      if (isOfMigration(error)) throw error;
+      onWait(describeProblem(error));
       logger.warn({ err: error }, 'migrate.waiting_for_postgres');
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
 }
 
+/** A migration that does not fit the schema it finds will never do. */
+function isOfMigration(error: unknown): boolean {
+  const meaning = judgeError(error);
+  return meaning.kind !== 'wait' || meaning.reason === 'schema_mismatch';
+}
+
 async function runMigrations(url: string): Promise<void> {
-  const dataSource = await createDataSource(url).initialize();
+  const dataSource = createDataSource(url);
+  await dataSource.initialize().catch((error: unknown) => {
+    markConnectError(error);
+    throw error;
+  });
   try {
     // A session lock, on a connection that outlives every migration's own transaction; it ends with the connection.
     const lock = dataSource.createQueryRunner();

@@ -3,8 +3,10 @@ import { EVENT_ID_PATTERN, TENANT_PATTERN } from '../domain/identifiers.js';
 import { EVENT_TYPE_PATTERN } from '../domain/subscription.js';
 import { ATTEMPT_ERRORS, DEAD_REASONS } from '../domain/verdict.js';
 import { type AttemptRecord, decodeAttempt, encodeAttempt } from './attempt-record.js';
+import { MAX_COUNT, MAX_INT, MAX_TIME_MS } from './limits.js';
 
-const whole = fc.integer({ min: 0, max: 999_999_999_999_999 });
+const time = fc.integer({ min: 0, max: MAX_TIME_MS });
+const count = fc.nat(MAX_COUNT);
 const id = fc.stringMatching(/^[A-Za-z0-9_-]{1,40}$/);
 const anyText = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).map((text) => text.toWellFormed());
 const orNull = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: null });
@@ -17,17 +19,17 @@ const attempts: fc.Arbitrary<AttemptRecord> = fc
     tenant: fc.stringMatching(TENANT_PATTERN),
     event_type: fc.stringMatching(EVENT_TYPE_PATTERN),
     lane: fc.oneof(anyText, fc.stringMatching(/^[\\\n\0n0x]{1,9}$/)),
-    accepted_at: whole,
-    replay: fc.nat(),
-    attempt: fc.nat(),
-    at: whole,
-    duration_ms: whole,
+    accepted_at: time,
+    replay: count,
+    attempt: count,
+    at: time,
+    duration_ms: fc.nat(MAX_INT),
     status_code: orNull(fc.integer({ min: 100, max: 999 })),
     error: orNull(fc.constantFrom(...ATTEMPT_ERRORS)),
     error_detail: orNull(anyText),
     how: fc.constantFrom('delivered', 'retry', 'dead', 'gone'),
     dead_reason: orNull(fc.constantFrom(...DEAD_REASONS)),
-    next_attempt_at: orNull(whole),
+    next_attempt_at: orNull(time),
     response_body: orNull(fc.uint8Array({ minLength: 1, maxLength: 99 }).map((bytes) => Buffer.from(bytes))),
   })
   .map(({ how, ...told }) => ({ ...told, outcome: how === 'gone' ? 'dead' : how, gone: how === 'gone' }));
@@ -78,6 +80,13 @@ describe('the record of an attempt', () => {
     { given: 'text of somebody', value: 'hello', problem: 'version' },
     { given: 'a field too few', value: FIELDS.replace('acme\n', ''), problem: 'malformed' },
     { given: 'a field too many', value: `${FIELDS}\nx`, problem: 'malformed' },
+    { given: 'a NUL in the event id', value: FIELDS.replace('evt 1', 'evt\0'), problem: 'malformed' },
+    { given: 'a tenant that is not ASCII', value: FIELDS.replace('acme', 'ä'), problem: 'malformed' },
+    { given: 'an endpoint id that is too long', value: FIELDS.replace('ep_1', 'e'.repeat(65)), problem: 'malformed' },
+    { given: 'more attempts than there are', value: FIELDS.replace('\n2\n', '\n2147483648\n'), problem: 'malformed' },
+    { given: 'a time after 9999', value: FIELDS.replace('1700000000009', '999999999999999'), problem: 'malformed' },
+    { given: 'a status of five digits', value: FIELDS.replace('503', '50300'), problem: 'malformed' },
+    { given: 'a megabyte', value: 'x'.repeat(1_048_576), problem: 'bytes' },
     { given: 'an empty id', value: FIELDS.replace('dlv_1', ''), problem: 'malformed' },
     { given: 'a broken number', value: FIELDS.replace('\n12\n', '\n1.2\n'), problem: 'malformed' },
     { given: 'a broken optional number', value: FIELDS.replace('\n503\n', '\n-1\n'), problem: 'malformed' },

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { EVENT_ID_PATTERN, TENANT_PATTERN } from '../domain/identifiers.js';
 import { ATTEMPT_ERRORS, type AttemptError, DEAD_REASONS, type DeadReason } from '../domain/verdict.js';
-import { wholeNumber } from './packed-fields.js';
+import { ENDPOINT_ID_PATTERN, MAX_COUNT, MAX_INT, MAX_TIME_MS } from './limits.js';
+import { wholeNumberUpTo } from './packed-fields.js';
 
 /** One attempt's outcome, as the dispatcher tells it. Times in ms since the epoch; fields are named as columns are. */
 export interface AttemptRecord {
@@ -37,6 +39,9 @@ export interface NoAttempt {
 
 const VERSION = '2';
 const FIELDS = 18;
+const MAX_STATUS = 999;
+/** Twice what the longest lane, and an answer's first 4 KiB in base64 take. */
+const MAX_BYTES = 32_768;
 /** Ends the fields where a response body follows; none of them contains it. */
 const BODY_FOLLOWS = 0;
 
@@ -66,16 +71,26 @@ export function encodeAttempt(told: AttemptRecord): Buffer | string {
   return Buffer.concat([Buffer.from(`${fields}\0`), told.response_body]);
 }
 
-/** Also reads version 1, JSON: a topic may hold it, and older dispatchers write it while newer ones start. */
+/**
+ * Reads a record: all fields of an attempt can be stored, but for a NUL in the lane and the error detail.
+ *
+ * Also reads version 1, JSON: a topic may hold it, and older dispatchers write it while newer ones start.
+ */
 export function decodeAttempt(value: Buffer | null): AttemptRecord | NoAttempt {
   if (value === null || value.length === 0) return { problem: 'it is empty' };
+  if (value.length > MAX_BYTES) return { problem: `it has ${value.length} bytes` };
   if (value[0] === JSON_BEGINS) return readJson(value);
   const end = value.indexOf(BODY_FOLLOWS);
-  const fields = value.toString('utf8', 0, end === -1 ? value.length : end).split('\n');
-  if (fields[0] !== VERSION) return { problem: 'its version is not known' };
+  const text = value.toString('utf8', 0, end === -1 ? value.length : end);
+  if (!text.startsWith(`${VERSION}\n`)) return { problem: 'its version is not known' };
+  const fields = NAMES.test(text) ? text.split('\n', FIELDS + 1) : [];
   const told = fields.length === FIELDS ? readFields(fields, end === -1 ? null : value.subarray(end + 1)) : undefined;
   return told ?? { problem: 'its fields are malformed' };
 }
+
+/** Version, delivery id, event id, endpoint id, tenant and event type, as in the header of a delivery; and a lane. */
+const NAMES =
+  /^2\n[\w-]{1,64}\n[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?\n[\w.-]{1,64}\n[\w.-]{1,64}\n[\w.-]{1,256}\n[^\n]/;
 
 /** Field by field: to destructure a list, or to spread what was read before, costs as much as all the rest. */
 function readFields(fields: readonly string[], response_body: Buffer | null): AttemptRecord | undefined {
@@ -98,18 +113,18 @@ function readFields(fields: readonly string[], response_body: Buffer | null): At
     tenant,
     event_type,
     lane: unescaped(lane),
-    accepted_at: numberOf(fields[7]),
-    replay: numberOf(fields[8]),
-    attempt: numberOf(fields[9]),
-    at: numberOf(fields[10]),
-    duration_ms: numberOf(fields[11]),
-    status_code: fields[13] ? numberOf(fields[13]) : null,
+    accepted_at: numberOf(fields[7], MAX_TIME_MS),
+    replay: numberOf(fields[8], MAX_COUNT),
+    attempt: numberOf(fields[9], MAX_COUNT),
+    at: numberOf(fields[10], MAX_TIME_MS),
+    duration_ms: numberOf(fields[11], MAX_INT),
+    status_code: fields[13] ? numberOf(fields[13], MAX_STATUS) : null,
     error,
     error_detail: fields[15] ? unescaped(fields[15]) : null,
     outcome,
     dead_reason,
     gone: how === 'gone',
-    next_attempt_at: fields[17] ? numberOf(fields[17]) : null,
+    next_attempt_at: fields[17] ? numberOf(fields[17], MAX_TIME_MS) : null,
     response_body,
   };
   return hasAllNumbers(told) ? told : undefined;
@@ -127,8 +142,8 @@ const ERRORS = new Map<string, AttemptError | null>([
 ]);
 const REASONS = new Map<string, DeadReason | null>([['', null], ...DEAD_REASONS.map((name) => [name, name] as const)]);
 
-function numberOf(text: string | undefined): number {
-  return wholeNumber(text) ?? Number.NaN;
+function numberOf(text: string | undefined, most: number): number {
+  return wholeNumberUpTo(most, text) ?? Number.NaN;
 }
 
 /** A sum is not a number when one of its terms is not. */
@@ -152,29 +167,31 @@ function unescaped(text: string): string {
 }
 
 const JSON_BEGINS = '{'.charCodeAt(0);
-/** Text that may stand in a field. */
-const line = z.string().regex(/^[^\n\0]+$/);
+const MAX_PROBLEM_LENGTH = 500;
+/** UTF-8 has no lone surrogates. */
+const text = z.string().refine((given) => given.isWellFormed());
+const upTo = (most: number) => z.int().min(0).max(most);
 
 const jsonSchema = z.object({
   v: z.literal(1),
-  delivery_id: line,
-  event_id: line,
-  endpoint_id: line,
-  tenant: line,
-  event_type: line,
-  lane: z.string().min(1),
-  accepted_at: z.number(),
-  replay: z.number(),
-  attempt: z.number(),
-  at: z.number(),
-  duration_ms: z.number().transform(Math.round),
-  status_code: z.number().nullable(),
+  delivery_id: z.string().regex(/^[\w-]{1,64}$/),
+  event_id: z.string().regex(EVENT_ID_PATTERN),
+  endpoint_id: z.string().regex(ENDPOINT_ID_PATTERN),
+  tenant: z.string().regex(TENANT_PATTERN),
+  event_type: z.string().regex(/^[\w.-]{1,256}$/),
+  lane: text.min(1),
+  accepted_at: upTo(MAX_TIME_MS),
+  replay: upTo(MAX_COUNT),
+  attempt: upTo(MAX_COUNT),
+  at: upTo(MAX_TIME_MS),
+  duration_ms: z.number().min(0).max(MAX_INT).transform(Math.round),
+  status_code: upTo(MAX_STATUS).nullable(),
   error: z.enum(ATTEMPT_ERRORS).nullable(),
-  error_detail: z.string().nullable(),
+  error_detail: text.nullable(),
   outcome: z.enum(['delivered', 'retry', 'dead']),
   dead_reason: z.enum(DEAD_REASONS).nullable(),
   gone: z.boolean(),
-  next_attempt_at: z.number().nullable(),
+  next_attempt_at: upTo(MAX_TIME_MS).nullable(),
   response_body: z
     .string()
     .nullable()
@@ -186,6 +203,7 @@ function readJson(value: Buffer): AttemptRecord | NoAttempt {
     const { v: _version, ...told } = jsonSchema.parse(JSON.parse(value.toString()));
     return told;
   } catch (error) {
-    return { problem: `its JSON is malformed: ${error instanceof Error ? error.message : String(error)}` };
+    const reason = error instanceof Error ? error.message : String(error);
+    return { problem: `its JSON is malformed: ${reason.slice(0, MAX_PROBLEM_LENGTH)}` };
   }
 }

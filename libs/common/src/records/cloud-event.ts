@@ -5,6 +5,7 @@ import {
   decodeUtf8,
   eventIdField,
   eventTypeField,
+  fewMembers,
   invalid,
   occurredAtField,
   type ParsedEvent,
@@ -43,6 +44,8 @@ export const structuredCloudEventSchema = cloudEventSchema.extend({
   data_base64: z.base64('must be base64').nullish(),
 });
 
+const MEMBERS = Object.keys(structuredCloudEventSchema.shape);
+
 /** Reads structured mode: attributes and data in one JSON object. */
 export function parseStructured(bytes: Uint8Array): ParsedEvent {
   const json = parseJson(bytes);
@@ -54,7 +57,7 @@ export function parseStructured(bytes: Uint8Array): ParsedEvent {
  * @param text where the event's JSON text is, from `at` on
  */
 export function structuredEvent(value: unknown, text: string, at = 0): ParsedEvent {
-  const result = structuredCloudEventSchema.safeParse(value, { error: wording });
+  const result = structuredCloudEventSchema.safeParse(fewMembers(value, MEMBERS), { error: wording });
   if (!result.success) return invalid(fieldErrors(result.error.issues));
   const data = memberSpan(text, at, 'data');
   const { data_base64: base64 } = result.data;
@@ -92,7 +95,7 @@ export function httpAttributes(
   let found: Record<string, string> | undefined;
   for (const name in headers) {
     if (!name.startsWith(HTTP_PREFIX)) continue;
-    found ??= {};
+    found ??= Object.create(null) as Record<string, string>;
     found[name.slice(HTTP_PREFIX.length)] = decodeHeader(String(headers[name]));
   }
   return found;

@@ -1,4 +1,6 @@
 import { DEAD_REASONS, type DeadReason } from '../domain/verdict.js';
+import { MAX_TIME_MS } from './limits.js';
+import { wholeNumberUpTo } from './packed-fields.js';
 
 /**
  * Readable headers a record of `dlq` has on top of its own. A record with a reason is a dead letter; put into
@@ -12,6 +14,8 @@ export const DEAD_HEADERS = {
   lastError: 'posthorn-dead-last-error',
   /** `topic/partition/offset` the record was read at. */
   source: 'posthorn-dead-source',
+  /** Of a delivery: security/dead-letter-signer.ts. It proves to the dispatcher that a replay was a delivery. */
+  mac: 'posthorn-mac',
 } as const;
 
 export interface DeadLetterInfo {
@@ -41,16 +45,22 @@ export function hasDeadLetterHeaders(headers: Headers): boolean {
   return headers[DEAD_HEADERS.reason] !== undefined;
 }
 
-/** @returns undefined when there is no reason, or one nobody knows: the record is no dead letter of ours */
+const MAX_STATUS = 999;
+
+/**
+ * Besides the reason a header that is malformed or out of range counts as missing: the record itself is what matters.
+ *
+ * @returns undefined when there is no reason, or one nobody knows: the record is no dead letter of ours
+ */
 export function readDeadLetter(headers: Headers): DeadLetterInfo | undefined {
   const reason = DEAD_REASONS.find((known) => known === headers[DEAD_HEADERS.reason]?.toString());
   if (reason === undefined) return undefined;
-  const lastStatus = Number(headers[DEAD_HEADERS.lastStatus]?.toString());
+  const at = Date.parse(headers[DEAD_HEADERS.at]?.toString() ?? '');
   return {
     reason,
-    at: Date.parse(headers[DEAD_HEADERS.at]?.toString() ?? '') || 0,
+    at: at > 0 && at <= MAX_TIME_MS ? at : 0,
     detail: headers[DEAD_HEADERS.detail]?.toString(),
-    lastStatus: lastStatus > 0 ? lastStatus : undefined,
+    lastStatus: wholeNumberUpTo(MAX_STATUS, headers[DEAD_HEADERS.lastStatus]?.toString()) || undefined,
     lastError: headers[DEAD_HEADERS.lastError]?.toString(),
     source: headers[DEAD_HEADERS.source]?.toString() ?? '',
   };

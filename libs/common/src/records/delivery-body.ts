@@ -4,7 +4,7 @@ export interface DeliveryContent {
   readonly type: string;
   /** RFC 3339. */
   readonly occurredAt: string;
-  /** Monotonic per resource: the event's offset in `ingest`. */
+  /** Monotonic per resource: the event's position in `ingest` (domain/position.ts). */
   readonly sequence: number;
   readonly resourceId: string | undefined;
   readonly rawData: string;

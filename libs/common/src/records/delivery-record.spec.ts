@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { EVENT_ID_PATTERN, TENANT_PATTERN } from '../domain/identifiers.js';
 import { EVENT_TYPE_PATTERN } from '../domain/subscription.js';
-import { type DeliveryMeta, decodeDelivery, encodeDelivery } from './delivery-record.js';
+import { type DeliveryMeta, decodeDelivery, encodeDelivery, unpackDelivery } from './delivery-record.js';
+import { MAX_COUNT, MAX_TIME_MS } from './limits.js';
 
-const time = fc.integer({ min: 0, max: 999_999_999_999_999 });
+const time = fc.integer({ min: 0, max: MAX_TIME_MS });
+const count = fc.nat(MAX_COUNT);
 const optional = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined });
 const id = fc.stringMatching(/^[A-Za-z0-9_-]{1,40}$/);
 
@@ -13,8 +15,8 @@ const metas: fc.Arbitrary<DeliveryMeta> = fc.record({
   endpointId: id,
   tenant: fc.stringMatching(TENANT_PATTERN),
   eventType: fc.stringMatching(EVENT_TYPE_PATTERN),
-  attempt: fc.nat(),
-  replay: fc.nat(),
+  attempt: count,
+  replay: count,
   acceptedAt: time,
   returned: fc.boolean(),
   place: optional(time),
@@ -78,9 +80,28 @@ describe('the delivery header', () => {
     { given: 'a broken time', header: encodeDelivery({ ...META, dueAt: 1.5 }) },
     { given: 'no time of acceptance', header: encodeDelivery(META).replace('1700000000000', '') },
     { given: 'a kind nobody knows', header: encodeDelivery(META).replace('\nr\n', '\nx\n') },
+    { given: 'a NUL in the event id', header: encodeDelivery({ ...META, eventId: 'a\0b' }) },
+    { given: 'a space at the end of the event id', header: encodeDelivery({ ...META, eventId: 'a ' }) },
+    { given: 'an event id that is not ASCII', header: encodeDelivery({ ...META, eventId: 'ä' }) },
+    { given: 'an event id that is too long', header: encodeDelivery({ ...META, eventId: 'a'.repeat(257) }) },
+    { given: 'a colon in the endpoint id', header: encodeDelivery({ ...META, endpointId: 'ep:1' }) },
+    { given: 'a NUL in the tenant', header: encodeDelivery({ ...META, tenant: '\0' }) },
+    { given: 'more attempts than anybody makes', header: encodeDelivery({ ...META, attempt: 2 ** 31 }) },
+    { given: 'more replays than anybody asks for', header: encodeDelivery({ ...META, replay: 2 ** 31 }) },
+    {
+      given: 'an acceptance after the year 9999',
+      header: encodeDelivery({ ...META, acceptedAt: 999_999_999_999_999 }),
+    },
+    { given: 'a due time after the year 9999', header: encodeDelivery({ ...META, dueAt: 999_999_999_999_999 }) },
+    { given: 'a megabyte of line feeds', header: Buffer.alloc(1_048_576, '\n') },
     { given: 'random bytes', header: Buffer.from([0xff, 0x0a, 0x31]) },
   ])('given $given, then it is refused', ({ header }) => {
     expect(decodeDelivery(header)).toBeUndefined();
+  });
+
+  it('given a header that the database has, then it is read, though it would be refused now', () => {
+    const stored = { ...META, tenant: 'ä', acceptedAt: 999_999_999_999_999 };
+    expect(unpackDelivery(encodeDelivery(stored))).toEqual(stored);
   });
 
   it('given any text, then it is read or refused, and never throws', () => {

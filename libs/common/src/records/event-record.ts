@@ -65,7 +65,7 @@ type Attributes =
 
 /** @returns undefined when the record carries no CloudEvents attributes */
 function kafkaAttributes(headers: EventRecord['headers']): Attributes | undefined {
-  const values: Record<string, string> = {};
+  const values: Record<string, string> = Object.create(null);
   const errors: FieldError[] = [];
   for (const name in headers) {
     if (!name.startsWith(KAFKA_PREFIX)) continue;

@@ -16,3 +16,9 @@ export function wholeNumber(text: string | undefined): number | undefined {
   }
   return number;
 }
+
+/** @returns undefined when it is none, or greater than `most` */
+export function wholeNumberUpTo(most: number, text: string | undefined): number | undefined {
+  const number = wholeNumber(text);
+  return number === undefined || number > most ? undefined : number;
+}

@@ -1,5 +1,6 @@
 import type { InRecord, OutRecord } from '../kafka/record.js';
 import { deadLetterHeaders } from './dead-letter-record.js';
+import { recordBytes } from './limits.js';
 import { DLQ_TOPIC } from './topics.js';
 
 const MAX_DETAIL_LENGTH = 1_000;
@@ -37,10 +38,4 @@ export function poisonRecord(record: InRecord, detail: string, nowMs: number, ma
     value: record.value?.subarray(0, maxBytes - OVERHEAD_BYTES - MAX_KEY_BYTES) ?? null,
     headers: dead,
   };
-}
-
-function recordBytes({ key, value, headers }: InRecord): number {
-  let bytes = (key?.length ?? 0) + (value?.length ?? 0);
-  for (const name in headers) bytes += Buffer.byteLength(name) + (headers[name]?.length ?? 0) + 8;
-  return bytes;
 }

@@ -1,28 +1,39 @@
-import { type ApiKeyRecord, apiKeyRecordSchema } from '../records/api-key-record.js';
+import { Deletions } from '../collections/deletions.js';
+import { type ApiKeyRecord, readApiKey } from '../records/api-key-record.js';
 import { type AuthenticatedKey, matchesApiKey, parseApiKey } from './api-key.js';
 
 /** An unknown id is compared with this, so that a guess at ids takes as long as a guess at keys. Matches nothing. */
 const DUMMY_HASH = '0'.repeat(64);
 
+/** Revoked keys that are remembered, so that an older record cannot bring one back. */
+const MAX_DELETIONS = 100_000;
+
 /** All API keys, in memory, from the compacted `api-keys` topic: requests are checked while Postgres is away. */
 export class ApiKeyTable {
   private readonly keys = new Map<string, ApiKeyRecord>();
+  private readonly deletions = new Deletions(MAX_DELETIONS);
   /** Whether the topic was once read to its end. Until then an unknown key may only be one that was not read yet. */
   isComplete = false;
 
   /**
-   * Takes one record of the topic; null removes the key. A repeated older version changes nothing.
+   * Takes one record of the topic; null removes the key. A version older than the known one, or than the key's deletion,
+   * changes nothing.
    *
-   * @throws when the value is no API key record: the topic is ours alone, so that is a fault to stop at
+   * @param deletedAt version of a tombstone; undefined for one of an earlier release
+   * @throws Error when the value is no record of this key: what was known of the key stays
    */
-  apply(id: string, value: Buffer | null): void {
+  apply(id: string, value: Buffer | null, deletedAt?: number): void {
+    const known = this.keys.get(id);
     if (value === null) {
+      if (known !== undefined && deletedAt !== undefined && deletedAt < known.version) return;
       this.keys.delete(id);
+      this.deletions.add(id, deletedAt);
       return;
     }
-    const record = apiKeyRecordSchema.parse(JSON.parse(value.toString()));
-    const known = this.keys.get(id);
-    if (known === undefined || record.version >= known.version) this.keys.set(id, record);
+    const record = readApiKey(id, value);
+    if (record.version < (known?.version ?? 0) || this.deletions.covers(id, record.version)) return;
+    this.keys.set(id, record);
+    this.deletions.remove(id);
   }
 
   /** @returns undefined when the key is malformed, unknown, wrong or expired; callers learn no more than that */

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { CompactedTable } from '../kafka/compacted-table.js';
+import { ConfigurationTable } from '../kafka/configuration-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '../kafka/settings.js';
 import { Health } from '../observability/health.js';
 import { API_KEYS_TOPIC } from '../records/topics.js';
@@ -8,17 +8,21 @@ import { ApiKeyTable } from './api-key-table.js';
 /** Keeps {@link ApiKeyTable} as the topic has it. */
 @Injectable()
 class ApiKeyReader implements OnModuleInit, OnModuleDestroy {
-  private readonly reader: CompactedTable;
+  private readonly reader: ConfigurationTable;
 
   constructor(
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(ApiKeyTable) private readonly table: ApiKeyTable,
     @Inject(Health) health: Health,
   ) {
-    this.reader = new CompactedTable(settings, { topic: API_KEYS_TOPIC, apply: (id, value) => table.apply(id, value) });
+    this.reader = new ConfigurationTable(settings, {
+      topic: API_KEYS_TOPIC,
+      apply: ({ key, value, change }) => table.apply(key, value, change?.version),
+    });
     health.addReadiness({
       name: 'api-keys',
-      problem: () => (this.reader.isCaughtUp ? undefined : 'the API keys are not all read yet'),
+      problem: () =>
+        this.reader.problem() ?? (this.reader.isCaughtUp ? undefined : 'the API keys are not all read yet'),
     });
   }
 

@@ -85,6 +85,30 @@ describe('ApiKeyTable', () => {
     expect(table.authenticate(key.text, NOW)?.scopes).toEqual(['write']);
   });
 
+  it('given a revoked key, when an older record of it comes again, then it stays revoked', () => {
+    const key = generateApiKey();
+    const table = new ApiKeyTable();
+    table.apply(key.id, record({ ...key, version: 7 }));
+    table.apply(key.id, null, 8);
+    table.apply(key.id, record({ ...key, version: 7 }));
+    expect(table.authenticate(key.text, NOW)).toBeUndefined();
+    table.apply(key.id, record({ ...key, version: 9 }));
+    expect(table.authenticate(key.text, NOW)).toBeDefined();
+  });
+
+  it('given an older tombstone, then the newer record stays', () => {
+    const key = generateApiKey();
+    const table = new ApiKeyTable();
+    table.apply(key.id, record({ ...key, version: 7 }));
+    table.apply(key.id, null, 6);
+    expect(table.authenticate(key.text, NOW)).toBeDefined();
+  });
+
+  it("given another key's record under this id, then it throws", () => {
+    const key = generateApiKey();
+    expect(() => new ApiKeyTable().apply('other', record(key))).toThrow();
+  });
+
   it('given something that is no record, then it throws', () => {
     expect(() => new ApiKeyTable().apply('k', Buffer.from('{}'))).toThrow();
   });

@@ -22,6 +22,17 @@ export function sealingContext(tenant: string, endpointId: string, purpose: Seal
 /** A sealed text cannot be opened, or the keys themselves are unusable. Never carries plain text or key bytes. */
 export class SealingError extends Error {}
 
+/** `SECRET_KEYS` does not have the key a text was sealed under. The text is well-formed: it opens once the key is there. */
+export class MissingKeyError extends SealingError {
+  constructor(
+    readonly keyId: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
 /**
  * Seals small secrets with AES-256-GCM. The text form is `v1:<key id>:<nonce>:<ciphertext and tag>`, the last two in
  * base64url. A key is rotated by putting a new one in front: it seals, and the old one still opens.
@@ -35,12 +46,18 @@ export class Sealer {
    * @throws SealingError naming the entry that is wrong, never its bytes
    */
   constructor(secretKeys: string) {
-    const entries = secretKeys.split(',').map((entry, index) => parseKey(entry.trim(), index));
-    const [first] = entries;
-    if (first === undefined) throw new SealingError('SECRET_KEYS names no key');
-    this.keys = new Map(entries);
-    if (this.keys.size !== entries.length) throw new SealingError('SECRET_KEYS names a key id twice');
-    this.currentId = first[0];
+    const { keys, firstId } = parseSecretKeys(secretKeys);
+    this.keys = keys;
+    this.currentId = firstId;
+  }
+
+  /** Id of the key that seals. */
+  get sealsUnder(): string {
+    return this.currentId;
+  }
+
+  has(keyId: string): boolean {
+    return this.keys.has(keyId);
   }
 
   /** @param context see {@link sealingContext}; the same is needed to open */
@@ -51,7 +68,10 @@ export class Sealer {
     return [VERSION, this.currentId, nonce.toString('base64url'), sealed.toString('base64url')].join(':');
   }
 
-  /** @throws SealingError when the text is malformed, its key is unknown, or key or context are not those it was sealed with */
+  /**
+   * @throws MissingKeyError when the key is unknown, or key or context are not those the text was sealed with
+   * @throws SealingError when the text is malformed
+   */
   open(text: string, context: string): Buffer {
     const { keyId, nonce, sealed } = parseSealed(text);
     const decipher = createDecipheriv(CIPHER, this.key(keyId), nonce, { authTagLength: TAG_BYTES });
@@ -59,17 +79,22 @@ export class Sealer {
     try {
       return Buffer.concat([decipher.update(sealed.subarray(0, -TAG_BYTES)), decipher.final()]);
     } catch (error) {
-      throw new SealingError(`a text sealed under key "${keyId}" does not open: another key, or another place`, {
-        cause: error,
-      });
+      const message = `a text sealed under key "${keyId}" does not open: another key, or another place`;
+      throw new MissingKeyError(keyId, message, { cause: error });
     }
   }
 
   private key(id: string): Buffer {
     const key = this.keys.get(id);
-    if (key === undefined) throw new SealingError(`SECRET_KEYS does not name the key "${id}"`);
+    if (key === undefined) throw new MissingKeyError(id, `SECRET_KEYS does not name the key "${id}"`);
     return key;
   }
+}
+
+/** @returns the id of the key a text was sealed under; undefined when the text is malformed */
+export function keyIdOf(text: string): string | undefined {
+  const [version, keyId] = text.split(':');
+  return version === VERSION && keyId ? keyId : undefined;
 }
 
 /** For checking a configuration before anything starts. @returns what is wrong with these keys, or undefined */
@@ -81,6 +106,16 @@ export function sealingKeysProblem(secretKeys: string): string | undefined {
     if (error instanceof SealingError) return error.message;
     throw error;
   }
+}
+
+/** @throws SealingError naming the entry that is wrong, never its bytes */
+export function parseSecretKeys(secretKeys: string): { keys: ReadonlyMap<string, Buffer>; firstId: string } {
+  const entries = secretKeys.split(',').map((entry, index) => parseKey(entry.trim(), index));
+  const [first] = entries;
+  if (first === undefined) throw new SealingError('SECRET_KEYS names no key');
+  const keys = new Map(entries);
+  if (keys.size !== entries.length) throw new SealingError('SECRET_KEYS names a key id twice');
+  return { keys, firstId: first[0] };
 }
 
 function parseKey(entry: string, index: number): [string, Buffer] {

@@ -4,8 +4,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  * What `npm run rebuild` notes of the records of `deliveries` while it brings a restored database up to date. A killed
  * run goes on from these rows. A new table only: older processes neither know nor need it.
  */
-export class Rebuild0009 implements MigrationInterface {
-  readonly name = 'Rebuild0000000000009';
+export class Rebuild0008 implements MigrationInterface {
+  readonly name = 'Rebuild0000000000008';
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`CREATE TABLE rebuild_deliveries (

@@ -1,0 +1,190 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { RecordProducer } from '#common/kafka/producer.js';
+import type { OutRecord } from '#common/kafka/record.js';
+import { Database, type Queryable } from '#common/postgres/database.js';
+import { CHANGE_HEADER, type ChangeNumber, decodeChange, UNNUMBERED } from '#common/records/configuration-change.js';
+import { orphanedKeys, rewrittenRecords } from '../metrics.js';
+import { knownChanges } from './changes.js';
+import { Comparer } from './comparer.js';
+import { generationMarkers } from './generation-records.js';
+import { markers } from './marker.js';
+import { TABLES } from './rows.js';
+import { ConfigurationSigner } from './signer.js';
+import { type Survey, surveyAll, surveyKeys } from './survey.js';
+import { tombstone } from './tombstone.js';
+import { CONFIGURATION_TOPICS, ConfigurationTopics, type FollowedTopic } from './topics.js';
+
+const PAGE = 500;
+/** Keys looked at in one round. */
+const SUSPECTS_PER_ROUND = 100;
+/** Least time between two writings of one key: a stranger that writes without end costs no more than this. */
+const REWRITE_PAUSE_MS = 500;
+/** Versions are 32-bit integers in the database. */
+const MAX_VERSION = 2 ** 31 - 2;
+
+/**
+ * Keeps the topics of configuration as the database has it, once it is proven to know every change they name. Used by the
+ * one process that owns the outbox.
+ */
+@Injectable()
+export class ConfigurationPublisher {
+  private readonly logger = new Logger(ConfigurationPublisher.name);
+  private readonly writtenAt = new Map<string, number>();
+  private isPrepared = false;
+  private hasOrphans = false;
+  /** Of the topics, when they were last compared. */
+  private timesReplaced = 0;
+
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(ConfigurationTopics) private readonly topics: ConfigurationTopics,
+    @Inject(Comparer) private readonly comparer: Comparer,
+    @Inject(ConfigurationSigner) private readonly signer: ConfigurationSigner,
+  ) {}
+
+  /** A process has just become the owner of the outbox. */
+  begin(): void {
+    this.isPrepared = false;
+  }
+
+  /** @param listener called when {@link round} has something to do */
+  onWork(listener: () => void): void {
+    this.topics.onSuspect(listener);
+  }
+
+  /**
+   * Compares, publishes what the topics lack, and writes again what a bad record has covered.
+   *
+   * @returns whether configuration may be published: the database knows every change of the topics
+   */
+  async round(db: Queryable): Promise<boolean> {
+    if (this.comparer.isAhead || this.topics.timesReplaced !== this.timesReplaced) this.isPrepared = false;
+    if (!this.isPrepared) this.isPrepared = await this.prepare(db);
+    else for (const topic of this.topics.all) await this.mend(db, topic);
+    return this.isPrepared;
+  }
+
+  /** Signs records of configuration, and appends the markers of their highest change. */
+  async finish(records: readonly OutRecord[]): Promise<readonly OutRecord[]> {
+    const own = records.filter(({ topic }) => isConfiguration(topic));
+    if (own.length === 0) return records;
+    const others = records.filter(({ topic }) => !isConfiguration(topic));
+    const highest = highestOf(own);
+    // Records that a process of an earlier release owed have no numbers: the markers stay as they are.
+    const marked = highest.sequence === 0 ? [] : await this.signedMarkers(highest);
+    return [...others, ...(await this.signer.sign(own)), ...marked];
+  }
+
+  private async prepare(db: Queryable): Promise<boolean> {
+    this.timesReplaced = this.topics.timesReplaced;
+    await this.topics.catchUp();
+    if ((await this.comparer.compare(db)).kind === 'ahead') return false;
+    let records = 0;
+    this.hasOrphans = false;
+    const { latest } = await knownChanges(db, 0);
+    for (const topic of this.topics.all) {
+      const survey = await surveyAll(db, topic, this.signer.isSigning);
+      this.noteOrphans(topic, survey);
+      records += await this.write(db, topic, survey);
+    }
+    await this.producer.write(await this.signedMarkers(latest));
+    await this.producer.write(await this.signer.sign(await generationMarkers(db)));
+    this.logger.log({ records }, 'configuration.published');
+    return true;
+  }
+
+  /** A bad record under a key must not be the one that compaction keeps. */
+  private async mend(db: Queryable, topic: FollowedTopic): Promise<void> {
+    const suspects = topic.takeSuspects(SUSPECTS_PER_ROUND);
+    if (suspects.length === 0) return;
+    const keys = suspects.filter((key) => this.mayWrite(topic, key));
+    topic.suspectAgain(suspects.filter((key) => !keys.includes(key)));
+    try {
+      await this.mendKeys(db, topic, keys);
+    } catch (error) {
+      topic.suspectAgain(keys);
+      throw error;
+    }
+  }
+
+  private async mendKeys(db: Queryable, topic: FollowedTopic, keys: readonly string[]): Promise<void> {
+    const survey = await surveyKeys(db, topic, { keys, isSigning: this.signer.isSigning });
+    for (const key of survey.newer) await this.outnumber(topic, key);
+    const records = await this.write(db, topic, survey);
+    if (records === 0) return;
+    rewrittenRecords.inc({ topic: topic.topic }, records);
+    this.logger.warn({ topic: topic.topic, records }, 'configuration.rewritten');
+  }
+
+  private mayWrite({ topic }: FollowedTopic, key: string): boolean {
+    const now = performance.now();
+    const name = `${topic}/${key}`;
+    if (now - (this.writtenAt.get(name) ?? Number.NEGATIVE_INFINITY) < REWRITE_PAUSE_MS) return false;
+    for (const [old, at] of this.writtenAt) {
+      if (now - at < REWRITE_PAUSE_MS) break;
+      this.writtenAt.delete(old);
+    }
+    this.writtenAt.delete(name);
+    this.writtenAt.set(name, now);
+    return true;
+  }
+
+  /** @returns how many records were written */
+  private async write(db: Queryable, { topic, entries }: FollowedTopic, { publish, bury }: Survey): Promise<number> {
+    for (const ids of pages(publish)) {
+      await this.producer.write(await this.signer.sign(await TABLES[topic].recordsOf(db, ids)));
+    }
+    for (const ids of pages(bury)) {
+      const tombstones = ids.map((id) => {
+        const { version = 0, isLive = false } = entries.get(id) ?? {};
+        return tombstone(topic, id, { ...UNNUMBERED, version: isLive ? version + 1 : version });
+      });
+      await this.producer.write(await this.signer.sign(tombstones));
+    }
+    return publish.length + bury.length;
+  }
+
+  /**
+   * The topic names a version that this database never gave, though it knows every change: a stranger wrote it. The row
+   * gets a higher one.
+   */
+  private async outnumber({ topic, entries }: FollowedTopic, key: string): Promise<void> {
+    const version = entries.get(key)?.version ?? 0;
+    this.logger.error({ topic, key, version }, 'configuration.foreign_version');
+    if (version > MAX_VERSION) return;
+    const { table, announce } = TABLES[topic];
+    await this.database.transaction(async (tx) => {
+      await tx.query(`UPDATE ${table} SET version = $2 + 1 WHERE id = $1 AND version <= $2`, [key, version]);
+      await announce(tx, key);
+    });
+  }
+
+  private noteOrphans({ topic }: FollowedTopic, { orphans }: Survey): void {
+    orphanedKeys.set({ topic }, orphans.length);
+    if (orphans.length === 0) return;
+    this.hasOrphans = true;
+    this.logger.error({ topic, keys: orphans.length, some: orphans.slice(0, 10) }, 'configuration.orphans');
+  }
+
+  /** A signed marker says that all records are signed, which those without a row cannot be. */
+  private async signedMarkers(change: ChangeNumber): Promise<readonly OutRecord[]> {
+    return this.hasOrphans ? markers(change) : this.signer.sign(markers(change));
+  }
+}
+
+export function isConfiguration(topic: string): boolean {
+  return CONFIGURATION_TOPICS.some((name) => name === topic);
+}
+
+function highestOf(records: readonly OutRecord[]): ChangeNumber {
+  const changes = records.flatMap(({ headers }) => {
+    const header = headers?.[CHANGE_HEADER];
+    return decodeChange(header === undefined ? undefined : Buffer.from(header)) ?? [];
+  });
+  return changes.reduce<ChangeNumber>((best, one) => (one.sequence > best.sequence ? one : best), UNNUMBERED);
+}
+
+function* pages(ids: readonly string[]): Generator<string[]> {
+  for (let from = 0; from < ids.length; from += PAGE) yield ids.slice(from, from + PAGE);
+}

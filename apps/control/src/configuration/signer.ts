@@ -1,0 +1,23 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { OutRecord } from '#common/kafka/record.js';
+import { RecordSigner } from '#common/security/record-signature.js';
+import { CONTROL_CONFIG, type ControlConfig } from '../config.js';
+
+/** Signs records of configuration, where `CONFIG_SIGNING_KEY` is set. */
+@Injectable()
+export class ConfigurationSigner {
+  private readonly signer: RecordSigner | undefined;
+
+  constructor(@Inject(CONTROL_CONFIG) { CONFIG_SIGNING_KEY: key }: Pick<ControlConfig, 'CONFIG_SIGNING_KEY'>) {
+    this.signer = key === undefined ? undefined : new RecordSigner(key);
+  }
+
+  get isSigning(): boolean {
+    return this.signer !== undefined;
+  }
+
+  async sign(records: readonly OutRecord[]): Promise<readonly OutRecord[]> {
+    const { signer } = this;
+    return signer === undefined ? records : Promise.all(records.map((record) => signer.sign(record)));
+  }
+}

@@ -1,0 +1,34 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Database } from '#common/postgres/database.js';
+import { Rounds } from '#common/rounds.js';
+import { SchemaState } from '../schema-state.js';
+import { Comparer } from './comparer.js';
+import { ConfigurationTopics } from './topics.js';
+
+const PERIOD_MS = 1_000;
+
+/** Lets every process of control know whether its database was restored, also those that do not own the outbox. */
+@Injectable()
+export class ConfigurationWatch implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(ConfigurationWatch.name);
+  private readonly rounds = new Rounds({
+    periodMs: PERIOD_MS,
+    round: () => this.comparer.compareAgain(this.database),
+    onError: (error) => this.logger.debug({ err: error }, 'configuration.not_compared'),
+  });
+
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(SchemaState) private readonly schema: SchemaState,
+    @Inject(ConfigurationTopics) private readonly topics: ConfigurationTopics,
+    @Inject(Comparer) private readonly comparer: Comparer,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.rounds.startAfter(Promise.all([this.schema.ready, this.topics.ready]));
+  }
+
+  onModuleDestroy(): void {
+    this.rounds.stop();
+  }
+}

@@ -1,0 +1,73 @@
+import type { LaneItem, LaneTransaction } from '#common/domain/lane-machine.js';
+import { messageOf } from '#common/postgres/errors.js';
+import type { LaneWrite } from '#common/postgres/lane-store.js';
+import { SetAside } from '#common/postgres/persist-batch.js';
+import type { Delivery } from '../delivery.js';
+import type { ActiveLane, GivenUp, LaneHost } from './active-lane.js';
+import type { LaneJournal } from './lane-journal.js';
+
+export interface RefusedWrite {
+  readonly lane: ActiveLane;
+  readonly transaction: LaneTransaction<Delivery>;
+  /** The transaction as PostgreSQL refused it. */
+  readonly write: LaneWrite;
+  readonly error: unknown;
+}
+
+/**
+ * Keeps a lane going whose write PostgreSQL does not store. Deliveries that cannot be parked become dead letters, whole,
+ * before the rest of the write is stored. A head that cannot be named even without its delivery id is left to the lane
+ * machine.
+ *
+ * @returns the event that the lane machine takes next
+ * @throws when Kafka does not store a dead letter, or PostgreSQL not the rest; the records stay unfinished then
+ */
+export async function settleRefused(
+  { lane, transaction, write, error }: RefusedWrite,
+  journal: LaneJournal,
+  host: LaneHost,
+): Promise<'transacted' | 'refused'> {
+  const { isRowRefused, park: refused } = await journal.refusedParts(write);
+  const row = isRowRefused ? await namelessRow(write, journal) : write.row;
+  if (write.row !== undefined && row === undefined && lane.machine.current?.stage === 'naming') return 'refused';
+  const items = (transaction.park ?? []).filter((_, index) => {
+    const record = write.park?.[index];
+    return record !== undefined && refused.has(record);
+  });
+  await giveUpAll(items, unstorable(error), host);
+  await writeRest({ ...write, park: (write.park ?? []).filter((record) => !refused.has(record)) }, row, journal);
+  return 'transacted';
+}
+
+/** Why a delivery is given up that the database cannot store. */
+export function unstorable(error: unknown): GivenUp {
+  return { reason: 'unrecoverable', detail: `the database cannot store the delivery: ${messageOf(error)}` };
+}
+
+/** The delivery id of a row only informs people: a row without it keeps the lane in order all the same. */
+async function namelessRow({ lane, endpointId, row }: LaneWrite, journal: LaneJournal): Promise<LaneWrite['row']> {
+  if (row === undefined) return undefined;
+  const nameless = { ...row, deliveryId: '' };
+  const { isRowRefused } = await journal.refusedParts({ lane, endpointId, row: nameless });
+  return isRowRefused ? undefined : nameless;
+}
+
+async function giveUpAll(items: readonly LaneItem<Delivery>[], why: GivenUp, host: LaneHost): Promise<void> {
+  await Promise.all(items.map(({ work }) => host.giveUp(work, why)));
+}
+
+/**
+ * What is left of a write. Without a row, a crash before the delivery under way is over may let its followers go first;
+ * and where PostgreSQL cannot even store the lane's name, it has no rows that need a word.
+ */
+async function writeRest(
+  { row: _refused, ...rest }: LaneWrite,
+  row: LaneWrite['row'],
+  journal: LaneJournal,
+): Promise<void> {
+  const { park = [], removeUpTo, remove } = rest;
+  if (row === undefined && park.length === 0 && removeUpTo === undefined && remove === undefined) return;
+  const written = await journal.write(row === undefined ? rest : { ...rest, row });
+  const isRemovalAlone = row === undefined && park.length === 0;
+  if (written instanceof SetAside && !isRemovalAlone) throw new Error('refused again', { cause: written.error });
+}

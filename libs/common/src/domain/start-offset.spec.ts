@@ -1,0 +1,145 @@
+import { encodeCommit } from './commit-metadata.js';
+import { type LogNow, startOffset } from './start-offset.js';
+import { encodeFinished } from './watermark.js';
+
+const SAME = 'AAAAAAAAAAAAAAAAAAAAAA';
+const OTHER = 'BBBBBBBBBBBBBBBBBBBBBB';
+const NOW: LogNow = { topicId: SAME, low: 10, high: 100, epochEnd: undefined, evidence: undefined };
+
+const commit = (offset: number, finished: readonly number[] = [], topicId: string | undefined = SAME) => ({
+  offset,
+  metadata: encodeCommit({ topicId, leaderEpoch: 4, evidence: undefined }, offset, finished),
+});
+const evidence = { offset: 40, timestamp: 1_000 };
+const commitWithoutId = (offset: number) => ({
+  offset,
+  metadata: encodeCommit({ topicId: undefined, leaderEpoch: undefined, evidence }, offset, []),
+});
+const start = (offset: number, rest: object = {}) => ({
+  ...{ offset, finishedAbove: [], lostRecords: 0, change: undefined },
+  ...rest,
+});
+
+describe('where reading begins', () => {
+  it.each([
+    { given: 'no commit', committed: { offset: -1, metadata: null }, log: NOW, expected: start(10) },
+    {
+      given: 'a commit within its log',
+      committed: commit(50, [52]),
+      log: NOW,
+      expected: start(50, { finishedAbove: [52] }),
+    },
+    { given: 'a commit at the end of its log', committed: commit(100), log: NOW, expected: start(100) },
+    {
+      given: 'a commit that retention overtook',
+      committed: commit(5, [7, 11]),
+      log: NOW,
+      expected: start(10, { finishedAbove: [11], lostRecords: 4 }),
+    },
+    {
+      given: 'a commit of another log, within this one',
+      committed: commit(50, [52], OTHER),
+      log: NOW,
+      expected: start(10, { change: 'replaced' }),
+    },
+    {
+      given: 'a commit of another log, beyond this one',
+      committed: commit(500, [], OTHER),
+      log: NOW,
+      expected: start(10, { change: 'replaced' }),
+    },
+    {
+      given: 'a lost tail',
+      committed: commit(150, [152]),
+      log: NOW,
+      expected: start(100, { change: 'truncated' }),
+    },
+    {
+      given: 'a lost tail, the epoch of which ends with the log',
+      committed: commit(150),
+      log: { ...NOW, epochEnd: 100 },
+      expected: start(100, { change: 'truncated' }),
+    },
+    {
+      given: 'a lost tail that has grown again past the commit',
+      committed: commit(50, [52]),
+      log: { ...NOW, epochEnd: 30 },
+      expected: start(30, { change: 'truncated' }),
+    },
+    {
+      given: 'a lost tail that has grown again up to the commit',
+      committed: commit(100),
+      log: { ...NOW, epochEnd: 60 },
+      expected: start(60, { change: 'truncated' }),
+    },
+    {
+      given: 'a tail that was lost behind the commit',
+      committed: commit(50, [52, 60, 61]),
+      log: { ...NOW, epochEnd: 60 },
+      expected: start(50, { finishedAbove: [52] }),
+    },
+    {
+      given: 'a lost tail, the place of which retention overtook',
+      committed: commit(50),
+      log: { ...NOW, epochEnd: 4 },
+      expected: start(10, { lostRecords: 6, change: 'truncated' }),
+    },
+    {
+      given: 'a new leader that lost nothing',
+      committed: commit(50, [52]),
+      log: { ...NOW, epochEnd: 53 },
+      expected: start(50, { finishedAbove: [52] }),
+    },
+    {
+      given: 'a commit of version 1 within the log',
+      committed: { offset: 50, metadata: encodeFinished(50, [52]) },
+      log: NOW,
+      expected: start(50, { finishedAbove: [52] }),
+    },
+    {
+      given: 'a commit of version 1 after this process read another log',
+      committed: { offset: 50, metadata: encodeFinished(50, [52]) },
+      log: { ...NOW, formerTopicId: OTHER },
+      expected: start(10, { change: 'replaced' }),
+    },
+    {
+      given: 'no commit after this process read another log',
+      committed: { offset: -1, metadata: null },
+      log: { ...NOW, formerTopicId: OTHER },
+      expected: start(10, { change: 'replaced' }),
+    },
+    {
+      given: 'a commit of version 1 beyond the log',
+      committed: { offset: 101, metadata: '' },
+      log: NOW,
+      expected: start(10, { change: 'replaced' }),
+    },
+  ])('given $given', ({ committed, log, expected }) => {
+    expect(startOffset(committed, log)).toEqual(expected);
+  });
+
+  const withoutIds: LogNow = { ...NOW, topicId: undefined };
+  it.each([
+    {
+      given: 'the evidence is still there',
+      log: { ...withoutIds, evidence: { isHeld: true } as const },
+      at: 50,
+      expected: start(50),
+    },
+    {
+      given: 'the evidence is still there and the tail is lost',
+      log: { ...withoutIds, evidence: { isHeld: true } as const },
+      at: 150,
+      expected: start(100, { change: 'truncated' }),
+    },
+    {
+      given: 'another log took its place',
+      log: { ...withoutIds, evidence: { isHeld: false, resumeAt: 10 } as const },
+      at: 50,
+      expected: start(10, { change: 'truncated' }),
+    },
+    { given: 'the evidence was not looked for', log: withoutIds, at: 50, expected: start(50) },
+  ])('given a broker without topic ids, when $given', ({ log, at, expected }) => {
+    expect(startOffset(commitWithoutId(at), log)).toEqual(expected);
+  });
+});

@@ -1,0 +1,84 @@
+import { type CommittedLog, decodeLog } from './commit-metadata.js';
+import { decodeFinished } from './watermark.js';
+
+/** A group's commit of one partition. */
+export interface Committed {
+  /** -1 when the group has none. */
+  readonly offset: number;
+  readonly metadata: string | null;
+}
+
+/** A log as its leader describes it now. */
+export interface LogNow {
+  readonly topicId: string | undefined;
+  /** Of the log that this process read under the same name before; a commit that names no log is taken for one of that. */
+  readonly formerTopicId?: string | undefined;
+  /** Offset of the first record. */
+  readonly low: number;
+  /** Offset that the next record gets. */
+  readonly high: number;
+  /**
+   * Where the records of the committed leader epoch, or of older ones, end in this log. Undefined when the commit names no
+   * epoch, or the leader does not know it.
+   */
+  readonly epochEnd: number | undefined;
+  /** What the log says of the committed evidence; undefined when it was not asked. */
+  readonly evidence: EvidenceFound | undefined;
+}
+
+export type EvidenceFound =
+  | { readonly isHeld: true }
+  /** Another record, or none, has the time of the evidence. Reading goes on at the first record that is not clearly older. */
+  | { readonly isHeld: false; readonly resumeAt: number };
+
+/** Why a commit does not fit its log. */
+export type LogChange = 'replaced' | 'truncated';
+
+/** Where reading begins. */
+export interface StartOffset {
+  readonly offset: number;
+  readonly finishedAbove: readonly number[];
+  /** Records that retention took before they were finished. */
+  readonly lostRecords: number;
+  readonly change: LogChange | undefined;
+}
+
+/**
+ * Judges a commit by the log it meets. In another log reading begins at the first record. In the same log it goes on at the
+ * commit; if the log lost its tail, where the log first differs from the one that was read, which is at its end unless newer
+ * records took the place of the lost ones.
+ *
+ * A commit without a log (version 1) is adopted when its offset lies within the log.
+ */
+export function startOffset(committed: Committed, log: LogNow): StartOffset {
+  const none = { finishedAbove: [], lostRecords: 0 };
+  const kept = decodeLog(committed.metadata);
+  if (isReplaced(committed.offset, kept, log)) return { ...none, offset: log.low, change: 'replaced' };
+  if (committed.offset < 0) return { ...none, offset: log.low, change: undefined };
+  const resumeAt = log.evidence?.isHeld === false ? log.evidence.resumeAt : undefined;
+  const validUpTo = Math.min(log.epochEnd ?? log.high, resumeAt ?? log.high, log.high);
+  const finished = decodeFinished(committed.offset, committed.metadata).filter((offset) => offset < validUpTo);
+  if (committed.offset > validUpTo) return withRetention(validUpTo, [], log, 'truncated');
+  return withRetention(committed.offset, finished, log, undefined);
+}
+
+function isReplaced(offset: number, kept: CommittedLog | undefined, log: LogNow): boolean {
+  const keptId = kept?.topicId ?? log.formerTopicId;
+  if (keptId !== undefined && log.topicId !== undefined) return keptId !== log.topicId;
+  return kept?.evidence === undefined && offset > log.high;
+}
+
+function withRetention(
+  offset: number,
+  finished: readonly number[],
+  { low }: LogNow,
+  change: LogChange | undefined,
+): StartOffset {
+  const gone = finished.filter((each) => each < low).length;
+  return {
+    offset: Math.max(offset, low),
+    finishedAbove: finished.slice(gone),
+    lostRecords: Math.max(0, low - offset - gone),
+    change,
+  };
+}

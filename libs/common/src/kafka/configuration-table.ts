@@ -1,0 +1,171 @@
+import { Logger } from '@nestjs/common';
+import {
+  CHANGE_HEADER,
+  decodeChange,
+  MARKER_PREFIX,
+  type RecordedChange,
+  SEQUENCE_MARKER,
+} from '../records/configuration-change.js';
+import type { Authenticity } from '../security/record-signature.js';
+import { CompactedTable } from './compacted-table.js';
+import { ignoredConfigurationRecords, unsignedConfigurationRecords } from './metrics.js';
+import type { InRecord } from './record.js';
+import type { KafkaSettings } from './settings.js';
+
+/** A record of `endpoints` or `api-keys` that may be used. */
+export interface ConfigurationRecord {
+  readonly key: string;
+  /** Null for a tombstone. */
+  readonly value: Buffer | null;
+  /** Undefined for a record of an earlier release. */
+  readonly change: RecordedChange | undefined;
+  readonly isSigned: boolean;
+}
+
+/** Why a record is ignored. */
+export type IgnoredReason = 'malformed' | 'forged' | 'unsigned';
+
+export interface ConfigurationTableOptions {
+  /** Without prefix. */
+  readonly topic: string;
+  /** Takes one record, in log order. When it throws, the record is malformed and the last good configuration stays. */
+  readonly apply: (record: ConfigurationRecord) => void;
+  /** The marker of the sequence. */
+  readonly onMarker?: (record: ConfigurationRecord) => void;
+  /** A marker of another kind; null deletes it. */
+  readonly onOtherMarker?: (key: string, value: Buffer | null) => void;
+  /** The topic was made again: it is read from its first record. */
+  readonly onReplaced?: () => void;
+  /** A record under this key was ignored. */
+  readonly onIgnored?: (key: string) => void;
+}
+
+/** Signatures under verification: enough for every thread, and a fetch of thousands does not hold the event loop. */
+const CHECKED_AT_ONCE = 64;
+
+/** Signed records are required, and the topic has others that control has not replaced yet. */
+export class UnsignedRecordsError extends Error {}
+
+/**
+ * Follows a topic of configuration. A record that is malformed, forged, or unsigned where signatures are required is
+ * ignored, logged and counted: the last good configuration of its key stays.
+ */
+export class ConfigurationTable {
+  private readonly logger = new Logger(ConfigurationTable.name);
+  private readonly table: CompactedTable;
+  private readonly authenticity = new WeakMap<InRecord, Authenticity>();
+  private ignoredUnsigned = 0;
+  private isWhollySigned = false;
+
+  constructor(
+    private readonly settings: KafkaSettings,
+    private readonly options: ConfigurationTableOptions,
+  ) {
+    this.table = new CompactedTable(settings, {
+      topic: options.topic,
+      prepare: (records) => this.authenticate(records),
+      apply: (key, _value, record) => this.take(key, record),
+      onReplaced: () => options.onReplaced?.(),
+    });
+  }
+
+  /** For readiness: undefined while the topic is read, else why it is not. */
+  problem(): string | undefined {
+    return this.table.problem();
+  }
+
+  get isCaughtUp(): boolean {
+    return this.table.isCaughtUp;
+  }
+
+  /**
+   * As {@link CompactedTable.start}.
+   *
+   * @throws UnsignedRecordsError when signatures are required before control has signed all records
+   */
+  async start(): Promise<void> {
+    await this.table.start();
+    if (this.ignoredUnsigned === 0 || this.isWhollySigned) return;
+    throw new UnsignedRecordsError(
+      `${this.ignoredUnsigned} records of ${this.options.topic} are not signed: start control once with CONFIG_SIGNING_KEY and without REQUIRE_SIGNED_RECORDS, which signs them`,
+    );
+  }
+
+  catchUp(): Promise<void> {
+    return this.table.catchUp();
+  }
+
+  stop(): Promise<void> {
+    return this.table.stop();
+  }
+
+  private async authenticate(records: readonly InRecord[]): Promise<void> {
+    const verifier = this.settings.trust?.verifier;
+    if (verifier === undefined) return;
+    for (let from = 0; from < records.length; from += CHECKED_AT_ONCE) {
+      const check = async (record: InRecord) => void this.authenticity.set(record, await verifier.check(record));
+      await Promise.all(records.slice(from, from + CHECKED_AT_ONCE).map(check));
+    }
+  }
+
+  private take(key: string, record: InRecord): void {
+    const isMarker = key.startsWith(MARKER_PREFIX);
+    const problem = this.trustProblem(record, isMarker);
+    if (isMarker && key !== SEQUENCE_MARKER) {
+      this.takeOtherMarker(key, record, problem);
+      return;
+    }
+    if (problem !== undefined) {
+      this.ignore(key, record, problem);
+      return;
+    }
+    const isSigned = this.authenticity.get(record) === 'signed';
+    const change = decodeChange(record.headers[CHANGE_HEADER]);
+    const taken = { key, value: record.value, change, isSigned };
+    try {
+      if (isMarker) this.takeMarker(taken);
+      else this.options.apply(taken);
+    } catch (error) {
+      this.ignore(key, record, 'malformed', error);
+    }
+  }
+
+  /** @returns why the record must not be used, if so */
+  private trustProblem(record: InRecord, isMarker: boolean): IgnoredReason | undefined {
+    if (this.settings.trust?.verifier === undefined) return undefined;
+    const authenticity = this.authenticity.get(record) ?? 'forged';
+    if (authenticity === 'signed') return undefined;
+    if (authenticity === 'forged') return 'forged';
+    if (this.settings.trust.isSignatureRequired) {
+      if (!isMarker) this.ignoredUnsigned++;
+      return 'unsigned';
+    }
+    unsignedConfigurationRecords.inc({ topic: this.options.topic });
+    return undefined;
+  }
+
+  private takeOtherMarker(key: string, record: InRecord, problem: IgnoredReason | undefined): void {
+    if (problem === undefined) this.options.onOtherMarker?.(key, record.value);
+    else this.report(key, record, problem);
+  }
+
+  /** A signed marker says that control has signed every record before it. */
+  private takeMarker(record: ConfigurationRecord): void {
+    if (record.isSigned) this.isWhollySigned = true;
+    this.options.onMarker?.(record);
+  }
+
+  private ignore(key: string, record: InRecord, reason: IgnoredReason, error?: unknown): void {
+    this.report(key, record, reason, error);
+    this.options.onIgnored?.(key);
+  }
+
+  private report(key: string, record: InRecord, reason: IgnoredReason, error?: unknown): void {
+    const { topic, partition, offset } = record;
+    ignoredConfigurationRecords.inc({ topic, reason });
+    this.logger.error(
+      { err: error, topic, partition, offset, key: key.slice(0, 200), reason },
+      'configuration.record_ignored',
+    );
+  }
+}

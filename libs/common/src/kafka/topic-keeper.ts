@@ -1,0 +1,96 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { clusterOf, createKafka } from './client.js';
+import { recreatedTopics } from './metrics.js';
+import type { KafkaSettings } from './settings.js';
+import { createTopics } from './topic-admin.js';
+import { type TopicState, topicIdentities } from './topic-identity.js';
+
+const CHECK_INTERVAL_MS = 2_000;
+
+/**
+ * Checks every 2 s that all topics exist, and creates a missing one with its settings, as at the start. A topic must be
+ * missing in two checks: a broker that has just started may not know all topics yet.
+ */
+@Injectable()
+export class TopicKeeper {
+  private readonly logger = new Logger(TopicKeeper.name);
+  private readonly cluster: ReturnType<typeof clusterOf>;
+  private readonly ids = new Map<string, string | undefined>();
+  private readonly replacements = new Map<string, number>();
+  private missing: ReadonlySet<string> = new Set();
+  private timer: NodeJS.Timeout | undefined;
+  private checking: Promise<void> | undefined;
+
+  constructor(private readonly settings: KafkaSettings) {
+    this.cluster = clusterOf(createKafka(settings));
+  }
+
+  /** Call when all topics exist. */
+  start(): void {
+    this.timer = setInterval(() => {
+      this.checking ??= this.check().finally(() => {
+        this.checking = undefined;
+      });
+    }, CHECK_INTERVAL_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.checking;
+    await this.cluster.disconnect();
+  }
+
+  /** Whether a check has found this topic. @param topic without prefix */
+  isWatching(topic: string): boolean {
+    return this.ids.has(topic);
+  }
+
+  /** How often another topic has taken the place of this one since the start. @param topic without prefix */
+  replacementsOf(topic: string): number {
+    return this.replacements.get(topic) ?? 0;
+  }
+
+  private async check(): Promise<void> {
+    const { prefix, topics } = this.settings;
+    try {
+      const states = await topicIdentities(
+        this.cluster,
+        topics.map(({ topic }) => prefix + topic),
+      );
+      this.noteIds(states);
+      const missing = topics.filter(({ topic }) => !states.has(prefix + topic));
+      await this.recreate(missing.filter(({ topic }) => this.missing.has(topic)));
+      this.missing = new Set(missing.map(({ topic }) => topic));
+    } catch (error) {
+      this.logger.debug({ err: error }, 'topics.not_checked');
+    }
+  }
+
+  private noteIds(states: ReadonlyMap<string, TopicState>): void {
+    for (const { topic } of this.settings.topics) {
+      const state = states.get(this.settings.prefix + topic);
+      if (state === undefined) continue;
+      const isReplaced = this.ids.has(topic) && this.ids.get(topic) !== state.topicId;
+      if (isReplaced) this.replacements.set(topic, this.replacementsOf(topic) + 1);
+      this.ids.set(topic, state.topicId);
+    }
+  }
+
+  private async recreate(specs: KafkaSettings['topics']): Promise<void> {
+    if (specs.length === 0) return;
+    const admin = createKafka(this.settings).admin({ retry: { retries: 2 } });
+    try {
+      await admin.connect();
+      for (const spec of specs) {
+        // Another process may have been faster.
+        if (!(await createTopics(admin, this.settings, [spec]))) continue;
+        recreatedTopics.inc({ topic: spec.topic });
+        this.logger.error({ topic: spec.topic, partitions: spec.partitions }, 'topic.recreated');
+      }
+    } catch (error) {
+      this.logger.error({ err: error, topics: specs.map(({ topic }) => topic) }, 'topic.not_recreated');
+    } finally {
+      await admin.disconnect();
+    }
+  }
+}

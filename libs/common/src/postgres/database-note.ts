@@ -1,0 +1,33 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Health } from '../observability/health.js';
+import { Rounds } from '../rounds.js';
+import { Database } from './database.js';
+
+const PERIOD_MS = 5_000;
+
+/**
+ * Shows in readiness what keeps PostgreSQL from doing its part, for apps that work without it for a while. A probe every
+ * 5 s: an app without traffic must show a wrong password, too.
+ */
+@Injectable()
+export class DatabaseNote implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly rounds: Rounds;
+
+  constructor(@Inject(Database) database: Database, @Inject(Health) health: Health) {
+    health.addNote({ name: 'postgres', problem: () => database.problem });
+    this.rounds = new Rounds({
+      periodMs: PERIOD_MS,
+      round: () => database.probe(),
+      // A probe never throws: its outcome is what `problem` shows.
+      onError: () => undefined,
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.rounds.startAfter(Promise.resolve());
+  }
+
+  onModuleDestroy(): void {
+    this.rounds.stop();
+  }
+}

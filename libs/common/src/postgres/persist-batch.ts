@@ -1,0 +1,165 @@
+import { Logger } from '@nestjs/common';
+import { type ErrorMeaning, judgeError } from './errors.js';
+import { rowsSetAside } from './metrics.js';
+
+/** What to do about a statement that failed. */
+export type NextStep = 'wait' | 'split' | 'set_aside' | 'compare';
+
+/** A row alone must fail once more than this often, and another row succeed after each failure, before it is set aside. */
+export const COMPARISONS = 3;
+
+/**
+ * What follows on a failed statement. Deterministic and free of I/O.
+ *
+ * @param items how many the statement had
+ * @param comparisons how often another row succeeded after this one, alone, had failed
+ */
+export function nextStep(meaning: ErrorMeaning, items: number, comparisons: number): NextStep {
+  if (meaning.kind === 'wait') return 'wait';
+  if (items > 1) return 'split';
+  if (meaning.kind === 'row') return 'set_aside';
+  return comparisons >= COMPARISONS ? 'set_aside' : 'compare';
+}
+
+/** An item that PostgreSQL does not store, with its error. The caller keeps it elsewhere: a dead letter, or its topic. */
+export class SetAside {
+  constructor(
+    readonly error: unknown,
+    readonly why: 'row' | 'unknown',
+  ) {}
+}
+
+export interface BatchStatement<In, Out> {
+  /** Of logs and metrics. */
+  readonly name: string;
+  /** Stores all items, or none, and may be repeated. @returns one output for each item, in order */
+  readonly run: (items: readonly In[]) => Promise<readonly Out[]>;
+  /** Stores an item and takes it back, so that it says whether a statement can succeed now. */
+  readonly rehearse: (item: In) => Promise<unknown>;
+  /** Further items to compare with: those queued behind the batch. */
+  readonly neighbours?: () => readonly In[];
+  /** The caller no longer needs the outcome. Checked after each failure and each wait. */
+  readonly isEnded: () => boolean;
+  /** Called for each failure that is waited for. */
+  readonly onWait: (error: unknown, items: number) => void;
+  /** Names an item in logs. */
+  readonly describe: (item: In) => object;
+  readonly sleep?: (ms: number) => Promise<void>;
+}
+
+const MIN_WAIT_MS = 100;
+const MAX_WAIT_MS = 2_000;
+
+/**
+ * Stores a batch in order, whatever it contains and however long PostgreSQL is away. What the server, the network or the
+ * schema causes is repeated with a backoff. A batch with a row at fault is halved until that row is alone: b such rows of
+ * n cost at most 2 · b · ⌈log2 n⌉ statements more.
+ *
+ * @returns an output for each item, or why it is set aside; undefined when ended before. Earlier items may be stored then
+ */
+export async function persistBatch<In, Out>(
+  items: readonly In[],
+  statement: BatchStatement<In, Out>,
+): Promise<readonly (Out | SetAside)[] | undefined> {
+  try {
+    return await statement.run(items);
+  } catch (error) {
+    return new BatchRun(items, statement).resume(error);
+  }
+}
+
+/** A batch whose statement failed. */
+class BatchRun<In, Out> {
+  private readonly logger = new Logger('persistBatch');
+  private readonly results: (Out | SetAside)[] = [];
+  /** Parts still to be stored, the next one last. */
+  private readonly parts: (readonly In[])[] = [];
+  private waitMs = MIN_WAIT_MS;
+  /** Of the part that fails alone. */
+  private comparisons = 0;
+  private compared = 0;
+
+  constructor(
+    private readonly items: readonly In[],
+    private readonly statement: BatchStatement<In, Out>,
+  ) {}
+
+  async resume(error: unknown): Promise<readonly (Out | SetAside)[] | undefined> {
+    if (this.statement.isEnded() || !(await this.failed(this.items, error))) return undefined;
+    for (let part = this.parts.pop(); part !== undefined; part = this.parts.pop()) {
+      if (!(await this.store(part))) return undefined;
+    }
+    return this.results;
+  }
+
+  /** @returns false when ended */
+  private async store(part: readonly In[]): Promise<boolean> {
+    let outputs: readonly Out[];
+    try {
+      outputs = await this.statement.run(part);
+    } catch (error) {
+      return !this.statement.isEnded() && (await this.failed(part, error));
+    }
+    this.waitMs = MIN_WAIT_MS;
+    this.comparisons = 0;
+    for (const output of outputs) this.results.push(output);
+    return true;
+  }
+
+  /** @returns false when ended */
+  private async failed(part: readonly In[], error: unknown): Promise<boolean> {
+    const meaning = judgeError(error);
+    switch (nextStep(meaning, part.length, this.comparisons)) {
+      case 'wait':
+        this.parts.push(part);
+        return this.wait(error, part.length);
+      case 'split': {
+        const half = Math.ceil(part.length / 2);
+        this.parts.push(part.slice(half), part.slice(0, half));
+        return true;
+      }
+      case 'set_aside':
+        this.setAside(part, error, meaning.kind === 'row' ? 'row' : 'unknown');
+        return true;
+      case 'compare':
+        this.parts.push(part);
+        if (!(await this.wait(error, part.length))) return false;
+        if (await this.doesNeighbourSucceed(part)) this.comparisons++;
+        return true;
+    }
+  }
+
+  private async wait(error: unknown, items: number): Promise<boolean> {
+    const { onWait, sleep = delay, isEnded } = this.statement;
+    onWait(error, items);
+    await sleep(this.waitMs);
+    this.waitMs = Math.min(2 * this.waitMs, MAX_WAIT_MS);
+    return !isEnded();
+  }
+
+  /** Takes another neighbour each time: a neighbour may be at fault itself. */
+  private async doesNeighbourSucceed(part: readonly In[]): Promise<boolean> {
+    const { neighbours, rehearse } = this.statement;
+    const others = [...this.items.filter((item) => !part.includes(item)), ...(neighbours?.() ?? [])];
+    const other = others[this.compared++ % others.length];
+    if (other === undefined) return false;
+    return rehearse(other).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  private setAside([item]: readonly In[], error: unknown, why: SetAside['why']): void {
+    this.comparisons = 0;
+    this.results.push(new SetAside(error, why));
+    const { name, describe } = this.statement;
+    rowsSetAside.inc({ statement: name, why });
+    const fields = { err: error, statement: name, why, ...(item === undefined ? {} : describe(item)) };
+    if (why === 'unknown') this.logger.error(fields, 'postgres.row_set_aside');
+    else this.logger.warn(fields, 'postgres.row_set_aside');
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { optionsOf } from './lib/options.mjs';
+import { ROOT } from './lib/paths.mjs';
+import { readRunFile } from './lib/running-system.mjs';
+import { configPublicKey } from './lib/secrets.mjs';
+import { readSettings, UserError } from './lib/settings.mjs';
+import { reportOf } from './reconcile/report.mjs';
+
+const KEEPS = /** @type {const} */ (['topics', 'database']);
+
+const HELP = `Makes the configuration topics and the database one, after PostgreSQL was restored from a backup.
+
+npm run reconcile -- --keep topics|database [--dry-run]
+
+  --keep      topics    the database becomes what the topics have: what was changed since the backup is kept, and what the
+                        topics lack is deleted from the database
+              database  the topics become what the database has: changes since the backup are undone
+  --dry-run   prints each difference, and changes nothing
+
+Servers are those of the system npm start runs, or KAFKA_BROKERS (with KAFKA_TOPIC_PREFIX, if there is one) and DATABASE_URL.
+CONFIG_PUBLIC_KEYS and REQUIRE_SIGNED_RECORDS say which records count, as for the apps. Control may keep running: it
+leaves the state CONFIGURATION_AHEAD by itself. Run again, it finds no difference.
+`;
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof UserError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
+
+async function main() {
+  const options = readArguments();
+  if (options === undefined) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const env = environment(process.env);
+  const { reconcile } = await built('apps/control/src/configuration/reconcile.js');
+  const { Database } = await built('libs/common/src/postgres/database.js');
+  const { kafkaSettings } = await built('libs/common/src/kafka/settings.js');
+  const config = await readConfig(env);
+  const settings = kafkaSettings('reconcile', config, { topicsReady: Promise.resolve(), onFatal: fail });
+  const database = new Database({ url: config.DATABASE_URL, poolSize: 1, applicationName: 'posthorn-reconcile' });
+  try {
+    const reconciliation = await reconcile(database, settings, options);
+    process.stdout.write(`${reportOf(reconciliation, options).join('\n')}\n`);
+  } finally {
+    await database.close();
+  }
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @throws UserError naming every bad variable
+ */
+async function readConfig(env) {
+  const { InvalidConfigError, loadConfig, kafkaEnv, postgresEnv, trustEnv } = await built(
+    'libs/common/src/config/env.js',
+  );
+  const { z } = await import('zod');
+  try {
+    return loadConfig(z.object({ ...kafkaEnv, ...postgresEnv, ...trustEnv }), env);
+  } catch (error) {
+    if (error instanceof Error && error instanceof InvalidConfigError) throw new UserError(error.message);
+    throw error;
+  }
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {NodeJS.ProcessEnv} with what a system of `npm start` has
+ */
+function environment(env) {
+  if (env.KAFKA_BROKERS && env.DATABASE_URL) return env;
+  const run = readRunFile(env);
+  const publicKey = env.CONFIG_PUBLIC_KEYS || configPublicKey(readSettings(env).paths.secrets);
+  return {
+    ...env,
+    KAFKA_BROKERS: env.KAFKA_BROKERS || run.kafka_brokers.join(','),
+    DATABASE_URL: env.DATABASE_URL || run.database_url,
+    CONFIG_PUBLIC_KEYS: publicKey,
+  };
+}
+
+/** @param {string} path of a compiled module */
+async function built(path) {
+  const file = join(ROOT, 'dist', path);
+  if (!existsSync(file)) throw new UserError(`${file} is missing: build it first (npm run build)`);
+  return import(file);
+}
+
+/** @param {Error} error */
+function fail(error) {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}
+
+/** @returns undefined when help was asked for */
+function readArguments() {
+  const known = /** @type {const} */ ({
+    keep: { type: 'string' },
+    'dry-run': { type: 'boolean' },
+    help: { type: 'boolean' },
+  });
+  const values = optionsOf(known, { usage: HELP });
+  if (values.help) return undefined;
+  const keep = KEEPS.find((name) => name === values.keep);
+  if (keep === undefined) throw new UserError(`--keep must be topics or database\n\n${HELP}`);
+  return { keep, isDryRun: values['dry-run'] ?? false };
+}

@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { clusterOf, createKafka } from '#common/kafka/client.js';
+import { partitionOf } from '#common/kafka/partitioner.js';
+import { RecordProducer } from '#common/kafka/producer.js';
+import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { topicIdentities } from '#common/kafka/topic-identity.js';
+import { logTopic, RecordingConsumer, testSettings } from '../support/kafka-port.js';
+import { until } from '../support/until.js';
+import { type Brokers, startBrokers } from '../torture/harness/brokers.js';
+
+const PARTITIONS = 6;
+const START_LIMIT_MS = 150_000;
+
+describe('a cluster of three that keeps one replica of each partition', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'posthorn-leaderless-'));
+  let brokers: Brokers;
+  beforeAll(async () => {
+    brokers = await startBrokers(folder, 3);
+  }, START_LIMIT_MS);
+  afterAll(async () => {
+    await brokers.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }, 60_000);
+
+  it('given a broker that is killed, then its partitions wait, and all others go on', async () => {
+    const settings = testSettings([logTopic('log', PARTITIONS)], { brokers: brokers.direct });
+    await ensureTopics(settings);
+    const cluster = clusterOf(createKafka(settings)) as ReturnType<typeof clusterOf> & {
+      connect(): Promise<void>;
+      refreshMetadata(): Promise<void>;
+      findGroupCoordinator(of: object): Promise<{ nodeId: number }>;
+    };
+    const reader = new RecordingConsumer(settings, { groupId: 'readers', topics: ['log'] });
+    const producer = new RecordProducer(settings);
+    await producer.connect();
+    await reader.start();
+    const write = (partition: number, value: string) =>
+      producer.write([{ topic: 'log', key: keyOn(partition), value }]);
+    await Promise.all(partitions().map((partition) => write(partition, `before ${partition}`)));
+    await until('all are read', () => reader.records.length === PARTITIONS);
+
+    await cluster.connect();
+    await cluster.refreshMetadata();
+    const { nodeId: coordinator } = await cluster.findGroupCoordinator({ groupId: `${settings.prefix}readers` });
+    const name = `${settings.prefix}log`;
+    const leaders = (await topicIdentities(cluster, [name])).get(name)?.leaders ?? [];
+    const victim = leaders.find((leader) => Number(leader) !== Number(coordinator));
+    const [lost, kept] = [true, false].map((isLost) =>
+      partitions().filter((partition) => (leaders[partition] === victim) === isLost),
+    ) as [number[], number[]];
+    expect(lost.length).toBeGreaterThan(0);
+    await brokers.servers[Number(victim) - 1]?.kill();
+
+    const waiting = lost.map((partition) => write(partition, `waits ${partition}`));
+    const startedAt = Date.now();
+    for (let round = 0; round < 5; round++) {
+      await Promise.all(kept.map((partition) => write(partition, `during ${round} ${partition}`)));
+    }
+    // A request that failed in part is written again as a whole: some may come twice.
+    const during = () => new Set(reader.values().filter((value) => value.startsWith('during')));
+    await until('all that can be read is read', () => during().size === 5 * kept.length);
+    expect(Date.now() - startedAt).toBeLessThan(15_000);
+    expect(reader.values().some((value) => value.startsWith('waits'))).toBe(false);
+
+    await brokers.servers[Number(victim) - 1]?.start();
+    await Promise.all(waiting);
+    await until('the rest is read', () => lost.every((each) => reader.values().includes(`waits ${each}`)), 30_000);
+
+    await reader.stop();
+    await producer.close();
+    await cluster.disconnect();
+  }, 180_000);
+});
+
+function partitions(): number[] {
+  return Array.from({ length: PARTITIONS }, (_, partition) => partition);
+}
+
+/** A key that lies on this partition. */
+function keyOn(partition: number): string {
+  for (let index = 0; ; index++) if (partitionOf(`key-${index}`, PARTITIONS) === partition) return `key-${index}`;
+}

@@ -1,0 +1,100 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { RecordProducer } from '#common/kafka/producer.js';
+import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { TopicKeeper } from '#common/kafka/topic-keeper.js';
+import { logTopic, testSettings } from '../support/kafka-port.js';
+import { counted, Opened, publish } from '../support/log-readers.js';
+import { until } from '../support/until.js';
+
+/*
+ * One missing topic holds only what needs it (docs/adr/0025).
+ */
+
+const opened = new Opened();
+afterEach(() => opened.close());
+
+describe('a missing topic', () => {
+  it('given a consumer of two, when one is deleted, then the other goes on without a rebalance, and both when it is back', async () => {
+    const settings = testSettings([logTopic('log'), logTopic('other')]);
+    await ensureTopics(settings);
+    const reader = await opened.consume(settings, ['log', 'other']);
+    await until('both are owned', () => reader.owned.length === 2);
+    const admin = await opened.adminOf(settings);
+    await admin.deleteTopics({ topics: [`${settings.prefix}other`] });
+    await until('the topic is lost', () => reader.lost.length === 1, 10_000);
+
+    const askedAt = Date.now();
+    await publish(settings, ['alone']);
+    await until('the other is read', () => reader.values().includes('alone'));
+    expect(Date.now() - askedAt).toBeLessThan(3_000);
+
+    await ensureTopics(settings);
+    await publish(settings, ['back'], 'other');
+    await until('the new one is read', () => reader.values().includes('back'), 10_000);
+    expect(reader.rebalancings).toBe(0);
+  });
+
+  it('given a consumer that starts while one is missing, then it reads the other, and both when it is there', async () => {
+    const settings = testSettings([logTopic('log'), logTopic('other')]);
+    await ensureTopics({ ...settings, topics: settings.topics.slice(0, 1) });
+    await publish(settings, ['first']);
+    const reader = await opened.consume(settings, ['log', 'other']);
+    await until('the one is read', () => reader.values().includes('first'));
+
+    await ensureTopics(settings);
+    await publish(settings, ['second'], 'other');
+    await until('the other is read', () => reader.values().includes('second'), 15_000);
+  });
+});
+
+describe('TopicKeeper', () => {
+  it('given a topic that is deleted, then it is created again as configured, once, and counted', async () => {
+    const settings = testSettings([logTopic('log', 3), logTopic('other')]);
+    await ensureTopics(settings);
+    const keepers = [new TopicKeeper(settings), new TopicKeeper(settings)];
+    for (const keeper of keepers) {
+      keeper.start();
+      opened.add(() => keeper.stop());
+    }
+    const admin = await opened.adminOf(settings);
+    const before = await counted('posthorn_topics_recreated_total', 'log');
+    await until('the ids are known', () => keepers.every((keeper) => keeper.isWatching('log')));
+    await admin.deleteTopics({ topics: [`${settings.prefix}log`] });
+
+    await until(
+      'the keepers see another topic',
+      () => keepers.every((each) => each.replacementsOf('log') === 1),
+      15_000,
+    );
+    const { topics } = await admin.fetchTopicMetadata({ topics: [`${settings.prefix}log`] });
+    expect(topics[0]?.partitions).toHaveLength(3);
+    await expect(ensureTopics(settings)).resolves.toBeUndefined();
+    expect((await counted('posthorn_topics_recreated_total', 'log')) - before).toBe(1);
+    expect(keepers[0]?.replacementsOf('other')).toBe(0);
+  });
+});
+
+describe('RecordProducer', () => {
+  it('given a topic that is missing, then writes to another go on, and its own are stored when it is back', async () => {
+    const settings = testSettings([logTopic('log'), logTopic('gone')]);
+    await ensureTopics(settings);
+    const producer = new RecordProducer(settings);
+    await producer.connect();
+    opened.add(() => producer.close());
+    await producer.write(['log', 'gone'].map((topic) => ({ topic, key: 'k', value: 'before' })));
+    const admin = await opened.adminOf(settings);
+    await admin.deleteTopics({ topics: [`${settings.prefix}gone`] });
+    await until('the topic is gone', async () => !(await admin.listTopics()).includes(`${settings.prefix}gone`));
+
+    const waiting = producer.write([{ topic: 'gone', key: 'k', value: 'waits' }]);
+    await producer.write([{ topic: 'log', key: 'k', value: 'first' }]);
+    const startedAt = Date.now();
+    await producer.write([{ topic: 'log', key: 'k', value: 'second' }]);
+    expect(Date.now() - startedAt).toBeLessThan(500);
+
+    await ensureTopics(settings);
+    await waiting;
+    const [end] = await admin.fetchTopicOffsets(`${settings.prefix}gone`);
+    expect(end?.high).toBe('1');
+  });
+});

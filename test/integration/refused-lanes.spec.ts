@@ -1,0 +1,170 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { FencedLog } from '#common/kafka/port.js';
+import { Database } from '#common/postgres/database.js';
+import { LaneStore } from '#common/postgres/lane-store.js';
+import { migrate } from '#common/postgres/migrate.js';
+import type { DeliveryMeta } from '#common/records/delivery-record.js';
+import type { Delivery } from '../../apps/dispatcher/src/delivery.js';
+import type { ActiveLane, LaneHost } from '../../apps/dispatcher/src/lanes/active-lane.js';
+import { LaneJournal } from '../../apps/dispatcher/src/lanes/lane-journal.js';
+import { LogLanes } from '../../apps/dispatcher/src/lanes/log-lanes.js';
+import { ReadAhead } from '../../apps/dispatcher/src/read-ahead.js';
+import '../support/quiet.js';
+import { freshDatabase, type TestDatabase } from '../support/servers.js';
+import { until } from '../support/until.js';
+
+let server: TestDatabase;
+let database: Database;
+/** One for all: its metric is the process's. */
+let readAhead: ReadAhead;
+
+beforeAll(async () => {
+  server = await freshDatabase();
+  await migrate(server.url);
+  readAhead = new ReadAhead({ endpointQueue: 100, slowAfterMs: 1_000, bytes: 1_000_000 });
+  database = new Database({ url: server.url, poolSize: 4, applicationName: 'test' });
+});
+afterAll(async () => {
+  await database.close();
+  await server.drop();
+});
+
+/** The lanes of one log, with the rest of a dispatcher in short: attempts fail, or are held. */
+class Dispatcher implements LaneHost {
+  readonly attempted: number[] = [];
+  readonly done: number[] = [];
+  readonly givenUp: string[] = [];
+  readonly handedOver: number[] = [];
+  readonly own: LogLanes;
+  held = false;
+  verdict: 'over' | 'retry' = 'over';
+
+  private constructor(
+    readonly log: FencedLog,
+    readonly name: string,
+    journal: LaneJournal,
+  ) {
+    this.own = new LogLanes(name, log, 0, journal, this, readAhead);
+  }
+
+  static async start(partition: number): Promise<Dispatcher> {
+    const lost = new AbortController().signal;
+    const log = { topic: 'deliveries', partition, partitions: 64, lost, start: 0 } as FencedLog;
+    const name = `deliveries/${partition}`;
+    const store = new LaneStore(database);
+    const epoch = await store.raiseEpoch(await store.epochOf(name));
+    return new Dispatcher(log, name, new LaneJournal(store, epoch, lost, () => undefined));
+  }
+
+  arrive(offset: number, over: { lane?: string; meta?: Partial<DeliveryMeta>; headers?: Record<string, Buffer> } = {}) {
+    const { lane = 'ep_1:r1', meta, headers = {} } = over;
+    const whole = {
+      deliveryId: `dlv_${offset}`,
+      eventId: `e${offset}`,
+      endpointId: 'ep_1',
+      tenant: 't',
+      eventType: 'a',
+    };
+    const life = { attempt: 0, replay: 0, acceptedAt: 1, returned: false, place: offset };
+    this.own.arrived({
+      ...{ log: this.log, offset, lane, body: Buffer.from('{}'), headers, isReplay: false, parkedAt: undefined },
+      ...{ bagIndex: 0, meta: { ...whole, ...life, dueAt: undefined, tierUntil: undefined, ...meta } },
+    } as Delivery);
+  }
+
+  hold(isHeld: boolean): void {
+    this.held = isHeld;
+    this.own.hold('ep_1', isHeld);
+  }
+
+  isHeld = () => this.held;
+  parkReason = () => 'paused';
+  turnEnded = () => undefined;
+  attempt(lane: ActiveLane, delivery: Delivery): void {
+    this.attempted.push(delivery.offset);
+    const { verdict } = this;
+    const store = async () => void (verdict === 'retry' && this.handedOver.push(delivery.offset));
+    setImmediate(() => this.own.ended(lane, { verdict, dueAt: Date.now() + 60_000, store }));
+  }
+  async giveUp({ offset }: Delivery, why?: { reason: string; detail: string }): Promise<void> {
+    this.givenUp.push(`${offset} ${why?.reason}: ${why?.detail}`);
+  }
+  handOverAgain = () => Promise.resolve();
+  finished({ offset }: Delivery): void {
+    this.done.push(offset);
+  }
+}
+
+const NUL = `a${String.fromCharCode(0)}b`;
+let partition = 0;
+let one: Dispatcher;
+beforeEach(async () => {
+  one = await Dispatcher.start(partition++);
+});
+const parkedOf = async (of: Dispatcher) =>
+  (
+    await database.query<{ place: number }>('SELECT place FROM parked_deliveries WHERE log = $1 ORDER BY place', [
+      of.name,
+    ])
+  ).map(({ place }) => place);
+
+describe('lanes with a delivery that PostgreSQL cannot store', () => {
+  it.each([
+    { given: 'a NUL in its delivery id', over: { meta: { deliveryId: NUL } } },
+    { given: 'a NUL in its packed header', over: { meta: { eventId: NUL } } },
+    { given: 'a NUL in the name of a header', over: { headers: { [NUL]: Buffer.from('x') } } },
+    { given: 'attempts out of range', over: { meta: { attempt: 2 ** 31 } } },
+  ])('given $given and a hold, then it is a dead letter, and the others of the lane are parked', async ({ over }) => {
+    one.hold(true);
+    one.arrive(1);
+    one.arrive(2, over);
+    one.arrive(3);
+    one.arrive(4, { lane: 'ep_1:r2' });
+    await until('all are finished', () => one.done.length === 4);
+    expect(one.givenUp).toEqual([expect.stringMatching(/^2 unrecoverable: the database cannot store the delivery: /)]);
+    expect(await parkedOf(one)).toEqual([1, 3, 4]);
+
+    one.hold(false);
+    one.own.wake('ep_1:r1', 'ep_1');
+    one.own.wake('ep_1:r2', 'ep_1');
+    await until('the rest is drained, in order', () => one.attempted.length === 3);
+    expect(one.attempted.filter((place) => place !== 4)).toEqual([1, 3]);
+    await until('nothing is parked', async () => (await parkedOf(one)).length === 0);
+  });
+
+  it('given a lane whose name has a NUL, then all of it are dead letters, and the other lanes go on', async () => {
+    one.hold(true);
+    one.arrive(1, { lane: `ep_1:${NUL}` });
+    one.arrive(2, { lane: `ep_1:${NUL}` });
+    one.arrive(3, { lane: 'ep_1:r2' });
+    await until('all are finished', () => one.done.length === 3);
+    expect(one.givenUp).toHaveLength(2);
+    expect(await parkedOf(one)).toEqual([3]);
+  });
+
+  it('given a delivery that fails and cannot be the head, then it is a dead letter, and those behind it go on', async () => {
+    one.verdict = 'retry';
+    one.arrive(1, { lane: `ep_1:${NUL}` });
+    one.arrive(2, { lane: 'ep_1:r2' });
+    await until('both are finished', () => one.done.length === 2);
+    expect(one.givenUp).toEqual([expect.stringMatching(/^1 unrecoverable/)]);
+    expect(one.handedOver).toEqual([2]);
+  });
+
+  it('given a NUL in the delivery id of one that fails, then its lane is kept in order without that id', async () => {
+    one.verdict = 'retry';
+    one.arrive(1, { meta: { deliveryId: NUL } });
+    one.arrive(2);
+    await until('both are finished', () => one.done.length === 2);
+    expect([one.givenUp, one.handedOver]).toEqual([[], [1]]);
+    expect(await parkedOf(one)).toEqual([2]);
+    const rows = await database.query('SELECT place, attempt, delivery_id FROM lane_rows WHERE log = $1', [one.name]);
+    expect(rows).toEqual([{ place: 1, attempt: 1, delivery_id: '' }]);
+  });
+
+  it('given a return on a lane whose name has a NUL, then it is judged without a row', async () => {
+    one.arrive(5, { lane: `ep_1:${NUL}`, meta: { returned: true, place: 3, attempt: 1 } });
+    await until('it is finished', () => one.done.length === 1);
+    expect(one.attempted).toEqual([5]);
+  });
+});

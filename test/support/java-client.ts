@@ -1,0 +1,28 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { javaCommand } from '../../scripts/lib/java.mjs';
+import { KAFKA_LIBS } from '../../scripts/lib/kafka-libs.mjs';
+
+/** A program of Kafka's own tools, which run Java's client. */
+export type JavaTool = 'ProducerPerformance' | 'TransactionsCommand';
+
+/** Starts one; its end is not waited for. */
+export function startJavaTool(tool: JavaTool, args: readonly string[]): ChildProcess {
+  const jvm = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', join(KAFKA_LIBS, '*')];
+  return spawn(javaCommand(process.env), [...jvm, `org.apache.kafka.tools.${tool}`, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+/**
+ * Runs one to its end.
+ *
+ * @throws Error with what it printed, when it fails
+ */
+export async function runJavaTool(tool: JavaTool, args: readonly string[]): Promise<void> {
+  const child = startJavaTool(tool, args);
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (printed += String(text)));
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  if (code !== 0) throw new Error(`${tool} ended with ${code}: ${printed}`);
+}

@@ -1,0 +1,74 @@
+import { register } from 'prom-client';
+import { createKafka } from '#common/kafka/client.js';
+import { RecordProducer } from '#common/kafka/producer.js';
+import type { KafkaSettings } from '#common/kafka/settings.js';
+import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { RecordingConsumer } from './kafka-port.js';
+import { until } from './until.js';
+
+const GROUP = 'readers';
+
+/** What a test opens and is to be closed after it, last first. */
+export class Opened {
+  private readonly cleanups: (() => Promise<unknown>)[] = [];
+
+  add(cleanup: () => Promise<unknown>): void {
+    this.cleanups.push(cleanup);
+  }
+
+  async close(): Promise<void> {
+    for (const cleanup of this.cleanups.splice(0).reverse()) await cleanup();
+  }
+
+  async consume(settings: KafkaSettings, topics = ['log']): Promise<RecordingConsumer> {
+    const reader = new RecordingConsumer(settings, { groupId: GROUP, topics });
+    this.add(() => reader.stop());
+    await reader.start();
+    return reader;
+  }
+
+  async adminOf(settings: KafkaSettings) {
+    const admin = createKafka(settings).admin();
+    this.add(() => admin.disconnect());
+    await admin.connect();
+    return admin;
+  }
+
+  async recreate(settings: KafkaSettings, topic: string): Promise<void> {
+    const admin = await this.adminOf(settings);
+    await admin.deleteTopics({ topics: [settings.prefix + topic] });
+    await until('the topic is gone', async () => !(await admin.listTopics()).includes(settings.prefix + topic));
+    await ensureTopics(settings);
+  }
+
+  /** The commit of partition 0 of `log`. */
+  async committed(settings: KafkaSettings): Promise<string | undefined> {
+    const [topic] = await (await this.adminOf(settings)).fetchOffsets({
+      groupId: settings.prefix + GROUP,
+      topics: [`${settings.prefix}log`],
+    });
+    return topic?.partitions[0]?.offset;
+  }
+}
+
+export function values(name: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${name}${index}`);
+}
+
+export async function publish(
+  settings: KafkaSettings,
+  content: readonly string[],
+  topic = 'log',
+  key = 'k',
+): Promise<void> {
+  const producer = new RecordProducer(settings);
+  await producer.connect();
+  await producer.write(content.map((value) => ({ topic, key, value })));
+  await producer.close();
+}
+
+/** What a counter with the label `topic` shows. */
+export async function counted(name: string, topic: string): Promise<number> {
+  const metric = await register.getSingleMetric(name)?.get();
+  return metric?.values.find(({ labels }) => labels.topic === topic)?.value ?? 0;
+}

@@ -1,0 +1,21 @@
+import { createKafka } from '#common/kafka/client.js';
+import type { KafkaSettings } from '#common/kafka/settings.js';
+import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { until } from './until.js';
+
+/** Deletes topics and makes them again, empty. @param topics without prefix */
+export async function recreateTopics(settings: KafkaSettings, topics: readonly string[]): Promise<void> {
+  const admin = createKafka(settings).admin();
+  await admin.connect();
+  try {
+    const names = topics.map((topic) => settings.prefix + topic);
+    await admin.deleteTopics({ topics: names });
+    await until('the topics are gone', async () => {
+      const left = await admin.listTopics();
+      return names.every((name) => !left.includes(name));
+    });
+  } finally {
+    await admin.disconnect();
+  }
+  await ensureTopics(settings);
+}

@@ -1,0 +1,135 @@
+import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Admin } from 'kafkajs';
+import { kafkaClient } from '../../../scripts/lib/kafka-client.mjs';
+import { until } from '../../support/until.js';
+import { readAllTopics } from '../harness/evidence.js';
+import type { Fault, Scene } from './fault.js';
+
+const TIER = 'retry-4s';
+const GROUP = 'retry-scheduler';
+/** Of the attempts of an endpoint, while the tier is to fill. */
+const FAILING_RATE = 0.4;
+const FILL_MS = 2_000;
+const DRAIN_LIMIT_MS = 30_000;
+const BACK_LIMIT_MS = 20_000;
+const AFTER_MS = 2_000;
+/** While one topic is missing the others must go on. */
+const STALL_MS = 8_000;
+
+/** Logs that are not what they were. */
+export const LOG_FAULTS = {
+  'retry-topic-gone': { budgets: { stallMs: STALL_MS }, inject: retryTopicGone },
+  'log-truncated': { inject: logTruncated },
+} satisfies Record<string, Fault>;
+
+/**
+ * A tier is deleted when it holds nothing, and endpoints fail again at once: their retries wait until the apps have made the
+ * topic again, and everything else goes on.
+ */
+async function retryTopicGone(scene: Scene): Promise<void> {
+  const admin = await adminOf(scene);
+  await drainTier(scene, admin);
+  scene.run.topicsBefore = await readAllTopics(scene.system);
+  await scene.during({ kind: 'new_log', target: TIER }, async () => {
+    await admin.deleteTopics({ topics: [TIER] });
+    await until('the topic is gone', async () => !(await admin.listTopics()).includes(TIER));
+    await flakyFails(scene, true);
+    await until('the topic is made again', async () => (await admin.listTopics()).includes(TIER), BACK_LIMIT_MS);
+    await until('retries come through it', async () => (await endOf(admin).catch(() => 0)) > 0, BACK_LIMIT_MS);
+    return 1;
+  });
+  await scene.last(AFTER_MS);
+  await admin.disconnect();
+}
+
+/** The tier loses a tail that was read to its end; new retries take the offsets of the lost ones, and more. */
+async function logTruncated(scene: Scene): Promise<void> {
+  const admin = await adminOf(scene);
+  const [broker] = scene.system.brokers.servers;
+  if (broker === undefined) throw new Error('there is no broker');
+  const data = join(dirname(broker.logFile), 'data');
+  const copy = join(dirname(broker.logFile), 'copy');
+  await withBrokerStopped(scene, broker, () => copyTier(data, copy));
+  await flakyFails(scene, true);
+  const begun = await endOf(admin);
+  await scene.last(FILL_MS);
+  await drainTier(scene, admin);
+  const lost = (await endOf(admin)) - begun;
+  scene.run.topicsBefore = await readAllTopics(scene.system);
+  await scene.during({ kind: 'new_log', target: TIER, inFlight: lost }, async () => {
+    const partitions = await withBrokerStopped(scene, broker, () => copyTier(copy, data));
+    await until('commits fit the log again', async () => (await behind(admin).catch(() => 1)) === 0, BACK_LIMIT_MS);
+    return partitions;
+  });
+  await flakyFails(scene, true);
+  await until(
+    'the log grows past what was lost',
+    async () => (await endOf(admin).catch(() => 0)) > begun + lost,
+    BACK_LIMIT_MS,
+  );
+  await scene.last(AFTER_MS);
+  await admin.disconnect();
+}
+
+async function withBrokerStopped(
+  { system: { supervised } }: Scene,
+  broker: Scene['system']['brokers']['servers'][number],
+  work: () => number,
+): Promise<number> {
+  supervised.noteName(broker.name, 'kafka', 'stopping');
+  await broker.stop();
+  supervised.noteName(broker.name, 'kafka', 'stopped');
+  const partitions = work();
+  supervised.noteName(broker.name, 'kafka', 'started');
+  await broker.start();
+  supervised.noteName(broker.name, 'kafka', 'ready');
+  return partitions;
+}
+
+/** @returns how many partitions were copied */
+function copyTier(from: string, to: string): number {
+  mkdirSync(to, { recursive: true });
+  const names = readdirSync(from).filter((name) => name.startsWith(`${TIER}-`));
+  for (const name of names) {
+    rmSync(join(to, name), { recursive: true, force: true });
+    cpSync(join(from, name), join(to, name), { recursive: true });
+  }
+  return names.length;
+}
+
+function flakyFails({ run: { receiver, endpoints }, random }: Scene, isFailing: boolean): Promise<void> {
+  const seed = random.pick(1_000_000);
+  return receiver.behave(
+    endpoints.flaky.hook,
+    isFailing ? { kind: 'failing', rate: FAILING_RATE, seed } : { kind: 'healthy' },
+  );
+}
+
+/** No endpoint fails until everything in the tier is finished and committed. */
+async function drainTier(scene: Scene, admin: Admin): Promise<void> {
+  await flakyFails(scene, false);
+  const { receiver, endpoints } = scene.run;
+  await receiver.behave(endpoints.down.hook, { kind: 'healthy' });
+  await until('the tier is empty', async () => (await behind(admin).catch(() => 1)) === 0, DRAIN_LIMIT_MS);
+}
+
+/** Partitions of the tier whose commit is not at the end. */
+async function behind(admin: Admin): Promise<number> {
+  const [committed] = await admin.fetchOffsets({ groupId: GROUP, topics: [TIER] });
+  const offsets = new Map(committed?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+  const ends = await admin.fetchTopicOffsets(TIER);
+  return ends.filter(({ partition, high }) => Math.max(0, offsets.get(partition) ?? 0) !== Number(high)).length;
+}
+
+async function endOf(admin: Admin): Promise<number> {
+  const ends = await admin.fetchTopicOffsets(TIER);
+  return ends.reduce((sum, { high }) => sum + Number(high), 0);
+}
+
+async function adminOf({ system }: Scene): Promise<Admin> {
+  const kafka = kafkaClient({ clientId: 'outsider', brokers: system.brokers.direct, isQuiet: true });
+  const admin = kafka.admin();
+  await admin.connect();
+  return admin;
+}
