@@ -44,6 +44,7 @@ const disconnect = () => outside(`SELECT pg_terminate_backend(pid) FROM pg_stat_
 
 /** An app connects again at once, and a database in use is not renamed. */
 async function rename(from: string, to: string): Promise<void> {
+  await outside(`ALTER DATABASE ${from} ALLOW_CONNECTIONS false`);
   await until('the database is renamed', async () => {
     await outside(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${from}'`);
     return outside(`ALTER DATABASE ${from} RENAME TO ${to}`).then(
@@ -51,6 +52,7 @@ async function rename(from: string, to: string): Promise<void> {
       () => false,
     );
   });
+  await outside(`ALTER DATABASE ${to} ALLOW_CONNECTIONS true`);
 }
 
 /** Rows of the day, and of days without a partition, then have no place. */

@@ -183,8 +183,8 @@ describe('retry scheduler', () => {
     ];
     for (const topic of ['retry-4s', 'retry-16s']) await bench.write(...poison.map((record) => ({ topic, ...record })));
     for (const key of ['ep_1:a', 'ep_1:b', 'ep_1:c']) {
-      await bench.write({ topic: 'retry-4s', ...delivery(`dlv_${key}`, { dueAt, tierUntil: dueAt }), key });
-      await bench.write({ topic: 'retry-16s', ...delivery(`dlv_${key}`, { dueAt, tierUntil: dueAt }), key });
+      await bench.write({ topic: 'retry-4s', ...delivery(`dlv_${key.slice(-1)}`, { dueAt, tierUntil: dueAt }), key });
+      await bench.write({ topic: 'retry-16s', ...delivery(`dlv_${key.slice(-1)}`, { dueAt, tierUntil: dueAt }), key });
     }
     await bench.returned(6);
     await until('all poison is in the dlq', () => bench.in('dlq').length >= 2 * poison.length);

@@ -128,7 +128,7 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
     plant: () => replaced(Membership.prototype, 'heed', () => (_, answer) => answer),
   },
   'what has not ended in time goes on': {
-    shape: often({ timeoutMs: 25_000 }, 'extra', 'terminate'),
+    shape: often({ kind: 'hanging', timeoutMs: 14_000, troublePermille: 200 }, 'extra', 'terminate'),
     plant: () =>
       replaced(LogConsumer.prototype, 'drain', (original) => {
         return async function () {

@@ -144,6 +144,7 @@ async function databaseRenamed(scene: Scene): Promise<void> {
   const maintenance = Object.assign(new URL(url), { pathname: '/postgres' }).href;
   // Apps connect again at once, and a database in use is not renamed.
   const rename = async (from: string, to: string) => {
+    await runSql(maintenance, `ALTER DATABASE ${from} ALLOW_CONNECTIONS false`);
     const tried = () =>
       runSql(maintenance, endConnections(username))
         .then(() => runSql(maintenance, `ALTER DATABASE ${from} RENAME TO ${to}`))
@@ -152,6 +153,7 @@ async function databaseRenamed(scene: Scene): Promise<void> {
           () => 0,
         );
     if ((await scene.onceSome(tried)) === 0) throw new Error(`${from} could not be renamed`);
+    await runSql(maintenance, `ALTER DATABASE ${to} ALLOW_CONNECTIONS true`);
   };
   await scene.during({ kind: 'freeze', target: 'postgres: database' }, async () => {
     await rename(name, `${name}_away`);

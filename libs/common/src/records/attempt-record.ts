@@ -90,7 +90,7 @@ export function decodeAttempt(value: Buffer | null): AttemptRecord | NoAttempt {
 
 /** Version, delivery id, event id, endpoint id, tenant and event type, as in the header of a delivery; and a lane. */
 const NAMES =
-  /^2\n[\w-]{1,64}\n[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?\n[\w.-]{1,64}\n[\w.-]{1,64}\n[\w.-]{1,256}\n[^\n]/;
+  /^2\n[\w.-]{1,64}\n[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?\n[\w.-]{1,64}\n[\w.-]{1,64}\n[\w.-]{1,256}\n[^\n]/;
 
 /** Field by field: to destructure a list, or to spread what was read before, costs as much as all the rest. */
 function readFields(fields: readonly string[], response_body: Buffer | null): AttemptRecord | undefined {
@@ -174,7 +174,7 @@ const upTo = (most: number) => z.int().min(0).max(most);
 
 const jsonSchema = z.object({
   v: z.literal(1),
-  delivery_id: z.string().regex(/^[\w-]{1,64}$/),
+  delivery_id: z.string().regex(ENDPOINT_ID_PATTERN),
   event_id: z.string().regex(EVENT_ID_PATTERN),
   endpoint_id: z.string().regex(ENDPOINT_ID_PATTERN),
   tenant: z.string().regex(TENANT_PATTERN),

@@ -64,6 +64,18 @@ describe('dead-letter headers', () => {
     expect([hasDeadLetterHeaders(headers), readDeadLetter(headers)]).toEqual([true, undefined]);
   });
 
+  it.each([
+    [DEAD_HEADERS.at, '0'],
+    [DEAD_HEADERS.at, '-271821-04-20T00:00:00.000Z'],
+    [DEAD_HEADERS.at, '+275760-09-13T00:00:00.000Z'],
+    [DEAD_HEADERS.lastStatus, '1e300'],
+    [DEAD_HEADERS.lastStatus, '2147483648'],
+    [DEAD_HEADERS.lastStatus, '0.5'],
+  ])('given %s: %s, which no column holds, then it counts as missing', (name, value) => {
+    const read = readDeadLetter({ [DEAD_HEADERS.reason]: 'max_retries', [name]: value });
+    expect(read).toMatchObject({ reason: 'max_retries', at: 0, lastStatus: undefined });
+  });
+
   it('given only a reason, then the rest is empty', () => {
     expect(readDeadLetter({ [DEAD_HEADERS.reason]: 'expired', [DEAD_HEADERS.at]: 'yesterday' })).toEqual({
       reason: 'expired',

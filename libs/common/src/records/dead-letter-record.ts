@@ -1,3 +1,4 @@
+import { parseRfc3339 } from '../domain/rfc3339.js';
 import { DEAD_REASONS, type DeadReason } from '../domain/verdict.js';
 import { MAX_TIME_MS } from './limits.js';
 import { wholeNumberUpTo } from './packed-fields.js';
@@ -55,7 +56,8 @@ const MAX_STATUS = 999;
 export function readDeadLetter(headers: Headers): DeadLetterInfo | undefined {
   const reason = DEAD_REASONS.find((known) => known === headers[DEAD_HEADERS.reason]?.toString());
   if (reason === undefined) return undefined;
-  const at = Date.parse(headers[DEAD_HEADERS.at]?.toString() ?? '');
+  // `Date.parse` takes `0` for the year 2000: such a dead letter would be older than what is kept.
+  const at = parseRfc3339(headers[DEAD_HEADERS.at]?.toString() ?? '') ?? 0;
   return {
     reason,
     at: at > 0 && at <= MAX_TIME_MS ? at : 0,

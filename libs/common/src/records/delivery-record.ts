@@ -69,7 +69,7 @@ export function encodeDelivery(meta: DeliveryMeta): string {
  * a key of the database and the event id a value of an HTTP header.
  */
 const NAMES =
-  /^1\n[\w-]{1,64}\n[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?\n[\w.-]{1,64}\n[\w.-]{1,64}\n[\w.-]{1,256}\n/;
+  /^1\n[\w.-]{1,64}\n[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?\n[\w.-]{1,64}\n[\w.-]{1,64}\n[\w.-]{1,256}\n/;
 /** The names at their longest, and seven numbers. */
 const MAX_HEADER_BYTES = 1_024;
 
