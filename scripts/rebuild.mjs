@@ -1,3 +1,4 @@
+import { built } from './lib/built.mjs';
 import { optionsOf } from './lib/options.mjs';
 import { readRunFile } from './lib/running-system.mjs';
 import { UserError } from './lib/settings.mjs';
@@ -31,8 +32,13 @@ async function main() {
     process.stdout.write(HELP);
     return;
   }
-  const { runRebuild } = await import('#apps/control/src/rebuild/run-rebuild.js');
-  const summary = await runRebuild({ ...options, env: environment(), onProgress: showProgress });
+  const { runRebuild } = await built('apps/control/src/rebuild/run-rebuild.js');
+  const { InvalidConfigError } = await built('libs/common/src/config/env.js');
+  const summary = await runRebuild({ ...options, env: environment(), onProgress: showProgress }).catch(
+    (/** @type {unknown} */ error) => {
+      throw error instanceof Error && error instanceof InvalidConfigError ? new UserError(error.message) : error;
+    },
+  );
   showSummary(summary, options.isDryRun);
 }
 
@@ -44,13 +50,13 @@ function environment() {
   return { DATABASE_URL: run.database_url, KAFKA_BROKERS: run.kafka_brokers.join(','), ...process.env };
 }
 
-/** @param {import('#apps/control/src/rebuild/rebuild.js').RebuildProgress} progress */
+/** @param {import('../apps/control/src/rebuild/rebuild.js').RebuildProgress} progress */
 function showProgress({ topic, read, lacking }) {
   process.stdout.write(`${topic.padEnd(10)} ${read} read, ${lacking} ${topic === 'deliveries' ? 'open' : 'lacking'}\n`);
 }
 
 /**
- * @param {import('#apps/control/src/rebuild/rebuild.js').RebuildSummary} summary
+ * @param {import('../apps/control/src/rebuild/rebuild.js').RebuildSummary} summary
  * @param {boolean} isDryRun
  */
 function showSummary({ topics, voided, heads, sent, overtaken }, isDryRun) {

@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { built } from './lib/built.mjs';
 import { optionsOf } from './lib/options.mjs';
-import { ROOT } from './lib/paths.mjs';
 import { readRunFile } from './lib/running-system.mjs';
 import { configPublicKey } from './lib/secrets.mjs';
 import { readSettings, UserError } from './lib/settings.mjs';
@@ -83,13 +81,6 @@ function environment(env) {
     DATABASE_URL: env.DATABASE_URL || run.database_url,
     CONFIG_PUBLIC_KEYS: publicKey,
   };
-}
-
-/** @param {string} path of a compiled module */
-async function built(path) {
-  const file = join(ROOT, 'dist', path);
-  if (!existsSync(file)) throw new UserError(`${file} is missing: build it first (npm run build)`);
-  return import(file);
 }
 
 /** @param {Error} error */

@@ -11,6 +11,8 @@ const START_LIMIT_MS = 240_000;
 const TEST_LIMIT_MS = 300_000;
 const QUIET_LIMIT_MS = 90_000;
 const TYPE = 'invoice.paid';
+/** For half a minute. */
+const DURING_EVENTS = 2_000;
 
 const archive = new WalArchive();
 let cluster: Cluster;
@@ -76,18 +78,42 @@ async function restoreDatabase(backup: BaseBackup): Promise<void> {
   await Promise.all(apps.filter(({ app }) => app !== 'control').map(({ server }) => server.start()));
 }
 
+const path = (id: string) => `/v1/endpoints/${id}`;
+
+async function answerTo(apiKey: string): Promise<number> {
+  const headers = { authorization: `Bearer ${apiKey}` };
+  return (await fetch(`${cluster.app('control').url}/v1/endpoints`, { headers })).status;
+}
+
+/** Endpoints and a key from before the backup, with what becomes of them after it. */
+async function newConfiguration() {
+  const hooks = {
+    healthy: receiver.hook(ok),
+    failing: receiver.hook(always(503)),
+    recovering: receiver.hook(always(503)),
+    paused: receiver.hook(ok),
+  };
+  const late = receiver.hook(ok);
+  await newEndpoint(hooks.healthy);
+  await newEndpoint(hooks.failing);
+  const changed = await newEndpoint(hooks.recovering);
+  const paused = await newEndpoint(hooks.paused);
+  const removed = await newEndpoint(receiver.hook(ok));
+  const key = await cluster.call<{ id: string; key: string }>('control', '/v1/api-keys', {
+    body: { tenant: 'default', scopes: ['read'] },
+  });
+  return { hooks, late, changed, paused, removed, key };
+}
+
 describe('a database restored from a backup', () => {
   it(
-    'given a minute of traffic since, when it is rebuilt, then nothing acknowledged is missing at any endpoint',
+    'given traffic and changes since, when it is reconciled and rebuilt, then nothing acknowledged is missing and all is as chosen',
     async () => {
-      const [healthy, failing, paused] = [receiver.hook(ok), receiver.hook(always(503)), receiver.hook(ok)];
-      await newEndpoint(healthy);
-      await newEndpoint(failing);
-      const pausedId = await newEndpoint(paused);
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      const { hooks, late, changed, paused, removed, key } = await newConfiguration();
+      await until('the key works', async () => (await answerTo(key.key)) === 200);
       const load = new Load(doors, { resources: 8, everyMs: 100, typeOf: () => TYPE });
       await load.more(100);
-      await cluster.call('control', `/v1/endpoints/${pausedId}/pause`, { method: 'POST' });
+      await cluster.call('control', `${path(paused)}/pause`, { method: 'POST' });
       await load.more(100);
 
       const data = join(cluster.folder, 'postgres', 'data');
@@ -95,9 +121,20 @@ describe('a database restored from a backup', () => {
         { url: cluster.postgres.url, data, archive },
         join(cluster.folder, 'backup'),
       );
-      await load.more(300);
+      hooks.recovering.script = ok;
+      await cluster.call('control', path(changed), { method: 'PATCH', body: { description: 'after the backup' } });
+      await cluster.call('control', path(removed), { method: 'DELETE' });
+      await cluster.call('control', `/v1/api-keys/${key.id}`, { method: 'DELETE' });
+      const created = await newEndpoint(late);
+      await until('the new endpoint is known', () => late.hits.length > 0);
+      const before = load.acknowledged.length;
+      await load.more(DURING_EVENTS);
       await load.stop();
       await restoreDatabase(backup);
+
+      const patch = () => cluster.call('control', path(changed), { method: 'PATCH', body: { description: 'lost' } });
+      await expect(patch()).rejects.toThrow('CONFIGURATION_AHEAD');
+      expect(await npm('reconcile', '--keep', 'topics')).toMatchObject({ code: 0 });
       const since = new Date(backup.startedAt - 60_000).toISOString();
       const dryRun = await npm('rebuild', '--since', since, '--dry-run');
       expect(dryRun).toMatchObject({ code: 0, output: expect.stringContaining('would be sent again') });
@@ -106,19 +143,26 @@ describe('a database restored from a backup', () => {
       const again = await npm('rebuild', '--since', since);
       expect(again.output).toContain('0 deliveries were sent again');
 
-      failing.script = ok;
-      await cluster.call('control', `/v1/endpoints/${pausedId}/resume`, { method: 'POST' });
+      hooks.failing.script = ok;
+      await cluster.call('control', `${path(paused)}/resume`, { method: 'POST' });
       const events = load.acknowledged;
-      for (const hook of [healthy, failing, paused]) {
+      for (const hook of Object.values(hooks)) {
         await until('all arrive', () => accountOf(hook, events).missing.length === 0, QUIET_LIMIT_MS).catch(
           () => undefined,
         );
       }
-      const seen = [healthy, failing, paused].map((hook) => accountOf(hook, events));
-      expect(seen.map(({ missing, disorder }) => ({ missing, disorder }))).toEqual(
-        seen.map(() => ({ missing: [], disorder: [] })),
+      const seen = Object.entries(hooks).map(([name, hook]) => [name, accountOf(hook, events)] as const);
+      expect(seen.map(([name, { missing, disorder }]) => ({ name, missing, disorder }))).toEqual(
+        seen.map(([name]) => ({ name, missing: [], disorder: [] })),
       );
-      for (const { output } of [dryRun, rebuilt]) expect(output).toMatch(/\d+ events/);
+      expect(accountOf(late, events.slice(before)).missing).toEqual([]);
+      expect(await cluster.call('control', path(changed))).toMatchObject({ description: 'after the backup' });
+      expect(await cluster.call('control', path(created))).toMatchObject({ status: 'active' });
+      await expect(cluster.call('control', path(removed))).rejects.toThrow('404');
+      expect(await answerTo(key.key)).toBe(401);
+      const [last] = events.slice(-1);
+      const found = await cluster.call<{ id: string }>('control', `/v1/events/${last?.id}`);
+      expect(found.id).toBe(last?.id);
     },
     TEST_LIMIT_MS,
   );

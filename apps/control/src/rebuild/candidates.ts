@@ -9,8 +9,6 @@ export interface OpenDelivery extends Candidate {
   readonly identity: DeliveryIdentity;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  /** A later delivery of the same lane was delivered. */
-  readonly isOvertaken: boolean;
 }
 
 interface OpenRow {
@@ -32,18 +30,15 @@ interface OpenRow {
   next_attempt_at: Date | null;
   row_place: number | null;
   row_attempt: number | null;
-  is_overtaken: boolean;
 }
 
 /** A parked delivery has a row of its own and needs nothing. */
 const OPEN = `SELECT c.log, c.place, c.lane, c.delivery_id, c.replay, c.tenant, c.event_id, c.event_type, c.endpoint_id,
     c.accepted_at, c.extra_headers, c.body, known.replay AS known_replay, known.status AS known_status, known.attempts,
-    known.next_attempt_at, r.place AS row_place, r.attempt AS row_attempt, EXISTS (
-      SELECT FROM rebuild_states s WHERE s.endpoint_id = c.endpoint_id AND s.accepted_at > c.accepted_at
-        AND s.lane = c.lane AND s.status = 'delivered') AS is_overtaken
+    known.next_attempt_at, r.place AS row_place, r.attempt AS row_attempt
   FROM rebuild_deliveries c
   LEFT JOIN LATERAL (
-    SELECT * FROM rebuild_states s WHERE s.id = c.delivery_id
+    SELECT * FROM rebuild_states s WHERE s.accepted_at = c.accepted_at AND s.id = c.delivery_id
     ORDER BY s.replay DESC, array_position(ARRAY['pending', 'retrying', 'dead', 'delivered'], s.status) DESC,
       s.attempts DESC LIMIT 1
   ) known ON true
@@ -93,6 +88,5 @@ function toOpenDelivery(row: OpenRow): OpenDelivery {
     row: row_place === null ? undefined : { place: row_place, attempt: row.row_attempt ?? undefined },
     headers: row.extra_headers,
     body: row.body,
-    isOvertaken: row.is_overtaken,
   };
 }

@@ -97,8 +97,9 @@ export async function stageFanOut(db: Queryable, records: readonly FanOutRecord[
 async function outcomesOf(db: Queryable, records: readonly FanOutRecord[]): Promise<Map<string, number>> {
   const rows = await db.query<{ id: string; replay: number }>(
     `SELECT id, max(replay) AS replay FROM rebuild_states
-     WHERE id = ANY ($1::text[]) AND status IN ('delivered', 'dead') GROUP BY id`,
-    [records.map(({ deliveryId }) => deliveryId)],
+     WHERE (accepted_at, id) IN (SELECT * FROM unnest($1::timestamptz[], $2::text[]))
+       AND status IN ('delivered', 'dead') GROUP BY id`,
+    [records.map(({ acceptedAt }) => new Date(acceptedAt)), records.map(({ deliveryId }) => deliveryId)],
     'rebuild-outcomes',
   );
   return new Map(rows.map(({ id, replay }) => [id, replay]));

@@ -76,6 +76,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildSummary> 
         return storeEvents(session, rows, isDryRun);
       }),
     ];
+    await session.analyze();
     const voided = await voidEnded(session);
     const unfinished = await sendUnfinished(session);
     if (!isDryRun) {

@@ -22,10 +22,7 @@ export async function resend(tx: Queryable, list: readonly Resend[]): Promise<vo
     list.filter(({ isNextLife }) => isNextLife).map(({ delivery }) => delivery),
   );
   await owe(tx, list.map(toRecord));
-  await markSent(
-    tx,
-    list.map(({ delivery }) => delivery),
-  );
+  await markSent(tx, list);
 }
 
 function toRecord({ delivery, isNextLife }: Resend): OutRecord {
@@ -55,10 +52,11 @@ async function beginNextLives(tx: Queryable, deliveries: readonly OpenDelivery[]
   );
 }
 
-async function markSent(tx: Queryable, deliveries: readonly OpenDelivery[]): Promise<void> {
+/** What was sent is not sent again, whatever happens to this run. */
+export async function markSent(tx: Queryable, list: readonly Resend[]): Promise<void> {
   await tx.query(
     `UPDATE rebuild_deliveries r SET sent_at = now(), body = NULL FROM unnest($1::text[], $2::bigint[]) AS s (log, place)
      WHERE r.log = s.log AND r.place = s.place`,
-    [deliveries.map(({ log }) => log), deliveries.map(({ place }) => place)],
+    [list.map(({ delivery }) => delivery.log), list.map(({ delivery }) => delivery.place)],
   );
 }

@@ -2,7 +2,7 @@ import { type OpenDelivery, openDeliveries } from './candidates.js';
 import { type Fate, fateOf } from './fate.js';
 import { nameHeads } from './heads.js';
 import { untilTakenOver } from './lane-owners.js';
-import { type Resend, resend } from './resend.js';
+import { markSent, type Resend, resend } from './resend.js';
 import type { RebuildSession } from './session.js';
 
 export interface UnfinishedSummary {
@@ -45,17 +45,26 @@ async function nameAllHeads(session: RebuildSession): Promise<number> {
 
 async function sendAll(session: RebuildSession): Promise<Omit<UnfinishedSummary, 'heads'>> {
   let sent = 0;
-  const overtaken = new Set<string>();
   for await (const page of openDeliveries(session, PAGE)) {
     const list = page.flatMap((delivery) => resendOf(delivery, fateOf(delivery, Date.now()), session.isDryRun));
     if (list.length === 0) continue;
-    if (!session.isDryRun) await session.transaction((tx) => resend(tx, list));
+    await session.transaction((tx) => (session.isDryRun ? markSent(tx, list) : resend(tx, list)));
     sent += list.length;
-    for (const { delivery } of list) {
-      if (delivery.isOvertaken && overtaken.size < MAX_LISTED) overtaken.add(delivery.lane);
-    }
   }
-  return { sent, overtaken: [...overtaken] };
+  return { sent, overtaken: await overtakenLanes(session) };
+}
+
+async function overtakenLanes(session: RebuildSession): Promise<string[]> {
+  const rows = await session.query<{ lane: string }>(
+    `SELECT c.lane FROM (SELECT log, lane, min(place) AS place FROM rebuild_deliveries WHERE sent_at >= $1
+       GROUP BY log, lane) c
+     WHERE EXISTS (SELECT FROM rebuild_deliveries f
+       JOIN rebuild_states s ON s.accepted_at = f.accepted_at AND s.id = f.delivery_id
+       WHERE f.log = c.log AND f.lane = c.lane AND f.place > c.place AND f.sent_at IS NULL AND s.status = 'delivered')
+     ORDER BY 1 LIMIT $2`,
+    [session.startedAt, MAX_LISTED],
+  );
+  return rows.map(({ lane }) => lane);
 }
 
 /** A head that could not be named, because its lane already waits for a later one, begins its next life. */

@@ -26,6 +26,7 @@ export class Rebuild0008 implements MigrationInterface {
       sent_at timestamptz,
       PRIMARY KEY (log, place)
     )`);
+    await runner.query('CREATE INDEX rebuild_deliveries_by_lane ON rebuild_deliveries (log, lane, place)');
     await runner.query('CREATE INDEX rebuild_deliveries_by_event ON rebuild_deliveries (tenant, event_id)');
     await runner.query('CREATE INDEX rebuild_deliveries_by_delivery ON rebuild_deliveries (delivery_id)');
     await runner.query(`CREATE INDEX rebuild_deliveries_open ON rebuild_deliveries (log, place)
