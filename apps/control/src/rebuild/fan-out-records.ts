@@ -95,12 +95,12 @@ export async function stageFanOut(db: Queryable, records: readonly FanOutRecord[
 
 /** @returns by delivery: the latest life that is over */
 async function outcomesOf(db: Queryable, records: readonly FanOutRecord[]): Promise<Map<string, number>> {
-  const rows = await db.query<{ id: string; replay: number }>(
-    `SELECT id, max(replay) AS replay FROM rebuild_states
-     WHERE (accepted_at, id) IN (SELECT * FROM unnest($1::timestamptz[], $2::text[]))
-       AND status IN ('delivered', 'dead') GROUP BY id`,
+  const rows = await db.query<{ id: string; replay: number | null }>(
+    `SELECT i.id, (SELECT max(s.replay) FROM rebuild_states s WHERE s.accepted_at = i.accepted_at AND s.id = i.id
+       AND s.status IN ('delivered', 'dead')) AS replay
+     FROM unnest($1::timestamptz[], $2::text[]) AS i (accepted_at, id)`,
     [records.map(({ acceptedAt }) => new Date(acceptedAt)), records.map(({ deliveryId }) => deliveryId)],
     'rebuild-outcomes',
   );
-  return new Map(rows.map(({ id, replay }) => [id, replay]));
+  return new Map(rows.flatMap(({ id, replay }) => (replay === null ? [] : [[id, replay] as const])));
 }

@@ -58,32 +58,33 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildSummary> 
   const read = (topic: string, take: (records: readonly InRecord[]) => Promise<number>) =>
     readTopic(options, topic, take);
   try {
-    const topics = [
-      await read(ATTEMPTS_TOPIC, (page) => restoreAttempts(session, page)),
-      await read(DLQ_TOPIC, (page) => restoreDeadLetters(session, page)),
-      await read(DELIVERIES_TOPIC, (page) =>
-        stageFanOut(
-          session,
-          page.flatMap(
-            (record) => readFanOut(record, { generation: generations.deliveries, finished: dispatched }) ?? [],
-          ),
-        ),
-      ),
-      await read(INGEST_TOPIC, (page) => {
-        const partitions = partitionsOf(kafka, INGEST_TOPIC);
-        const limits = { partitions, maxEventBytes, generation: generations.ingest, finished: routed };
-        const rows = page.flatMap((record) => readEventRow(record, limits) ?? []);
-        return storeEvents(session, rows, isDryRun);
-      }),
-    ];
+    const attempts = await read(ATTEMPTS_TOPIC, (page) => restoreAttempts(session, page));
+    const deadLetters = await read(DLQ_TOPIC, (page) => restoreDeadLetters(session, page));
     await session.analyze();
+    const reading = { generation: generations.deliveries, finished: dispatched };
+    const deliveries = await read(DELIVERIES_TOPIC, (page) =>
+      stageFanOut(
+        session,
+        page.flatMap((record) => readFanOut(record, reading) ?? []),
+      ),
+    );
+    await session.analyze();
+    const partitions = partitionsOf(kafka, INGEST_TOPIC);
+    const limits = { partitions, maxEventBytes, generation: generations.ingest, finished: routed };
+    const events = await read(INGEST_TOPIC, (page) =>
+      storeEvents(
+        session,
+        page.flatMap((record) => readEventRow(record, limits) ?? []),
+        isDryRun,
+      ),
+    );
     const voided = await voidEnded(session);
     const unfinished = await sendUnfinished(session);
     if (!isDryRun) {
       await forgetStaged(session);
       await forgetGaps(session, sinceMs);
     }
-    return { topics, voided, ...unfinished };
+    return { topics: [attempts, deadLetters, deliveries, events], voided, ...unfinished };
   } finally {
     await session.close();
   }
