@@ -1,9 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { zstdCompressSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import kafkajs, { Kafka, logLevel } from 'kafkajs';
 import { register } from 'prom-client';
 import { encodeCommit } from '#common/domain/commit-metadata.js';
 import { CompactedTable } from '#common/kafka/compacted-table.js';
+import { FetchedRecords } from '#common/kafka/fetched-records.js';
 import { partitionOf } from '#common/kafka/partitioner.js';
 import { KafkaUnavailableError, RecordProducer } from '#common/kafka/producer.js';
 import type { KafkaSettings } from '#common/kafka/settings.js';
@@ -22,6 +24,8 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
+/** Longer than a fetch waits for records. */
+const QUIET_MS = 1_500;
 const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, index) => String(from + index));
 
 async function prepared(settings: KafkaSettings): Promise<KafkaSettings> {
@@ -322,6 +326,27 @@ describe('CompactedTable', () => {
     await table.stop();
     const { groups } = await (await admin()).listGroups();
     expect(groups.filter(({ groupId }) => groupId.startsWith(settings.prefix))).toEqual([]);
+  });
+
+  it('given many batches, then each record is read once, and none again when nothing new comes', async () => {
+    const settings = await prepared(testSettings([compacted]));
+    const writer = await producer(settings);
+    for (const key of numbers(300)) await writer.write([{ topic: 'table', key, value: key }]);
+    const read = jest.spyOn(FetchedRecords.prototype, 'read');
+    const table = new CompactedTable(settings, { topic: 'table', apply: () => undefined });
+    cleanups.push(() => table.stop());
+    const count = async () => {
+      const fetches = await Promise.all(
+        read.mock.results.map(({ value }) => value as ReturnType<FetchedRecords['read']>),
+      );
+      return fetches.reduce((sum, { records }) => sum + records.length, 0);
+    };
+
+    await table.start();
+    await delay(QUIET_MS);
+
+    expect(await count()).toBe(300);
+    read.mockRestore();
   });
 
   it('given an empty topic, then it is caught up at once', async () => {

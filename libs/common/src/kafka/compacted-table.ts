@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { Admin, Consumer } from 'kafkajs';
 import { createKafka } from './client.js';
-import type { BatchPayload } from './fetched-batch.js';
+import { BATCH_RUN, type BatchPayload } from './fetched-batch.js';
 import type { LogBounds } from './fetched-records.js';
 import type { KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
@@ -145,7 +145,7 @@ export class CompactedTable {
     this.lag.start();
     this.timer = setInterval(() => this.watch(), WATCH_INTERVAL_MS);
     await this.consumer.run({
-      autoCommit: false,
+      ...BATCH_RUN,
       eachBatch: (payload) => this.applyBatch(payload as unknown as BatchPayload),
     });
     this.checkCaughtUp();

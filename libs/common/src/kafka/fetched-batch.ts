@@ -46,6 +46,9 @@ export class FetchedBatch {
   }
 }
 
+/** Of every consumer that gets such batches: a position moves only where its handler says. kafkajs would put it behind one record. */
+export const BATCH_RUN = { autoCommit: false, eachBatchAutoResolve: false } as const;
+
 /** What kafkajs calls the handler of a consumer with hooks with. */
 export interface BatchPayload {
   readonly batch: FetchedBatch;

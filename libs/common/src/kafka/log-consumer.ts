@@ -3,7 +3,7 @@ import type { Consumer, ConsumerConfig } from 'kafkajs';
 import { Committer } from './committer.js';
 import { consumerClient, consumerLag } from './consumer-lag.js';
 import { FetchPace, type FetchPaceOptions } from './fetch-pace.js';
-import type { BatchPayload, FetchedBatch } from './fetched-batch.js';
+import { BATCH_RUN, type BatchPayload, type FetchedBatch } from './fetched-batch.js';
 import type { OffsetsReader } from './group-offsets.js';
 import type { GroupHooks, KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
@@ -138,8 +138,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     ];
     this.lag?.start();
     await this.consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
+      ...BATCH_RUN,
       partitionsConsumedConcurrently: 4,
       eachBatch: (payload) => this.takeBatch(payload as unknown as BatchPayload),
     });
