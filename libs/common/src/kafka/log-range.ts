@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Consumer } from 'kafkajs';
 import { createKafka } from './client.js';
-import type { BatchPayload } from './fetched-batch.js';
+import { BATCH_RUN, type BatchPayload } from './fetched-batch.js';
 import { hookedAssigner } from './kafkajs-patches.js';
 import { LogBoundsReader } from './log-bounds.js';
 import type { InRecord } from './record.js';
@@ -85,7 +85,7 @@ async function readAll(
     if (left.size === 0) done.resolve();
   };
   await consumer.run({
-    autoCommit: false,
+    ...BATCH_RUN,
     eachBatch: (payload) => takeBatch(payload as unknown as BatchPayload).catch((error) => done.reject(error)),
   });
   for (const [partition, { start }] of bounds) consumer.seek({ topic, partition, offset: String(start) });
