@@ -58,19 +58,16 @@ describe('TopicKeeper', () => {
     }
     const admin = await opened.adminOf(settings);
     const before = await counted('posthorn_topics_recreated_total', 'log');
-    await until('the ids are known', () => keepers.every((keeper) => keeper.isWatching('log')));
+    await until('the ids are known', () => keepers.every((keeper) => keeper.idOf('log') !== undefined));
+    const [id, otherId] = [keepers[0]?.idOf('log'), keepers[0]?.idOf('other')];
     await admin.deleteTopics({ topics: [`${settings.prefix}log`] });
 
-    await until(
-      'the keepers see another topic',
-      () => keepers.every((each) => each.replacementsOf('log') === 1),
-      15_000,
-    );
+    await until('the keepers see another topic', () => keepers.every((each) => each.idOf('log') !== id), 15_000);
     const { topics } = await admin.fetchTopicMetadata({ topics: [`${settings.prefix}log`] });
     expect(topics[0]?.partitions).toHaveLength(3);
     await expect(ensureTopics(settings)).resolves.toBeUndefined();
     expect((await counted('posthorn_topics_recreated_total', 'log')) - before).toBe(1);
-    expect(keepers[0]?.replacementsOf('other')).toBe(0);
+    expect(keepers[0]?.idOf('other')).toBe(otherId);
   });
 });
 

@@ -3,7 +3,8 @@ import type { AppName, AppProcess } from '../../support/app-processes.js';
 import type { Link, LinkFault, Trap } from '../harness/link.js';
 import type { TortureRun } from '../harness/torture-run.js';
 import type { TortureSystem } from '../harness/torture-system.js';
-import type { Budgets, FaultEvent, FaultKind, PromiseName } from '../judge/evidence.js';
+import type { Budgets, FaultEvent, PromiseName } from '../judge/evidence.js';
+import type { FaultKind } from '../judge/fault-kind.js';
 
 /** A busy machine, or a server that just came back, may take so long until somebody has something to do. */
 const AT_WORK_LIMIT_MS = 30_000;

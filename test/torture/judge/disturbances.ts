@@ -1,5 +1,6 @@
 import type { Case, Duty } from './case.js';
-import type { Evidence, FaultKind, ProcessEvent, ReceivedRequest } from './evidence.js';
+import type { Evidence, ProcessEvent, ReceivedRequest } from './evidence.js';
+import type { FaultKind } from './fault-kind.js';
 
 /** A time in which something was broken that can leave outcomes unknown. ms since the epoch. */
 export interface Disturbance {

@@ -3,6 +3,7 @@ import type { Ordering } from '../../../libs/common/src/domain/lane.js';
 import type { DeadReason } from '../../../libs/common/src/domain/verdict.js';
 import type { AttemptRecord } from '../../../libs/common/src/records/attempt-record.js';
 import type { DeliveryMeta } from '../../../libs/common/src/records/delivery-record.js';
+import type { FaultKind } from './fault-kind.js';
 
 /*
  * What a torture run leaves behind, as plain values. All times are ms since the epoch of the machine's own clock; a clock
@@ -254,29 +255,6 @@ export interface ProcessEvent {
   /** `stopping` is SIGTERM; `stopped` the end that follows it; `exited` an end nobody asked for. */
   readonly kind: 'started' | 'ready' | 'stopping' | 'stopped' | 'killed' | 'frozen' | 'continued' | 'exited';
 }
-
-export const FAULT_KINDS = [
-  'kill',
-  'terminate',
-  'freeze',
-  'storm',
-  'cut',
-  'slow_link',
-  'lost_answer',
-  'retention',
-  'log_replaced',
-  'poison',
-  'duplicate_event',
-  'clock_jump',
-  'dns',
-  'replay',
-  'bad_endpoint',
-  'wrong_key',
-  'transaction',
-  /** A topic was recreated, or lost its tail: from then on its offsets mean other records. */
-  'new_log',
-] as const;
-export type FaultKind = (typeof FAULT_KINDS)[number];
 
 /** One thing that was broken on purpose. It counts only if it really happened, and hit work. */
 export interface FaultEvent {

@@ -16,7 +16,6 @@ export class TopicKeeper {
   private readonly logger = new Logger(TopicKeeper.name);
   private readonly cluster: ReturnType<typeof clusterOf>;
   private readonly ids = new Map<string, string | undefined>();
-  private readonly replacements = new Map<string, number>();
   private missing: ReadonlySet<string> = new Set();
   private timer: NodeJS.Timeout | undefined;
   private checking: Promise<void> | undefined;
@@ -40,14 +39,9 @@ export class TopicKeeper {
     await this.cluster.disconnect();
   }
 
-  /** Whether a check has found this topic. @param topic without prefix */
-  isWatching(topic: string): boolean {
-    return this.ids.has(topic);
-  }
-
-  /** How often another topic has taken the place of this one since the start. @param topic without prefix */
-  replacementsOf(topic: string): number {
-    return this.replacements.get(topic) ?? 0;
+  /** The id a topic had in the latest check that found it. @param topic without prefix */
+  idOf(topic: string): string | undefined {
+    return this.ids.get(topic);
   }
 
   private async check(): Promise<void> {
@@ -69,10 +63,7 @@ export class TopicKeeper {
   private noteIds(states: ReadonlyMap<string, TopicState>): void {
     for (const { topic } of this.settings.topics) {
       const state = states.get(this.settings.prefix + topic);
-      if (state === undefined) continue;
-      const isReplaced = this.ids.has(topic) && this.ids.get(topic) !== state.topicId;
-      if (isReplaced) this.replacements.set(topic, this.replacementsOf(topic) + 1);
-      this.ids.set(topic, state.topicId);
+      if (state !== undefined) this.ids.set(topic, state.topicId);
     }
   }
 

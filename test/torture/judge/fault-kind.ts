@@ -1,0 +1,21 @@
+/** What a fault does, for the judge: which promises bend meanwhile depends on it. */
+export type FaultKind =
+  | 'kill'
+  | 'terminate'
+  | 'freeze'
+  | 'storm'
+  | 'cut'
+  | 'slow_link'
+  | 'lost_answer'
+  | 'retention'
+  | 'log_replaced'
+  | 'poison'
+  | 'duplicate_event'
+  | 'clock_jump'
+  | 'dns'
+  | 'replay'
+  | 'bad_endpoint'
+  | 'wrong_key'
+  | 'transaction'
+  /** A topic was recreated, or lost its tail: from then on its offsets mean other records. */
+  | 'new_log';
