@@ -1,3 +1,4 @@
+import { runCommand } from './lib/command.mjs';
 import { optionsOf } from './lib/options.mjs';
 import { runningSystem } from './lib/running-system.mjs';
 import { UserError } from './lib/settings.mjs';
@@ -8,13 +9,7 @@ const HELP = `Publishes real GitHub webhook payloads to the system that npm star
 npm run demo [-- --events N]    N from 1 to ${MAX_EVENTS}; each payload once, if left out
 `;
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (!(error instanceof UserError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
+await runCommand(main);
 
 /** @returns {Promise<number>} exit code */
 async function main() {

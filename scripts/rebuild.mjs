@@ -1,4 +1,5 @@
 import { built } from './lib/built.mjs';
+import { runCommand } from './lib/command.mjs';
 import { optionsOf } from './lib/options.mjs';
 import { readRunFile } from './lib/running-system.mjs';
 import { UserError } from './lib/settings.mjs';
@@ -18,13 +19,7 @@ It may run beside live traffic, be killed, and be run again: what is there alrea
 
 const MAX_LISTED = 20;
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof UserError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
+await runCommand(main);
 
 async function main() {
   const options = readArguments();

@@ -1,4 +1,5 @@
 import { built } from './lib/built.mjs';
+import { runCommand } from './lib/command.mjs';
 import { optionsOf } from './lib/options.mjs';
 import { readRunFile } from './lib/running-system.mjs';
 import { configPublicKey } from './lib/secrets.mjs';
@@ -21,13 +22,7 @@ CONFIG_PUBLIC_KEYS and REQUIRE_SIGNED_RECORDS say which records count, as for th
 leaves the state CONFIGURATION_AHEAD by itself. Run again, it finds no difference.
 `;
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof UserError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
+await runCommand(main);
 
 async function main() {
   const options = readArguments();

@@ -1,3 +1,4 @@
+import { runCommand } from './lib/command.mjs';
 import { compiled } from './lib/compiled.mjs';
 import { optionsOf } from './lib/options.mjs';
 import { readRunFile } from './lib/running-system.mjs';
@@ -28,13 +29,7 @@ The records stay in dlq until its retention ends: name a --since that leaves out
 A dead letter is a replay only with its headers. Any client that copies them will do; piping through kcat loses them.
 `;
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof UserError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
+await runCommand(main);
 
 async function main() {
   const options = readArguments();

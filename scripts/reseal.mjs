@@ -1,8 +1,8 @@
+import { runCommand } from './lib/command.mjs';
 import { compiled } from './lib/compiled.mjs';
 import { optionsOf } from './lib/options.mjs';
 import { readRunFile } from './lib/running-system.mjs';
 import { secretKeys } from './lib/secret-keys.mjs';
-import { UserError } from './lib/settings.mjs';
 
 const HELP = `Seals all secrets and static headers of endpoints under the first key of SECRET_KEYS, and says what still needs
 each of the other keys. It may run at any time, be interrupted, and be repeated.
@@ -15,13 +15,7 @@ SECRET_KEYS, DATABASE_URL and KAFKA_BROKERS (with KAFKA_TOPIC_PREFIX, if there i
 are missing, those of npm start. A running control announces what was sealed.
 `;
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof UserError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
+await runCommand(main);
 
 async function main() {
   const flag = /** @type {const} */ ({ type: 'boolean' });

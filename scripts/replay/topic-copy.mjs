@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { kafkaClient, keyedProducer } from '../lib/kafka-client.mjs';
+import { portions } from '../lib/portions.mjs';
 
 /** Most records and bytes of one produce; every topic takes a batch of this size. */
-const MAX_RECORDS = 200;
-const MAX_BYTES = 512 * 1_024;
+const PORTION = { records: 200, bytes: 512 * 1_024, overhead: 1_024 };
 const MAX_TRIES = 8;
 const RETRY_MS = 500;
 
@@ -26,7 +26,7 @@ export async function copyRecords({ brokers, from, to, select, headersOf = ({ he
   let copied = 0;
   try {
     await readToEnd(kafka, from, async (records) => {
-      for (const portion of portions(records.filter(select))) {
+      for (const portion of portions(records.filter(select), PORTION)) {
         await sendWhole(() => producer.send({ topic: to, acks: -1, messages: portion.map(copy) }));
         copied += portion.length;
       }
@@ -116,26 +116,4 @@ async function untilAllRead(consumer, ends, take) {
     },
   });
   await done.promise;
-}
-
-/**
- * @param {LogRecord[]} records
- * @returns {LogRecord[][]} in order, each small enough for one produce
- */
-function portions(records) {
-  /** @type {LogRecord[][]} */
-  const all = [];
-  let bytes = 0;
-  for (const record of records) {
-    const size = (record.value?.length ?? 0) + (record.key?.length ?? 0) + 1_024;
-    const current = all.at(-1);
-    if (current === undefined || current.length === MAX_RECORDS || bytes + size > MAX_BYTES) {
-      all.push([record]);
-      bytes = size;
-    } else {
-      current.push(record);
-      bytes += size;
-    }
-  }
-  return all;
 }

@@ -4,11 +4,11 @@ import { patchKafkajs } from '#common/kafka/kafkajs-patches.js';
 import { partitionOf } from '#common/kafka/partitioner.js';
 import { PartitionBatch } from '#common/kafka/produce-request.js';
 import { keyedProducer } from '../../../scripts/lib/kafka-client.mjs';
+import { portions } from '../../../scripts/lib/portions.mjs';
 import type { StrangeRecord } from './strange-record.js';
 
 /** Most records and bytes of one produce; every topic takes a batch of this size. */
-const MAX_RECORDS = 20;
-const MAX_BYTES = 800_000;
+const PORTION = { records: 20, bytes: 800_000, overhead: 4_000 };
 /** Together 100 records a second: a flood of them is a load like any other, and another test's matter. */
 const PAUSE_MS = 200;
 const EMPTY = Buffer.alloc(0);
@@ -24,7 +24,7 @@ export async function writeStrangeRecords(kafka: Kafka, records: readonly Strang
   const producer = keyedProducer(kafka);
   await producer.connect();
   const partitions = await partitionsOfAll(kafka, [...new Set(records.map(({ topic }) => topic))]);
-  for (const portion of portions(records)) {
+  for (const portion of portions(records, PORTION)) {
     const [repeating, others] = [portion.filter(hasRepeatedHeader), portion.filter((one) => !hasRepeatedHeader(one))];
     const batchesOf = (topic: string, ofOne: StrangeRecord[]) => batches(ofOne, partitions.get(topic) ?? 1);
     const requests = [byTopic(repeating, (_, ofOne) => ofOne.map(messageOf)), byTopic(others, batchesOf)];
@@ -71,21 +71,4 @@ function batches(records: readonly StrangeRecord[], partitions: number): Partiti
     for (const { key, value, headers } of ofOne) batch.records.push({ key, value, headers: headers as never });
     return batch;
   });
-}
-
-function portions(records: readonly StrangeRecord[]): StrangeRecord[][] {
-  const all: StrangeRecord[][] = [];
-  let bytes = 0;
-  for (const record of records) {
-    const size = (record.value?.length ?? 0) + (record.key?.length ?? 0) + 4_000;
-    const current = all.at(-1);
-    if (current === undefined || current.length === MAX_RECORDS || bytes + size > MAX_BYTES) {
-      all.push([record]);
-      bytes = size;
-    } else {
-      current.push(record);
-      bytes += size;
-    }
-  }
-  return all;
 }
