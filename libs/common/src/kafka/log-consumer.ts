@@ -228,7 +228,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
   private async takeBatch({ batch, resolveOffset }: BatchPayload): Promise<void> {
     const log = this.owned.get(`${batch.topic}/${batch.partition}`);
     const from = Number(batch.fetchedOffset);
-    if (log === undefined || this.isStopping || from !== log.position) return this.refuse(batch, log);
+    if (!log?.isReady || this.isStopping || from !== log.position) return this.refuse(batch, log);
     const reading = await batch.fetched.read(from, log);
     const isContinued = await this.watch.isContinued(log, reading.firstLeaderEpoch);
     // While it was inflated or compared the partition may have been lost, or its position moved.

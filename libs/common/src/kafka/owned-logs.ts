@@ -115,6 +115,7 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
     const ownName = topic.slice(this.settings.prefix.length);
     const log = new OwnedPartition(ownName, partitionsOf(this.settings, ownName), position, this.consumer);
     await this.listener?.onOwned?.(log);
+    log.opened();
     if (position.lostRecords > 0) this.listener?.onRecordsLost?.(log);
     this.set(name, log);
     this.former.set(name, position.identity);

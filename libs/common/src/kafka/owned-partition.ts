@@ -29,6 +29,7 @@ export class OwnedPartition implements FencedLog {
   private readonly loss = new AbortController();
   private readonly pauses = new Set<string>();
   private isChanged: boolean;
+  private isPreparing = true;
   /** The offset the next batch must begin with; any other batch is of an older assignment. */
   position: number;
   readonly start: number;
@@ -75,6 +76,16 @@ export class OwnedPartition implements FencedLog {
     return this.pauses.size > 0;
   }
 
+  /** Whether its owner takes records: a fetch that was under way when the log was taken over may come before that. */
+  get isReady(): boolean {
+    return !this.isPreparing;
+  }
+
+  /** Its owner has been told of it, and is ready unless it has paused the log. */
+  opened(): void {
+    this.isPreparing = this.paused;
+  }
+
   /**
    * A fetch from `position` on was read. Offsets without a record (aborted, control, compacted) count as finished.
    *
@@ -107,6 +118,7 @@ export class OwnedPartition implements FencedLog {
 
   resume(reason = BUSY): void {
     if (this.lost.aborted || !this.pauses.delete(reason) || this.paused) return;
+    this.isPreparing = false;
     this.consumer.setPaused(this, false);
   }
 
