@@ -97,11 +97,11 @@ describe(`strange records of seed ${SEED}`, () => {
       await use.client.metric('control', 'posthorn_records_rejected_total', { topic: 'attempts' }),
     ).toBeGreaterThan(EACH);
     expect(
-      await use.client.metric('ingest', 'posthorn_records_rejected_total', { topic: 'endpoints' }),
+      await use.client.metric('ingest', 'posthorn_ignored_configuration_records_total', { topic: 'endpoints' }),
     ).toBeGreaterThan(EACH);
-    expect(await use.client.metric('ingest', 'posthorn_records_rejected_total', { topic: 'api-keys' })).toBeGreaterThan(
-      EACH,
-    );
+    expect(
+      await use.client.metric('ingest', 'posthorn_ignored_configuration_records_total', { topic: 'api-keys' }),
+    ).toBeGreaterThan(EACH);
   });
 
   it('given they are still in the topics, when every app is killed, then it starts and good traffic goes on', async () => {
