@@ -7,13 +7,14 @@ import type { LogBounds } from './fetched-records.js';
 import type { KafkaGroup } from './kafkajs-group.js';
 import { hookedAssigner } from './kafkajs-patches.js';
 import type { LagWatch } from './lag-watch.js';
+import { LeadersRefresh } from './leaders-refresh.js';
 import { leftOutRecords, replacedLogs } from './metrics.js';
 import { endPredecessor } from './predecessor.js';
 import type { InRecord } from './record.js';
 import type { KafkaSettings } from './settings.js';
 import { tableLag } from './table-lag.js';
 import { atMost, delay, MAX_STARTING_MS } from './timing.js';
-import { isSameTopic, type TopicIdentity, type TopicState } from './topic-identity.js';
+import { isSameTopic, type TopicIdentity } from './topic-identity.js';
 
 /** How late a recreated topic is noticed. */
 const WATCH_INTERVAL_MS = 3_000;
@@ -69,8 +70,7 @@ export class CompactedTable {
   private group: KafkaGroup | undefined;
   /** The log that {@link positions} belong to. */
   private identity: TopicIdentity | undefined;
-  /** What the last check found. */
-  private seen = '';
+  private readonly leaders = new LeadersRefresh();
   private timer: NodeJS.Timeout | undefined;
   /** Undefined until there is something to connect to. */
   private starting: Promise<void> | undefined;
@@ -199,8 +199,9 @@ export class CompactedTable {
     const { group } = this;
     if (group === undefined || this.isStopping) return;
     try {
-      const state = (await group.cluster.topicIdentities([this.topic])).get(this.topic);
-      await this.refreshLeaders(group, state);
+      const states = await group.cluster.topicIdentities([this.topic]);
+      await this.leaders.noteCheck(group.cluster, states);
+      const state = states.get(this.topic);
       const former = this.identity;
       if (state === undefined || (former !== undefined && isSameTopic(state, former))) return;
       this.identity = state;
@@ -214,14 +215,6 @@ export class CompactedTable {
     } catch (error) {
       this.logger.debug({ err: error, topic: this.topic }, 'table.not_checked');
     }
-  }
-
-  /** kafkajs asks for leaders again after minutes, or after an error of a fetch; a partition without a leader has none. */
-  private async refreshLeaders(group: KafkaGroup, state: TopicState | undefined): Promise<void> {
-    const found = JSON.stringify(state ?? null);
-    if (found === this.seen) return;
-    await group.cluster.refreshMetadata();
-    this.seen = found;
   }
 
   /** Called with every fetch of a partition, also with one that brought nothing to be seen. */

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Committer } from './committer.js';
 import type { KafkaGroup } from './kafkajs-group.js';
+import { LeadersRefresh } from './leaders-refresh.js';
 import type { Membership } from './membership.js';
 import type { OwnedLogs } from './owned-logs.js';
 import type { OwnedPartition } from './owned-partition.js';
@@ -23,8 +24,7 @@ export interface WatchedConsumer {
 export class LogWatch {
   private readonly logger = new Logger(LogWatch.name);
   private readonly missing = new Set<string>();
-  /** What the last check found. A difference means that the client must ask for leaders again. */
-  private seen = '';
+  private readonly leaders = new LeadersRefresh();
   private isChecking = false;
 
   private readonly topics: readonly string[];
@@ -130,15 +130,7 @@ export class LogWatch {
       const isGone = state === undefined ? missingBefore.has(topic) : !isSameTopic(state, log.identity);
       if (isGone) this.consumer.owned.giveUp(log);
     }
-    await this.refresh(group, states);
-  }
-
-  /** kafkajs looks for leaders again after minutes, or after an error of a fetch; a partition without a leader has none. */
-  private async refresh(group: KafkaGroup, states: ReadonlyMap<string, TopicState>): Promise<void> {
-    const found = JSON.stringify([...states]);
-    if (found === this.seen) return;
-    await group.cluster.refreshMetadata();
-    this.seen = found;
+    await this.leaders.noteCheck(group.cluster, states);
   }
 
   private reportMissing(states: ReadonlyMap<string, TopicState>): void {
