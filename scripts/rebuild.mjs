@@ -1,7 +1,7 @@
-import { built } from './lib/built.mjs';
 import { runCommand } from './lib/command.mjs';
+import { compiled } from './lib/compiled.mjs';
 import { optionsOf } from './lib/options.mjs';
-import { readRunFile } from './lib/running-system.mjs';
+import { withServers } from './lib/running-system.mjs';
 import { UserError } from './lib/settings.mjs';
 
 const HELP = `Brings a restored database up to date from the topics: outcomes, dead letters, events, and deliveries that wait.
@@ -27,22 +27,14 @@ async function main() {
     process.stdout.write(HELP);
     return;
   }
-  const { runRebuild } = await built('apps/control/src/rebuild/run-rebuild.js');
-  const { InvalidConfigError } = await built('libs/common/src/config/env.js');
-  const summary = await runRebuild({ ...options, env: environment(), onProgress: showProgress }).catch(
+  const { runRebuild } = await compiled('apps/control/src/rebuild/run-rebuild');
+  const { InvalidConfigError } = await compiled('libs/common/src/config/env');
+  const summary = await runRebuild({ ...options, env: withServers(process.env), onProgress: showProgress }).catch(
     (/** @type {unknown} */ error) => {
       throw error instanceof Error && error instanceof InvalidConfigError ? new UserError(error.message) : error;
     },
   );
   showSummary(summary, options.isDryRun);
-}
-
-/** The servers of `npm start`, unless others are named. */
-function environment() {
-  const { KAFKA_BROKERS, DATABASE_URL } = process.env;
-  if (KAFKA_BROKERS && DATABASE_URL) return process.env;
-  const run = readRunFile(process.env);
-  return { DATABASE_URL: run.database_url, KAFKA_BROKERS: run.kafka_brokers.join(','), ...process.env };
 }
 
 /** @param {import('../apps/control/src/rebuild/rebuild.js').RebuildProgress} progress */

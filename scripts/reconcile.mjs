@@ -1,7 +1,7 @@
-import { built } from './lib/built.mjs';
 import { runCommand } from './lib/command.mjs';
+import { compiled } from './lib/compiled.mjs';
 import { optionsOf } from './lib/options.mjs';
-import { readRunFile } from './lib/running-system.mjs';
+import { withServers } from './lib/running-system.mjs';
 import { configPublicKey } from './lib/secrets.mjs';
 import { readSettings, UserError } from './lib/settings.mjs';
 import { reportOf } from './reconcile/report.mjs';
@@ -31,9 +31,9 @@ async function main() {
     return;
   }
   const env = environment(process.env);
-  const { reconcile } = await built('apps/control/src/configuration/reconcile.js');
-  const { Database } = await built('libs/common/src/postgres/database.js');
-  const { kafkaSettings } = await built('libs/common/src/kafka/settings.js');
+  const { reconcile } = await compiled('apps/control/src/configuration/reconcile');
+  const { Database } = await compiled('libs/common/src/postgres/database');
+  const { kafkaSettings } = await compiled('libs/common/src/kafka/settings');
   const config = await readConfig(env);
   const settings = kafkaSettings('reconcile', config, { topicsReady: Promise.resolve(), onFatal: fail });
   const database = new Database({ url: config.DATABASE_URL, poolSize: 1, applicationName: 'posthorn-reconcile' });
@@ -50,9 +50,8 @@ async function main() {
  * @throws UserError naming every bad variable
  */
 async function readConfig(env) {
-  const { InvalidConfigError, loadConfig, kafkaEnv, postgresEnv, trustEnv } = await built(
-    'libs/common/src/config/env.js',
-  );
+  const { InvalidConfigError, loadConfig, kafkaEnv, postgresEnv, trustEnv } =
+    await compiled('libs/common/src/config/env');
   const { z } = await import('zod');
   try {
     return loadConfig(z.object({ ...kafkaEnv, ...postgresEnv, ...trustEnv }), env);
@@ -67,15 +66,9 @@ async function readConfig(env) {
  * @returns {NodeJS.ProcessEnv} with what a system of `npm start` has
  */
 function environment(env) {
-  if (env.KAFKA_BROKERS && env.DATABASE_URL) return env;
-  const run = readRunFile(env);
-  const publicKey = env.CONFIG_PUBLIC_KEYS || configPublicKey(readSettings(env).paths.secrets);
-  return {
-    ...env,
-    KAFKA_BROKERS: env.KAFKA_BROKERS || run.kafka_brokers.join(','),
-    DATABASE_URL: env.DATABASE_URL || run.database_url,
-    CONFIG_PUBLIC_KEYS: publicKey,
-  };
+  const servers = withServers(env);
+  if (env.KAFKA_BROKERS && env.DATABASE_URL) return servers;
+  return { ...servers, CONFIG_PUBLIC_KEYS: env.CONFIG_PUBLIC_KEYS || configPublicKey(readSettings(env).paths.secrets) };
 }
 
 /** @param {Error} error */

@@ -1,7 +1,7 @@
 import { runCommand } from './lib/command.mjs';
 import { compiled } from './lib/compiled.mjs';
 import { optionsOf } from './lib/options.mjs';
-import { readRunFile } from './lib/running-system.mjs';
+import { withServers } from './lib/running-system.mjs';
 import { secretKeys } from './lib/secret-keys.mjs';
 
 const HELP = `Seals all secrets and static headers of endpoints under the first key of SECRET_KEYS, and says what still needs
@@ -21,14 +21,13 @@ async function main() {
   const flag = /** @type {const} */ ({ type: 'boolean' });
   const { check = false, help } = optionsOf({ check: flag, help: flag }, { usage: HELP });
   if (help) return say(HELP.trimEnd());
-  const { SECRET_KEYS, DATABASE_URL, KAFKA_BROKERS, KAFKA_TOPIC_PREFIX: prefix = '' } = process.env;
+  const { SECRET_KEYS, DATABASE_URL, KAFKA_BROKERS, KAFKA_TOPIC_PREFIX: prefix = '' } = withServers(process.env);
   const keys = SECRET_KEYS || secretKeys(process.env);
-  const databaseUrl = DATABASE_URL || readRunFile(process.env).database_url;
-  const brokers = KAFKA_BROKERS ? KAFKA_BROKERS.split(',') : readRunFile(process.env).kafka_brokers;
+  const brokers = KAFKA_BROKERS.split(',');
   const { Sealer } = await compiled('libs/common/src/security/sealing');
   const { Database } = await compiled('libs/common/src/postgres/database');
   const sealer = new Sealer(keys);
-  const database = new Database({ url: databaseUrl, poolSize: 1, applicationName: 'reseal' });
+  const database = new Database({ url: DATABASE_URL, poolSize: 1, applicationName: 'reseal' });
   try {
     if (!check) await reseal(database, sealer);
     await report({ database, keys, current: sealer.sealsUnder, brokers, topic: `${prefix}dlq` });

@@ -17,6 +17,24 @@ export function readRunFile(env) {
 }
 
 /**
+ * The environment, with the servers that `npm start` runs where it names none.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {NodeJS.ProcessEnv & { KAFKA_BROKERS: string, DATABASE_URL: string }}
+ * @throws UserError when one is not named and none runs
+ */
+export function withServers(env) {
+  const { KAFKA_BROKERS, DATABASE_URL } = env;
+  if (KAFKA_BROKERS && DATABASE_URL) return { ...env, KAFKA_BROKERS, DATABASE_URL };
+  const run = readRunFile(env);
+  return {
+    ...env,
+    KAFKA_BROKERS: KAFKA_BROKERS || run.kafka_brokers.join(','),
+    DATABASE_URL: DATABASE_URL || run.database_url,
+  };
+}
+
+/**
  * As {@link readRunFile}, once ingest and control take requests.
  *
  * @param {NodeJS.ProcessEnv} env
