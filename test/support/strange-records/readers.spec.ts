@@ -48,7 +48,7 @@ function route(record: InRecord): void {
     maxBatchBytes: MAX_BATCH,
     nowMs: NOW,
   };
-  const { steps, rounds } = readBatch([{ log: LOG, record }], context);
+  const { steps, rounds } = readBatch([{ log: LOG, record, bytes: 0 }], context);
   for (const candidate of rounds.flat()) {
     expectStorable(candidate.archived.event);
     settle(candidate, 'fresh', context);

@@ -38,7 +38,7 @@ function queued(
     value: value === null ? null : Buffer.from(value),
     headers,
   };
-  return { log: log(partition), record };
+  return { log: log(partition), record, bytes: 0 };
 }
 const event = (partition: number, offset: number, id: string) =>
   queued(partition, offset, `{"id":"${id}","type":"a","data":1}`);

@@ -16,6 +16,8 @@ import { type EventReading, type Reading, readRecord } from './reading.js';
 export interface QueuedRecord {
   readonly log: OwnedLog;
   readonly record: InRecord;
+  /** What the record holds of the memory, roughly. */
+  readonly bytes: number;
 }
 
 export type Outcome = 'fresh' | 'redelivered' | 'duplicate' | 'poison' | 'replay' | 'misplaced';
@@ -102,12 +104,13 @@ export function settle(
   step.records = novelty === 'duplicate' ? [] : fanOut(archived.event, endpoints, recordTrace(step.record.headers));
 }
 
-function stepOf({ log, record }: QueuedRecord, reading: Reading, context: BatchContext): Step {
+function stepOf(queued: QueuedRecord, reading: Reading, context: BatchContext): Step {
+  const { record } = queued;
   const door = doorOf(record);
-  if (reading.kind === 'event') return { log, record, door, outcome: 'duplicate', records: [] };
-  if (reading.kind !== 'poison') return { log, record, door, outcome: reading.kind, records: [reading.out] };
+  if (reading.kind === 'event') return { ...queued, door, outcome: 'duplicate', records: [] };
+  if (reading.kind !== 'poison') return { ...queued, door, outcome: reading.kind, records: [reading.out] };
   const poison = poisonRecord(record, reading.detail, context.nowMs, context.maxBatchBytes);
-  return { log, record, door, outcome: 'poison', records: [poison] };
+  return { ...queued, door, outcome: 'poison', records: [poison] };
 }
 
 function doorOf({ headers }: InRecord): Door {

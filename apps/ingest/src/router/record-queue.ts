@@ -25,22 +25,23 @@ export class RecordQueue {
   }
 
   add(log: OwnedLog, records: readonly InRecord[]): void {
-    let bytes = 0;
+    let sum = 0;
     for (const record of records) {
-      this.waiting.push({ log, record });
-      bytes += sizeOf(record);
+      const bytes = recordBytes(record) + OVERHEAD_BYTES;
+      this.waiting.push({ log, record, bytes });
+      sum += bytes;
     }
-    this.count(log, bytes);
+    this.count(log, sum);
     if ((this.bytesOf.get(log) ?? 0) > this.limitBytes) log.pause();
   }
 
   /** The next batch: whatever waits, up to a limit. Its bytes still count until they are released. */
   take(): QueuedRecord[] {
-    let bytes = 0;
+    let sum = 0;
     let end = 0;
-    for (const { record } of this.waiting) {
-      if (end === MAX_BATCH_RECORDS || (end > 0 && bytes + sizeOf(record) > MAX_BATCH_BYTES)) break;
-      bytes += sizeOf(record);
+    for (const { bytes } of this.waiting) {
+      if (end === MAX_BATCH_RECORDS || (end > 0 && sum + bytes > MAX_BATCH_BYTES)) break;
+      sum += bytes;
       end++;
     }
     return this.waiting.splice(0, end);
@@ -54,7 +55,7 @@ export class RecordQueue {
   /** These are done. */
   release(done: readonly QueuedRecord[]): void {
     const released = new Map<OwnedLog, number>();
-    for (const { log, record } of done) released.set(log, (released.get(log) ?? 0) + sizeOf(record));
+    for (const { log, bytes } of done) released.set(log, (released.get(log) ?? 0) + bytes);
     for (const [log, bytes] of released) {
       if (!this.bytesOf.has(log)) continue;
       this.count(log, -bytes);
@@ -73,8 +74,4 @@ export class RecordQueue {
     this.bytesOf.set(log, (this.bytesOf.get(log) ?? 0) + bytes);
     queuedBytes.inc(bytes);
   }
-}
-
-function sizeOf(record: InRecord): number {
-  return recordBytes(record) + OVERHEAD_BYTES;
 }

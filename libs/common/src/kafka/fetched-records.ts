@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { named } from '../collections/named.js';
 import { ByteReader, MalformedBytesError } from './byte-reader.js';
 import { inflate, isCompressed, MAX_INFLATED_BYTES } from './codecs.js';
 import type { InRecord } from './record.js';
@@ -261,7 +262,7 @@ function undecodable(bytes: Buffer, header: BatchHeader, { topic, partition }: S
     timestamp: header.appendTimestamp ?? Math.max(0, header.baseTimestamp),
     key: null,
     value: bytes.subarray(header.start, header.end),
-    headers: Object.create(null) as InRecord['headers'],
+    headers: named<Buffer>(),
     oversized: `${reason} (offsets ${header.baseOffset} to ${header.lastOffset})`,
   };
 }

@@ -1,3 +1,4 @@
+import { named } from '../collections/named.js';
 import type { ByteReader } from './byte-reader.js';
 import type { InRecord } from './record.js';
 
@@ -31,7 +32,7 @@ const NO_BYTES = Buffer.alloc(0);
  */
 export function readHeaders(reader: ByteReader): ReadHeaders {
   const count = reader.varint();
-  const headers: Headers = Object.create(null) as Headers;
+  const headers: Headers = named<Buffer>();
   // Nearly every record: no limit can be reached, and none is counted.
   if (count > MAX_OWN_HEADERS || reader.left > MAX_OWN_HEADER_BYTES) return readWithinLimits(reader, count, headers);
   for (let index = 0; index < count; index++) headers[readName(reader)] = reader.field() ?? NO_BYTES;

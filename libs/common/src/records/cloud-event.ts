@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { named } from '../collections/named.js';
 import { fieldErrors, WHOLE_BODY, wording } from '../http/field-errors.js';
 import type { FieldError } from '../http/problem.js';
 import {
@@ -95,7 +96,7 @@ export function httpAttributes(
   let found: Record<string, string> | undefined;
   for (const name in headers) {
     if (!name.startsWith(HTTP_PREFIX)) continue;
-    found ??= Object.create(null) as Record<string, string>;
+    found ??= named<string>();
     found[name.slice(HTTP_PREFIX.length)] = decodeHeader(String(headers[name]));
   }
   return found;

@@ -1,3 +1,4 @@
+import { named } from '../collections/named.js';
 import { WHOLE_BODY } from '../http/field-errors.js';
 import type { FieldError } from '../http/problem.js';
 import { CLOUD_EVENT_TYPE, KAFKA_PREFIX, mediaTypeOf, parseBinary, parseStructured } from './cloud-event.js';
@@ -65,7 +66,7 @@ type Attributes =
 
 /** @returns undefined when the record carries no CloudEvents attributes */
 function kafkaAttributes(headers: EventRecord['headers']): Attributes | undefined {
-  const values: Record<string, string> = Object.create(null);
+  const values = named<string>();
   const errors: FieldError[] = [];
   for (const name in headers) {
     if (!name.startsWith(KAFKA_PREFIX)) continue;

@@ -1,3 +1,5 @@
+import { named } from '../collections/named.js';
+
 /**
  * Headers of a record as JSON has them in the database: names, and values in base64.
  *
@@ -11,7 +13,7 @@ const PLAIN = /^[\x20-\x7e]*$/;
 const ENCODED = '\x01';
 
 export function encodeHeaders(headers: Readonly<Record<string, Buffer | string>>): StoredHeaders {
-  const stored: Record<string, string> = Object.create(null);
+  const stored = named<string>();
   for (const name of Object.keys(headers))
     stored[storedName(name)] = Buffer.from(headers[name] ?? '').toString('base64');
   return stored;
@@ -27,7 +29,7 @@ export function namedHeaders(stored: StoredHeaders): Record<string, string> {
 }
 
 function mapped<Value>(stored: StoredHeaders, read: (stored: string) => Value): Record<string, Value> {
-  const headers: Record<string, Value> = Object.create(null);
+  const headers = named<Value>();
   for (const name of Object.keys(stored)) headers[ownName(name)] = read(stored[name] ?? '');
   return headers;
 }
