@@ -26,7 +26,8 @@ export class LogOwners {
     @Inject(LaneStore) private readonly store: LaneStore,
     @Inject(LostHeads) private readonly lostHeads: LostHeads,
     @Inject(ReadAhead) private readonly readAhead: ReadAhead,
-    @Inject(DeliveryGenerations) private readonly generations: DeliveryGenerations,
+    @Inject(DeliveryGenerations)
+    private readonly generations: Pick<DeliveryGenerations, 'present' | 'carriedOver'>,
   ) {}
 
   all(): Iterable<LogLanes> {
