@@ -41,6 +41,12 @@ async function traffic(options: Partial<TrafficOptions> = {}): Promise<OrderedTr
   return started;
 }
 
+async function recreate(topic: string): Promise<void> {
+  const env = appSettings(cluster.kafka.brokers, cluster.postgres.url, 'unused');
+  const life = { topicsReady: Promise.resolve(), onFatal: () => undefined };
+  await recreateTopics(kafkaSettings('test', loadConfig(configSchema, env), life), [topic]);
+}
+
 async function count(sql: string, ...params: unknown[]): Promise<number> {
   const [row] = await database.query<{ count: number }>(`SELECT count(*) AS count FROM ${sql}`, params);
   return row?.count ?? 0;
@@ -101,13 +107,69 @@ async function expectAllInOrder(all: readonly OrderedTraffic[]): Promise<void> {
 describe('a replaced log', () => {
   it('given the topic deliveries made again, then what waits is delivered in order, and after it what is new', async () => {
     const all = await waitingOfAllKinds();
-    const env = appSettings(cluster.kafka.brokers, cluster.postgres.url, 'unused');
-    const life = { topicsReady: Promise.resolve(), onFatal: () => undefined };
-    await recreateTopics(kafkaSettings('test', loadConfig(configSchema, env), life), ['deliveries']);
+    await recreate('deliveries');
     await cluster.app('dispatcher').server.start();
 
     await expectAllInOrder(all);
     expect(await count(`log_generations WHERE topic = 'deliveries' AND carried_at IS NOT NULL`)).toBe(2);
+  }, 300_000);
+
+  it('given a tier made again while the apps run, then what waited in it is delivered, and lanes keep their order', async () => {
+    const endpoint = { retry_policy: { delays_s: [20, 20, 20] } };
+    const ordered = await traffic({ rounds: 2, endpoint });
+    const unordered = await traffic({ rounds: 2, ordering: 'none', endpoint });
+    const all = [ordered, unordered];
+    for (const one of all) one.isDown = true;
+    await Promise.all(all.map((one) => one.publish()));
+    const { resources } = WAITING;
+    await until(
+      'all wait in the tier',
+      async () =>
+        (await count(`deliveries WHERE status = 'retrying' AND endpoint_id = $1`, ordered.endpointId)) === resources &&
+        (await count(`deliveries WHERE status = 'retrying' AND endpoint_id = $1`, unordered.endpointId)) ===
+          unordered.published,
+      60_000,
+    );
+    await recreate('retry-16s');
+    for (const one of all) one.isDown = false;
+
+    await Promise.all(all.map((one) => one.complete(60_000)));
+    expect(ordered.disorder).toBe(0);
+    expect(all.map(({ repeats }) => repeats)).toEqual([0, 0]);
+    expect(await count(`log_generations WHERE topic = 'retry-16s'`)).toBe(2);
+  }, 240_000);
+
+  it('given the topic deliveries made again while the apps run and attempts are under way, then nothing is lost, and lanes keep their order', async () => {
+    const busy = await traffic({ rounds: 40, roundMs: 250, failRate: 0.2, answerMs: 20 });
+    const down = await traffic();
+    down.isDown = true;
+    const generations = await count(`log_generations WHERE topic = 'deliveries'`);
+    const published = Promise.all([
+      down.publish(),
+      busy.publish(async (round) => {
+        if (round === 15) await recreate('deliveries');
+      }),
+    ]);
+    await published;
+    await until(
+      'the new log is carried over',
+      async () =>
+        (await count(`log_generations WHERE topic = 'deliveries' AND carried_at IS NOT NULL`)) === generations + 1,
+      60_000,
+    );
+    down.isDown = false;
+    await Promise.all([busy, down].map((one) => one.publish()));
+
+    await Promise.all([busy, down].map((one) => one.complete()));
+    expect([busy.disorder, down.disorder]).toEqual([0, 0]);
+    expect(await count('dead_letters')).toBe(0);
+    await until(
+      'no delivery is pending',
+      async () =>
+        (await count(`deliveries WHERE status = 'delivered'`)) ===
+        (await count('events e CROSS JOIN unnest(e.endpoint_ids)')),
+      60_000,
+    );
   }, 300_000);
 
   it('given a Kafka without its data, then the same, and sequences grow', async () => {

@@ -12,7 +12,6 @@ import { DeliveryEngine } from '../../apps/dispatcher/src/delivery-engine.js';
 import { Drainer } from '../../apps/dispatcher/src/drainer.js';
 import type { EndpointDirectory } from '../../apps/dispatcher/src/endpoint-directory.js';
 import { Gates } from '../../apps/dispatcher/src/gates.js';
-import type { DeliveryGenerations } from '../../apps/dispatcher/src/generations/delivery-generations.js';
 import { Keeper } from '../../apps/dispatcher/src/keeper.js';
 import { LogOwners } from '../../apps/dispatcher/src/log-owners.js';
 import type { LostHeads } from '../../apps/dispatcher/src/lost-heads.js';
@@ -47,12 +46,10 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   const gates = new Gates(directory, memoryLimits, { perSecond: shape.drainPerSecond });
   const readAhead = new ReadAhead(memoryLimits);
   // No log loses records to retention here, and none is replaced.
-  const owners = new LogOwners(
-    store,
-    standIn<LostHeads>({ restore: () => Promise.resolve() }),
-    readAhead,
-    standIn<DeliveryGenerations>({ present: () => Promise.resolve(0), carriedOver: () => Promise.resolve() }),
-  );
+  const owners = new LogOwners(store, standIn<LostHeads>({ restore: () => Promise.resolve() }), readAhead, {
+    present: () => Promise.resolve(0),
+    carriedOver: () => Promise.resolve(),
+  });
   const drainer = new Drainer(store, limits, gates, readAhead);
   const attempter = { onApplicationShutdown: () => Promise.resolve() };
   const attempts = new Attempts(

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { register } from 'prom-client';
@@ -95,6 +96,12 @@ export class IngestApp {
     await this.stopApp();
     await Promise.all([this.output.stop(), this.producer.close(), this.database.close()]);
     register.clear();
+  }
+
+  /** A provider of the app that runs. */
+  part<T>(type: Type<T>): T {
+    if (this.app === undefined) throw new Error('the ingest app does not run');
+    return this.app.get(type);
   }
 
   get url(): string {

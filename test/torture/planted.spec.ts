@@ -65,7 +65,11 @@ describe('the apps with a bug', () => {
   it.each(names)(
     'given %s, then it is found',
     async (name) => {
-      const { findings: telling }: Bug = BUGS[name];
+      const { findings: telling, failure }: Bug = BUGS[name];
+      if (failure !== undefined) {
+        await expect(suffer(name)).rejects.toThrow(failure);
+        return;
+      }
       const evidence = await suffer(name);
       const verdict = judge(evidence);
       const found = tell(evidence, verdict, BUGS[name].fault, name);

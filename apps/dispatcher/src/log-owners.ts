@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { positionOf } from '#common/domain/position.js';
 import type { FencedLog } from '#common/kafka/port.js';
-import { LaneStore } from '#common/postgres/lane-store.js';
+import { LaneStore, type LogEpoch } from '#common/postgres/lane-store.js';
 import { DeliveryGenerations } from './generations/delivery-generations.js';
 import type { LaneHost } from './lanes/active-lane.js';
 import { LaneJournal } from './lanes/lane-journal.js';
@@ -26,7 +26,8 @@ export class LogOwners {
     @Inject(LaneStore) private readonly store: LaneStore,
     @Inject(LostHeads) private readonly lostHeads: LostHeads,
     @Inject(ReadAhead) private readonly readAhead: ReadAhead,
-    @Inject(DeliveryGenerations) private readonly generations: DeliveryGenerations,
+    @Inject(DeliveryGenerations)
+    private readonly generations: Pick<DeliveryGenerations, 'present' | 'carriedOver'>,
   ) {}
 
   all(): Iterable<LogLanes> {
@@ -80,7 +81,13 @@ export class LogOwners {
     await this.generations.carriedOver(log.lost);
     const lanes = new LogLanes(name, log, generation, journal, host, this.readAhead);
     const start = positionOf(generation, log.start);
+    if (log.change === 'truncated') await this.lowerRows(epoch, start);
     for await (const names of this.store.waitingLanes(name, start)) for (const lane of names) lanes.known.add(lane);
     return lanes;
+  }
+
+  private async lowerRows(epoch: LogEpoch, end: number): Promise<void> {
+    const { lowered, waiting } = await this.store.lowerRows(epoch, end);
+    this.logger.error({ log: epoch.log, end, lowered, lanes_beyond_end: waiting }, 'log.rows_lowered');
   }
 }

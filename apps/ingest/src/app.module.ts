@@ -16,6 +16,7 @@ import { PUBLISH_PRODUCER, PUBLISHER_LIMITS, Publisher } from './api/publisher.j
 import type { IngestConfig } from './config.js';
 import { EndpointIndex } from './router/endpoint-index.js';
 import { EventArchive } from './router/event-archive.js';
+import { IngestGenerations } from './router/ingest-generations.js';
 import { RouterConsumer } from './router/router.consumer.js';
 import { ROUTER_LIMITS, Router } from './router/router.js';
 
@@ -59,6 +60,7 @@ export class AppModule {
         GenerationMarkers,
         Generations,
         EndpointIndex,
+        IngestGenerations,
         Router,
         {
           provide: KafkaTransport,

@@ -17,6 +17,8 @@ export interface Bug {
   readonly fault: string;
   /** Of these, one at least must be found. */
   readonly findings: readonly FindingKind[];
+  /** Part of the error with which the fault itself fails, where it checks what no evidence shows afterwards. */
+  readonly failure?: string;
 }
 
 export const BUGS = {
@@ -100,6 +102,17 @@ export const BUGS = {
     },
     fault: 'retention',
     findings: ['lost', 'skipped_silently'],
+  },
+  'joins-without-keys': {
+    title: 'a dispatcher joins its group although it lacks keys that endpoints need',
+    patch: {
+      file: 'apps/dispatcher/src/endpoint-directory.js',
+      text: 'if (this.missingKeys.lacking().length === 0)\n            this.keysFound.resolve();',
+      becomes: 'this.keysFound.resolve();',
+    },
+    fault: 'wrong-key',
+    findings: [],
+    failure: 'joined its group without the keys endpoints need',
   },
 } as const satisfies Record<string, Bug>;
 

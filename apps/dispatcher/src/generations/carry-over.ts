@@ -65,7 +65,8 @@ export class CarryOver implements OnModuleDestroy {
     }
   }
 
-  private start(): void {
+  /** Carries over what is left, until nothing is. Does nothing while that is under way. */
+  start(): void {
     this.running ??= this.run().finally(() => {
       this.running = undefined;
     });

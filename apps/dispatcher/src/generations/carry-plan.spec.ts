@@ -37,6 +37,7 @@ const HEAD: CarriedHead = {
 };
 const UNDELIVERED: UndeliveredEvent = {
   ...EVENT,
+  archived_at: null,
   endpoint_id: 'ep_1',
   delivery_id: 'dlv_1',
   status: null,

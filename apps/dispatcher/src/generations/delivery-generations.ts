@@ -1,26 +1,65 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { TIERS } from '#common/domain/tier.js';
 import { Generations } from '#common/generations/generations.js';
+import { TopicKeeper } from '#common/kafka/topic-keeper.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { CarryOver } from './carry-over.js';
 
-const TOPICS = [DELIVERIES_TOPIC, ...TIERS.map(({ topic }) => topic)];
+const TIER_TOPICS = TIERS.map(({ topic }) => topic);
+const TOPICS = [DELIVERIES_TOPIC, ...TIER_TOPICS];
+const WATCH_INTERVAL_MS = 2_000;
 
-/** The generation of `deliveries`, with what waited in the logs before it. The tiers' are registered with it. */
+/**
+ * The generation of `deliveries`, with what waited in the logs before it. The tiers' are registered with it. A dispatcher
+ * reads no tier, so no assignment tells it of a tier's new log: it compares their topic ids every 2 s.
+ */
 @Injectable()
-export class DeliveryGenerations {
+export class DeliveryGenerations implements OnModuleInit, OnModuleDestroy {
+  private readonly logger = new Logger(DeliveryGenerations.name);
+  /** By topic: the id of the log that is registered. */
+  private registered: ReadonlyMap<string, string> = new Map();
+  private timer: NodeJS.Timeout | undefined;
+
   constructor(
     @Inject(Generations) private readonly generations: Generations,
     @Inject(CarryOver) private readonly carryOver: CarryOver,
+    @Inject(TopicKeeper) private readonly topics: Pick<TopicKeeper, 'idOf'>,
   ) {}
+
+  onModuleInit(): void {
+    this.timer = setInterval(() => void this.checkTiers(), WATCH_INTERVAL_MS);
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
+  }
 
   /** @throws when Kafka or PostgreSQL does not answer */
   async present(): Promise<number> {
-    return (await this.generations.ofAll(TOPICS)).get(DELIVERIES_TOPIC)?.number ?? 0;
+    const found = await this.generations.ofAll(TOPICS);
+    this.registered = new Map([...found].map(([topic, { topicId }]) => [topic, topicId]));
+    return found.get(DELIVERIES_TOPIC)?.number ?? 0;
   }
 
   /** Resolves when what waited in a lost log is in PostgreSQL, or the partition is lost. */
   async carriedOver(ended: AbortSignal): Promise<void> {
     await this.carryOver.carriedOver(ended);
+  }
+
+  /** Carries over what waited in a tier that has another log by now. Never rejects: the next check tries again. */
+  async checkTiers(): Promise<void> {
+    if (!TIER_TOPICS.some((topic) => this.hasAnotherLog(topic))) return;
+    try {
+      await this.present();
+      this.carryOver.start();
+    } catch (error) {
+      this.logger.warn({ err: error }, 'generation.unknown');
+    }
+  }
+
+  private hasAnotherLog(topic: string): boolean {
+    const registered = this.registered.get(topic);
+    const id = this.topics.idOf(topic);
+    return registered !== undefined && id !== undefined && id !== registered;
   }
 }

@@ -1,6 +1,8 @@
 import { deliveryIdOf } from '#common/domain/identifiers.js';
 import { laneOf } from '#common/domain/lane.js';
 import type { OutRecord } from '#common/kafka/record.js';
+import type { ArchivedEvent } from '#common/postgres/archived-event.js';
+import { deliveryParts, type Receiver } from '#common/postgres/delivery-parts.js';
 import { deliveryBody } from '#common/records/delivery-body.js';
 import { DELIVERY_HEADER, encodeDelivery, newLife } from '#common/records/delivery-record.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
@@ -34,6 +36,13 @@ export function fanOut(event: AcceptedEvent, endpoints: readonly EndpointRecord[
     const { key, header } = addressOf(event, endpoint);
     return { topic: DELIVERIES_TOPIC, key, value, headers: { [DELIVERY_HEADER]: header, ...trace } };
   });
+}
+
+/** The same delivery, made of what PostgreSQL has. An endpoint that was deleted gives none: the attempt finds that. */
+export function deliveryOf(event: ArchivedEvent, endpointId: string, endpoint: Receiver | undefined): OutRecord {
+  const receiver = endpoint ?? { id: endpointId, ordering: 'none', payload: 'full' };
+  const { lane, header, body } = deliveryParts(event, receiver, 0);
+  return { topic: DELIVERIES_TOPIC, key: lane, value: body, headers: { [DELIVERY_HEADER]: header } };
 }
 
 function bodyOf(event: AcceptedEvent, payload: EndpointRecord['payload']): Buffer {

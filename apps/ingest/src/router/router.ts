@@ -1,6 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { positionOf } from '#common/domain/position.js';
-import { Generations } from '#common/generations/generations.js';
 import { OwnedGenerations } from '#common/generations/owned-generations.js';
 import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
@@ -12,6 +11,7 @@ import { writeAll } from '../writes.js';
 import { type BatchContext, type Candidate, type QueuedRecord, readBatch, type Step, settle } from './batch.js';
 import { EndpointIndex } from './endpoint-index.js';
 import { EventArchive, type Novelty } from './event-archive.js';
+import { IngestGenerations } from './ingest-generations.js';
 import { RecordQueue } from './record-queue.js';
 
 /** DI token of {@link RouterLimits}. */
@@ -33,6 +33,8 @@ export class Router implements OwnershipListener {
   private readonly logger = new Logger(Router.name);
   private readonly queue: RecordQueue;
   private readonly generations: OwnedGenerations;
+  /** Of each batch until its deliveries are written, or given up. */
+  private readonly underWay = new Set<Promise<void>>();
   private isHolding = false;
   private routing: Promise<void> | undefined;
   private writing: Promise<void> = Promise.resolve();
@@ -43,9 +45,9 @@ export class Router implements OwnershipListener {
     @Inject(RecordProducer) private readonly producer: RecordProducer,
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(ROUTER_LIMITS) private readonly limits: RouterLimits,
-    @Inject(Generations) generations: Generations,
+    @Inject(IngestGenerations) private readonly logs: IngestGenerations,
   ) {
-    this.generations = new OwnedGenerations(generations);
+    this.generations = new OwnedGenerations(logs);
     this.queue = new RecordQueue(limits.queueBytes);
   }
 
@@ -54,9 +56,16 @@ export class Router implements OwnershipListener {
     this.wake();
   }
 
-  /** Nothing of the log is read before its generation is known, and with it the positions of its events. */
+  /**
+   * Nothing of the log is read before its generation is known, and with it the positions of its events. A batch of a lost
+   * log that is under way ends before its deliveries are looked for.
+   */
   onOwned(log: OwnedLog): void {
-    void this.generations.take(log, (generation) => (generation === 0 ? undefined : this.endpoints.complete()));
+    const ended = Promise.all(this.underWay);
+    void this.generations.take(log, async (generation) => {
+      await ended;
+      await this.logs.complete(log, generation);
+    });
   }
 
   /** Nothing new is begun; what is under way finishes. A batch that waits for Postgres is left to the next owner. */
@@ -89,16 +98,29 @@ export class Router implements OwnershipListener {
   private async run(): Promise<void> {
     while (!this.isHolding && !this.queue.isEmpty) {
       const taken = this.queue.take();
-      const stopTimer = metrics.batchSeconds.startTimer();
+      const end = this.begin();
       metrics.batchEvents.observe(taken.length);
       const steps = await this.route(taken);
       if (steps === undefined) {
         this.queue.putBack(taken);
+        end();
         return;
       }
       await this.writing;
-      this.writing = this.write(steps).finally(stopTimer);
+      this.writing = this.write(steps).finally(end);
     }
+  }
+
+  /** @returns to be called when the batch is over */
+  private begin(): () => void {
+    const stopTimer = metrics.batchSeconds.startTimer();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.underWay.add(promise);
+    return () => {
+      stopTimer();
+      this.underWay.delete(promise);
+      resolve();
+    };
   }
 
   /** @returns undefined when ownership changes before the archive has answered */
@@ -141,7 +163,10 @@ export class Router implements OwnershipListener {
     return readBatch(taken, context).rounds[0] ?? [];
   }
 
-  /** Records of a partition that was lost meanwhile belong to its new owner, who reads them again. */
+  /**
+   * Records of a partition that was lost meanwhile belong to its new owner, who reads them again; those of a lost log, to
+   * the owner of the next one ({@link IngestGenerations}).
+   */
   private async write(steps: readonly Step[]): Promise<void> {
     const owned = steps.filter(({ log }) => !log.lost.aborted);
     const records = owned.flatMap((step) => step.records);

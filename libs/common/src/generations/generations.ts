@@ -13,7 +13,7 @@ import {
   lockGenerations,
 } from '../postgres/generation-store.js';
 import { logEvidence } from '../postgres/log-evidence.js';
-import { DELIVERIES_TOPIC } from '../records/topics.js';
+import { DELIVERIES_TOPIC, INGEST_TOPIC } from '../records/topics.js';
 import { fitsLog } from './fitting.js';
 import { GenerationMarkers } from './generation-markers.js';
 
@@ -23,8 +23,12 @@ export interface Generation extends TopicLog {
   readonly number: number;
 }
 
-/** What waits in these logs is put into their next generation. */
-const CARRIED_TOPICS: ReadonlySet<string> = new Set([DELIVERIES_TOPIC, ...TIERS.map(({ topic }) => topic)]);
+/** What waits in these logs is put into their next generation; of `ingest`, the deliveries of archived events into `deliveries`. */
+const CARRIED_TOPICS: ReadonlySet<string> = new Set([
+  INGEST_TOPIC,
+  DELIVERIES_TOPIC,
+  ...TIERS.map(({ topic }) => topic),
+]);
 
 /**
  * Which generation of its log a topic has now. Kafka says which log it is, PostgreSQL which number that log has. A log that

@@ -172,6 +172,8 @@ export async function endHeads(tx: Queryable, heads: readonly CarriedHead[]): Pr
 /** A delivery to one endpoint that is not over, as the archive has it. */
 export interface UndeliveredEvent extends ArchivedEvent {
   readonly source_partition: number | null;
+  /** Null in rows of releases that did not note it. */
+  readonly archived_at: Date | null;
   readonly endpoint_id: string;
   readonly delivery_id: string;
   /** Null when no outcome is known. */

@@ -1,0 +1,27 @@
+import { INGEST_TOPIC } from '../records/topics.js';
+import type { Queryable } from './database.js';
+
+/** Partitions of a log of `ingest` whose predecessor's deliveries are known to be in `deliveries` are listed in `carry`. */
+const IS_OPEN = `topic = '${INGEST_TOPIC}' AND generation = $1 AND carried_at IS NULL
+  AND NOT coalesce(carry, '[]') @> to_jsonb($2::int)`;
+
+/** @returns whether deliveries of a lost log's events may be missing from `deliveries` */
+export async function mayLackDeliveries(db: Queryable, generation: number, partition: number): Promise<boolean> {
+  const rows = await db.query(`SELECT 1 AS open FROM log_generations WHERE ${IS_OPEN}`, [generation, partition]);
+  return rows.length > 0;
+}
+
+/** Notes that nothing is missing. @param partitions that the topic has: after the last one the whole log is carried over */
+export async function noteDeliveriesComplete(
+  db: Queryable,
+  generation: number,
+  partition: number,
+  partitions: number,
+): Promise<void> {
+  await db.query(
+    `UPDATE log_generations SET carry = coalesce(carry, '[]') || to_jsonb($2::int),
+       carried_at = CASE WHEN jsonb_array_length(coalesce(carry, '[]')) + 1 >= $3::int THEN now() END
+     WHERE ${IS_OPEN}`,
+    [generation, partition, partitions],
+  );
+}

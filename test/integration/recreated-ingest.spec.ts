@@ -1,0 +1,115 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { offsetOf, positionOf } from '#common/domain/position.js';
+import { RecordProducer } from '#common/kafka/producer.js';
+import { EventArchive } from '../../apps/ingest/src/router/event-archive.js';
+import { IngestApp } from '../support/ingest-app.js';
+import { recreateTopics } from '../support/recreate-topics.js';
+import { freshDatabase, type TestDatabase, testBrokers } from '../support/servers.js';
+import { until } from '../support/until.js';
+
+/*
+ * The topic `ingest` is deleted and created again while PostgreSQL has events whose deliveries the router had not written.
+ * Nothing else has those events: their records are gone, and `deliveries` never had them.
+ */
+
+const BEFORE = 5;
+const EVENTS = 20;
+
+let server: TestDatabase;
+let ingest: IngestApp;
+let endpointId: string;
+
+beforeAll(async () => {
+  server = await freshDatabase();
+  ingest = await IngestApp.start({ brokers: testBrokers(), databaseUrl: server.url });
+  endpointId = await ingest.addEndpoint({ tenant: 'acme', event_types: ['invoice.*'] });
+  await ingest.database.query(
+    `INSERT INTO endpoints (id, tenant, url, event_types, ordering, retry_policy, payload, header_names, timeout_ms,
+       max_in_flight, status) VALUES ($1, 'acme', 'http://x/', '{invoice.*}', 'resource', '{}', 'full', '{}', 1000, 1, 'active')`,
+    [endpointId],
+  );
+}, 60_000);
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+afterAll(async () => {
+  await ingest.stop();
+  await server.drop();
+});
+
+/** Publishes numbered events of one resource. */
+async function publish(name: string, count: number): Promise<string[]> {
+  const ids = Array.from({ length: count }, (_, n) => `${name}-${n}`);
+  const records = ids.map((id) => {
+    const value = JSON.stringify({ id, type: 'invoice.paid', tenant: 'acme', resource_id: 'r', data: { name } });
+    return { key: 'r', value };
+  });
+  await ingest.write(...records);
+  return ids;
+}
+
+const archived = (ids: readonly string[]) =>
+  until('the events are archived', async () => {
+    const rows = await ingest.database.query<{ count: number }>(
+      'SELECT count(*) AS count FROM events WHERE id = ANY($1)',
+      [ids],
+    );
+    return rows[0]?.count === ids.length;
+  });
+const delivered = (ids: readonly string[]) =>
+  until('their deliveries are written', () => ids.every((id) => ingest.deliveriesOf(id).length > 0), 60_000);
+const ordered = (ids: readonly string[]) => ingest.deliveredIds().filter((id) => ids.includes(id));
+const generation = async () => {
+  const rows = await ingest.database.query<{ generation: number }>(
+    `SELECT max(generation) AS generation FROM log_generations WHERE topic = 'ingest'`,
+  );
+  return rows[0]?.generation ?? 0;
+};
+
+describe('a recreated topic ingest', () => {
+  it('given events archived by a router that ended before it wrote their deliveries, then its successor writes them, once and first', async () => {
+    const before = await publish('written', BEFORE);
+    await delivered(before);
+    const write = jest.spyOn(ingest.part(RecordProducer), 'write');
+    write.mockRejectedValue(new Error('no broker answers'));
+    const lost = await publish('unwritten', EVENTS);
+    await archived(lost);
+    await ingest.stopApp();
+    await recreateTopics(ingest.settings, ['ingest']);
+    const after = await publish('later', EVENTS);
+    await ingest.restart();
+
+    await delivered([...lost, ...after]);
+    expect(ordered([...before, ...lost, ...after])).toEqual([...before, ...lost, ...after]);
+    const [delivery] = ingest.deliveriesOf('unwritten-3');
+    expect(delivery?.record.key?.toString()).toBe(`${endpointId}:r`);
+    expect(delivery?.meta).toMatchObject({ endpointId, attempt: 0, replay: 0 });
+    expect(delivery?.body).toMatchObject({ id: 'unwritten-3', data: { name: 'unwritten' }, resource_id: 'r' });
+    expect(delivery?.body.sequence).toBeLessThan(positionOf(1, 0));
+    expect(offsetOf(Number(ingest.deliveriesOf('later-3')[0]?.body.sequence))).toBe(3);
+
+    await ingest.restart();
+    await delivered(await publish('last', 1));
+    expect(ordered(lost)).toEqual(lost);
+  }, 120_000);
+
+  it('given a router that runs, when the topic is replaced while PostgreSQL archives a batch, then its deliveries are written, once and first', async () => {
+    const number = await generation();
+    const archive = ingest.part(EventArchive);
+    const store = archive.store.bind(archive);
+    const gate = Promise.withResolvers<void>();
+    const held = jest.spyOn(archive, 'store').mockImplementationOnce(async (batch) => {
+      await gate.promise;
+      return store(batch);
+    });
+    const [first = ''] = await publish('held', 1);
+    await until('PostgreSQL is asked', () => held.mock.calls.length > 0);
+    await recreateTopics(ingest.settings, ['ingest']);
+    const after = await publish('newer', EVENTS);
+    await until('the new log is seen', async () => (await generation()) > number, 30_000);
+    gate.resolve();
+
+    await delivered([first, ...after]);
+    expect(ordered([first, ...after])).toEqual([first, ...after]);
+  }, 120_000);
+});
