@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import { kafkaClient } from '../../scripts/lib/kafka-client.mjs';
 import type { Hook } from '../support/receiver.js';
-import { BROKEN_VALUES, strangeRecords } from '../support/strange-records/corpus.js';
+import { BROKEN_VALUES, recordsWithManyHeaders, strangeRecords } from '../support/strange-records/corpus.js';
 import { type GoodTraffic, judgeGoodTraffic } from '../support/strange-records/judge.js';
 import type { StrangeRecord } from '../support/strange-records/strange-record.js';
 import { writeStrangeRecords } from '../support/strange-records/write.js';
@@ -41,7 +41,9 @@ describe(`strange records of seed ${SEED}`, () => {
     const parkedId = await strangeEndpoint();
     await use.system.request(`${use.system.run.control_url}/v1/endpoints/${parkedId}/pause`, {});
     const cast = { endpointIds: [parkedId, await strangeEndpoint(), 'ep_none'], nowMs: Date.now() };
-    records = [...strangeRecords({ seed: SEED, cast, each: EACH }), ...brokenConfiguration()];
+    const strange = strangeRecords({ seed: SEED, cast, each: EACH });
+    const topics = [...new Set(strange.map(({ topic }) => topic))];
+    records = [...strange, ...brokenConfiguration(), ...recordsWithManyHeaders(topics)];
   });
 
   afterAll(async () => {

@@ -29,6 +29,13 @@ export interface Delivery extends Bagged {
   readonly parkedAt: number | undefined;
   /** Why it is given up without an attempt, when an operator asked for that. */
   readonly givenUp?: { readonly reason: DeadReason; readonly detail: string };
+  /** Of a parked row that holds no delivery: the row as a record, and why. Its `meta` has only what columns of the row say. */
+  readonly unreadable?: UnreadableRow;
+}
+
+export interface UnreadableRow {
+  readonly record: InRecord;
+  readonly detail: string;
 }
 
 /** What the reading of a record depends on. */
