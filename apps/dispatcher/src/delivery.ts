@@ -70,6 +70,9 @@ export function readDelivery(
   const refusal = isReplay ? refusalOf(record, replayProblem) : undefined;
   if (refusal !== undefined) return { detail: refusal };
   const position = positionOf(generation, offset);
+  if (!isReplay && isAhead(packed, position)) {
+    return { detail: `its place ${packed.place} is not below its own position ${position}` };
+  }
   const meta = isReplay ? replayed(packed, position) : packed.returned ? packed : { ...packed, place: position };
   return {
     log,
@@ -83,6 +86,14 @@ export function readDelivery(
     parkedAt: undefined,
     bagIndex: 0,
   };
+}
+
+/**
+ * A return comes after the record its life began with. A place above its own would make its lane's row call later
+ * deliveries over (lanes.md, rule 2).
+ */
+function isAhead({ returned, place }: DeliveryMeta, position: number): boolean {
+  return returned && place !== undefined && place >= position;
 }
 
 function refusalOf(record: InRecord, replayProblem: (record: InRecord) => string | undefined): string | undefined {
