@@ -135,6 +135,21 @@ describe('control', () => {
     expect(answers.length).toBeGreaterThan(100);
   });
 
+  it('given an event with data nested 100 000 deep, then it is shown as it was sent, as are numbers of any length', async () => {
+    const data = `{"n":12345678901234567890,"deep":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+    await control.database.query(
+      `INSERT INTO events (tenant, id, type, resource_id, occurred_at, accepted_at, source_partition, source_offset, endpoint_ids, data)
+       VALUES ('acme', 'evt-deep', 'a', 'r', now(), now(), 0, 1, '{}', $1)`,
+      [data],
+    );
+    const headers = { authorization: `Bearer ${control.adminKey}` };
+    const answer = await control.app.inject({ method: 'GET', url: '/v1/events/evt-deep', headers });
+    expect([answer.statusCode, answer.headers['content-type']]).toEqual([200, 'application/json; charset=utf-8']);
+    expect(answer.body.endsWith(`,"data":${data}}`)).toBe(true);
+    expect(answer.json()).toMatchObject({ id: 'evt-deep', tenant: 'acme', endpoint_ids: [] });
+    expect((await control.get('/v1/events/none')).headers['content-type']).toContain('application/problem+json');
+  });
+
   it('given the document, then each route with a body is among those tried', () => {
     const paths = openApiDocument(control.app).paths as Record<string, Record<string, object>>;
     const withBody = Object.entries(paths).flatMap(([path, byMethod]) =>

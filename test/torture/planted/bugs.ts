@@ -101,6 +101,16 @@ export const BUGS = {
     fault: 'retention',
     findings: ['lost', 'skipped_silently'],
   },
+  'strange-record-throws': {
+    title: 'a record that is no delivery throws instead of being set aside',
+    patch: {
+      file: 'apps/dispatcher/src/deliveries.consumer.js',
+      text: 'void this.pass(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));',
+      becomes: 'throw new Error(delivery.detail);',
+    },
+    fault: 'strange-records',
+    findings: ['lost', 'still_waiting', 'not_quiet', 'poison_not_set_aside', 'healed_late', 'stalled'],
+  },
 } as const satisfies Record<string, Bug>;
 
 export type BugName = keyof typeof BUGS;
