@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import { kafkaClient } from '../../scripts/lib/kafka-client.mjs';
 import type { Hook } from '../support/receiver.js';
-import { BROKEN_VALUES, strangeRecords } from '../support/strange-records/corpus.js';
+import { BROKEN_VALUES, recordsWithManyHeaders, strangeRecords } from '../support/strange-records/corpus.js';
 import { type GoodTraffic, judgeGoodTraffic } from '../support/strange-records/judge.js';
 import type { StrangeRecord } from '../support/strange-records/strange-record.js';
 import { writeStrangeRecords } from '../support/strange-records/write.js';
@@ -15,7 +15,7 @@ jest.setTimeout(300_000);
 
 const SEED = Number(process.env.POSTHORN_SEED ?? Date.now() % 1_000_000);
 /** Records of each topic and kind. */
-const EACH = 200;
+const EACH = Number(process.env.POSTHORN_EACH ?? 200);
 const EVERY_MS = 100;
 const BASELINE_MS = 10_000;
 const AFTER_MS = 5_000;
@@ -24,7 +24,8 @@ const LIMIT_MS = 1_000;
 const ARRIVAL_LIMIT_MS = 60_000;
 
 /**
- * Good traffic over both doors, on all partitions, beside strange records on every topic. POSTHORN_SEED repeats a run.
+ * Good traffic over both doors, on all partitions, beside strange records on every topic. POSTHORN_SEED repeats a run, and
+ * POSTHORN_EACH makes it shorter.
  */
 describe(`strange records of seed ${SEED}`, () => {
   const use = useSystem();
@@ -41,7 +42,9 @@ describe(`strange records of seed ${SEED}`, () => {
     const parkedId = await strangeEndpoint();
     await use.system.request(`${use.system.run.control_url}/v1/endpoints/${parkedId}/pause`, {});
     const cast = { endpointIds: [parkedId, await strangeEndpoint(), 'ep_none'], nowMs: Date.now() };
-    records = [...strangeRecords({ seed: SEED, cast, each: EACH }), ...brokenConfiguration()];
+    const strange = strangeRecords({ seed: SEED, cast, each: EACH });
+    const topics = [...new Set(strange.map(({ topic }) => topic))];
+    records = [...strange, ...brokenConfiguration(), ...recordsWithManyHeaders(topics)];
   });
 
   afterAll(async () => {
@@ -49,7 +52,7 @@ describe(`strange records of seed ${SEED}`, () => {
     await new Promise((resolve) => sink.close(resolve));
   });
 
-  it('given 200 of each topic and kind, then good traffic is delivered in time, and no process starts again', async () => {
+  it(`given ${EACH} of each topic and kind, then good traffic is delivered in time, and no process starts again`, async () => {
     const before = use.system.run.pids;
     const calm = await publishFor(BASELINE_MS);
     await allArrived(calm);

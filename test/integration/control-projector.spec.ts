@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { LogBoundsReader } from '#common/kafka/log-bounds.js';
 import type { InRecord } from '#common/kafka/record.js';
 import { decodeDelivery } from '#common/records/delivery-record.js';
 import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, DLQ_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
@@ -10,6 +11,7 @@ import { attempt, deadLetter, deliveryOnce, type Made, newDelivery } from '../su
 import '../support/quiet.js';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { largeRecords, transact, transactionalProducer } from '../support/transactions.js';
 import { until } from '../support/until.js';
 
 let server: TestDatabase;
@@ -216,6 +218,38 @@ describe('attempts that are told again', () => {
       { replay: 1, attempt: 1, outcome: 'retry' },
       { replay: 1, attempt: 2, status_code: 204 },
     ]);
+  });
+});
+
+describe('transactions of other producers on a topic of outcomes', () => {
+  const gaps = () => control.database.query('SELECT topic, from_offset, to_offset FROM projector_gaps');
+  const junk = { key: 'stranger', value: 'junk' };
+
+  it('given committed and aborted ones between records, then no record counts as missing', async () => {
+    const producer = await transactionalProducer();
+    const topic = control.settings.prefix + ATTEMPTS_TOPIC;
+    await deliveryOnceOf(attempt(await newDelivery(control, endpointId)));
+    for (const end of ['abort', 'commit', 'abort'] as const) {
+      await transact(producer, topic, end, largeRecords('stranger', 30));
+      await deliveryOnceOf(attempt(await newDelivery(control, endpointId)));
+    }
+    await transact(producer, topic, 'abort', [junk, junk]);
+    await producer.disconnect();
+    expect(await gaps()).toEqual([]);
+  });
+
+  it('given one behind the last record, when the projector has read it, then its offsets are stored', async () => {
+    const stored = async () => {
+      const rows = await control.database.query<{ end: number }>(
+        'SELECT sum(next_offset)::bigint AS "end" FROM projector_offsets WHERE topic = $1',
+        [ATTEMPTS_TOPIC],
+      );
+      return rows[0]?.end ?? 0;
+    };
+    const ends = await LogBoundsReader.use(control.settings, (reader) => reader.of(ATTEMPTS_TOPIC));
+    // A partition without a record has no row.
+    const end = ends.filter(({ high }) => high > 0).reduce((sum, { high }) => sum + high, 0);
+    await until('they are stored', async () => (await stored()) === end);
   });
 });
 

@@ -108,6 +108,52 @@ const parkedOf = async (of: Dispatcher) =>
     ])
   ).map(({ place }) => place);
 
+describe('lanes with a parked row that cannot be read', () => {
+  const spoil = (place: number, column: string, value: string) =>
+    database.query(`UPDATE parked_deliveries SET ${column} = $3 WHERE log = $1 AND place = $2`, [
+      one.name,
+      place,
+      value,
+    ]);
+
+  it('given rows with a malformed header or malformed headers, then they are given up, and the others are attempted', async () => {
+    one.hold(true);
+    for (const place of [1, 2, 3, 4, 5]) one.arrive(place);
+    one.arrive(6, { lane: 'dlv_6' });
+    await until('all are parked', () => one.done.length === 6);
+    await spoil(1, 'header', 'junk');
+    await spoil(3, 'extra_headers', '["x"]');
+    await spoil(5, 'header', '');
+    await spoil(6, 'header', '1\n2');
+
+    one.hold(false);
+    one.own.wake('ep_1:r1', 'ep_1');
+    one.own.wake('dlv_6', 'ep_1');
+    await until('nothing is parked', async () => (await parkedOf(one)).length === 0);
+    expect(one.attempted).toEqual([2, 4]);
+    expect(one.givenUp.map((text) => text.split(' ')[0]).sort()).toEqual(['1', '3', '5', '6']);
+  });
+
+  it('given the row of a head that was not handed over, then it is given up, and those behind it go on', async () => {
+    one.hold(true);
+    one.arrive(1);
+    one.arrive(2);
+    await until('both are parked', () => one.done.length === 2);
+    await spoil(1, 'header', 'junk');
+    await database.query(
+      `INSERT INTO lane_rows (log, lane, endpoint_id, place, attempt, delivery_id, updated_at)
+       VALUES ($1, 'ep_1:r1', 'ep_1', 1, 1, '', now())`,
+      [one.name],
+    );
+
+    one.hold(false);
+    one.own.known.add('ep_1:r1');
+    one.own.wake('ep_1:r1', 'ep_1');
+    await until('nothing is parked', async () => (await parkedOf(one)).length === 0);
+    expect([one.attempted, one.givenUp.length]).toEqual([[2], 1]);
+  });
+});
+
 describe('lanes with a delivery that PostgreSQL cannot store', () => {
   it.each([
     { given: 'a NUL in its delivery id', over: { meta: { deliveryId: NUL } } },

@@ -28,6 +28,7 @@ import { standIn } from './stand-in.js';
 import type { Host } from './virtual-time.js';
 
 const SIGNER = new DeadLetterSigner(`simulated:${Buffer.alloc(32).toString('base64')}`);
+const LIMITS = { batchBytes: 1_000_000 };
 const REPLAYS = new ReplayCheck(SIGNER, { requiresMac: true });
 
 /** Puts a dispatcher together as its app.module.ts does. @returns what stops it in order */
@@ -56,6 +57,7 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
     directory,
     standIn<Attempter>(Object.assign(new SimulatedAttempter(host, site.attempts), attempter)),
     SIGNER,
+    LIMITS,
   );
   const memory = new MemoryBudget(memoryLimits);
   const engine = new DeliveryEngine(owners, gates, attempts, memory, drainer, producer, {
@@ -63,7 +65,7 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   });
   const keeper = new Keeper(owners, directory, gates, drainer, limits, commands);
   keeper.onApplicationBootstrap();
-  const consumer = new DeliveriesConsumer(engine, producer, { batchBytes: 1_000_000 }, REPLAYS);
+  const consumer = new DeliveriesConsumer(engine, producer, LIMITS, REPLAYS);
   return consume(site, settings, {
     groupId: 'dispatcher',
     topics: [DELIVERIES_TOPIC],

@@ -19,7 +19,7 @@ import { Sealer } from '#common/security/sealing.js';
 import { ADDRESS_POLICY, Attempter } from './attempter.js';
 import { Attempts } from './attempts.js';
 import type { DispatcherConfig } from './config.js';
-import { DeliveriesConsumer, RECORD_LIMITS } from './deliveries.consumer.js';
+import { DeliveriesConsumer } from './deliveries.consumer.js';
 import { DeliveryEngine, ENGINE_LIMITS } from './delivery-engine.js';
 import { Drainer } from './drainer.js';
 import { EndpointDirectory } from './endpoint-directory.js';
@@ -31,6 +31,7 @@ import { LogOwners } from './log-owners.js';
 import { LostHeads } from './lost-heads.js';
 import { MEMORY_LIMITS, MemoryBudget } from './memory-budget.js';
 import { ReadAhead } from './read-ahead.js';
+import { RECORD_LIMITS } from './record-limits.js';
 import { REPLAY_LIMITS, ReplayCheck } from './replay-check.js';
 
 /** Least time between two fetches: deliveries come in batches, and the batch costs (measured: docs/adr/0002). */

@@ -51,7 +51,9 @@ async function giveUpTimes(attempts: Attempts, count: number): Promise<number[]>
 describe('deliveries of an endpoint nobody knows', () => {
   const directory = { find: () => undefined, wasDeleted: () => false } as unknown as EndpointDirectory;
   const newAttempts = () =>
-    new Attempts(directory, {} as Attempter, { sign: () => 'mac' } as unknown as DeadLetterSigner);
+    new Attempts(directory, {} as Attempter, { sign: () => 'mac' } as unknown as DeadLetterSigner, {
+      batchBytes: 1_000_000,
+    });
 
   it('given several in a row, then the first waits for its configuration, and the others do not', async () => {
     const [first = 0, ...others] = await giveUpTimes(newAttempts(), 20);

@@ -1,15 +1,17 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { DeadReason } from '#common/domain/verdict.js';
 import { PostGroup } from '#common/http/post-group.js';
 import type { OwnedLog } from '#common/kafka/port.js';
 import type { OutRecord } from '#common/kafka/record.js';
+import { poisonRecord } from '#common/records/poison-record.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { type Attempt, Attempter } from './attempter.js';
-import type { Delivery } from './delivery.js';
+import type { Delivery, UnreadableRow } from './delivery.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import * as metrics from './metrics.js';
 import { deadRecord, type Outcome, type OutcomeContext, outcomeOf } from './outcome.js';
 import { throughOwnFaults } from './own-faults.js';
+import { RECORD_LIMITS, type RecordLimits } from './record-limits.js';
 import type { Endpoint } from './unsealed-endpoint.js';
 
 /** How long a delivery waits for the configuration of an endpoint nobody has heard of: the router's table may be ahead. */
@@ -23,6 +25,7 @@ const MAX_UNKNOWN_ENDPOINTS = 1_000;
 /** Makes one attempt, or says why none can be made, and counts what came of it. */
 @Injectable()
 export class Attempts {
+  private readonly logger = new Logger(Attempts.name);
   /** By partition: ends the attempts when the partition is lost. */
   private readonly groups = new WeakMap<OwnedLog, PostGroup>();
   private underWay = 0;
@@ -35,6 +38,7 @@ export class Attempts {
     @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
     @Inject(Attempter) private readonly attempter: Attempter,
     @Inject(DeadLetterSigner) private readonly signer: DeadLetterSigner,
+    @Inject(RECORD_LIMITS) private readonly limits: RecordLimits,
   ) {
     metrics.exposeInFlight(() => this.underWay);
   }
@@ -66,8 +70,17 @@ export class Attempts {
 
   /** @returns the dead letter of a delivery that no attempt ended */
   givenUp(delivery: Delivery, { reason, detail }: { reason: DeadReason; detail: string }): OutRecord {
+    if (delivery.unreadable !== undefined) return this.setAside(delivery.unreadable);
     metrics.dead.inc({ reason });
     return deadRecord(delivery, reason, this.context, { detail });
+  }
+
+  /** @returns the row, whole, as a record that cannot be understood */
+  private setAside({ record, detail }: UnreadableRow): OutRecord {
+    metrics.dead.inc({ reason: 'payload_error' });
+    const { topic, partition, offset } = record;
+    this.logger.error({ topic, partition, offset, detail }, 'lanes.row_set_aside');
+    return poisonRecord(record, detail, Date.now(), this.limits.batchBytes);
   }
 
   abort(log: OwnedLog): void {

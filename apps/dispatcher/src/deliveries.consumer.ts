@@ -11,15 +11,8 @@ import { readDelivery } from './delivery.js';
 import { DeliveryEngine } from './delivery-engine.js';
 import * as metrics from './metrics.js';
 import { waitingAgain } from './outcome.js';
+import { RECORD_LIMITS, type RecordLimits } from './record-limits.js';
 import { ReplayCheck } from './replay-check.js';
-
-/** DI token of {@link RecordLimits}. */
-export const RECORD_LIMITS = Symbol('RecordLimits');
-
-export interface RecordLimits {
-  /** Largest record batch the topics take. */
-  readonly batchBytes: number;
-}
 
 /** Reads `deliveries` and hands every delivery to the engine. What is none is set aside; what lies wrong is moved. */
 @Controller()

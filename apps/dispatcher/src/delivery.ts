@@ -29,6 +29,13 @@ export interface Delivery extends Bagged {
   readonly parkedAt: number | undefined;
   /** Why it is given up without an attempt, when an operator asked for that. */
   readonly givenUp?: { readonly reason: DeadReason; readonly detail: string };
+  /** Of a parked row that holds no delivery: the row as a record, and why. Its `meta` has only what columns of the row say. */
+  readonly unreadable?: UnreadableRow;
+}
+
+export interface UnreadableRow {
+  readonly record: InRecord;
+  readonly detail: string;
 }
 
 /** What the reading of a record depends on. */
@@ -63,6 +70,9 @@ export function readDelivery(
   const refusal = isReplay ? refusalOf(record, replayProblem) : undefined;
   if (refusal !== undefined) return { detail: refusal };
   const position = positionOf(generation, offset);
+  if (!isReplay && isAhead(packed, position)) {
+    return { detail: `its place ${packed.place} is not below its own position ${position}` };
+  }
   const meta = isReplay ? replayed(packed, position) : packed.returned ? packed : { ...packed, place: position };
   return {
     log,
@@ -76,6 +86,14 @@ export function readDelivery(
     parkedAt: undefined,
     bagIndex: 0,
   };
+}
+
+/**
+ * A return comes after the record its life began with. A place above its own would make its lane's row call later
+ * deliveries over (lanes.md, rule 2).
+ */
+function isAhead({ returned, place }: DeliveryMeta, position: number): boolean {
+  return returned && place !== undefined && place >= position;
 }
 
 function refusalOf(record: InRecord, replayProblem: (record: InRecord) => string | undefined): string | undefined {

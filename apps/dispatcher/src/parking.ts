@@ -1,9 +1,15 @@
 import { offsetOf } from '#common/domain/position.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { ParkedRecord } from '#common/postgres/lane-store.js';
-import { encodeDelivery, unpackDelivery } from '#common/records/delivery-record.js';
-import { decodeHeaders, encodeHeaders } from '#common/records/stored-headers.js';
-import type { Delivery } from './delivery.js';
+import {
+  DELIVERY_HEADER,
+  type DeliveryMeta,
+  encodeDelivery,
+  newLife,
+  unpackDelivery,
+} from '#common/records/delivery-record.js';
+import { encodeHeaders, readHeaders } from '#common/records/stored-headers.js';
+import type { Delivery, UnreadableRow } from './delivery.js';
 
 /** A delivery as the database keeps it. */
 export function parkedRecord(
@@ -25,21 +31,44 @@ export function parkedRecord(
   };
 }
 
-/** The delivery a parked row is. @throws Error when the row is not one of ours */
+/** The delivery a parked row is; `unreadable` when the row holds none. Never throws: a lane waits for its lowest row. */
 export function unparked(log: FencedLog, row: ParkedRecord): Delivery {
+  const { lane, place, body, parkedAt } = row;
+  const read = { log, offset: offsetOf(place), lane, body, isReplay: false, parkedAt, bagIndex: 0 };
   const meta = unpackDelivery(row.header);
-  if (meta === undefined) throw new Error(`the parked row of ${row.lane} at ${row.place} is malformed`);
+  const headers = readHeaders(row.extraHeaders ?? {});
+  if (meta !== undefined && headers !== undefined) return { ...read, meta, headers };
   return {
-    log,
-    offset: offsetOf(row.place),
-    lane: row.lane,
-    meta,
-    body: row.body,
-    headers: decodeHeaders(row.extraHeaders ?? {}),
-    isReplay: false,
-    parkedAt: row.parkedAt,
-    bagIndex: 0,
+    ...read,
+    meta: meta ?? metaOfColumns(row),
+    headers: headers ?? {},
+    unreadable: unreadable(log, row, headers),
   };
+}
+
+/** What the columns of a row say: enough to find its endpoint, and to remove it. */
+function metaOfColumns({ deliveryId, endpointId, attempt, place, parkedAt }: ParkedRecord): DeliveryMeta {
+  const life = newLife({ deliveryId, endpointId, eventId: '', tenant: '', eventType: '', acceptedAt: parkedAt });
+  return { ...life, attempt, place };
+}
+
+function unreadable(
+  { topic, partition }: FencedLog,
+  row: ParkedRecord,
+  headers: Readonly<Record<string, Buffer>> | undefined,
+): UnreadableRow {
+  const { lane, place, header, body } = row;
+  const part = headers === undefined ? 'extra_headers' : 'header';
+  const record = {
+    topic,
+    partition,
+    offset: offsetOf(place),
+    timestamp: row.parkedAt,
+    key: Buffer.from(lane),
+    value: body,
+    headers: { ...headers, [DELIVERY_HEADER]: Buffer.from(header) },
+  };
+  return { record, detail: `the parked row is malformed: its column ${part} cannot be read` };
 }
 
 /** The id a lane row shows for its head. */

@@ -83,7 +83,7 @@ class Wheel implements RecordWriter {
     let isBusy = false;
     for (const log of this.logs.values()) {
       const records = log.read();
-      if (records.length > 0) this.scheduler.take({ log, records });
+      if (records.length > 0) this.scheduler.take({ log, records, after: records[0]?.offset ?? 0 });
       isBusy ||= records.length > 0;
     }
     this.mostBytes = Math.max(this.mostBytes, ...this.scheduler.held().map(({ bytes }) => bytes));

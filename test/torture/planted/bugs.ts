@@ -114,6 +114,16 @@ export const BUGS = {
     findings: [],
     failure: 'joined its group without the keys endpoints need',
   },
+  'strange-record-throws': {
+    title: 'a record that is no delivery throws instead of being set aside',
+    patch: {
+      file: 'apps/dispatcher/src/deliveries.consumer.js',
+      text: 'void this.pass(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));',
+      becomes: 'throw new Error(delivery.detail);',
+    },
+    fault: 'strange-records',
+    findings: ['lost', 'still_waiting', 'not_quiet', 'poison_not_set_aside', 'healed_late', 'stalled'],
+  },
 } as const satisfies Record<string, Bug>;
 
 export type BugName = keyof typeof BUGS;

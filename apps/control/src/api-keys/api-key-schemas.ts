@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { line } from '#common/http/validation.js';
+import { line, time } from '#common/http/validation.js';
 import { API_SCOPES } from '#common/records/api-key-record.js';
 import { tenantSchema } from '../endpoints/endpoint-schemas.js';
 import { pageOf, pageQuery } from '../queries/paging.js';
@@ -15,8 +15,7 @@ export const apiKeyCreateSchema = z.strictObject({
     ),
   scopes: scopes.describe('`admin` includes the others and lets the key manage keys'),
   description: line(1_000).nullable().default(null),
-  expires_at: z.iso
-    .datetime({ offset: true, abort: true })
+  expires_at: time()
     .refine((text) => Date.parse(text) > Date.now(), { error: 'must be in the future' })
     .nullable()
     .default(null),

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { PassedOffsets } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { listOf } from '#common/postgres/list-of.js';
@@ -17,6 +18,25 @@ import { type ProjectedDeadLetter, projectAttempts, projectDeadLetter, type Reje
 /** By `topic/partition`: the generation of the log; 0 for those left out. */
 export type LogGenerations = ReadonlyMap<string, number>;
 
+/** What is known of the logs of a batch. */
+export interface BatchLogs {
+  readonly generations: LogGenerations;
+  /**
+   * By record: behind the record that was read before it. Between the two the log holds no record. Left out where the one
+   * before is in the same batch.
+   */
+  readonly readFrom: ReadonlyMap<InRecord, number>;
+}
+
+const UNKNOWN_LOGS: BatchLogs = { generations: new Map(), readFrom: new Map() };
+
+/** The part of a log behind its last record that was read and holds none. */
+export interface LogPassage extends PassedOffsets {
+  readonly topic: string;
+  readonly partition: number;
+  readonly generation: number;
+}
+
 /** What a batch came to, for metrics. */
 export interface Projected {
   readonly attempts: readonly AttemptRecord[];
@@ -33,13 +53,13 @@ export class ProjectionWriter {
 
   /**
    * @param records of any partitions, each partition's in order
-   * @param generations of the records' logs
+   * @param logs those of the records
    * @returns what was new; records that were projected before are not among it
    * @throws what the database throws: nothing of the batch is kept then
    */
-  async write(records: readonly InRecord[], generations: LogGenerations = new Map()): Promise<Projected> {
+  async write(records: readonly InRecord[], logs = UNKNOWN_LOGS): Promise<Projected> {
     return this.database.transaction(async (tx) =>
-      project(tx, await withoutRepeats(tx, records, generations), generations),
+      project(tx, await withoutRepeats(tx, records, logs), logs.generations),
     );
   }
 
@@ -51,6 +71,23 @@ export class ProjectionWriter {
   /** Goes on behind a record that cannot be projected: it is no gap. */
   async skip(record: InRecord, generations: LogGenerations): Promise<void> {
     await this.database.transaction((tx) => advanceOffsets(tx, [record], generations));
+  }
+
+  /** Goes on behind offsets that hold no record, so that they are no gap; not where a record before them is missing. */
+  async pass(passages: readonly LogPassage[]): Promise<void> {
+    await this.database.query(
+      `UPDATE projector_offsets AS o SET next_offset = p.next
+       FROM unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::bigint[]) AS p (topic, part, generation, after, next)
+       WHERE o.topic = p.topic AND o.partition = p.part AND o.generation = p.generation AND o.next_offset = p.after`,
+      [
+        passages.map(({ topic }) => topic),
+        passages.map(({ partition }) => partition),
+        passages.map(({ generation }) => generation),
+        passages.map(({ after }) => after),
+        passages.map(({ next }) => next),
+      ],
+      'projector-pass',
+    );
   }
 }
 
@@ -73,7 +110,7 @@ async function project(tx: Queryable, fresh: readonly InRecord[], generations: L
 async function withoutRepeats(
   tx: Queryable,
   records: readonly InRecord[],
-  generations: LogGenerations,
+  { generations, readFrom }: BatchLogs,
 ): Promise<InRecord[]> {
   const byLog = Map.groupBy(records, ({ topic, partition }) => `${topic}/${partition}`);
   const firsts = [...byLog.values()].flatMap(([first]) => first ?? []);
@@ -84,18 +121,16 @@ async function withoutRepeats(
     [firsts.map(({ topic }) => topic), firsts.map(({ partition }) => partition)],
     'projector-offsets',
   );
-  await noteGaps(
-    tx,
-    rows.flatMap((row) => gapBefore(byLog.get(`${row.topic}/${row.partition}`)?.[0], row, generations)),
-  );
   for (const row of rows) {
     const log = `${row.topic}/${row.partition}`;
     const age = (generations.get(log) ?? 0) - row.generation;
+    const ofLog = byLog.get(log) ?? [];
+    if (age === 0) await noteGaps(tx, gapsIn(ofLog, row, readFrom));
     if (age < 0) byLog.delete(log);
     else if (age === 0)
       byLog.set(
         log,
-        (byLog.get(log) ?? []).filter((record) => isNew(record, row)),
+        ofLog.filter((record) => isNew(record, row)),
       );
   }
   return [...byLog.values()].flat();
@@ -109,12 +144,20 @@ interface OffsetRow {
   readonly last_timestamp: Date;
 }
 
-/** Records are read in order, without holes, from the group's commit on. */
-function gapBefore(first: InRecord | undefined, stored: OffsetRow, generations: LogGenerations): ProjectorGap[] {
-  const { topic, partition, next_offset: fromOffset, last_timestamp: since } = stored;
-  const isSameLog = (generations.get(`${topic}/${partition}`) ?? 0) === stored.generation;
-  if (first === undefined || !isSameLog || first.offset <= fromOffset) return [];
-  return [{ topic, partition, fromOffset, toOffset: first.offset, since }];
+/**
+ * Offsets between those stored and those read. Offsets that were read and hold no record are no gap: transactions leave
+ * them.
+ */
+function gapsIn(records: readonly InRecord[], stored: OffsetRow, readFrom: BatchLogs['readFrom']): ProjectorGap[] {
+  const { topic, partition, last_timestamp: since } = stored;
+  const gaps: ProjectorGap[] = [];
+  let end = stored.next_offset;
+  for (const record of records) {
+    const toOffset = readFrom.get(record) ?? end;
+    if (toOffset > end) gaps.push({ topic, partition, fromOffset: end, toOffset, since });
+    end = Math.max(end, record.offset + 1);
+  }
+  return gaps;
 }
 
 function isNew({ offset, timestamp }: InRecord, stored: OffsetRow): boolean {

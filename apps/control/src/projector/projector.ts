@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplica
 import { Generations } from '#common/generations/generations.js';
 import { OwnedGenerations } from '#common/generations/owned-generations.js';
 import { leftOutRecords } from '#common/kafka/metrics.js';
-import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
+import type { LogBatch, OwnedLog, OwnershipListener, PassedOffsets } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
 import { atMost, delay } from '#common/kafka/timing.js';
 import { persistBatch, SetAside } from '#common/postgres/persist-batch.js';
@@ -18,11 +18,14 @@ import {
   rejectedRecords,
 } from '../metrics.js';
 import { Wake } from '../wake.js';
-import { type LogGenerations, type Projected, ProjectionWriter } from './projection-writer.js';
+import { PassedLogs } from './passed-logs.js';
+import { type BatchLogs, type LogGenerations, type Projected, ProjectionWriter } from './projection-writer.js';
 
 interface Waiting {
   readonly log: OwnedLog;
   readonly record: InRecord;
+  /** Behind the record of the log that was read before. */
+  readonly readFrom: number;
 }
 
 const MAX_BATCH = 1_000;
@@ -38,6 +41,8 @@ const MAX_WAITING_BYTES = 8 * 1_048_576;
 /** Framing and headers of a record, roughly. */
 const RECORD_OVERHEAD_BYTES = 500;
 const STOP_MS = 3_000;
+/** Before offsets without records are stored once more. */
+const PASS_RETRY_MS = 1_000;
 
 /**
  * Brings `attempts` and `dlq` into the tables. Records wait in memory and are written in batches, one after the other;
@@ -55,12 +60,14 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   private running: Promise<void> = Promise.resolve();
 
   private readonly generations: OwnedGenerations;
+  private readonly passed: PassedLogs;
 
   constructor(
     @Inject(ProjectionWriter) private readonly writer: ProjectionWriter,
     @Inject(Generations) generations: Generations,
   ) {
     this.generations = new OwnedGenerations(generations);
+    this.passed = new PassedLogs(writer, this.generations);
     exposeProjectorLag(() => this.waiting[0]?.record.timestamp);
   }
 
@@ -75,9 +82,11 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     await atMost(STOP_MS, this.running);
   }
 
-  take({ log, records }: LogBatch): void {
+  take({ log, records, after }: LogBatch): void {
+    let readFrom = after;
     for (const record of records) {
-      this.waiting.push({ log, record });
+      this.waiting.push({ log, record, readFrom });
+      readFrom = record.offset + 1;
       this.waitingBytes += bytesOf(record);
     }
     if (this.waitingBytes > MAX_WAITING_BYTES) {
@@ -87,6 +96,11 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     this.wake.call();
   }
 
+  onPassed(log: OwnedLog, offsets: PassedOffsets): void {
+    this.passed.note(log, offsets);
+    if (this.passed.size > 0) this.wake.call();
+  }
+
   /** Nothing of the log is read before its generation is known: stored offsets count only within theirs. */
   onOwned(log: OwnedLog): void {
     void this.generations.take(log);
@@ -94,30 +108,42 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
 
   /** What was read is written first, as far as the port waits for it: its next owner then repeats nothing. */
   async onRebalancing(): Promise<void> {
-    if (this.waiting.length > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
+    if (!this.isIdle) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
   }
 
   onLost(log: OwnedLog): void {
     this.paused.delete(log);
+    this.passed.lose(log);
     this.generations.lose(log);
     this.keep((entry) => entry.log !== log);
   }
 
+  private get isIdle(): boolean {
+    return this.waiting.length === 0 && this.passed.size === 0;
+  }
+
   private async run(): Promise<void> {
     while (!this.isStopping) {
-      if (this.waiting.length === 0) await this.wake.wait();
+      if (this.isIdle) await this.wake.wait();
       if (this.waiting.length < GOOD_BATCH) await delay(GATHER_MS);
       if (this.waiting.length > 0) await this.writeSome();
+      if (this.passed.size > 0) await this.storePassed();
     }
+  }
+
+  private async storePassed(): Promise<void> {
+    const isWritten = (log: OwnedLog) => !this.waiting.some((entry) => entry.log === log);
+    if (!(await this.passed.store(isWritten))) await delay(PASS_RETRY_MS);
+    this.noteIdle();
   }
 
   private async writeSome(): Promise<void> {
     const batch = this.nextBatch();
-    const results = await this.persist(batch);
+    const results = await this.persist(batch, breaksOf(batch));
     if (results === undefined) return;
     for (const [index, { log, record }] of batch.entries()) {
       const result = results[index];
-      if (result instanceof SetAside) this.leaveOut(log, record, result);
+      if (result instanceof SetAside) await this.leaveOut(log, record, result);
       log.finish(record.offset);
     }
     const written = new Set(batch);
@@ -141,10 +167,13 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
    *
    * @returns undefined when stopped before; nothing of the batch may be finished then
    */
-  private persist(batch: readonly Waiting[]): Promise<readonly (undefined | SetAside)[] | undefined> {
+  private persist(
+    batch: readonly Waiting[],
+    readFrom: BatchLogs['readFrom'],
+  ): Promise<readonly (undefined | SetAside)[] | undefined> {
     return persistBatch<Waiting, undefined>(batch, {
       name: 'projection',
-      run: (entries) => this.write(entries),
+      run: (entries) => this.write(entries, readFrom),
       rehearse: ({ record }) => this.writer.rehearse(record),
       neighbours: () => this.waiting.slice(batch.length, batch.length + MAX_BATCH),
       isEnded: () => this.isStopping,
@@ -154,11 +183,11 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   }
 
   /** Records of a partition that was lost during a wait belong to its new owner. */
-  private async write(entries: readonly Waiting[]): Promise<undefined[]> {
+  private async write(entries: readonly Waiting[], readFrom: BatchLogs['readFrom']): Promise<undefined[]> {
     const owned = entries.filter(({ log }) => !log.lost.aborted);
     if (owned.length > 0) {
       const records = owned.map(({ record }) => record);
-      this.noteProjected(await this.writer.write(records, this.generationsOf(owned)));
+      this.noteProjected(await this.writer.write(records, { generations: this.generationsOf(owned), readFrom }));
     }
     return entries.map(() => undefined);
   }
@@ -174,11 +203,11 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   }
 
   /** Reading goes on behind it: it is no gap of the projection. */
-  private leaveOut(log: OwnedLog, record: InRecord, { error, why }: SetAside): void {
+  private async leaveOut(log: OwnedLog, record: InRecord, { error, why }: SetAside): Promise<void> {
     this.reject(record, { err: error, reason: why });
     const { topic, partition, offset } = record;
     const generations = new Map([[`${topic}/${partition}`, this.generations.of(log)]]);
-    this.writer.skip(record, generations).catch((err: unknown) => {
+    await this.writer.skip(record, generations).catch((err: unknown) => {
       this.logger.warn({ err, topic, partition, offset }, 'projector.not_skipped');
     });
   }
@@ -193,13 +222,28 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   private keep(isKept: (entry: Waiting) => boolean): void {
     this.waiting = this.waiting.filter(isKept);
     this.waitingBytes = this.waiting.reduce((sum, { record }) => sum + bytesOf(record), 0);
-    if (this.waiting.length === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
+    this.noteIdle();
+  }
+
+  private noteIdle(): void {
+    if (this.isIdle) for (const resolve of this.whenIdle.splice(0)) resolve();
   }
 
   private resumeAll(): void {
     for (const log of this.paused) log.resume();
     this.paused.clear();
   }
+}
+
+/** Where the records of a batch do not follow on one another: the first one of each log, and those behind lost ones. */
+function breaksOf(batch: readonly Waiting[]): Map<InRecord, number> {
+  const ends = new Map<OwnedLog, number>();
+  const breaks = new Map<InRecord, number>();
+  for (const { log, record, readFrom } of batch) {
+    if (ends.get(log) !== readFrom) breaks.set(record, readFrom);
+    ends.set(log, record.offset + 1);
+  }
+  return breaks;
 }
 
 function bytesOf({ value }: InRecord): number {

@@ -17,7 +17,6 @@ export const listedEventSchema = z
 export type ListedEvent = z.infer<typeof listedEventSchema>;
 
 export const eventSchema = listedEventSchema.extend({ data: z.unknown() }).meta({ id: 'Event' });
-export type ShownEvent = z.infer<typeof eventSchema>;
 
 export const eventPageSchema = pageOf(listedEventSchema);
 

@@ -1,4 +1,4 @@
-import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { Controller, Get, Header, Inject, Param, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
@@ -12,7 +12,6 @@ import {
   eventPageSchema,
   eventSchema,
   type ListedEvent,
-  type ShownEvent,
   tenantQuery,
 } from './event-schemas.js';
 import type { Page } from './paging.js';
@@ -34,13 +33,14 @@ export class EventsController {
   }
 
   @Get(':id')
+  @Header('content-type', 'application/json; charset=utf-8')
   @ApiOperation({ summary: 'An event, with its data' })
   @ApiAnswer(200, eventSchema, { problems: ['NOT_FOUND', 'CONFLICT'] })
   get(
     @Caller() caller: AuthenticatedKey,
     @Param('id', { schema: idSchema }) id: string,
     @Query({ schema: tenantQuery }) { tenant }: z.infer<typeof tenantQuery>,
-  ): Promise<ShownEvent> {
+  ): Promise<string> {
     return this.events.get(caller, id, tenant);
   }
 }

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { ProblemError } from '#common/http/problem.js';
+import { isStorableText, time } from '#common/http/validation.js';
+import { MAX_TIME_MS } from '#common/records/limits.js';
 
 export const MAX_PAGE = 200;
 const DEFAULT_PAGE = 50;
@@ -12,8 +14,8 @@ export const pageQuery = {
 
 /** Query parameters of lists that have a time; both ends are RFC 3339. */
 export const timeQuery = {
-  since: z.iso.datetime({ offset: true }).optional().describe('at or after this time'),
-  until: z.iso.datetime({ offset: true }).optional().describe('before this time'),
+  since: time().optional().describe('at or after this time'),
+  until: time().optional().describe('before this time'),
 };
 
 export function pageOf<Item extends z.ZodType>(item: Item) {
@@ -53,20 +55,15 @@ export function encodeCursor({ at, key }: Position): string {
   return Buffer.from(JSON.stringify([at.getTime(), ...key])).toString('base64url');
 }
 
-const cursorSchema = z.tuple(
-  [z.number().int()],
-  z
-    .string()
-    .max(512)
-    .regex(/^[^\0]*$/),
-);
+/** A cursor is outside input: its parts must be storable. */
+const cursorSchema = z.tuple([z.number().int().min(0).max(MAX_TIME_MS)], z.string().max(512).refine(isStorableText));
 
 /** @throws ProblemError BODY_INVALID when the text is no cursor of a list with so many keys */
 export function decodeCursor(text: string | undefined, keys: number): Position | undefined {
   if (text === undefined) return undefined;
   const parsed = cursorSchema.safeParse(parseJson(Buffer.from(text, 'base64url').toString()));
   const [at, ...key] = parsed.data ?? [];
-  if (at === undefined || key.length !== keys || Number.isNaN(new Date(at).getTime())) {
+  if (at === undefined || key.length !== keys) {
     const errors = [{ field: 'cursor', message: 'is not a next_cursor of this list' }];
     throw new ProblemError('BODY_INVALID', 'not valid: cursor', { errors });
   }

@@ -7,8 +7,11 @@ const FACT = (field: number) => `split_part(p.header, E'\\n', ${field})`;
 const EVENT_ID = FACT(3);
 const TENANT = FACT(5);
 const EVENT_TYPE = FACT(6);
-const REPLAY = `${FACT(8)}::int`;
-const ACCEPTED_AT = `to_timestamp(${FACT(9)}::float8 / 1000)`;
+/** A malformed row, which the owner of its lane will set aside, must not fail the list. */
+const NUMBER = (field: number, most: number) =>
+  `CASE WHEN ${FACT(field)} ~ '^[0-9]{1,${most}}$' THEN ${FACT(field)} END`;
+const REPLAY = `coalesce((${NUMBER(8, 9)})::int, 0)`;
+const ACCEPTED_AT = `coalesce(to_timestamp((${NUMBER(9, 15)})::float8 / 1000), p.parked_at)`;
 
 /** Deliveries with a parked row. Without an endpoint all rows are read: there are only as many as wait. */
 export async function parkedDeliveries(db: Queryable, search: Search): Promise<FoundDelivery[]> {

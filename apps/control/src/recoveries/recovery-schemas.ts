@@ -1,15 +1,12 @@
 import { z } from 'zod';
 import { DEAD_REASONS } from '#common/domain/verdict.js';
-import { line } from '#common/http/validation.js';
+import { line, time } from '#common/http/validation.js';
 import { tenantSchema } from '../endpoints/endpoint-schemas.js';
 import { pageOf, pageQuery } from '../queries/paging.js';
 
 const moment = z.iso.datetime();
-const time = z.iso.datetime({ offset: true });
 /** What is yet to come cannot be sent again: a job that begins in the future would quietly do nothing. */
-const pastTime = z.iso
-  .datetime({ offset: true, abort: true })
-  .refine((text) => Date.parse(text) < Date.now(), { error: 'must be in the past' });
+const pastTime = time().refine((text) => Date.parse(text) < Date.now(), { error: 'must be in the past' });
 const inOrder = ({ since, until }: { since?: string | undefined; until?: string | undefined }) =>
   since === undefined || until === undefined || Date.parse(since) < Date.parse(until);
 const notInOrder = { error: 'must be after since', path: ['until'] };
@@ -21,7 +18,7 @@ export type RecoveryState = (typeof RECOVERY_STATES)[number];
 export const recoverSchema = z
   .strictObject({
     since: pastTime.describe('events accepted at or after this time'),
-    until: time.optional().describe('and before this time; the time of the request, if left out'),
+    until: time().optional().describe('and before this time; the time of the request, if left out'),
     only: z
       .enum(['failed', 'all'])
       .default('failed')
@@ -40,7 +37,7 @@ export const bulkReplaySchema = z
     type: line(256).optional().describe('event type'),
     reason: z.enum(DEAD_REASONS).optional(),
     since: pastTime.optional().describe('dead at or after this time'),
-    until: time.optional().describe('dead before this time; the time of the request, if left out'),
+    until: time().optional().describe('dead before this time; the time of the request, if left out'),
   })
   .refine(inOrder, notInOrder);
 export type BulkReplayRequest = z.infer<typeof bulkReplaySchema>;

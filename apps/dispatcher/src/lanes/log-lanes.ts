@@ -236,12 +236,7 @@ export class LogLanes {
     const rows = await this.journal.readPage(lane.name);
     if (this.log.lost.aborted) return;
     lane.isReading = false;
-    const items = rows.map((row) => ({
-      place: row.place,
-      attempt: row.attempt,
-      offset: undefined,
-      work: unparked(this.log, row),
-    }));
+    const items = rows.map((row) => parkedItem(this.log, row));
     this.readAhead.read(lane, totalBytes(items));
     if (rows.length === 0) this.endProbe(lane);
     this.run(lane, { type: 'pageRead', rows: items });
@@ -282,6 +277,12 @@ export class LogLanes {
     const hold = this.host.parkReason(lane.endpointId);
     return parkedRecord(work, { lane: lane.name, place, attempt, reason: hold, now: Date.now() });
   }
+}
+
+function parkedItem(log: FencedLog, row: ParkedRecord): LaneItem<Delivery> {
+  const { place, attempt } = row;
+  const work = unparked(log, row);
+  return { place, attempt, offset: undefined, work, isUnreadable: work.unreadable !== undefined };
 }
 
 /** What a lane has in memory of parked rows. */

@@ -26,6 +26,10 @@ const page = (...rows: [place: number, attempt: number][]): Event => ({
   type: 'pageRead',
   rows: rows.map(([place, attempt]) => item(place, attempt, undefined)),
 });
+const unreadable = (place: number, attempt: number): Event => ({
+  type: 'pageRead',
+  rows: [{ ...item(place, attempt, undefined), isUnreadable: true }, item(place + 1, 0, undefined)],
+});
 const head = (place: number, attempt: number, lowestParked?: number): Event => ({
   type: 'loaded',
   row: { place, attempt },
@@ -234,6 +238,31 @@ const ORDERED: readonly Case[] = [
     when: SETTLED,
     wants: ['row 5/over, remove to 5'],
   },
+  { rule: 'a row that cannot be read is given up', given: [PARKED], when: unreadable(5, 0), wants: ['giveUp 5/0'] },
+  {
+    rule: 'a row that cannot be read is over then, and the lane goes on',
+    given: [PARKED, unreadable(5, 0), SETTLED],
+    when: STORED,
+    wants: ['attempt 6/0'],
+  },
+  {
+    rule: 'a head whose row cannot be read is given up, not handed over again',
+    given: [head(5, 2, 5)],
+    when: unreadable(5, 1),
+    wants: ['giveUp 5/1'],
+  },
+  {
+    rule: 'a row that cannot be read and is over is removed',
+    given: [over(5, 5)],
+    when: unreadable(5, 1),
+    wants: ['remove 5/1'],
+  },
+  {
+    rule: 'a row that cannot be read waits while its lane is held',
+    given: [PARKED, HELD],
+    when: unreadable(5, 0),
+    wants: [],
+  },
 ];
 
 const UNORDERED: readonly Case[] = [
@@ -249,6 +278,12 @@ const UNORDERED: readonly Case[] = [
   {
     rule: 'what is over is removed, whatever its attempt',
     given: [PARKED, page([5, 0]), ENDED],
+    when: SETTLED,
+    wants: ['remove to 5'],
+  },
+  {
+    rule: 'a row that cannot be read is removed',
+    given: [PARKED, unreadable(5, 0)],
     when: SETTLED,
     wants: ['remove to 5'],
   },

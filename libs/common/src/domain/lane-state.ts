@@ -7,6 +7,8 @@ export interface LaneItem<Work> {
   /** Its record's position, or undefined for a parked row. */
   readonly offset: number | undefined;
   readonly work: Work;
+  /** The row does not hold a delivery that can be attempted: it is given up when its turn comes. */
+  readonly isUnreadable?: boolean;
 }
 
 /** The lane's watermark in the database. Everything below `place` is over; without an `attempt`, `place` is, too. */

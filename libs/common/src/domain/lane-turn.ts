@@ -8,7 +8,9 @@ export function begin<Work>(
   judgement: Exclude<Judgement, 'wait'>,
   effects: LaneEffect<Work>[],
 ): void {
-  if (judgement === 'go') {
+  if (item.isUnreadable && judgement !== 'over') {
+    giveUp(lane, item, effects);
+  } else if (judgement === 'go') {
     lane.current = { item, stage: 'attempting', verdict: 'over', followers: [] };
     effects.push({ type: 'attempt', item });
   } else if (judgement === 'again') {

@@ -233,10 +233,12 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     const isContinued = await this.watch.isContinued(log, reading.firstLeaderEpoch);
     // While it was inflated or compared the partition may have been lost, or its position moved.
     if (!isContinued || log.lost.aborted || this.isStopping || from !== log.position) return this.refuse(batch, log);
+    const after = log.recordsEnd;
     const records = log.take(reading);
     if (reading.next > from) resolveOffset(String(reading.next - 1));
     try {
-      if (records.length > 0) await this.options.onBatch({ log, records });
+      if (records.length > 0) await this.options.onBatch({ log, records, after });
+      this.options.ownership?.onPassed?.(log, { after: log.recordsEnd, next: reading.next });
     } catch (error) {
       this.settings.onFatal(error instanceof Error ? error : new Error(String(error)));
     }

@@ -71,7 +71,7 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
     }
     this.reportLoss({ ...position, lostRecords: position.offset - log.position });
     this.listener?.onRecordsLost?.(log);
-    log.position = position.offset;
+    log.skipTo(position.offset);
     group.seek({ topic, partition, offset: String(position.offset) });
   }
 

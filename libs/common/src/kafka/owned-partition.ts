@@ -32,6 +32,8 @@ export class OwnedPartition implements FencedLog {
   private isPreparing = true;
   /** The offset the next batch must begin with; any other batch is of an older assignment. */
   position: number;
+  /** Behind the last record that was read; where the reading began, or went on behind lost records, without one. */
+  recordsEnd: number;
   readonly start: number;
   readonly partition: number;
   readonly identity: TopicIdentity;
@@ -53,6 +55,7 @@ export class OwnedPartition implements FencedLog {
   ) {
     this.watermark = new Watermark(from.offset, from.finishedAbove);
     this.position = from.offset;
+    this.recordsEnd = from.offset;
     this.start = from.offset;
     this.partition = from.partition;
     this.identity = from.identity;
@@ -96,11 +99,20 @@ export class OwnedPartition implements FencedLog {
     this.position = next;
     this.leaderEpoch = leaderEpoch;
     const newest = records.at(-1);
-    if (newest !== undefined) this.evidence?.add(newest.offset, newest.timestamp);
+    if (newest !== undefined) {
+      this.recordsEnd = newest.offset + 1;
+      this.evidence?.add(newest.offset, newest.timestamp);
+    }
     this.isChanged = true;
     const begun = records.filter(({ offset }) => this.watermark.begin(offset));
     this.watermark.pass(next);
     return begun;
+  }
+
+  /** Goes on behind records that the log does not have any more. */
+  skipTo(offset: number): void {
+    this.position = offset;
+    this.recordsEnd = offset;
   }
 
   finish(offset: number): void {

@@ -44,6 +44,16 @@ export interface FencedLog extends OwnedLog {
 export interface LogBatch {
   readonly log: OwnedLog;
   readonly records: readonly InRecord[];
+  /** Behind the last record that was read before. From here to the first record the log holds none: they were passed over. */
+  readonly after: number;
+}
+
+/** The end of what was read. Between the two lie control records, aborted records and compacted ones, or nothing. */
+export interface PassedOffsets {
+  /** Behind the last record that was read. */
+  readonly after: number;
+  /** Where the next reading begins. */
+  readonly next: number;
 }
 
 /** What a consumer of logs is told about ownership, beside its records. All optional. */
@@ -52,6 +62,8 @@ export interface OwnershipListener {
   onOwned?(log: OwnedLog): Promise<void> | void;
   /** Called when records were found to have left the log before they were read; for a new partition, after `onOwned`. */
   onRecordsLost?(log: OwnedLog): void;
+  /** Called after each reading of a log, behind its records. */
+  onPassed?(log: OwnedLog, passed: PassedOffsets): void;
   /**
    * Called before the group is joined again, for all owned partitions: start nothing new, and resolve when what is under
    * way has finished. It is waited for a bounded time; if something is still under way then, all partitions are lost.

@@ -127,6 +127,11 @@ export function isUnavailable(error: unknown): boolean {
   return judgeError(error).kind === 'wait';
 }
 
+/** Whether PostgreSQL, or its driver, refused a value that it got: NUL in a text, a number or a time out of range. */
+export function isValueRefused(error: unknown): boolean {
+  return codeOf(error).startsWith('22') || (types.isNativeError(error) && refusedByDriver.has(error));
+}
+
 /** What readiness and logs show of an error: the name of its reason, a text for people, and what PostgreSQL said. */
 export function describeProblem(error: unknown): string {
   const meaning = judgeError(error);

@@ -23,6 +23,16 @@ export function decodeHeaders(stored: StoredHeaders): Record<string, Buffer> {
   return mapped(stored, (value) => Buffer.from(value, 'base64'));
 }
 
+/** @param stored any JSON value of the database. @returns undefined when it is not the form that `encodeHeaders` makes */
+export function readHeaders(stored: unknown): Record<string, Buffer> | undefined {
+  return isStoredHeaders(stored) ? decodeHeaders(stored) : undefined;
+}
+
+function isStoredHeaders(stored: unknown): stored is StoredHeaders {
+  const isObject = typeof stored === 'object' && stored !== null && !Array.isArray(stored);
+  return isObject && Object.values(stored).every((value) => typeof value === 'string');
+}
+
 /** The same headers with their own names; values stay in base64. */
 export function namedHeaders(stored: StoredHeaders): Record<string, string> {
   return mapped(stored, (value) => value);

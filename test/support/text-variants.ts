@@ -1,0 +1,12 @@
+/** Copies of a JSON value, each with one of its texts replaced, or with one of its names made longer. */
+export function variantsOf(value: unknown, text: string): unknown[] {
+  if (typeof value === 'string') return [text];
+  if (Array.isArray(value))
+    return value.flatMap((one, at) => variantsOf(one, text).map((other) => value.with(at, other)));
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, one]) => {
+    const { [name]: _renamed, ...rest } = value as Record<string, unknown>;
+    const changed = variantsOf(one, text).map((other) => ({ ...value, [name]: other }));
+    return [...changed, { ...rest, [name + text]: one }];
+  });
+}
