@@ -21,7 +21,7 @@ const LONE_EVENTS = 5;
 /** Several pages of what a rebuild sends in one transaction. */
 const LOST_EVENTS = 900;
 /** A schedule on which nothing is given up within the test. */
-const PATIENT = { delays_s: [1, ...Array.from({ length: 80 }, () => 2)] };
+const PATIENT = { delays_s: [1, ...Array.from({ length: 46 }, () => 3)] };
 
 let cluster: Cluster;
 let receiver: Receiver;
@@ -128,7 +128,7 @@ async function killHalfWay(): Promise<number> {
         cluster.postgres.url,
         `SELECT FROM pg_stat_activity WHERE application_name = 'posthorn-rebuild' AND wait_event_type = 'Lock'`,
       );
-      return waits.length > 0;
+      return waits.length > 0 && (await sentSoFar()) > 0;
     };
     await until('the rebuild waits half-way', isWaiting, QUIET_LIMIT_MS).catch((error: Error) => {
       throw new Error(`${error.message}; it said:\n${output}`);

@@ -57,7 +57,7 @@ export class LogOwners {
   }
 
   /**
-   * Gives logs up whose epoch is another one: their rows were changed beside their owner, or the database was restored. An
+   * Gives logs up whose epoch is another one: a rebuild changed their rows, or the database was restored. An
    * owner that writes nothing would not notice.
    */
   async checkEpochs(): Promise<void> {

@@ -5,7 +5,7 @@ import type { Queryable } from '#common/postgres/database.js';
 const TAKE_OVER_TIMEOUT_MS = 20_000;
 const LOOK_AGAIN_MS = 200;
 
-/** The dispatchers that own the lanes. Whoever changes rows beside them raises the epochs of their logs. */
+/** The dispatchers that own the lanes. A rebuild changes their rows, and raises the epochs of their logs. */
 export class LaneOwners {
   /** By log: the highest epoch that was raised here. An owner that knows the rows has a higher one. */
   private readonly raised = new Map<string, number>();

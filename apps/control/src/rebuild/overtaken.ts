@@ -26,20 +26,26 @@ const OVERTAKEN = `WITH lanes AS (
       JOIN rebuild_states s ON s.accepted_at = f.accepted_at AND s.id = f.delivery_id
       WHERE s.status = 'retrying' OR s.attempts > 1
   ), firsts AS (
-    SELECT DISTINCT ON (f.log, f.lane, f.delivery_id) f.log, f.lane, f.place, f.delivery_id, f.accepted_at, f.sent_at,
-      CASE WHEN f.sent_at IS NULL THEN f.place ELSE (SELECT coalesce(max(again.place), ${Number.MAX_SAFE_INTEGER})
-        FROM rebuild_deliveries again WHERE again.delivery_id = f.delivery_id AND again.place > f.place) END AS last_place
+    SELECT DISTINCT ON (f.log, f.lane, f.delivery_id) f.log, f.lane, f.place, f.delivery_id, f.accepted_at, f.sent_at
     FROM rebuild_deliveries f JOIN lanes USING (log, lane)
     WHERE f.lane <> f.delivery_id AND NOT EXISTS (SELECT FROM dead_letters l WHERE l.delivery_id = f.delivery_id)
     ORDER BY f.log, f.lane, f.delivery_id, f.place
+  ), again AS (
+    SELECT delivery_id, max(place) AS place FROM rebuild_deliveries GROUP BY delivery_id
+  ), delivered AS (
+    SELECT delivery_id, min(at) AS at FROM delivery_attempts
+    WHERE outcome = 'delivered' AND accepted_at >= (SELECT min(accepted_at) FROM firsts) GROUP BY delivery_id
   ), timed AS (
-    SELECT *, coalesce((SELECT min(a.at) FROM delivery_attempts a WHERE a.accepted_at = firsts.accepted_at
-      AND a.delivery_id = firsts.delivery_id AND a.outcome = 'delivered'), 'infinity') AS delivered_at FROM firsts
+    SELECT firsts.log, firsts.lane, firsts.place, coalesce(delivered.at, 'infinity') AS delivered_at,
+      CASE WHEN firsts.sent_at IS NULL OR again.place > firsts.place THEN again.place
+        ELSE ${Number.MAX_SAFE_INTEGER} END AS last_place
+    FROM firsts JOIN again USING (delivery_id) LEFT JOIN delivered USING (delivery_id)
   ), followed AS (
     SELECT lane, delivered_at, last_place, min(delivered_at) OVER later AS next_delivered_at,
       min(last_place) OVER later AS next_place
     FROM timed
-    WINDOW later AS (PARTITION BY log, lane ORDER BY place ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)
+    -- A frame that grows is linear; one whose start moves is computed again for each row.
+    WINDOW later AS (PARTITION BY log, lane ORDER BY place DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
   )
   SELECT DISTINCT lane FROM followed
   WHERE next_delivered_at < delivered_at OR (delivered_at = 'infinity' AND next_place < last_place)
