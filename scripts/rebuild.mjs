@@ -17,8 +17,6 @@ settings of the apps that differ from their defaults (LOG_PARTITIONS, MAX_EVENT_
 It may run beside live traffic, be killed, and be run again: what is there already changes nothing.
 `;
 
-const MAX_LISTED = 20;
-
 await runCommand(main);
 
 async function main() {
@@ -56,8 +54,7 @@ function showSummary({ topics, voided, heads, sent, overtaken }, isDryRun) {
   process.stdout.write(`${sent} deliveries ${isDryRun ? 'would be' : 'were'} sent again.\n`);
   if (overtaken.length === 0) return;
   process.stdout.write(`Later deliveries of ${overtaken.length} lanes were delivered before them:\n`);
-  for (const lane of overtaken.slice(0, MAX_LISTED)) process.stdout.write(`  ${lane}\n`);
-  if (overtaken.length > MAX_LISTED) process.stdout.write(`  … and ${overtaken.length - MAX_LISTED} more\n`);
+  for (const lane of overtaken) process.stdout.write(`  ${lane}\n`);
 }
 
 /** @returns undefined when help was asked for */

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.mjs';
-import { BaseBackup, WalArchive } from '../support/base-backup.js';
+import { WalArchive } from '../support/base-backup.js';
 import { Cluster } from '../support/cluster.js';
 import { accountOf, Load } from '../support/load.js';
 import { always, type Hook, ok, Receiver } from '../support/receiver.js';
+import { restoreDatabase, takeBackup } from '../support/restored-database.js';
+import { runScript } from '../support/run-script.js';
 import { until } from '../support/until.js';
 
 const START_LIMIT_MS = 240_000;
@@ -55,28 +55,7 @@ const doors = {
     }),
 };
 
-/** Runs an npm script against the servers of the cluster. */
-async function npm(script: string, ...args: string[]): Promise<{ code: number | null; output: string }> {
-  const child = spawn('npm', ['run', '--silent', script, '--', ...args], { env: cluster.env });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  }
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { code, output };
-}
-
-async function restoreDatabase(backup: BaseBackup): Promise<void> {
-  const apps = [...cluster.processes.all()];
-  await Promise.all(apps.map(({ server }) => server.stop()));
-  await cluster.postgres.stop();
-  await backup.restore(join(cluster.folder, 'postgres', 'data'));
-  await cluster.postgres.start();
-  await cluster.app('control').server.start();
-  await Promise.all(apps.filter(({ app }) => app !== 'control').map(({ server }) => server.start()));
-}
+const npm = (script: string, ...args: string[]) => runScript(script, cluster.env, args);
 
 const path = (id: string) => `/v1/endpoints/${id}`;
 
@@ -116,11 +95,7 @@ describe('a database restored from a backup', () => {
       await cluster.call('control', `${path(paused)}/pause`, { method: 'POST' });
       await load.more(100);
 
-      const data = join(cluster.folder, 'postgres', 'data');
-      const backup = await BaseBackup.take(
-        { url: cluster.postgres.url, data, archive },
-        join(cluster.folder, 'backup'),
-      );
+      const backup = await takeBackup(cluster, archive);
       hooks.recovering.script = ok;
       await cluster.call('control', path(changed), { method: 'PATCH', body: { description: 'after the backup' } });
       await cluster.call('control', path(removed), { method: 'DELETE' });
@@ -130,12 +105,12 @@ describe('a database restored from a backup', () => {
       const before = load.acknowledged.length;
       await load.more(DURING_EVENTS);
       await load.stop();
-      await restoreDatabase(backup);
+      await restoreDatabase(cluster, backup);
 
       const patch = () => cluster.call('control', path(changed), { method: 'PATCH', body: { description: 'lost' } });
       await expect(patch()).rejects.toThrow('CONFIGURATION_AHEAD');
       expect(await npm('reconcile', '--keep', 'topics')).toMatchObject({ code: 0 });
-      const since = new Date(backup.startedAt - 60_000).toISOString();
+      const since = new Date(backup.startedAt).toISOString();
       const dryRun = await npm('rebuild', '--since', since, '--dry-run');
       expect(dryRun).toMatchObject({ code: 0, output: expect.stringContaining('would be sent again') });
       const rebuilt = await npm('rebuild', '--since', since);

@@ -94,6 +94,10 @@ export class SimulatedLaneStore implements Public<LaneStore> {
     return this.network.ask('postgres', () => ({ log, epoch: this.tables.log(log).epoch }));
   }
 
+  epochsOf(logs: readonly string[]): Promise<Map<string, number>> {
+    return this.network.ask('postgres', () => new Map(logs.map((log) => [log, this.tables.log(log).epoch])));
+  }
+
   raiseEpoch(seen: LogEpoch): Promise<LogEpoch> {
     return this.network.ask('postgres', () => ({ log: seen.log, epoch: ++this.tables.fenced(seen).epoch }));
   }

@@ -30,16 +30,17 @@ export class WalArchive {
 export class BaseBackup {
   private constructor(
     private readonly copy: string,
-    private readonly archive: WalArchive,
+    private readonly archive: WalArchive | undefined,
     /** When it was begun, ms since the epoch. */
     readonly startedAt: number,
   ) {}
 
   /**
-   * @param server its connection string, its data folder, and where it archives its WAL
+   * @param server its connection string, its data folder, and where it archives its WAL. Without an archive the copy gets
+   *   the WAL of the data folder at the end, as `pg_basebackup --wal-method fetch` does
    * @param copy a folder that does not exist yet
    */
-  static async take(server: { url: string; data: string; archive: WalArchive }, copy: string): Promise<BaseBackup> {
+  static async take(server: { url: string; data: string; archive?: WalArchive }, copy: string): Promise<BaseBackup> {
     const startedAt = Date.now();
     const client = new pg.Client({ connectionString: server.url });
     await client.connect();
@@ -50,6 +51,7 @@ export class BaseBackup {
       for (const name of readdirSync(join(copy, 'pg_wal'), { withFileTypes: true })) {
         if (name.isFile()) rmSync(join(copy, 'pg_wal', name.name));
       }
+      if (server.archive === undefined) copyFolder(`${join(server.data, 'pg_wal')}/.`, join(copy, 'pg_wal'));
       rmSync(join(copy, 'postmaster.pid'), { force: true });
       writeFileSync(join(copy, 'backup_label'), rows[0]?.labelfile ?? '');
     } finally {
@@ -62,15 +64,21 @@ export class BaseBackup {
   async restore(data: string): Promise<void> {
     rmSync(data, { recursive: true, force: true });
     copyFolder(this.copy, data);
+    const { uid, gid } = statSync(data);
+    await chown(join(data, 'backup_label'), uid, gid);
+    if (this.archive !== undefined) await this.recoverFrom(this.archive, data);
+  }
+
+  private async recoverFrom(archive: WalArchive, data: string): Promise<void> {
     const settings = [
-      `restore_command = 'cp ${this.archive.folder}/%f %p'`,
+      `restore_command = 'cp ${archive.folder}/%f %p'`,
       `recovery_target = 'immediate'`,
       `recovery_target_action = 'promote'`,
     ];
     appendFileSync(join(data, 'postgresql.auto.conf'), `${settings.join('\n')}\n`);
     writeFileSync(join(data, 'recovery.signal'), '');
     const { uid, gid } = statSync(data);
-    for (const name of ['recovery.signal', 'backup_label']) await chown(join(data, name), uid, gid);
+    await chown(join(data, 'recovery.signal'), uid, gid);
   }
 }
 

@@ -115,7 +115,11 @@ export interface Account {
 }
 
 /** @param attempts that each delivery needs, by the hook's script */
-export function accountOf(hook: Hook, events: readonly LoadedEvent[], attempts = 1): Account {
+export function accountOf(
+  hook: Pick<Hook, 'hits' | 'accepted'>,
+  events: readonly LoadedEvent[],
+  attempts = 1,
+): Account {
   const hits = Map.groupBy(hook.hits, ({ event }) => event.id);
   const accepted = [...hits.values()].flatMap((all) => all.find(({ status }) => status === 200) ?? []);
   const byResource = Map.groupBy(hook.hits, ({ event }) => event.resource_id);

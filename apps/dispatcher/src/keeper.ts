@@ -38,6 +38,7 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     this.every(COMMAND_INTERVAL_MS, () => this.obey());
+    this.every(KEEP_INTERVAL_MS, () => this.owners.checkEpochs());
     this.every(KEEP_INTERVAL_MS, () => this.drainAll());
     this.every(
       KEEP_INTERVAL_MS,

@@ -21,6 +21,7 @@ const RETRY_MS = 500;
 export class LogOwners {
   private readonly logger = new Logger(LogOwners.name);
   private readonly lanes = new Map<FencedLog, LogLanes>();
+  private readonly epochs = new WeakMap<LogLanes, number>();
 
   constructor(
     @Inject(LaneStore) private readonly store: LaneStore,
@@ -56,6 +57,26 @@ export class LogOwners {
     }
   }
 
+  /**
+   * Gives logs up whose epoch is another one: a rebuild changed their rows, or the database was restored. An
+   * owner that writes nothing would not notice.
+   */
+  async checkEpochs(): Promise<void> {
+    const owned = [...this.lanes.values()];
+    if (owned.length === 0) return;
+    const now = await this.store.epochsOf(owned.map(({ name }) => name));
+    for (const lanes of owned) {
+      const epoch = this.epochs.get(lanes);
+      if (now.get(lanes.name) !== epoch) this.fenced(lanes.log, { name: lanes.name, epoch });
+    }
+  }
+
+  private fenced(log: FencedLog, { name, epoch }: { name: string; epoch: number | undefined }): void {
+    if (log.lost.aborted) return;
+    this.logger.warn({ log: name, epoch }, 'log.fenced');
+    log.abandon();
+  }
+
   /** Retention took records that were not read: what lanes wait for must not have been among them. */
   recordsLost(log: FencedLog): void {
     void this.lostHeads.restore(log);
@@ -73,13 +94,11 @@ export class LogOwners {
     await log.confirm();
     const epoch = await this.store.raiseEpoch(seen);
     await log.confirm();
-    const journal = new LaneJournal(this.store, epoch, log.lost, () => {
-      this.logger.warn({ log: name, epoch: epoch.epoch }, 'log.fenced');
-      log.abandon();
-    });
+    const journal = new LaneJournal(this.store, epoch, log.lost, () => this.fenced(log, { name, epoch: epoch.epoch }));
     // From now on no owner of an earlier generation writes rows of this log.
     await this.generations.carriedOver(log.lost);
     const lanes = new LogLanes(name, log, generation, journal, host, this.readAhead);
+    this.epochs.set(lanes, epoch.epoch);
     const start = positionOf(generation, log.start);
     if (log.change === 'truncated') await this.lowerRows(epoch, start);
     for await (const names of this.store.waitingLanes(name, start)) for (const lane of names) lanes.known.add(lane);

@@ -9,6 +9,7 @@ import { NETWORK_FAULTS } from './networks.js';
 import { PROCESS_FAULTS } from './processes.js';
 import { RECORD_FAULTS } from './records.js';
 import { REPLACED_LOG_FAULTS } from './replaced-logs.js';
+import { RESTORE_FAULTS } from './restored-database.js';
 import { SERVER_FAULTS } from './servers.js';
 import { TRANSACTION_FAULTS } from './transactions.js';
 
@@ -21,6 +22,7 @@ const FAULTS: Readonly<Record<FaultName | 'mixed', Fault>> = {
   ...TRANSACTION_FAULTS,
   ...LOG_FAULTS,
   ...REPLACED_LOG_FAULTS,
+  ...RESTORE_FAULTS,
   ...CLOCK_FAULTS,
   ...HOLD_FAULTS,
   ...KEY_FAULTS,

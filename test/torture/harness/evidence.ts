@@ -51,6 +51,7 @@ export async function collectEvidence(run: TortureRun, options: EvidenceOptions)
     processes: system.supervised.events.filter(({ at }) => at >= run.startedAt),
     faults: run.faults,
     alarms: alarmsOf(system).filter(({ at }) => at >= run.startedAt),
+    restored: run.restored,
   };
 }
 

@@ -5,7 +5,13 @@ import { Load } from '../../support/load.js';
 import { until } from '../../support/until.js';
 import { TortureReceiver } from '../evidence/receiver.js';
 import type { ReplacedLogs } from '../evidence/replaced-logs.js';
-import type { EndpointUnderTest, FaultEvent, ReceivedRequest, TopicContents } from '../judge/evidence.js';
+import type {
+  EndpointUnderTest,
+  FaultEvent,
+  ReceivedRequest,
+  RestoredDatabase,
+  TopicContents,
+} from '../judge/evidence.js';
 import { createEndpoints, type EndpointName, type TestedEndpoint, typeOf } from './endpoints.js';
 import { Ledger } from './ledger.js';
 import type { Quiet } from './quiet.js';
@@ -25,6 +31,8 @@ export class TortureRun {
   topicsBefore: readonly TopicContents[] = [];
   /** Logs that a fault replaced by empty ones, and when that was done. */
   replaced: ReplacedLogs | undefined;
+  /** What PostgreSQL was restored to, if it was. */
+  restored: RestoredDatabase | undefined;
   loadEndedAt = 0;
   quietAt: number | undefined;
 

@@ -99,6 +99,22 @@ export class TortureSystem {
     return system;
   }
 
+  /** Data folder of PostgreSQL. */
+  get postgresData(): string {
+    return join(this.folder, 'postgres', 'data');
+  }
+
+  /** A place for files of a fault; it goes with the system. */
+  file(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** What the scripts of this checkout need to reach the servers, past any link. */
+  get scriptEnv(): NodeJS.ProcessEnv {
+    const { brokers, postgresUrl: url, secretKeys } = this;
+    return { KAFKA_BROKERS: brokers.direct.join(','), DATABASE_URL: url, SECRET_KEYS: secretKeys };
+  }
+
   /** What an app wrote to its log so far, by line. */
   logFile(name: string): string {
     return join(this.folder, `${name}.log`);

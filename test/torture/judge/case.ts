@@ -2,6 +2,7 @@ import { deliveryIdOf } from '../../../libs/common/src/domain/identifiers.js';
 import { laneOf } from '../../../libs/common/src/domain/lane.js';
 import { subscriptionMatches } from '../../../libs/common/src/domain/subscription.js';
 import type { EndpointUnderTest, EventRow, Evidence, LedgerEntry, ReceivedRequest, TopicRecord } from './evidence.js';
+import { broughtBack } from './restored-lanes.js';
 
 /** All tries to hand in one event, and what came of them. */
 export interface TriedEvent {
@@ -193,11 +194,15 @@ function duty(
 }
 
 /** An endpoint's own lane holds many resources: what counts there is the order of its log. */
-function orderedLanes(duties: readonly Duty[], { faults }: Evidence): Map<string, Duty[]> {
+function orderedLanes(duties: readonly Duty[], evidence: Evidence): Map<string, Duty[]> {
   const ordered = duties.filter(({ lane, deliveryId }) => lane !== deliveryId);
   // What is made again from the archive keeps the order of each resource: between partitions of `ingest` there is none.
-  const isMadeAgain = faults.some(({ kind }) => kind === 'log_replaced');
-  const nameOf = ({ lane, event }: Duty) => (isMadeAgain ? `${lane}\n${event.first.resourceId}` : lane);
+  const isMadeAgain = evidence.faults.some(({ kind }) => kind === 'log_replaced');
+  const isBroughtBack = broughtBack(evidence, endOf);
+  const nameOf = (duty: Duty) => {
+    if (isMadeAgain) return `${duty.lane}\n${duty.event.first.resourceId}`;
+    return isBroughtBack(duty) ? `${duty.lane}\nbrought back` : duty.lane;
+  };
   const lanes = Map.groupBy(ordered, nameOf);
   for (const [lane, members] of lanes) {
     const [first] = members;

@@ -35,7 +35,7 @@ const UNSETTLING: ReadonlySet<FaultKind> = new Set([
 ]);
 
 /** SIGTERM disturbs nothing: a process that is asked to stop finishes and commits. */
-export function disturbances({ processes, faults }: Evidence): Disturbance[] {
+export function disturbances({ processes, faults, restored }: Evidence): Disturbance[] {
   const ofFaults = faults
     .filter(({ kind }) => UNSETTLING.has(kind))
     .map(({ from, to }) => ({
@@ -44,7 +44,13 @@ export function disturbances({ processes, faults }: Evidence): Disturbance[] {
       hitsAttempts: true,
       repeatedBy: Number.POSITIVE_INFINITY,
     }));
-  return [...ofFaults, ...processes.flatMap((event) => ofProcess(event, processes))];
+  const ofRebuilds = (restored?.rebuilds ?? []).map(({ from, to }) => ({
+    from: from - UNCOMMITTED_MS,
+    to,
+    hitsAttempts: true,
+    repeatedBy: to + SETTLING_MS,
+  }));
+  return [...ofFaults, ...ofRebuilds, ...processes.flatMap((event) => ofProcess(event, processes))];
 }
 
 function ofProcess(event: ProcessEvent, all: readonly ProcessEvent[]): Disturbance[] {

@@ -25,6 +25,19 @@ export interface Evidence {
   readonly faults: readonly FaultEvent[];
   /** Losses that the apps themselves reported, from their logs. */
   readonly alarms: readonly LossAlarm[];
+  readonly restored?: RestoredDatabase | undefined;
+}
+
+/** A database that was restored from a backup. */
+export interface RestoredDatabase {
+  /** When it was there again, before any app used it. ms since the epoch. */
+  readonly at: number;
+  /** Ids of deliveries that waited in it as heads or parked rows. They may be sent again: the backup does not know their end. */
+  readonly waiting: ReadonlySet<string>;
+  /** When rebuilds ran: dispatchers took their logs over again, so that attempts under way may be repeated. */
+  readonly rebuilds: readonly { readonly from: number; readonly to: number }[];
+  /** Lanes that `npm run rebuild` listed: later deliveries went before those that it brought back. */
+  readonly overtaken: ReadonlySet<string>;
 }
 
 export const PROMISES = ['P1', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7', 'P8'] as const;

@@ -34,7 +34,8 @@ export function judgeRepeats(all: Case): RepeatJudgement {
       duty,
       request,
       before: earlier.at(-1),
-      isExplained: isExcused(request, earlier, windows) || wasBroughtTwice(duty, windows),
+      isExplained:
+        isExcused(request, earlier, windows) || wasBroughtTwice(duty, windows) || waitedInBackup(all, duty, request),
     })),
   );
   const staleRepeats = staleOf(all, duplicates);
@@ -55,6 +56,15 @@ export function judgeRepeats(all: Case): RepeatJudgement {
     staleRepeats,
     staleBudget: budgets.staleRepeats === 'explained' ? explainable : budgets.staleRepeats,
   };
+}
+
+/** The backup does not know that the delivery ended since. */
+function waitedInBackup(
+  { evidence: { restored } }: Case,
+  { deliveryId }: Duty,
+  { arrivedAt }: ReceivedRequest,
+): boolean {
+  return restored !== undefined && arrivedAt >= restored.at && restored.waiting.has(deliveryId);
 }
 
 /** In each life an attempt's number comes once, and nothing comes after the acceptance. */

@@ -2,6 +2,7 @@ import type { Queryable } from '#common/postgres/database.js';
 import type { DeliveryIdentity } from '#common/records/delivery-record.js';
 import type { DeliveryStatus } from '../projector/projection.js';
 import type { Candidate } from './fate.js';
+import { WAITED } from './waiting.js';
 
 /** A staged record whose delivery had no outcome when it was read. */
 export interface OpenDelivery extends Candidate {
@@ -44,7 +45,7 @@ const OPEN = `SELECT c.log, c.place, c.lane, c.delivery_id, c.replay, c.tenant, 
   ) known ON true
   LEFT JOIN lane_rows r ON r.log = c.log AND r.lane = c.lane
   WHERE c.is_finished AND c.body IS NOT NULL AND c.sent_at IS NULL AND (c.log, c.place) > ($1, $2)
-    AND NOT EXISTS (SELECT FROM parked_deliveries p WHERE p.delivery_id = c.delivery_id)
+    AND NOT EXISTS (SELECT FROM parked_deliveries p WHERE p.delivery_id = c.delivery_id) AND NOT ${WAITED}
     -- The same life may lie in the log twice; its first record counts.
     AND NOT EXISTS (SELECT FROM rebuild_deliveries f WHERE f.delivery_id = c.delivery_id AND f.replay = c.replay
       AND (f.sent_at IS NOT NULL OR (f.log = c.log AND f.place < c.place AND f.is_finished)))

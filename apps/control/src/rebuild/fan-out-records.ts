@@ -65,7 +65,27 @@ export async function stageFanOut(db: Queryable, records: readonly FanOutRecord[
   const over = await outcomesOf(db, records);
   const isOpen = ({ deliveryId, replay }: FanOutRecord) => (over.get(deliveryId) ?? -1) < replay;
   const open = new Set(records.filter((record) => record.isFinished && isOpen(record)));
-  const kept = (record: FanOutRecord) => open.has(record);
+  await insertRows(db, records, (record) => open.has(record));
+  return open.size;
+}
+
+/** Notes records without their bodies. Those that are noted already stay as they are. */
+export async function stageAppended(db: Queryable, records: readonly FanOutRecord[]): Promise<void> {
+  const known = await db.query<{ log: string; place: number }>(
+    `SELECT log, place FROM rebuild_deliveries JOIN unnest($1::text[], $2::bigint[]) AS i (log, place) USING (log, place)`,
+    [records.map(({ log }) => log), records.map(({ place }) => place)],
+    'rebuild-staged',
+  );
+  const staged = new Set(known.map(({ log, place }) => `${log} ${place}`));
+  const appended = records.filter(({ log, place }) => !staged.has(`${log} ${place}`));
+  if (appended.length > 0) await insertRows(db, appended, () => false);
+}
+
+async function insertRows(
+  db: Queryable,
+  records: readonly FanOutRecord[],
+  kept: (record: FanOutRecord) => boolean,
+): Promise<void> {
   await db.query(
     `INSERT INTO rebuild_deliveries (log, place, lane, delivery_id, replay, tenant, event_id, event_type, endpoint_id,
        accepted_at, is_finished, extra_headers, body)
@@ -90,7 +110,6 @@ export async function stageFanOut(db: Queryable, records: readonly FanOutRecord[
     ],
     'rebuild-stage',
   );
-  return open.size;
 }
 
 /** @returns by delivery: the latest life that is over */

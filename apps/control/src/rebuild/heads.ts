@@ -1,7 +1,7 @@
 import type { Queryable } from '#common/postgres/database.js';
 import { encodeDelivery } from '#common/records/delivery-record.js';
 import type { OpenDelivery } from './candidates.js';
-import { raiseEpochs } from './lane-owners.js';
+import type { LaneOwners } from './lane-owners.js';
 
 /**
  * Names deliveries that wait for their next attempt as the heads of their lanes, so that what follows waits behind them.
@@ -9,15 +9,15 @@ import { raiseEpochs } from './lane-owners.js';
  * Each is parked at its own place, too, with one attempt less than its row says. By rule 2 of the lane protocol its owner
  * then puts it into its tier again, with the row's due time: the record in the tier may be lost, and a second one is stale.
  *
- * @returns those that were named; a lane that has a higher row keeps it
+ * @returns how many were named; a lane that has a higher row keeps it
  */
-export async function nameHeads(tx: Queryable, heads: readonly OpenDelivery[]): Promise<Set<OpenDelivery>> {
-  if (heads.length === 0) return new Set();
-  await raiseEpochs(tx, [...new Set(heads.map(({ log }) => log))]);
+export async function nameHeads(tx: Queryable, heads: readonly OpenDelivery[], owners: LaneOwners): Promise<number> {
+  if (heads.length === 0) return 0;
+  await owners.fence(tx, [...new Set(heads.map(({ log }) => log))]);
   const named = await insertRows(tx, heads);
   const placed = heads.filter(({ log, lane, place }) => named.get(`${log} ${lane}`) === place);
   await park(tx, placed);
-  return new Set(placed);
+  return placed.length;
 }
 
 /** @returns by log and lane: the place of the head that was named */

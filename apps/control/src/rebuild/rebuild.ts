@@ -1,4 +1,5 @@
-import { finishedOffsets } from '#common/kafka/finished-offsets.js';
+import { finishedOffsets, type IsFinished } from '#common/kafka/finished-offsets.js';
+import { hasMembers } from '#common/kafka/group-members.js';
 import { readLogRange } from '#common/kafka/log-range.js';
 import type { InRecord } from '#common/kafka/record.js';
 import { type KafkaSettings, partitionsOf } from '#common/kafka/settings.js';
@@ -7,16 +8,19 @@ import type { Database } from '#common/postgres/database.js';
 import { latestGenerations } from '#common/postgres/generation-store.js';
 import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, DLQ_TOPIC, INGEST_TOPIC } from '#common/records/topics.js';
 import { readEventRow, storeEvents } from './event-rows.js';
-import { readFanOut, stageFanOut } from './fan-out-records.js';
+import { readFanOut, stageAppended, stageFanOut } from './fan-out-records.js';
+import { LaneOwners } from './lane-owners.js';
 import { restoreAttempts, restoreDeadLetters } from './outcome-records.js';
+import { overtakenLanes, untilPublished } from './overtaken.js';
 import { RebuildSession } from './session.js';
-import { sendUnfinished, type UnfinishedSummary } from './unfinished.js';
+import { sendUnfinished, type Unfinished } from './unfinished.js';
 import { type VoidRows, voidEnded } from './void-rows.js';
+import { noteWaiting } from './waiting.js';
 
 export interface RebuildOptions {
   readonly kafka: KafkaSettings;
   readonly database: Database;
-  /** ms since the epoch. */
+  /** When the backup was begun, ms since the epoch. The topics are read from ten minutes before. */
   readonly sinceMs: number;
   readonly maxEventBytes: number;
   /** Reads and compares, and changes nothing. */
@@ -32,62 +36,108 @@ export interface RebuildProgress {
   readonly lacking: number;
 }
 
-export interface RebuildSummary extends UnfinishedSummary {
+export interface RebuildSummary extends Unfinished {
   readonly topics: readonly RebuildProgress[];
   readonly voided: VoidRows;
+  /** Lanes in which a later delivery went before one that waited; at most 1000. */
+  readonly overtaken: readonly string[];
 }
 
 /** Records that one statement takes. */
 const PAGE = 500;
+/** What was under way when the backup began, and had not reached the database, is older than the backup. */
+const UNDER_WAY_MS = 10 * 60_000;
+/** Between the database and the brokers. */
+const CLOCKS_DIFFER_MS = 60_000;
 
 /**
  * Brings back what a restored database lacks, from the topics: outcomes, dead letters, events, and deliveries without an
  * outcome. Idempotent; runs beside live traffic.
  *
- * The commits are read first. An outcome is in `attempts` or `dlq` before its record is finished, so a record that is
- * finished by these commits and has no outcome afterwards waited in the database that was lost.
+ * The commits are read first, then what waits in the database, then outcomes. An outcome is in `attempts` or `dlq` before
+ * its record is finished and before its row goes. So a record that is finished by these commits, and has neither a row nor
+ * an outcome, waited in the database that was lost.
  *
  * @throws Error when another rebuild is under way, or the apps have not yet seen which logs Kafka has
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildSummary> {
-  const { kafka, database, isDryRun, maxEventBytes, sinceMs } = options;
-  const routed = await finishedOffsets(kafka, 'router', INGEST_TOPIC);
-  const dispatched = await finishedOffsets(kafka, 'dispatcher', DELIVERIES_TOPIC);
+  const { kafka, database, isDryRun } = options;
+  const finished = {
+    ingest: await finishedOffsets(kafka, 'router', INGEST_TOPIC),
+    deliveries: await finishedOffsets(kafka, 'dispatcher', DELIVERIES_TOPIC),
+  };
   const generations = await generationsOf(database, kafka);
+  const owners = new LaneOwners(await hasMembers(kafka, 'dispatcher'));
   const session = await RebuildSession.open(database, isDryRun);
-  const read = (topic: string, take: (records: readonly InRecord[]) => Promise<number>) =>
-    readTopic(options, topic, take);
   try {
-    const attempts = await read(ATTEMPTS_TOPIC, (page) => restoreAttempts(session, page));
-    const deadLetters = await read(DLQ_TOPIC, (page) => restoreDeadLetters(session, page));
-    await session.analyze();
-    const reading = { generation: generations.deliveries, finished: dispatched };
-    const deliveries = await read(DELIVERIES_TOPIC, (page) =>
-      stageFanOut(
-        session,
-        page.flatMap((record) => readFanOut(record, reading) ?? []),
-      ),
-    );
-    await session.analyze();
-    const partitions = partitionsOf(kafka, INGEST_TOPIC);
-    const limits = { partitions, maxEventBytes, generation: generations.ingest, finished: routed };
-    const events = await read(INGEST_TOPIC, (page) =>
-      storeEvents(
-        session,
-        page.flatMap((record) => readEventRow(record, limits) ?? []),
-        isDryRun,
-      ),
-    );
-    const voided = await voidEnded(session);
-    const unfinished = await sendUnfinished(session);
+    await noteWaiting(session);
+    const topics = await readTopics(session, options, { finished, generations });
+    const voided = await voidEnded(session, owners);
+    const unfinished = await sendUnfinished(session, owners);
+    if (!isDryRun) await readAppended(session, options, { generation: generations.deliveries });
+    const overtaken = await overtakenLanes(session);
     if (!isDryRun) {
       await forgetStaged(session);
-      await forgetGaps(session, sinceMs);
+      await forgetGaps(session, options.sinceMs);
     }
-    return { topics: [attempts, deadLetters, deliveries, events], voided, ...unfinished };
+    return { topics, voided, ...unfinished, overtaken };
   } finally {
     await session.close();
   }
+}
+
+interface KnownLogs {
+  readonly finished: Readonly<Record<'ingest' | 'deliveries', ReadonlyMap<number, IsFinished>>>;
+  readonly generations: Readonly<Record<'ingest' | 'deliveries', number>>;
+}
+
+/** Outcomes first: they say of which records of `deliveries` the bodies are kept. */
+async function readTopics(
+  session: RebuildSession,
+  options: RebuildOptions,
+  { finished, generations }: KnownLogs,
+): Promise<RebuildProgress[]> {
+  const { kafka, isDryRun, maxEventBytes } = options;
+  const attempts = await readTopic(options, ATTEMPTS_TOPIC, (page) => restoreAttempts(session, page));
+  const deadLetters = await readTopic(options, DLQ_TOPIC, (page) => restoreDeadLetters(session, page));
+  await session.analyze();
+  const reading = { generation: generations.deliveries, finished: finished.deliveries };
+  const deliveries = await readTopic(options, DELIVERIES_TOPIC, (page) =>
+    stageFanOut(
+      session,
+      page.flatMap((record) => readFanOut(record, reading) ?? []),
+    ),
+  );
+  await session.analyze();
+  const partitions = partitionsOf(kafka, INGEST_TOPIC);
+  const limits = { partitions, maxEventBytes, generation: generations.ingest, finished: finished.ingest };
+  const events = await readTopic(options, INGEST_TOPIC, (page) =>
+    storeEvents(
+      session,
+      page.flatMap((record) => readEventRow(record, limits) ?? []),
+      isDryRun,
+    ),
+  );
+  return [attempts, deadLetters, deliveries, events];
+}
+
+/** Records that came to `deliveries` during the rebuild: among them what was sent again, and what lies before it. */
+async function readAppended(
+  session: RebuildSession,
+  { kafka }: RebuildOptions,
+  { generation }: { generation: number },
+): Promise<void> {
+  await untilPublished(session);
+  const sinceMs = session.startedAt.getTime() - CLOCKS_DIFFER_MS;
+  await readLogRange(kafka, { topic: DELIVERIES_TOPIC, sinceMs }, async (records) => {
+    for (let start = 0; start < records.length; start += PAGE) {
+      const page = records.slice(start, start + PAGE);
+      await stageAppended(
+        session,
+        page.flatMap((record) => readFanOut(record, { generation, finished: new Map() }) ?? []),
+      );
+    }
+  });
 }
 
 /** Positions in the database are numbered by the generations that it knows: they must be those of Kafka's logs. */
@@ -112,7 +162,7 @@ async function readTopic(
   take: (records: readonly InRecord[]) => Promise<number>,
 ): Promise<RebuildProgress> {
   let progress: RebuildProgress = { topic, read: 0, lacking: 0 };
-  await readLogRange(kafka, { topic, sinceMs }, async (records) => {
+  await readLogRange(kafka, { topic, sinceMs: sinceMs - UNDER_WAY_MS }, async (records) => {
     for (let start = 0; start < records.length; start += PAGE) {
       const page = records.slice(start, start + PAGE);
       const lacking = await take(page);

@@ -1,6 +1,6 @@
 import type { Queryable } from '#common/postgres/database.js';
 import { unpackDelivery } from '#common/records/delivery-record.js';
-import { raiseEpochs, untilTakenOver } from './lane-owners.js';
+import type { LaneOwners } from './lane-owners.js';
 import type { RebuildSession } from './session.js';
 
 /** Rows of lanes that say something is still to come of which the outcome is known. */
@@ -17,29 +17,25 @@ const ENDED_HEADS = `FROM lane_rows r WHERE r.attempt IS NOT NULL AND r.updated_
 
 /**
  * Takes back what rows of the backup say of deliveries that ended since: their lanes would wait for heads that do not come
- * back, and parked ones would be sent once more.
+ * back, and parked ones would be sent once more. An owner that still knows such a row waits, and parks what comes.
  */
-export async function voidEnded(session: RebuildSession): Promise<VoidRows> {
+export async function voidEnded(session: RebuildSession, owners: LaneOwners): Promise<VoidRows> {
   const { startedAt } = session;
   if (session.isDryRun) {
     const [row] = await session.query<{ heads: number }>(`SELECT count(*) AS heads ${ENDED_HEADS}`, [startedAt]);
-    return { heads: row?.heads ?? 0, parked: await voidParked(session, new Set()) };
+    return { heads: row?.heads ?? 0, parked: await voidParked(session, owners) };
   }
-  const logs = new Set<string>();
-  const heads = await session.transaction((tx) => voidHeads(tx, startedAt, logs));
-  const parked = await voidParked(session, logs);
-  await untilTakenOver(session, [...logs]);
-  return { heads, parked };
+  const heads = await session.transaction((tx) => voidHeads(tx, startedAt, owners));
+  return { heads, parked: await voidParked(session, owners) };
 }
 
-async function voidHeads(tx: Queryable, startedAt: Date, logs: Set<string>): Promise<number> {
+async function voidHeads(tx: Queryable, startedAt: Date, owners: LaneOwners): Promise<number> {
   const ended = await tx.query<{ log: string }>(
     `UPDATE lane_rows h SET attempt = NULL, due_at = NULL, updated_at = now()
      WHERE (h.log, h.lane) IN (SELECT r.log, r.lane ${ENDED_HEADS} ORDER BY 1, 2 FOR UPDATE) RETURNING h.log`,
     [startedAt],
   );
-  for (const { log } of ended) logs.add(log);
-  await raiseEpochs(tx, [...new Set(ended.map(({ log }) => log))]);
+  await owners.fence(tx, [...new Set(ended.map(({ log }) => log))]);
   return ended.length;
 }
 
@@ -52,7 +48,7 @@ interface ParkedRow {
 }
 
 /** Only the packed header says which life is parked. */
-async function voidParked(session: RebuildSession, logs: Set<string>): Promise<number> {
+async function voidParked(session: RebuildSession, owners: LaneOwners): Promise<number> {
   let count = 0;
   for (let after: [string, string, number] = ['', '', -1]; ; ) {
     const rows = await session.query<ParkedRow>(
@@ -69,8 +65,7 @@ async function voidParked(session: RebuildSession, logs: Set<string>): Promise<n
     const ended = rows.filter(({ header, ended_replay }) => hasEnded(header, ended_replay));
     count += ended.length;
     if (ended.length === 0 || session.isDryRun) continue;
-    await session.transaction((tx) => removeParked(tx, ended));
-    for (const { log } of ended) logs.add(log);
+    await session.transaction((tx) => removeParked(tx, ended, owners));
   }
 }
 
@@ -79,11 +74,11 @@ function hasEnded(header: string, endedReplay: number | null): boolean {
   return parked !== undefined && endedReplay !== null && endedReplay >= parked.replay;
 }
 
-async function removeParked(tx: Queryable, rows: readonly ParkedRow[]): Promise<void> {
+async function removeParked(tx: Queryable, rows: readonly ParkedRow[], owners: LaneOwners): Promise<void> {
   await tx.query(
     `DELETE FROM parked_deliveries p USING unnest($1::text[], $2::text[], $3::bigint[]) AS e (log, lane, place)
      WHERE p.log = e.log AND p.lane = e.lane AND p.place = e.place`,
     [rows.map(({ log }) => log), rows.map(({ lane }) => lane), rows.map(({ place }) => place)],
   );
-  await raiseEpochs(tx, [...new Set(rows.map(({ log }) => log))]);
+  await owners.fence(tx, [...new Set(rows.map(({ log }) => log))]);
 }

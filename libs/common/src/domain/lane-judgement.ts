@@ -3,12 +3,15 @@ import type { Lane, LaneItem } from './lane-state.js';
 /** `again`: a hand-over that a crash cut off. */
 export type Judgement = 'go' | 'over' | 'again' | 'wait';
 
-/** Rule 2: the row decides. */
+/**
+ * Rule 2: the row decides. A row is written before its record enters a tier, so it never has fewer attempts than a record
+ * of its place, except in a database restored from a backup. Such a record is attempted: as stale it would be lost.
+ */
 export function judge<Work>(lane: Lane<Work>, item: LaneItem<Work>): Judgement {
   const { row } = lane;
   if (row && (item.place < row.place || (item.place === row.place && row.attempt === undefined))) return 'over';
   if (row?.attempt !== undefined && item.place === row.place) {
-    if (item.attempt === row.attempt) return 'go';
+    if (item.attempt >= row.attempt) return 'go';
     return item.attempt === row.attempt - 1 ? 'again' : 'over';
   }
   if (row?.attempt !== undefined) return 'wait';

@@ -127,6 +127,18 @@ const ORDERED: readonly Case[] = [
     when: returned(4, 1, 8),
     wants: ['finish @8 stale'],
   },
+  {
+    rule: 'a head that has more attempts than its row is attempted: the row is older, from a restored database',
+    given: [head(5, 1)],
+    when: returned(5, 3, 8),
+    wants: ['attempt 5/3'],
+  },
+  {
+    rule: 'its next attempt is named by a row that goes forward',
+    given: [head(5, 1), returned(5, 3, 8)],
+    when: FAILED,
+    wants: ['row 5/4'],
+  },
   { rule: 'what is over is stale', given: [over(5)], when: first(5), wants: ['finish @5 stale'] },
   { rule: 'nothing is dropped without evidence', given: [UNKNOWN], when: first(5), wants: ['attempt 5/0'] },
   {

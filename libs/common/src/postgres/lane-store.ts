@@ -66,6 +66,16 @@ export class LaneStore {
     return { log, epoch: rows[0]?.epoch ?? 0 };
   }
 
+  /** Epochs as they are now; a log that was never taken over is missing. */
+  async epochsOf(logs: readonly string[]): Promise<Map<string, number>> {
+    const rows = await this.database.query<{ log: string; epoch: number }>(
+      'SELECT log, epoch FROM lane_logs WHERE log = ANY ($1::text[])',
+      [logs],
+      'lane_epochs',
+    );
+    return new Map(rows.map(({ log, epoch }) => [log, epoch]));
+  }
+
   /**
    * Takes a log over: from now on no earlier owner can change its lanes.
    *

@@ -1,0 +1,63 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Evidence } from './evidence.js';
+import { judge } from './judge.js';
+import { History } from './testing/history.js';
+import { healthy, kindsOf, live } from './testing/lives.js';
+
+/** Two deliveries wait when the database is lost; a third is delivered before they are sent again, in the given order. */
+function restoredStory(order: readonly [number, number]): { evidence: Evidence; lane: string; at: number } {
+  const history = new History();
+  live(history, healthy(2));
+  const lost = [history.publish('a'), history.publish('a')];
+  for (const event of lost) {
+    history.route(event);
+    history.park(event);
+  }
+  history.sample();
+  for (const event of lost) history.unpark(event);
+  const at = history.tick();
+  const later = history.publish('a');
+  history.route(later);
+  history.deliver(later);
+  for (const index of order) {
+    const event = lost[index];
+    if (event) history.deliver(event);
+  }
+  return { evidence: history.evidence(), lane: `${history.endpoint.id}:a`, at };
+}
+
+const restored = (at: number, overtaken: string[], waiting: string[] = []) => ({
+  at,
+  waiting: new Set(waiting),
+  rebuilds: [],
+  overtaken: new Set(overtaken),
+});
+
+describe('a restored database', () => {
+  it('given a later delivery before those that were brought back, then its lane must have been listed', () => {
+    const { evidence, lane, at } = restoredStory([0, 1]);
+
+    expect(judge({ ...evidence, restored: restored(at, [lane]) })).toMatchObject({ outcome: 'kept' });
+    expect(kindsOf(judge({ ...evidence, restored: restored(at, []) }))).toEqual(new Set(['out_of_order', 'overtaken']));
+  });
+
+  it('given a listed lane, when what was brought back is out of order among itself, then that is found', () => {
+    const { evidence, lane, at } = restoredStory([1, 0]);
+
+    expect(kindsOf(judge({ ...evidence, restored: restored(at, [lane]) }))).toEqual(
+      new Set(['out_of_order', 'overtaken']),
+    );
+  });
+
+  it('given a delivery that is sent again, then it must have waited in the backup', () => {
+    const history = new History();
+    const [event] = live(history, healthy(2));
+    const at = history.tick();
+    if (event) history.answer(history.arrive(event, 1), 200);
+    const evidence = history.evidence();
+    const kinds = (waiting: string[]) => kindsOf(judge({ ...evidence, restored: restored(at, [], waiting) }));
+
+    expect(kinds([event?.deliveryId ?? ''])).toEqual(new Set());
+    expect(kinds([])).toEqual(new Set(['too_many_duplicates', 'too_many_stale_repeats']));
+  });
+});
