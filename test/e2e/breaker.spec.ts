@@ -1,9 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startAgain } from '../support/app-processes.js';
 import { Cluster } from '../support/cluster.js';
-import { OrderedTraffic, type TrafficOptions } from '../support/ordered-traffic.js';
+import type { OrderedTraffic } from '../support/ordered-traffic.js';
 import { type Hook, ok, Receiver } from '../support/receiver.js';
 import { until } from '../support/until.js';
+import { useTraffic } from '../support/use-traffic.js';
 
 /*
  * What holds an endpoint, and what an operator does about it, with the real processes: the breaker over a kill of
@@ -34,27 +35,17 @@ interface Lane {
 
 let cluster: Cluster;
 let receiver: Receiver;
-const open: OrderedTraffic[] = [];
+const traffic = useTraffic(() => cluster);
 
 beforeAll(async () => {
   receiver = await Receiver.start();
   cluster = await Cluster.start({ RECOVERY_PER_SECOND: '100' });
 }, 180_000);
 
-afterEach(() => {
-  for (const traffic of open.splice(0)) traffic.close();
-});
-
 afterAll(async () => {
   await cluster?.stop();
   await receiver.stop();
 }, 60_000);
-
-async function traffic(options: TrafficOptions): Promise<OrderedTraffic> {
-  const started = await OrderedTraffic.start(cluster, options);
-  open.push(started);
-  return started;
-}
 
 /** An endpoint that is told of the others. */
 async function listener(): Promise<Hook> {
