@@ -227,7 +227,8 @@ describe('an operator', () => {
 describe('an endpoint that hangs', () => {
   it('given more large bodies than fit into memory, then others get theirs, and it gets its own when it is back', async () => {
     const [hanging, healthy] = [receiver.hook(() => 'hang'), receiver.hook()];
-    const form = { timeout_ms: 15_000, retry_policy: { delays_s: [1] } };
+    // None dies before the endpoint is back, however long the publishing takes.
+    const form = { timeout_ms: 15_000, retry_policy: { delays_s: Array.from({ length: 20 }, () => 1) } };
     for (const [hook, type] of [[hanging, 'large.body'] as const, [healthy, 'small.body'] as const]) {
       const body = { ...form, url: hook.url, event_types: [type] };
       hook.secret = (await cluster.call<{ secret: string }>('control', '/v1/endpoints', { body })).secret;
