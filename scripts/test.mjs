@@ -22,7 +22,7 @@ import { checkKafkaTools } from './lib/toolchain.mjs';
 const PROJECTS = /** @satisfies {readonly Project[]} */ ([
   // A minute of virtual time beside all the others.
   { name: 'unit', args: ['--maxWorkers=2'] },
-  { name: 'integration', args: ['--maxWorkers=2'], needsKafka: true },
+  { name: 'integration', args: ['--maxWorkers=3'], needsKafka: true },
   { name: 'e2e', args: ['--maxWorkers=2'], needsKafka: true },
   // Limits of a second or less: one file at a time.
   { name: 'timing', args: ['--runInBand'], needsKafka: true },
