@@ -20,7 +20,8 @@ const WAITING: TrafficOptions = { resources: 20, rounds: 8 };
 
 let cluster: Cluster;
 let database: Database;
-const traffic = useTraffic(() => cluster);
+const start = useTraffic(() => cluster);
+const traffic = (options: Partial<TrafficOptions> = {}) => start({ ...WAITING, ...options });
 
 beforeAll(async () => {
   cluster = await Cluster.start();
@@ -39,10 +40,9 @@ async function count(sql: string, ...params: unknown[]): Promise<number> {
 
 /** Heads in tiers, parked followers, unordered deliveries in tiers, and deliveries that were not attempted yet. */
 async function waitingOfAllKinds() {
-  const down = await traffic(WAITING);
-  const retry_policy = { delays_s: [4, 4, 20, 20, 20] };
-  const unordered = await traffic({ ...WAITING, ordering: 'none', endpoint: { retry_policy } });
-  const fresh = await traffic(WAITING);
+  const down = await traffic();
+  const unordered = await traffic({ ordering: 'none', endpoint: { retry_policy: { delays_s: [4, 4, 20, 20, 20] } } });
+  const fresh = await traffic();
   const all = [down, unordered, fresh];
   down.isDown = true;
   unordered.isDown = true;
