@@ -39,8 +39,12 @@ export default {
       ],
     },
     { ...withServers, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.spec.ts'] },
-    // Each file starts whole systems of its own.
-    { ...common, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.spec.ts'] },
+    // Each file of the next three projects starts a whole system.
+    { ...common, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/!(*.timing|*.nightly).spec.ts'] },
+    // Tests with limits of a second or less: no other test runs beside them.
+    { ...common, displayName: 'timing', testMatch: ['<rootDir>/test/e2e/*.timing.spec.ts'] },
+    // Tests that take minutes.
+    { ...common, displayName: 'nightly', testMatch: ['<rootDir>/test/e2e/*.nightly.spec.ts'] },
     // Started by `npm run torture` alone.
     { ...common, displayName: 'torture', testMatch: ['<rootDir>/test/torture/*.spec.ts'] },
   ],

@@ -1,5 +1,6 @@
 import { runCommand } from './lib/command.mjs';
 import { compiled } from './lib/compiled.mjs';
+import { withConfigErrors } from './lib/config-errors.mjs';
 import { optionsOf } from './lib/options.mjs';
 import { withServers } from './lib/running-system.mjs';
 import { UserError } from './lib/settings.mjs';
@@ -26,12 +27,8 @@ async function main() {
     return;
   }
   const { runRebuild } = await compiled('apps/control/src/rebuild/run-rebuild');
-  const { InvalidConfigError } = await compiled('libs/common/src/config/env');
-  const summary = await runRebuild({ ...options, env: withServers(process.env), onProgress: showProgress }).catch(
-    (/** @type {unknown} */ error) => {
-      throw error instanceof Error && error instanceof InvalidConfigError ? new UserError(error.message) : error;
-    },
-  );
+  const env = withServers(process.env);
+  const summary = await withConfigErrors(() => runRebuild({ ...options, env, onProgress: showProgress }));
   showSummary(summary, options.isDryRun);
 }
 

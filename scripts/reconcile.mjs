@@ -1,5 +1,6 @@
 import { runCommand } from './lib/command.mjs';
 import { compiled } from './lib/compiled.mjs';
+import { withConfigErrors } from './lib/config-errors.mjs';
 import { optionsOf } from './lib/options.mjs';
 import { withServers } from './lib/running-system.mjs';
 import { configPublicKey } from './lib/secrets.mjs';
@@ -50,15 +51,9 @@ async function main() {
  * @throws UserError naming every bad variable
  */
 async function readConfig(env) {
-  const { InvalidConfigError, loadConfig, kafkaEnv, postgresEnv, trustEnv } =
-    await compiled('libs/common/src/config/env');
+  const { loadConfig, kafkaEnv, postgresEnv, trustEnv } = await compiled('libs/common/src/config/env');
   const { z } = await import('zod');
-  try {
-    return loadConfig(z.object({ ...kafkaEnv, ...postgresEnv, ...trustEnv }), env);
-  } catch (error) {
-    if (error instanceof Error && error instanceof InvalidConfigError) throw new UserError(error.message);
-    throw error;
-  }
+  return withConfigErrors(() => loadConfig(z.object({ ...kafkaEnv, ...postgresEnv, ...trustEnv }), env));
 }
 
 /**

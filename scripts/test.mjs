@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { runJest } from './lib/jest-run.mjs';
 import { appNode } from './lib/node-binary.mjs';
 import { ROOT } from './lib/paths.mjs';
@@ -11,16 +12,23 @@ import { checkKafkaTools } from './lib/toolchain.mjs';
 
 /*
  * `npm test`: everything a change must pass, on a fresh clone too. `npm test -- unit` runs one part: checks, unit,
- * integration or e2e; what follows a part goes to Jest: `npm test -- integration router`.
+ * integration, e2e or timing; what follows a part goes to Jest: `npm test -- integration router`. The part nightly runs
+ * only when it is named.
  */
 
-/** Jest's projects; end-to-end tests start whole systems, so they come one after the other. */
-const PROJECTS = /** @type {const} */ ([
+/** @typedef {{ name: string, args: readonly string[], needsKafka?: true, isNightly?: true }} Project */
+
+/** Jest's projects, in the order in which they run. */
+const PROJECTS = /** @satisfies {readonly Project[]} */ ([
   // A minute of virtual time beside all the others.
   { name: 'unit', args: ['--maxWorkers=2'] },
-  { name: 'integration', args: ['--maxWorkers=2'] },
-  { name: 'e2e', args: ['--runInBand'] },
+  { name: 'integration', args: ['--maxWorkers=3'], needsKafka: true },
+  { name: 'e2e', args: ['--maxWorkers=2'], needsKafka: true },
+  // Limits of a second or less: one file at a time.
+  { name: 'timing', args: ['--runInBand'], needsKafka: true },
+  { name: 'nightly', args: ['--runInBand'], needsKafka: true, isNightly: true },
 ]);
+const NIGHTLY_SUFFIX = '.nightly.spec.ts';
 
 /** Each counts as one test. The arguments are for node. */
 const CHECKS = [
@@ -65,25 +73,35 @@ async function runChecks(node) {
  */
 function readArguments(words) {
   const all = ['checks', ...PROJECTS.map(({ name }) => name)];
+  const nightly = PROJECTS.filter(({ isNightly }) => isNightly).map(({ name }) => name);
   const [part, ...jestArgs] = words;
-  if (part === undefined) return { parts: all, jestArgs };
+  if (part === undefined) return { parts: all.filter((name) => !nightly.includes(name)), jestArgs };
   if (!all.includes(part)) throw new UserError(`There is no part "${part}": ${all.join(', ')}`);
   return { parts: [part], jestArgs };
+}
+
+/** @returns {string} what `npm test` leaves out, and how to run it */
+function nightlyNote() {
+  const files = readdirSync(join(ROOT, 'test'), { recursive: true }).map(String);
+  const names = files.filter((file) => file.endsWith(NIGHTLY_SUFFIX)).map((file) => basename(file, NIGHTLY_SUFFIX));
+  return `Left to the nightly run: ${names.sort().join(', ')}. Run them: npm test -- nightly; with every fault: .ci/nightly`;
 }
 
 /** @returns {Promise<import('./lib/jest-run.mjs').Tally>} */
 async function main() {
   const { parts, jestArgs } = readArguments(process.argv.slice(2));
-  const needsKafka = parts.includes('integration') || parts.includes('e2e');
+  const projects = PROJECTS.filter(({ name }) => parts.includes(name));
+  const needsKafka = projects.some((project) => project.needsKafka);
   if (needsKafka) checkKafkaTools(process.env);
   await prepare(progress, { signal: stop.signal, needsKafka });
   const node = appNode();
   const tallies = parts.includes('checks') ? [await runChecks(node)] : [];
-  for (const { name, args } of PROJECTS.filter((project) => parts.includes(project.name))) {
+  for (const { name, args } of projects) {
     progress.say(`\n— ${name} tests —`);
     tallies.push(await runJest(name, { node, args: [...args, ...jestArgs] }));
     stop.signal.throwIfAborted();
   }
+  if (parts.length > 1) progress.say(`\n${nightlyNote()}`);
   const sum = (/** @type {'passed' | 'failed' | 'skipped'} */ field) =>
     tallies.reduce((n, tally) => n + tally[field], 0);
   return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };

@@ -12,10 +12,10 @@ import { startPostgres } from '../../scripts/lib/postgres.mjs';
 import { AppProcesses } from '../support/app-processes.js';
 import { appSettings } from '../support/cluster.js';
 import { documentedAcls, runAcls } from '../support/kafka-acls.js';
-import { OrderedTraffic } from '../support/ordered-traffic.js';
 import { runScript } from '../support/run-script.js';
 import { TopicTail } from '../support/topic-tail.js';
 import { until } from '../support/until.js';
+import { useTraffic } from '../support/use-traffic.js';
 
 /* The rights that docs/operating.md gives, on a broker that grants nothing else: everything works, and nothing more. */
 
@@ -28,6 +28,7 @@ let kafka: Awaited<ReturnType<typeof startKafka>>;
 let postgres: Awaited<ReturnType<typeof startPostgres>>;
 let apps: AppProcesses;
 let broker: string;
+const traffic = useTraffic(() => apps);
 
 beforeAll(async () => {
   const saslPort = await freePort();
@@ -73,7 +74,7 @@ async function writeAs(username: string, topic: string): Promise<string> {
 
 describe('the documented rights', () => {
   it('given an endpoint that fails at first, then events of both doors are retried and delivered', async () => {
-    const seen = await OrderedTraffic.start(apps, { resources: 5, rounds: 2, failRate: 0.5 });
+    const seen = await traffic({ resources: 5, rounds: 2, failRate: 0.5 });
     await seen.publish();
     await seen.complete(60_000);
     const producer = keyedProducer(as('producer'));
@@ -82,12 +83,11 @@ describe('the documented rights', () => {
     await producer.send({ topic: 'ingest', acks: -1, messages: [{ key: 'r', value: JSON.stringify(event) }] });
     await producer.disconnect();
     await until('it is delivered', () => seen.accepted.has('evt-kafka'));
-    seen.close();
   }, 120_000);
 
   it('given dead letters, then the operator and the API replay them', async () => {
     const retry_policy = { delays_s: [0.1], permanent_statuses: [503] };
-    const seen = await OrderedTraffic.start(apps, { resources: 2, rounds: 1, endpoint: { retry_policy } });
+    const seen = await traffic({ resources: 2, rounds: 1, endpoint: { retry_policy } });
     seen.isDown = true;
     await seen.publish();
     const letters = async () =>
@@ -102,7 +102,6 @@ describe('the documented rights', () => {
     const replayed = await runScript('replay', env, ['--to', 'ingest', '--endpoint', seen.endpointId]);
     expect(replayed).toMatchObject({ code: 0, output: expect.stringContaining('2 copied to ingest') });
     await until('both are delivered', () => seen.accepted.size === 2);
-    seen.close();
   }, 120_000);
 
   it.each(['deliveries', 'api-keys', 'endpoints', 'dlq', 'attempts', 'retry-4s'])(

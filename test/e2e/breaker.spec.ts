@@ -1,9 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startAgain } from '../support/app-processes.js';
 import { Cluster } from '../support/cluster.js';
-import { OrderedTraffic, type TrafficOptions } from '../support/ordered-traffic.js';
+import type { OrderedTraffic } from '../support/ordered-traffic.js';
 import { type Hook, ok, Receiver } from '../support/receiver.js';
 import { until } from '../support/until.js';
+import { useTraffic } from '../support/use-traffic.js';
 
 /*
  * What holds an endpoint, and what an operator does about it, with the real processes: the breaker over a kill of
@@ -34,27 +35,17 @@ interface Lane {
 
 let cluster: Cluster;
 let receiver: Receiver;
-const open: OrderedTraffic[] = [];
+const traffic = useTraffic(() => cluster);
 
 beforeAll(async () => {
   receiver = await Receiver.start();
   cluster = await Cluster.start({ RECOVERY_PER_SECOND: '100' });
 }, 180_000);
 
-afterEach(() => {
-  for (const traffic of open.splice(0)) traffic.close();
-});
-
 afterAll(async () => {
   await cluster?.stop();
   await receiver.stop();
 }, 60_000);
-
-async function traffic(options: TrafficOptions): Promise<OrderedTraffic> {
-  const started = await OrderedTraffic.start(cluster, options);
-  open.push(started);
-  return started;
-}
 
 /** An endpoint that is told of the others. */
 async function listener(): Promise<Hook> {
@@ -236,7 +227,8 @@ describe('an operator', () => {
 describe('an endpoint that hangs', () => {
   it('given more large bodies than fit into memory, then others get theirs, and it gets its own when it is back', async () => {
     const [hanging, healthy] = [receiver.hook(() => 'hang'), receiver.hook()];
-    const form = { timeout_ms: 15_000, retry_policy: { delays_s: [1] } };
+    // None dies before the endpoint is back, however long the publishing takes.
+    const form = { timeout_ms: 15_000, retry_policy: { delays_s: Array.from({ length: 20 }, () => 1) } };
     for (const [hook, type] of [[hanging, 'large.body'] as const, [healthy, 'small.body'] as const]) {
       const body = { ...form, url: hook.url, event_types: [type] };
       hook.secret = (await cluster.call<{ secret: string }>('control', '/v1/endpoints', { body })).secret;

@@ -1,13 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { loadConfig } from '#common/config/env.js';
 import { positionOf } from '#common/domain/position.js';
 import { kafkaSettings } from '#common/kafka/settings.js';
 import { Database } from '#common/postgres/database.js';
 import { configSchema } from '../../apps/ingest/src/config.js';
 import { appSettings, Cluster } from '../support/cluster.js';
-import { OrderedTraffic, type TrafficOptions } from '../support/ordered-traffic.js';
+import type { OrderedTraffic, TrafficOptions } from '../support/ordered-traffic.js';
 import { recreateTopics } from '../support/recreate-topics.js';
 import { until } from '../support/until.js';
+import { useTraffic } from '../support/use-traffic.js';
 
 /*
  * Kafka's logs are replaced and PostgreSQL stays: what waits goes on by itself, in order, before what comes later, and
@@ -19,27 +20,18 @@ const WAITING: TrafficOptions = { resources: 20, rounds: 8 };
 
 let cluster: Cluster;
 let database: Database;
-const open: OrderedTraffic[] = [];
+const start = useTraffic(() => cluster);
+const traffic = (options: Partial<TrafficOptions> = {}) => start({ ...WAITING, ...options });
 
 beforeAll(async () => {
   cluster = await Cluster.start();
   database = new Database({ url: cluster.postgres.url, poolSize: 2, applicationName: 'test' });
 }, 180_000);
 
-afterEach(() => {
-  for (const traffic of open.splice(0)) traffic.close();
-});
-
 afterAll(async () => {
   await database?.close();
   await cluster?.stop();
 }, 60_000);
-
-async function traffic(options: Partial<TrafficOptions> = {}): Promise<OrderedTraffic> {
-  const started = await OrderedTraffic.start(cluster, { ...WAITING, ...options });
-  open.push(started);
-  return started;
-}
 
 async function recreate(topic: string): Promise<void> {
   const env = appSettings(cluster.kafka.brokers, cluster.postgres.url, 'unused');

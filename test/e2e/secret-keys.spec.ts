@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AppProcess } from '../support/app-processes.js';
 import { Cluster } from '../support/cluster.js';
-import { OrderedTraffic, type TrafficOptions } from '../support/ordered-traffic.js';
+import type { TrafficOptions } from '../support/ordered-traffic.js';
 import { until } from '../support/until.js';
+import { useTraffic } from '../support/use-traffic.js';
 
 /*
  * Processes with other keys than endpoints need, and the rotation of a key, on real servers. A missing key is an
@@ -16,23 +17,13 @@ const NEW = keyText('new');
 const SMALL: TrafficOptions = { resources: 20, rounds: 10, roundMs: 100 };
 
 let cluster: Cluster;
-const open: OrderedTraffic[] = [];
+const traffic = useTraffic(() => cluster);
 
 beforeAll(async () => {
   cluster = await Cluster.start({ SECRET_KEYS: OLD });
 }, 180_000);
 
-afterEach(() => {
-  for (const traffic of open.splice(0)) traffic.close();
-});
-
 afterAll(() => cluster?.stop(), 60_000);
-
-async function traffic(options: TrafficOptions): Promise<OrderedTraffic> {
-  const started = await OrderedTraffic.start(cluster, options);
-  open.push(started);
-  return started;
-}
 
 interface Readiness {
   readonly status: 'ok' | 'unavailable';

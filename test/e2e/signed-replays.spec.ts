@@ -4,10 +4,10 @@ import type { Producer } from 'kafkajs';
 import { RecordSigner } from '#common/security/record-signature.js';
 import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.mjs';
 import { Cluster } from '../support/cluster.js';
-import { OrderedTraffic } from '../support/ordered-traffic.js';
 import { runScript } from '../support/run-script.js';
 import { type TailRecord, TopicTail } from '../support/topic-tail.js';
 import { until } from '../support/until.js';
+import { useTraffic } from '../support/use-traffic.js';
 
 /* Dead letters and their MAC, on real servers that require it: what came from this system comes back, nothing else does. */
 
@@ -23,6 +23,7 @@ const SIGNED = {
 let cluster: Cluster;
 let dlq: TopicTail;
 let producer: Producer;
+const traffic = useTraffic(() => cluster);
 
 beforeAll(async () => {
   cluster = await Cluster.start({ SECRET_KEYS, ...SIGNED });
@@ -51,7 +52,7 @@ function without({ headers, ...record }: TailRecord, name: string): TailRecord {
 describe('replays', () => {
   it('given dead letters, then whole copies are delivered, and forged ones go to no endpoint', async () => {
     const retry_policy = { delays_s: [0.1], permanent_statuses: [503] };
-    const seen = await OrderedTraffic.start(cluster, { resources: 4, rounds: 1, endpoint: { retry_policy } });
+    const seen = await traffic({ resources: 4, rounds: 1, endpoint: { retry_policy } });
     seen.isDown = true;
     await seen.publish();
     await until('all are dead', () => deadAs('unrecoverable').length === 4);
@@ -96,11 +97,10 @@ describe('replays', () => {
     const letter = letters.items.find(({ event_id }) => event_id === eventOf(third));
     await cluster.call('control', `/v1/dead-letters/${letter?.id}/replay`, { method: 'POST' });
     await until('the third is delivered', () => seen.accepted.size === 3);
-    seen.close();
   }, 120_000);
 
   it('given a dead letter of a release before, then it is refused by copying, and signed it is delivered', async () => {
-    const seen = await OrderedTraffic.start(cluster, { resources: 1, rounds: 1 });
+    const seen = await traffic({ resources: 1, rounds: 1 });
     seen.isDown = false;
     const header = (endpoint: string) =>
       ['1', `dlv_${randomBytes(6).toString('hex')}`, 'evt-old', endpoint, 'default', 'x', 1, 0, 5, 'r', 3, '', ''].join(
@@ -137,6 +137,5 @@ describe('replays', () => {
     await until('it is refused', () => refused().length === 1);
     expect(await replay('--sign')).toMatchObject({ code: 0 });
     await until('it is delivered', () => seen.accepted.has('evt-old'));
-    seen.close();
   }, 120_000);
 });

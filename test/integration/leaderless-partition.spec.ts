@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { clusterOf, createKafka } from '#common/kafka/client.js';
 import { partitionOf } from '#common/kafka/partitioner.js';
 import { RecordProducer } from '#common/kafka/producer.js';
@@ -17,9 +17,13 @@ const START_LIMIT_MS = 150_000;
 describe('a cluster of three that keeps one replica of each partition', () => {
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-leaderless-'));
   let brokers: Brokers;
+  const cleanups: (() => Promise<unknown>)[] = [];
   beforeAll(async () => {
     brokers = await startBrokers(folder, 3);
   }, START_LIMIT_MS);
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  }, 60_000);
   afterAll(async () => {
     await brokers.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -33,8 +37,13 @@ describe('a cluster of three that keeps one replica of each partition', () => {
       refreshMetadata(): Promise<void>;
       findGroupCoordinator(of: object): Promise<{ nodeId: number }>;
     };
-    const reader = new RecordingConsumer(settings, { groupId: 'readers', topics: ['log'] });
     const producer = new RecordProducer(settings);
+    const reader = new RecordingConsumer(settings, { groupId: 'readers', topics: ['log'] });
+    cleanups.push(
+      () => cluster.disconnect(),
+      () => producer.close(),
+      () => reader.stop(),
+    );
     await producer.connect();
     await reader.start();
     const write = (partition: number, value: string) =>
@@ -68,10 +77,6 @@ describe('a cluster of three that keeps one replica of each partition', () => {
     await brokers.servers[Number(victim) - 1]?.start();
     await Promise.all(waiting);
     await until('the rest is read', () => lost.every((each) => reader.values().includes(`waits ${each}`)), 30_000);
-
-    await reader.stop();
-    await producer.close();
-    await cluster.disconnect();
   }, 180_000);
 });
 

@@ -18,8 +18,8 @@ import { until } from '../support/until.js';
  * consumer, so the tests do not depend on how the consumer itself could fail.
  */
 
-const STALL_MS = 5_000;
-/** The limit, a look every 5 s, and some of a busy machine. */
+const STALL_MS = 2_000;
+/** The limit, a look every second, and some of a busy machine. */
 const NAMED_WITHIN_MS = 30_000;
 
 jest.setTimeout(120_000);

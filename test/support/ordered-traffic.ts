@@ -18,6 +18,9 @@ export interface TrafficOptions {
   readonly endpoint?: Readonly<Record<string, unknown>>;
 }
 
+/** One attempt in ten fails. */
+export const TEN_PERCENT: TrafficOptions = { resources: 200, rounds: 20, failRate: 0.1 };
+
 interface ReceivedEvent {
   readonly id: string;
   readonly resource_id: string;

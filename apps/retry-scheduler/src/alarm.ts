@@ -29,6 +29,12 @@ export class Alarm {
     this.timer = setTimeout(() => this.fire(), Math.max(0, moment - nowMs));
   }
 
+  /** Forgets every moment that was set. */
+  clear(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
   private fire(): void {
     this.timer = undefined;
     this.rangAt = this.now();

@@ -272,6 +272,23 @@ describe('Scheduler', () => {
     expect(wheel.returned.map(({ deliveryId }) => deliveryId)).toEqual(['dlv_2']);
   });
 
+  it('given the loss of every partition, then no timer is left; given a partition again, then its deliveries return', async () => {
+    const wheel = new Wheel();
+    wheel.retry('dlv_1', 4_000);
+    await wheel.run(1_000);
+
+    await wheel.scheduler.onRebalancing();
+    for (const log of wheel.logs.values()) wheel.scheduler.onLost(log);
+    wheel.scheduler.onRebalanced();
+    expect(jest.getTimerCount()).toBe(0);
+
+    const log = wheel.log('retry-4s');
+    wheel.scheduler.onOwned(log);
+    wheel.retry('dlv_2', 4_000);
+    await wheel.run(10_000);
+    expect(wheel.returned).toContainEqual({ deliveryId: 'dlv_2', lateMs: expect.any(Number) });
+  });
+
   it('given a rebalance, then nothing starts until it is over, and what was under way is waited for', async () => {
     const wheel = new Wheel();
     const acknowledgement = Promise.withResolvers<void>();

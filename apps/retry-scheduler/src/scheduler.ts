@@ -50,6 +50,7 @@ export class Scheduler implements OwnershipListener {
   onLost(log: OwnedLog): void {
     this.rooms.get(log)?.close(log);
     this.rooms.delete(log);
+    if (this.rooms.size === 0) this.alarm.clear();
   }
 
   async onRebalancing(): Promise<void> {
@@ -97,7 +98,7 @@ export class Scheduler implements OwnershipListener {
   }
 
   private tick(): void {
-    if (this.isHalted) return;
+    if (this.isHalted || this.rooms.size === 0) return;
     const nowMs = this.now();
     for (const room of this.rooms.values()) {
       for (let due = room.takeDue(nowMs); due; due = room.takeDue(nowMs)) void this.sendOn(room, due, nowMs);

@@ -17,7 +17,8 @@ export interface LagWatchOptions {
   readonly reading: (topic: string, partition: number) => Reading | undefined;
 }
 
-const LOOK_MS = 5_000;
+/** Between looks; with a short limit half of that limit. */
+const LONGEST_LOOK_MS = 5_000;
 /** A look takes up to a request's timeout; beyond this the process itself stood still. */
 const LONGEST_GAP_MS = 20_000;
 /** After this many failed looks in a row, lag is no longer shown. */
@@ -28,6 +29,7 @@ const DEFAULT_STALL_MS = 30_000;
 export class LagWatch {
   private readonly logger = new Logger(LagWatch.name);
   private readonly watch: StallWatch;
+  private readonly lookMs: number;
   private stalls: readonly Stall[] = [];
   private readonly offsets = new Map<string, LogOffsets>();
   private readonly refusals = new Map<string, string>();
@@ -43,6 +45,7 @@ export class LagWatch {
   ) {
     const stallMs = settings.stallMs ?? DEFAULT_STALL_MS;
     this.watch = new StallWatch({ stallMs, longestGapMs: LONGEST_GAP_MS });
+    this.lookMs = Math.min(LONGEST_LOOK_MS, stallMs / 2);
   }
 
   start(): void {
@@ -50,7 +53,7 @@ export class LagWatch {
       this.looking ??= this.look().finally(() => {
         this.looking = undefined;
       });
-    }, LOOK_MS);
+    }, this.lookMs);
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { jest } from '@jest/globals';
 import { kafkaClient } from '../../scripts/lib/kafka-client.mjs';
 import type { Hook } from '../support/receiver.js';
 import { BROKEN_VALUES, recordsWithManyHeaders, strangeRecords } from '../support/strange-records/corpus.js';
@@ -9,13 +8,9 @@ import { type GoodTraffic, judgeGoodTraffic } from '../support/strange-records/j
 import type { StrangeRecord } from '../support/strange-records/strange-record.js';
 import { writeStrangeRecords } from '../support/strange-records/write.js';
 import { until } from '../support/until.js';
-import { useSystem } from '../support/use-system.js';
-
-jest.setTimeout(300_000);
+import type { SystemInUse } from '../support/use-system.js';
 
 const SEED = Number(process.env.POSTHORN_SEED ?? Date.now() % 1_000_000);
-/** Records of each topic and kind. */
-const EACH = Number(process.env.POSTHORN_EACH ?? 200);
 const EVERY_MS = 100;
 const BASELINE_MS = 10_000;
 const AFTER_MS = 5_000;
@@ -24,11 +19,11 @@ const LIMIT_MS = 1_000;
 const ARRIVAL_LIMIT_MS = 60_000;
 
 /**
- * Good traffic over both doors, on all partitions, beside strange records on every topic. POSTHORN_SEED repeats a run, and
- * POSTHORN_EACH makes it shorter.
+ * Good traffic over both doors, on all partitions, beside strange records on every topic. POSTHORN_SEED repeats a run.
+ *
+ * @param each records of each topic and kind
  */
-describe(`strange records of seed ${SEED}`, () => {
-  const use = useSystem();
+export function whatStrangeRecordsChange(use: SystemInUse, each: number): void {
   let hook: Hook;
   let goodId: string;
   let sink: Server;
@@ -42,7 +37,7 @@ describe(`strange records of seed ${SEED}`, () => {
     const parkedId = await strangeEndpoint();
     await use.system.request(`${use.system.run.control_url}/v1/endpoints/${parkedId}/pause`, {});
     const cast = { endpointIds: [parkedId, await strangeEndpoint(), 'ep_none'], nowMs: Date.now() };
-    const strange = strangeRecords({ seed: SEED, cast, each: EACH });
+    const strange = strangeRecords({ seed: SEED, cast, each });
     const topics = [...new Set(strange.map(({ topic }) => topic))];
     records = [...strange, ...brokenConfiguration(), ...recordsWithManyHeaders(topics)];
   });
@@ -52,7 +47,7 @@ describe(`strange records of seed ${SEED}`, () => {
     await new Promise((resolve) => sink.close(resolve));
   });
 
-  it(`given ${EACH} of each topic and kind, then good traffic is delivered in time, and no process starts again`, async () => {
+  it(`given ${each} of each topic and kind, of seed ${SEED}, then good traffic is delivered in time, and no process starts again`, async () => {
     const before = use.system.run.pids;
     const calm = await publishFor(BASELINE_MS);
     await allArrived(calm);
@@ -94,17 +89,17 @@ describe(`strange records of seed ${SEED}`, () => {
     ).catch((error: Error) => {
       throw new Error(`${error.message}: ${JSON.stringify(counts)}`);
     });
-    expect(counts.listed).toBeGreaterThan(EACH);
+    expect(counts.listed).toBeGreaterThan(each);
     expect(await use.client.metric('control', 'posthorn_projector_rejected_records_total', { topic: 'dlq' })).toBe(0);
     expect(
       await use.client.metric('control', 'posthorn_records_rejected_total', { topic: 'attempts' }),
-    ).toBeGreaterThan(EACH);
+    ).toBeGreaterThan(each);
     expect(
       await use.client.metric('ingest', 'posthorn_ignored_configuration_records_total', { topic: 'endpoints' }),
-    ).toBeGreaterThan(EACH);
+    ).toBeGreaterThan(each);
     expect(
       await use.client.metric('ingest', 'posthorn_ignored_configuration_records_total', { topic: 'api-keys' }),
-    ).toBeGreaterThan(EACH);
+    ).toBeGreaterThan(each);
   });
 
   it('given they are still in the topics, when every app is killed, then it starts and good traffic goes on', async () => {
@@ -170,4 +165,4 @@ describe(`strange records of seed ${SEED}`, () => {
   function arrivals(): Map<string, number> {
     return new Map(hook.hits.map(({ event, at }) => [event.id, at]));
   }
-});
+}

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AppName } from '../support/app-processes.js';
 import { Cluster } from '../support/cluster.js';
-import { OrderedTraffic } from '../support/ordered-traffic.js';
+import type { OrderedTraffic } from '../support/ordered-traffic.js';
 import { runScript } from '../support/run-script.js';
+import { useTraffic } from '../support/use-traffic.js';
 
 /*
  * The rotation of docs/operating.md ("Rotating SECRET_KEYS"), under load, held against the same rolling restarts without a
@@ -23,6 +24,7 @@ const PROCESSES: readonly (readonly [AppName, number])[] = [
 const ALLOWED_MS = 5_000;
 
 let cluster: Cluster;
+const traffic = useTraffic(() => cluster);
 
 beforeAll(async () => {
   cluster = await Cluster.start({ SECRET_KEYS: OLD });
@@ -48,21 +50,21 @@ function reseal(keys: string): Promise<{ code: number | null; output: string }> 
 }
 
 async function underLoad(work: () => Promise<void>): Promise<OrderedTraffic> {
-  const traffic = await OrderedTraffic.start(cluster, {
+  const seen = await traffic({
     resources: 20,
     rounds: Number.POSITIVE_INFINITY,
     roundMs: 250,
     endpoint: { headers: { 'x-own': 'kept' } },
   });
-  const publishing = traffic.publish();
+  const publishing = seen.publish();
   try {
     await work();
   } finally {
-    traffic.isStopped = true;
+    seen.isStopped = true;
     await publishing;
   }
-  await traffic.complete(60_000).finally(() => traffic.close());
-  return traffic;
+  await seen.complete(60_000);
+  return seen;
 }
 
 describe('the rotation of a secret key', () => {

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { AppProcess } from '../support/app-processes.js';
+import { Cluster } from '../support/cluster.js';
+import { TEN_PERCENT } from '../support/ordered-traffic.js';
+import { until } from '../support/until.js';
+import { expectOrder, useTraffic } from '../support/use-traffic.js';
+
+/* As ordering.spec.ts, with outages that last: docs/ordering.md. */
+
+/** Above the sessions of the test's processes: the group has given a frozen one's partitions away. */
+const BEYOND_SESSION_MS = 14_000;
+
+let cluster: Cluster;
+const traffic = useTraffic(() => cluster);
+
+beforeAll(async () => {
+  cluster = await Cluster.start();
+}, 180_000);
+
+afterAll(() => cluster?.stop(), 60_000);
+
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe('order per resource', () => {
+  it('given two dispatchers, when one is frozen past its session and goes on, then only its last requests come late', async () => {
+    const second = await cluster.add('dispatcher', 1);
+    const seen = await traffic({ ...TEN_PERCENT, roundMs: 850 });
+    let thawed: Promise<void> = Promise.resolve();
+    await seen.publish((round) => {
+      if (round !== 2) return;
+      second.server.child?.signalGroup('SIGSTOP');
+      thawed = wait(BEYOND_SESSION_MS).then(() => second.server.child?.signalGroup('SIGCONT'));
+    });
+    await thawed;
+    await seen.complete();
+    await cluster.remove(second);
+
+    expectOrder(seen);
+  }, 180_000);
+
+  it('given PostgreSQL away for 20 s, then what needs it waits, and everything goes on in order afterwards', async () => {
+    const seen = await traffic({ ...TEN_PERCENT, roundMs: 1_100 });
+    let back: Promise<void> = Promise.resolve();
+    await seen.publish(async (round) => {
+      if (round !== 1) return;
+      await cluster.postgres.kill();
+      back = wait(20_000).then(() => cluster.postgres.start());
+    });
+    await back;
+    await seen.complete();
+
+    expectOrder(seen);
+  }, 240_000);
+
+  it('given one dispatcher, then three, then one again under load, then order is kept', async () => {
+    const seen = await traffic({ ...TEN_PERCENT, roundMs: 1_200 });
+    const added: AppProcess[] = [];
+    await seen.publish(async (round) => {
+      if (round === 3 || round === 6) added.push(await cluster.add('dispatcher', 100 + round));
+      const last = round === 11 || round === 15 ? added.pop() : undefined;
+      if (last) await cluster.remove(last);
+    });
+    await seen.complete();
+
+    expectOrder(seen);
+  }, 240_000);
+});
+
+/** Long enough for thousands to wait. The two minutes of the promise are a run of their own (docs/ordering.md). */
+const DOWN_MS = Number(process.env.POSTHORN_DOWN_MS ?? 20_000);
+
+describe('an endpoint that is down', () => {
+  it('given 500 events a second to it, then they wait, drain in order when it is back, and a neighbour notices nothing', async () => {
+    const rounds = Math.ceil(DOWN_MS / 1_000) + 4;
+    const broken = await traffic({
+      resources: 500,
+      rounds,
+      roundMs: 1_000,
+      endpoint: { retry_policy: { delays_s: Array.from({ length: 49 }, () => 4) } },
+    });
+    const neighbour = await traffic({ resources: 20, rounds, roundMs: 1_000 });
+    broken.isDown = true;
+    setTimeout(() => {
+      broken.isDown = false;
+    }, DOWN_MS);
+    const published = Promise.all([broken.publish(), neighbour.publish()]);
+    await until(
+      'the neighbour got everything while the other is down',
+      () => neighbour.accepted.size >= 20 * 10,
+      DOWN_MS,
+    );
+    expect(broken.accepted.size).toBe(0);
+    await published;
+    await neighbour.complete(20_000);
+    await broken.complete(240_000);
+
+    expectOrder(neighbour);
+    expectOrder(broken);
+    expect(neighbour.repeats).toBe(0);
+  }, 600_000);
+});
