@@ -12,9 +12,9 @@ import { restoreDatabase, takeBackup } from '../support/restored-database.js';
 import { runScript } from '../support/run-script.js';
 import { until } from '../support/until.js';
 
-const START_LIMIT_MS = 240_000;
-const TEST_LIMIT_MS = 300_000;
-const QUIET_LIMIT_MS = 90_000;
+const START_LIMIT_MS = 300_000;
+const TEST_LIMIT_MS = 480_000;
+const QUIET_LIMIT_MS = 180_000;
 const TYPE = 'invoice.paid';
 const LONE_TYPE = 'invoice.lone';
 const LONE_EVENTS = 5;
@@ -82,7 +82,7 @@ async function beginTraffic(): Promise<void> {
   const failedEach = (times: number) => () =>
     Array.from({ length: LONE_EVENTS }, (_, number) => lone.hitsOf(`lone-${number}`).length).every((n) => n >= times);
   await until('every lone event failed', failedEach(1));
-  load = new Load(doors, { resources: 8, everyMs: 40, typeOf: () => TYPE });
+  load = new Load(doors, { resources: 24, everyMs: 400, typeOf: () => TYPE });
   await load.more(100);
   await until('heads are named', async () => (await loneHeads()) === LONE_EVENTS);
   backup = await takeBackup(cluster);
