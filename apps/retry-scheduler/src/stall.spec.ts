@@ -46,7 +46,8 @@ async function firstAlarm(scheduler: Scheduler, log: FullTier, ms: number): Prom
   const watch = new StallWatch({ stallMs: 30_000, longestGapMs: 3 * LOOK_MS });
   for (let at = 0; at <= ms; at += LOOK_MS) {
     const records = log.read();
-    if (records.length > 0) scheduler.take({ log, records });
+    const [first] = records;
+    if (first !== undefined) scheduler.take({ log, records, after: first.offset });
     const finished = log.finished.length;
     const place = { name: `${log.topic}/0`, stable: MILLION, commit: finished, position: finished + log.unfinished };
     const work = { unfinished: log.unfinished, isPaused: log.isPaused, hold: scheduler.waitsFor(log) };

@@ -1,6 +1,10 @@
-import type { Duty } from './case.js';
 import type { CommittedPosition, Evidence } from './evidence.js';
 import { isFinished } from './positions.js';
+
+interface RecordedDelivery {
+  readonly lane: string;
+  readonly records: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[];
+}
 
 /**
  * Which deliveries of lanes that `npm run rebuild` listed had waited in the database that was lost: their records were
@@ -8,19 +12,19 @@ import { isFinished } from './positions.js';
  *
  * @param endOf when a delivery was over, ms since the epoch
  */
-export function broughtBack(
+export function broughtBack<Delivery extends RecordedDelivery>(
   { restored, commits }: Evidence,
-  endOf: (duty: Duty) => number | undefined,
-): (duty: Duty) => boolean {
+  endOf: (delivery: Delivery) => number | undefined,
+): (delivery: Delivery) => boolean {
   if (restored === undefined) return () => false;
   const positions = new Map<string, CommittedPosition>();
   for (const sample of commits) {
     if (sample.endedAt > restored.at) break;
     for (const position of sample.positions) positions.set(`${position.topic}/${position.partition}`, position);
   }
-  return (duty) => {
-    if (!restored.overtaken.has(duty.lane) || (endOf(duty) ?? Number.POSITIVE_INFINITY) < restored.at) return false;
-    const first = duty.records.find(({ topic }) => topic === 'deliveries');
+  return (delivery) => {
+    if (!restored.overtaken.has(delivery.lane) || (endOf(delivery) ?? Number.POSITIVE_INFINITY) < restored.at) return false;
+    const first = delivery.records.find(({ topic }) => topic === 'deliveries');
     const position = positions.get(`deliveries/${first?.partition}`);
     return first !== undefined && position !== undefined && isFinished(position, first.offset);
   };
