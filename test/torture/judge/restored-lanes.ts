@@ -23,7 +23,8 @@ export function broughtBack<Delivery extends RecordedDelivery>(
     for (const position of sample.positions) positions.set(`${position.topic}/${position.partition}`, position);
   }
   return (delivery) => {
-    if (!restored.overtaken.has(delivery.lane) || (endOf(delivery) ?? Number.POSITIVE_INFINITY) < restored.at) return false;
+    if (!restored.overtaken.has(delivery.lane) || (endOf(delivery) ?? Number.POSITIVE_INFINITY) < restored.at)
+      return false;
     const first = delivery.records.find(({ topic }) => topic === 'deliveries');
     const position = positions.get(`deliveries/${first?.partition}`);
     return first !== undefined && position !== undefined && isFinished(position, first.offset);
