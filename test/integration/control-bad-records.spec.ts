@@ -152,6 +152,18 @@ describe('a bad record under a key', () => {
     await until('the key is refused', async () => !(await works(text)));
   });
 
+  it.each(['a\0b', ' ', 'x'.repeat(3_000)])(
+    'given junk under the key %j, then control buries it and publishes what comes',
+    async (name) => {
+      for (const topic of [ENDPOINTS_TOPIC, API_KEYS_TOPIC]) {
+        await isMended({ topic, key: name, value: 'junk' }, isSignedTombstone);
+      }
+      const created = await control.post('/v1/endpoints', { url: 'http://127.0.0.1:9/', event_types: ['*'] });
+      const isPublished = () => under(ENDPOINTS_TOPIC, created.body.id).some(isSignedRow);
+      await until('the new endpoint is published', isPublished, REWRITE_MS);
+    },
+  );
+
   it('given a higher version that control never gave, then the row gets one above it', async () => {
     const hash = hashApiKey('stolen');
     const record = { v: 1, id: idOf(key), version: 10_000, hash, tenant: null, scopes: ['admin'], expires_at: null };

@@ -100,10 +100,16 @@ class EarlyCommits {
     const { partition, offset, delivery, eventId } = record;
     return {
       kind: 'committed_too_early',
-      text: `${topic}/${partition}/${offset} was committed by ${clock(endedAt)}, and nothing it causes was stored`,
+      text: `${topic}/${partition}/${offset}${describe(delivery)} was committed by ${clock(endedAt)}, and nothing it causes was stored`,
       ...((delivery?.eventId ?? eventId) ? { eventId: delivery?.eventId ?? eventId ?? '' } : {}),
     };
   }
+}
+
+function describe(delivery: TopicRecord['delivery']): string {
+  if (delivery === undefined) return '';
+  const { deliveryId, attempt, replay, returned } = delivery;
+  return ` (${deliveryId}, ${returned ? 'a return' : 'a first'} after ${attempt} attempts of life ${replay})`;
 }
 
 /** While a log is replaced, its commits may still be those of the former one. */

@@ -1,5 +1,6 @@
 import type { OutRecord } from '#common/kafka/record.js';
 import type { Queryable } from '#common/postgres/database.js';
+import { ENDPOINT_ID_PATTERN } from '#common/records/limits.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { announceApiKey, apiKeyOutRecord, apiKeysByIds } from '../api-keys/api-key.repository.js';
 import { endpointsByIds } from '../endpoints/endpoint.repository.js';
@@ -48,11 +49,16 @@ export async function* rowPages(db: Queryable, topic: ConfigurationTopic): Async
   }
 }
 
-/** Those of these rows that exist. */
-export function rowsByIds(
+/**
+ * Those of these rows that exist. Keys of a topic are outside input: PostgreSQL rejects a statement with a NUL. A key that
+ * has not the form of an id, which endpoints and API keys share, has no row.
+ */
+export async function rowsByIds(
   db: Queryable,
   topic: ConfigurationTopic,
-  ids: readonly string[],
+  keys: readonly string[],
 ): Promise<ConfigurationRow[]> {
+  const ids = keys.filter((key) => ENDPOINT_ID_PATTERN.test(key));
+  if (ids.length === 0) return [];
   return db.query<ConfigurationRow>(`SELECT id, version FROM ${TABLES[topic].table} WHERE id = ANY($1)`, [ids]);
 }

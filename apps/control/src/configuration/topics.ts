@@ -76,9 +76,9 @@ export class FollowedTopic {
     return keys;
   }
 
-  /** Looks at keys again in a later round. */
+  /** Keeps keys for a later round, and wakes no listener: a round that wakes the next one would take all of a core. */
   suspectAgain(keys: readonly string[]): void {
-    for (const key of keys) this.suspect(key, false);
+    for (const key of keys) this.addSuspect(key);
   }
 
   private take(record: ConfigurationRecord, areSigned: boolean): void {
@@ -91,9 +91,14 @@ export class FollowedTopic {
 
   private suspect(key: string, isIgnored: boolean): void {
     if (isIgnored) this.entries.shadow(key);
-    if (this.suspects.size >= MAX_SUSPECTS) return;
+    if (this.addSuspect(key)) this.listener.onSuspect();
+  }
+
+  /** @returns false when there are too many already */
+  private addSuspect(key: string): boolean {
+    if (this.suspects.size >= MAX_SUSPECTS) return false;
     this.suspects.add(key);
-    this.listener.onSuspect();
+    return true;
   }
 }
 
