@@ -2,7 +2,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { anchorsOf } from './anchors.js';
 
-const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...filesIn('docs')];
+const DOCUMENTS = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'SECURITY.md',
+  'CODE_OF_CONDUCT.md',
+  ...filesIn('docs'),
+];
 
 /** A link to a file of the checkout: its path, and the anchor if it has one. */
 const LINK = /\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g;
