@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { runJest } from './lib/jest-run.mjs';
 import { appNode } from './lib/node-binary.mjs';
@@ -22,6 +23,17 @@ const PROJECTS = /** @type {const} */ ([
   { name: 'e2e', args: ['--runInBand'] },
 ]);
 
+/** Packages have settings of their own: the server's do not sweep them. */
+const PACKAGES = ['packages', 'web']
+  .flatMap((folder) => subfolders(folder))
+  .filter((folder) => existsSync(join(ROOT, folder, 'tsconfig.json')));
+
+/** @param {string} folder below the root */
+function subfolders(folder) {
+  const path = join(ROOT, folder);
+  return existsSync(path) ? readdirSync(path).map((name) => `${folder}/${name}`) : [];
+}
+
 /** Each counts as one test. The arguments are for node. */
 const CHECKS = [
   { title: 'Lint', args: ['@biomejs/biome/bin/biome', 'check', '.'] },
@@ -33,6 +45,10 @@ const CHECKS = [
     ],
   },
   { title: 'Types', args: ['typescript/bin/tsc', '--noEmit', '--pretty', 'false'] },
+  ...PACKAGES.map((project) => ({
+    title: `Types of ${project}`,
+    args: ['typescript/bin/tsc', '--noEmit', '--pretty', 'false', '--project', project],
+  })),
 ];
 
 const progress = new Progress(process.stdout);
@@ -76,7 +92,7 @@ async function main() {
   const { parts, jestArgs } = readArguments(process.argv.slice(2));
   const needsKafka = parts.includes('integration') || parts.includes('e2e');
   if (needsKafka) checkKafkaTools(process.env);
-  await prepare(progress, { signal: stop.signal, needsKafka });
+  await prepare(progress, { signal: stop.signal, needsKafka, workspaces: true });
   const node = appNode();
   const tallies = parts.includes('checks') ? [await runChecks(node)] : [];
   for (const { name, args } of PROJECTS.filter((project) => parts.includes(project.name))) {
