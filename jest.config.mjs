@@ -1,26 +1,24 @@
+/** @param {{ tsx: boolean }} syntax */
+function swc({ tsx }) {
+  const transform = { legacyDecorator: true, decoratorMetadata: true, react: { runtime: 'automatic' } };
+  const parser = { syntax: 'typescript', decorators: true, tsx };
+  return ['@swc/jest', { jsc: { target: 'es2024', parser, transform }, module: { type: 'es6' } }];
+}
+
 /** Unit and property tests live beside the code; integration and end-to-end tests in test/ need real servers. */
 const common = {
   testEnvironment: 'node',
   setupFiles: ['<rootDir>/test/support/quiet.ts'],
-  extensionsToTreatAsEsm: ['.ts'],
+  extensionsToTreatAsEsm: ['.ts', '.tsx'],
   moduleNameMapper: {
     '^#common/(.*)\\.js$': '<rootDir>/libs/common/src/$1.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
-  transform: {
-    '^.+\\.ts$': [
-      '@swc/jest',
-      {
-        jsc: {
-          target: 'es2024',
-          parser: { syntax: 'typescript', decorators: true },
-          transform: { legacyDecorator: true, decoratorMetadata: true },
-        },
-        module: { type: 'es6' },
-      },
-    ],
-  },
+  transform: { '^.+\\.ts$': swc({ tsx: false }), '^.+\\.tsx$': swc({ tsx: true }) },
 };
+
+/** Fixtures install a package as it is published: its own tests do not belong to this run. */
+const PACKED = ['<rootDir>/(packages|web)/[^/]+/(fixtures|dist)/'];
 
 const withServers = {
   ...common,
@@ -35,8 +33,10 @@ export default {
       ...common,
       displayName: 'unit',
       testMatch: [
-        '<rootDir>/{apps,libs,scripts,test/simulation,test/support/strange-records,test/torture/*}/**/*.spec.ts',
+        '<rootDir>/{apps,libs,packages,web,scripts,test/simulation,test/support/strange-records,test/torture/*}/**/*.spec.{ts,tsx}',
       ],
+      testPathIgnorePatterns: PACKED,
+      modulePathIgnorePatterns: PACKED,
     },
     { ...withServers, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.spec.ts'] },
     // Each file of the next three projects starts a whole system.

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { runJest } from './lib/jest-run.mjs';
 import { appNode } from './lib/node-binary.mjs';
@@ -30,6 +30,17 @@ const PROJECTS = /** @satisfies {readonly Project[]} */ ([
 ]);
 const NIGHTLY_SUFFIX = '.nightly.spec.ts';
 
+/** Packages have settings of their own: the server's do not sweep them. */
+const PACKAGES = ['packages', 'web']
+  .flatMap((folder) => subfolders(folder))
+  .filter((folder) => existsSync(join(ROOT, folder, 'tsconfig.json')));
+
+/** @param {string} folder below the root */
+function subfolders(folder) {
+  const path = join(ROOT, folder);
+  return existsSync(path) ? readdirSync(path).map((name) => `${folder}/${name}`) : [];
+}
+
 /** Each counts as one test. The arguments are for node. */
 const CHECKS = [
   { title: 'Lint', args: ['@biomejs/biome/bin/biome', 'check', '.'] },
@@ -41,6 +52,10 @@ const CHECKS = [
     ],
   },
   { title: 'Types', args: ['typescript/bin/tsc', '--noEmit', '--pretty', 'false'] },
+  ...PACKAGES.map((project) => ({
+    title: `Types of ${project}`,
+    args: ['typescript/bin/tsc', '--noEmit', '--pretty', 'false', '--project', project],
+  })),
 ];
 
 const progress = new Progress(process.stdout);
@@ -93,7 +108,7 @@ async function main() {
   const projects = PROJECTS.filter(({ name }) => parts.includes(name));
   const needsKafka = projects.some((project) => project.needsKafka);
   if (needsKafka) checkKafkaTools(process.env);
-  await prepare(progress, { signal: stop.signal, needsKafka });
+  await prepare(progress, { signal: stop.signal, needsKafka, workspaces: true });
   const node = appNode();
   const tallies = parts.includes('checks') ? [await runChecks(node)] : [];
   for (const { name, args } of projects) {

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './paths.mjs';
 import { runTask } from './task.mjs';
@@ -6,16 +7,35 @@ import { runTask } from './task.mjs';
 /** Variables by which an outer npm tells a script about itself; an inner npm would take them for its own settings. */
 const OUTER_NPM = /^npm_(config_(local_)?prefix|config_global|command|lifecycle_|package_)/i;
 
+/** Holds the digest of the lock file by which only the server's packages were installed. */
+const SERVER_ONLY = join(ROOT, 'node_modules', '.server-only');
+
 /**
  * Installs what package-lock.json names, unless that is what node_modules holds.
  *
- * @param {{ signal?: AbortSignal | undefined, note: (text: string) => void }} options
+ * @param {object} options
+ * @param {boolean} options.workspaces false: only what the server needs, and nothing of packages/ and web/
+ * @param {AbortSignal} [options.signal]
+ * @param {(text: string) => void} options.note
  */
-export async function installDependencies({ signal, note }) {
-  if (areDependenciesCurrent()) return note('up to date');
+export async function installDependencies({ workspaces, signal, note }) {
+  if (areDependenciesCurrent() || (!workspaces && isServerCurrent())) return note('up to date');
   const [command, ...args] = npmCommand();
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OUTER_NPM.test(name)));
-  const install = { command, args: [...args, 'ci', '--no-audit', '--no-fund', '--loglevel=http'], cwd: ROOT, env };
+  const install = {
+    command,
+    args: [
+      ...args,
+      'ci',
+      `--workspaces=${workspaces}`,
+      '--include-workspace-root',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=http',
+    ],
+    cwd: ROOT,
+    env,
+  };
   let packages = 0;
   await runTask(install, {
     failure: 'npm could not install the dependencies',
@@ -24,6 +44,18 @@ export async function installDependencies({ signal, note }) {
       if (/http fetch GET 200/.test(line)) note(`${++packages} fetched`);
     },
   });
+  if (!workspaces) writeFileSync(SERVER_ONLY, digestOfLock());
+}
+
+/** @returns {boolean} whether the server's packages of the present lock file are installed */
+function isServerCurrent() {
+  return existsSync(SERVER_ONLY) && readFileSync(SERVER_ONLY, 'utf8') === digestOfLock();
+}
+
+function digestOfLock() {
+  return createHash('sha256')
+    .update(readFileSync(join(ROOT, 'package-lock.json')))
+    .digest('hex');
 }
 
 /** @returns {boolean} whether every package of the lock file is installed in its version */

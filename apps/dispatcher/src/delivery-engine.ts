@@ -63,7 +63,7 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
   }
 
   /**
-   * Takes a delivery over. One that came back before its time is held until then: never early (design.md, section 5).
+   * Takes a delivery over. A return that arrives before its due time is held until then: no attempt is early.
    *
    * @param appendedAt when the broker stored its record, ms since the epoch
    */

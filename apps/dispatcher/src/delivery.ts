@@ -55,7 +55,7 @@ export interface NoDelivery {
 
 /**
  * Reads a record of `deliveries`. A record with dead-letter headers is a replay: its attempts start again and those
- * headers are dropped. Its place, like that of the router's records, is its own position (lanes.md, "Place").
+ * headers are dropped. Its place, like that of the router's records, is its own position (docs/lane-protocol.md#terms).
  */
 export function readDelivery(
   log: FencedLog,

@@ -13,9 +13,9 @@ const PREPARING = 'preparing';
 const RETRY_MS = 500;
 
 /**
- * Takes logs over as lanes.md, rule 8, says: raise the epoch, prove that the group still counts on us, learn which lanes
- * wait; only then is the first record read. What waited in a lost log is carried over before that. Meanwhile the log is paused, with heartbeats, however long the database is
- * away.
+ * Takes logs over (docs/lane-protocol.md, rule 8): reads the epoch, proves membership, raises the epoch, carries over what
+ * waited in a lost log, and loads the lanes that wait. Only then is the first record read. Until then the log is paused, and
+ * heartbeats go on, however long PostgreSQL is away.
  */
 @Injectable()
 export class LogOwners {

@@ -23,7 +23,7 @@ export interface SchedulerLimits {
 }
 
 /**
- * Holds what waits and sends it on when its time has come (design.md, section 5). An offset finishes only when Kafka has
+ * Holds waiting records and writes them on when they are due (docs/adr/0003-retry-wheel-of-topics.md). An offset finishes only when Kafka has
  * the record where it goes next: a crash repeats returns and loses none.
  */
 export class Scheduler implements OwnershipListener {

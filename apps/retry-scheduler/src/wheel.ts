@@ -26,7 +26,7 @@ const CLOCK_TOLERANCE_MS = 60_000;
 
 /**
  * What to do with a record now: `return` only once it is due, `hold` while its tier keeps it, else `move` to the tier for
- * what remains (design.md, section 5).
+ * the time that remains.
  *
  * A tier keeps no record longer than its own delay, counted from the reading: a senseless `tierUntil` then costs one hop,
  * and takes no memory for years. The bound uses this process's clock alone; one from the broker's append time would send

@@ -156,7 +156,7 @@ export function projectDeadLetter(record: InRecord): ProjectedDeadLetter {
 
 /**
  * Of each delivery, the state that counts: of its latest life, the strongest, then of the latest attempt. `attempts` and
- * `dlq` are read independently, so their records may come in any order; the SQL in projection-writer.ts says the same.
+ * `dlq` are read independently, so their records may come in any order; the SQL in delivery-rows.ts ranks them the same way.
  *
  * @returns one row per delivery, in the order of their keys: they are cheapest to add in it, and rows are always locked in
  *   the same order

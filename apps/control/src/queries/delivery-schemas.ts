@@ -3,7 +3,7 @@ import { line } from '#common/http/validation.js';
 import { tenantSchema } from '../endpoints/endpoint-schemas.js';
 import { pageOf, pageQuery, timeQuery } from './paging.js';
 
-/** `parked` is what waits behind a head or a hold (lanes.md). */
+/** `parked`: waits behind a head or a hold (docs/lane-protocol.md). */
 const STATUSES = ['pending', 'delivered', 'retrying', 'parked', 'dead'] as const;
 
 const moment = z.iso.datetime();

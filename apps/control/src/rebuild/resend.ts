@@ -4,6 +4,7 @@ import { DELIVERY_HEADER, encodeDelivery, newLife } from '#common/records/delive
 import { decodeHeaders } from '#common/records/stored-headers.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { owe } from '../outbox/outbox.js';
+import { LOCK_ORDER } from '../recoveries/lives.js';
 import type { OpenDelivery } from './candidates.js';
 
 /** A delivery that is sent again, in the life it was in or in the next one. */
@@ -40,10 +41,15 @@ function toRecord({ delivery, isNextLife }: Resend): OutRecord {
 async function beginNextLives(tx: Queryable, deliveries: readonly OpenDelivery[]): Promise<void> {
   if (deliveries.length === 0) return;
   await tx.query(
-    `UPDATE deliveries d SET status = 'pending', replay = s.replay + 1, attempts = 0, last_status_code = NULL,
+    `WITH locked AS MATERIALIZED (
+       SELECT d.id, d.accepted_at FROM deliveries d
+       JOIN unnest($1::text[], $2::timestamptz[], $3::int[]) AS s (id, accepted_at, replay)
+         ON d.id = s.id AND d.accepted_at = s.accepted_at AND d.replay = s.replay
+       ORDER BY ${LOCK_ORDER} FOR UPDATE OF d
+     )
+     UPDATE deliveries d SET status = 'pending', replay = d.replay + 1, attempts = 0, last_status_code = NULL,
        last_error = NULL, next_attempt_at = NULL, updated_at = now()
-     FROM unnest($1::text[], $2::timestamptz[], $3::int[]) AS s (id, accepted_at, replay)
-     WHERE d.id = s.id AND d.accepted_at = s.accepted_at AND d.replay = s.replay`,
+     FROM locked WHERE d.id = locked.id AND d.accepted_at = locked.accepted_at`,
     [
       deliveries.map(({ identity }) => identity.deliveryId),
       deliveries.map(({ identity }) => new Date(identity.acceptedAt)),

@@ -8,6 +8,12 @@ export interface EndedLife {
 }
 
 /**
+ * The order in which every statement locks rows of `deliveries`, as `d`: that of `latestStates` in projector/projection.ts,
+ * which compares ids byte by byte. Two statements with different orders can wait for each other.
+ */
+export const LOCK_ORDER = 'd.accepted_at, d.id COLLATE "C"';
+
+/**
  * Begins the next life of each delivery that still is in the life it was seen in, and over; one that somebody else sent
  * again meanwhile is left alone.
  *
@@ -19,13 +25,12 @@ export async function beginNextLives(tx: Queryable, seen: readonly EndedLife[]):
     seen.map(({ accepted_at }) => accepted_at),
     seen.map(({ replay }) => replay),
   ];
-  // Locked in the order in which the projector locks them.
   const rows = await tx.query<{ id: string }>(
     `WITH locked AS MATERIALIZED (
        SELECT d.id, d.accepted_at FROM deliveries d
        JOIN unnest($1::text[], $2::timestamptz[], $3::int[]) AS s (id, accepted_at, replay)
          ON d.id = s.id AND d.accepted_at = s.accepted_at AND d.replay = s.replay
-       WHERE d.status IN ('dead', 'delivered') ORDER BY d.id FOR UPDATE OF d
+       WHERE d.status IN ('dead', 'delivered') ORDER BY ${LOCK_ORDER} FOR UPDATE OF d
      )
      UPDATE deliveries d SET status = 'pending', replay = d.replay + 1, attempts = 0, last_status_code = NULL,
        last_error = NULL, dead_reason = NULL, next_attempt_at = NULL, updated_at = now()

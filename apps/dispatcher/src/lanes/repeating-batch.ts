@@ -27,7 +27,7 @@ export interface RepeatingBatchOptions<In, Out> {
 
 /**
  * Gathers what is asked while a statement is under way into the next one. A statement that PostgreSQL cannot run now, or
- * whose outcome is unknown, is repeated as it was before anything else is done (lanes.md, rule 8), for as long as the log
+ * whose outcome is unknown, is repeated as it was before anything else is done (docs/lane-protocol.md, rule 8), for as long as the log
  * is owned. An input at fault is singled out, and the others go on.
  */
 export class RepeatingBatch<In, Out> {

@@ -1,5 +1,5 @@
 /*
- * The breaker of one endpoint (design.md, section 6), as a pure state machine. It counts deliveries that died of their
+ * The breaker of one endpoint (docs/adr/0007-breaker-in-the-projector.md), as a pure state machine. It counts deliveries that died of their
  * attempts, not attempts: an endpoint that fails now and then, and takes what is tried again, keeps it closed.
  *
  * closed ──threshold deliveries dead in a row──► open ──cool-down over──► half_open ──an attempt delivers──► closed

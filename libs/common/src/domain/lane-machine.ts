@@ -4,7 +4,7 @@ import { type Current, hasHead, type Lane, type LaneEffect, type LaneItem, type 
 import { begin, continueTurn, giveUp, putBack, refuseHead } from './lane-turn.js';
 
 /*
- * The lane protocol as a pure state machine: lanes.md tells it in words, rule by rule. One Lane is the state of one unit
+ * The lane protocol (docs/lane-protocol.md) as a state machine: deterministic, free of I/O. One Lane is the state of one unit
  * of order in the memory of its owner; stepLane takes an event and returns the effects it wants. The shell performs them
  * and answers each with its event.
  *

@@ -1,6 +1,6 @@
 import { DELIVERY_ID_PREFIX } from './identifiers.js';
 
-/** What the deliveries of an endpoint keep their order by (design.md, section 4). */
+/** What the deliveries of an endpoint keep their order by (docs/ordering.md#what-is-promised). */
 export const ORDERINGS = ['resource', 'endpoint', 'none'] as const;
 export type Ordering = (typeof ORDERINGS)[number];
 

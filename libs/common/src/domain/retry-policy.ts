@@ -21,7 +21,7 @@ export type PresetName = (typeof PRESET_NAMES)[number];
 export const MIN_DELAY_MS = 100;
 export const MAX_DELAY_MS = 7 * 24 * 3_600_000;
 
-/** Attempts a replayed dead letter gets, whatever its endpoint's policy says (design.md, section 7). */
+/** Attempts a replayed dead letter gets, whatever its endpoint's policy says. */
 export const REPLAY_ATTEMPTS = 3;
 
 const DAY_MS = 24 * 3_600_000;

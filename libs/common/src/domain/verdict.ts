@@ -21,7 +21,7 @@ export const ATTEMPT_ERRORS = [
 ] as const;
 export type AttemptError = (typeof ATTEMPT_ERRORS)[number];
 
-/** Why a delivery was given up, or a record set aside (design.md, section 7). */
+/** Why a delivery was given up, or a record set aside. */
 export const DEAD_REASONS = ['max_retries', 'invalid_endpoint', 'payload_error', 'unrecoverable', 'expired'] as const;
 export type DeadReason = (typeof DEAD_REASONS)[number];
 
@@ -79,7 +79,7 @@ function askedDelayMs(result: AttemptResult, policy: RetryPolicy, nowMs: number)
 const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d\d:\d\d:\d\d( GMT| \d{4})$/;
 
 /**
- * `Retry-After`, RFC 9110 section 10.2.3: whole seconds, or an HTTP-date.
+ * `Retry-After`, RFC 9110, 10.2.3: whole seconds, or an HTTP-date.
  *
  * @returns milliseconds to wait, or undefined when the header is missing, malformed or in the past
  */

@@ -8,7 +8,7 @@ import type { SendResult } from './send-result.js';
 
 /*
  * The sender against endpoints that misbehave below what an HTTP server could be made to do. The numbers S1 to S18 are
- * those of docs/reliability.md, "Bad endpoints"; what is missing here is in bad-endpoints-*.spec.ts beside it.
+ * those of docs/reliability.md, "Bad endpoints"; the other cases are in bad-endpoints-http.spec.ts and the files beside it.
  */
 
 const TIMEOUT_MS = 400;

@@ -61,7 +61,7 @@ const CHECK_INTERVAL_MS = 1_000;
 /**
  * Consumes logs as one member of a group. kafkajs fetches, heartbeats and joins; offsets, ownership and commits are ours:
  * records finish out of order, the watermark is committed with the finished offsets above it, only for partitions that
- * are owned now, and a member that could not heartbeat gives up its partitions before the group does it (lanes.md, 7, 8).
+ * are owned now, and a member that could not heartbeat gives up its partitions before the group does it (docs/lane-protocol.md, rules 7 and 8).
  */
 export class LogConsumer implements GroupHooks, PartitionConsumer {
   private readonly logger = new Logger(LogConsumer.name);

@@ -6,7 +6,7 @@ const REFUSALS: ReadonlySet<unknown> = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GE
 
 /**
  * What this member knows of its place in its group: when the group last counted on it, and, from whichever answer tells
- * so first, that it does no more. Others may own its partitions from then on (lanes.md, 8).
+ * so first, that it does no more. Others may own its partitions from then on (docs/lane-protocol.md, rule 8).
  */
 export class Membership {
   group: KafkaGroup | undefined;

@@ -25,7 +25,7 @@ export interface OwnedLog {
   readonly unfinished: number;
 }
 
-/** A partition whose state is also kept outside Kafka, where ownership must be proven (lanes.md, rule 8). */
+/** A partition whose state is also kept outside Kafka, where ownership must be proven (docs/lane-protocol.md, rule 8). */
 export interface FencedLog extends OwnedLog {
   /** The committed offset at assignment: nothing below it is read. */
   readonly start: number;

@@ -1,6 +1,6 @@
 import type { Queryable } from './database.js';
 
-/** The longest tier's delay and a day (lanes.md, "Lane row"), and some more: a return may be late, too. */
+/** The longest tier's delay, a day and a margin: a return may be late (docs/lane-protocol.md#what-follows). */
 export const EVIDENCE_DAYS = 8;
 
 const DAY_MS = 86_400_000;

@@ -40,7 +40,7 @@ export async function rehomeLanes(
 
 const MOVED = 'unnest($1::text[], $2::text[], $3::text[]) AS m (log, lane, target)';
 
-/** A row never goes back: where the target has one, the higher stays (lanes.md). */
+/** A row never goes back: where the target has one, the higher stays (docs/lane-protocol.md, rule 2). */
 const MOVES = [
   `WITH gone AS (
      DELETE FROM lane_rows r USING ${MOVED} WHERE r.log = m.log AND r.lane = m.lane RETURNING r.*, m.target)

@@ -19,7 +19,7 @@ export function rowOf(lane: string): string {
 
 /**
  * A row never goes back: over ranks above any attempt. What is over is not parked again; where a record is parked
- * already, the one with more attempts stays (lanes.md, rules 3 to 5).
+ * already, the one with more attempts stays (docs/lane-protocol.md, rules 3 to 5).
  */
 export const WRITE = `WITH ${FENCE},
   named AS (

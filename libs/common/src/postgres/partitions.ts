@@ -6,7 +6,7 @@ type PartitionedTable = (typeof PARTITIONED)[number];
 
 /** Days that have a partition before they begin: control may be away that long. */
 export const DAYS_AHEAD = 14;
-/** How long the same event id counts as the same event (design.md, section 3). */
+/** How long the same event id counts as the same event. */
 export const EVENT_KEY_DAYS = 7;
 
 const DAY_MS = 86_400_000;

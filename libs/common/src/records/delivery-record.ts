@@ -22,7 +22,7 @@ export interface DeliveryMeta {
   /** When Kafka had the event. */
   readonly acceptedAt: number;
   readonly returned: boolean;
-  /** Position in `deliveries` where this life began (lanes.md, domain/position.ts); undefined until the record is there. */
+  /** Position in `deliveries` where this life began (docs/lane-protocol.md#terms); undefined until the record is there. */
   readonly place: number | undefined;
   /** Of a waiting delivery: when it may be attempted. */
   readonly dueAt: number | undefined;
