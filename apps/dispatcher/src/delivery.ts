@@ -90,7 +90,7 @@ export function readDelivery(
 
 /**
  * A return comes after the record its life began with. A place above its own would make its lane's row call later
- * deliveries over (lanes.md, rule 2).
+ * deliveries over (docs/lane-protocol.md, rule 2).
  */
 function isAhead({ returned, place }: DeliveryMeta, position: number): boolean {
   return returned && place !== undefined && place >= position;
