@@ -11,6 +11,7 @@ const BENCHMARKS = {
   isolation: () => import('./bench/isolation.mjs'),
   scheduler: () => import('./bench/scheduler.mjs'),
   waiting: () => import('./bench/waiting.mjs'),
+  collections: () => import('./bench/collections.mjs'),
 };
 
 const [first = '', ...rest] = process.argv.slice(2);

@@ -1,11 +1,11 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Bag } from '../../libs/common/src/collections/bag.js';
-import { SlotMap } from '../../libs/common/src/collections/slot-map.js';
+import { Bag } from '#common/collections/bag.js';
+import { SlotMap } from '#common/collections/slot-map.js';
 
 /*
- * Lets 1.3 GB of items come and go, never more than a hundred of 32 KB at a time, and prints how often V8 had to collect its
- * old generation meanwhile, in which none of them has any business.
+ * Adds and removes 1.3 GB of items, at most a hundred of 32 KB at a time. Prints how often V8 collected its old generation,
+ * where none of these items belongs.
  *
  * Wants `--max-semi-space-size=16`, as the apps have it.
  */
@@ -13,7 +13,7 @@ import { SlotMap } from '../../libs/common/src/collections/slot-map.js';
 const HELD = 100;
 const ITEMS = 40_000;
 const CONTENT_WORDS = 4_000;
-/** What was observed is told a little later. */
+/** PerformanceObserver reports a collection a little later. */
 const TOLD_AFTER_MS = 100;
 
 let majors = 0;
