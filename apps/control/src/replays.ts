@@ -4,7 +4,6 @@ import { Database, type Queryable } from '#common/postgres/database.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { archivedEventOf } from './archive.js';
-import { audit } from './audit.js';
 import { deliveryRecord } from './delivery-record.js';
 import { findEndpoint } from './endpoints/endpoint.repository.js';
 import { requestedReplays } from './metrics.js';
@@ -13,7 +12,8 @@ import { findDeadLetter, type WholeDeadLetter } from './queries/dead-letter.quer
 import { findDelivery } from './queries/delivery.queries.js';
 import type { FoundDelivery } from './queries/found-delivery.js';
 import { replayRecord } from './replay-record.js';
-import { visibleTenant } from './tenancy.js';
+import { audit } from './shared/audit.js';
+import { visibleTenant } from './shared/tenancy.js';
 
 /** A life of a delivery that was asked for. */
 export interface RequestedLife {

@@ -7,14 +7,14 @@ import { Database, type Queryable } from '#common/postgres/database.js';
 import { type AddressPolicy, checkUrl } from '#common/security/address-policy.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { sealingContext } from '#common/security/sealing.js';
-import { audit } from '../audit.js';
 import { CONTROL_CONFIG, type ControlConfig } from '../config.js';
 import { Standing } from '../configuration/standing.js';
 import { changeBreaker } from '../health/breaker-changes.js';
 import { publishEndpointEvent } from '../operational-events.js';
-import { decodeCursor, type Page, toPage } from '../queries/paging.js';
 import { SealingKeys } from '../sealing-keys.js';
-import { owningTenant, visibleTenant } from '../tenancy.js';
+import { audit } from '../shared/audit.js';
+import { decodeCursor, type Page, toPage } from '../shared/paging.js';
+import { owningTenant, visibleTenant } from '../shared/tenancy.js';
 import { type StoredEndpoint, showEndpoint, validSecrets } from './endpoint.js';
 import {
   deleteEndpoint,

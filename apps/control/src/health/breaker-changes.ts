@@ -1,10 +1,10 @@
 import { type Breaker, type BreakerEvent, type BreakerSettings, stepBreaker } from '#common/domain/breaker.js';
 import type { Queryable } from '#common/postgres/database.js';
-import { audit } from '../audit.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { countVersionUp } from '../endpoints/endpoint.repository.js';
 import { announceEndpoint } from '../endpoints/endpoint-announcement.js';
 import { publishEndpointEvent } from '../operational-events.js';
+import { audit } from '../shared/audit.js';
 import { breakerSettings, lockBreakers, storeHealth } from './breaker-store.js';
 
 /** A breaker that has changed its state. */

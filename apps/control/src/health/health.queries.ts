@@ -4,7 +4,7 @@ import { Database } from '#common/postgres/database.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { findEndpoint } from '../endpoints/endpoint.repository.js';
-import { visibleTenant } from '../tenancy.js';
+import { visibleTenant } from '../shared/tenancy.js';
 import type { StoredHealth } from './breaker-store.js';
 import type { EndpointHealth } from './health-schemas.js';
 

@@ -9,7 +9,7 @@ import { ConfigurationPublisher } from '../configuration/publisher.js';
 import { CONFIGURATION_TOPICS } from '../configuration/topics.js';
 import { outboxRecords } from '../metrics.js';
 import { SchemaState } from '../schema-state.js';
-import { Wake } from '../wake.js';
+import { Wake } from '../shared/wake.js';
 import { OUTBOX_CHANNEL_SQL } from './outbox.js';
 
 const PAGE = 500;

@@ -17,7 +17,7 @@ import {
   projectedDeadLetters,
   rejectedRecords,
 } from '../metrics.js';
-import { Wake } from '../wake.js';
+import { Wake } from '../shared/wake.js';
 import { PassedLogs } from './passed-logs.js';
 import { type BatchLogs, type LogGenerations, type Projected, ProjectionWriter } from './projection-writer.js';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { DEAD_REASONS } from '#common/domain/verdict.js';
 import { line } from '#common/http/validation.js';
-import { tenantSchema } from '../endpoints/endpoint-schemas.js';
-import { pageOf, pageQuery, timeQuery } from './paging.js';
+import { pageOf, pageQuery, timeQuery } from '../shared/paging.js';
+import { tenantSchema } from '../shared/request-schemas.js';
 
 const moment = z.iso.datetime();
 const reason = z.enum(DEAD_REASONS);

@@ -4,10 +4,10 @@ import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { namedHeaders, type StoredHeaders } from '#common/records/stored-headers.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { visibleTenant } from '../tenancy.js';
-import { Conditions } from './conditions.js';
+import { Conditions } from '../shared/conditions.js';
+import { decodeCursor, type Page, toPage } from '../shared/paging.js';
+import { visibleTenant } from '../shared/tenancy.js';
 import type { DeadLetterFilter, DeadLetterStats, DetailedDeadLetter, ShownDeadLetter } from './dead-letter-schemas.js';
-import { decodeCursor, type Page, toPage } from './paging.js';
 
 interface DeadLetterRow {
   readonly id: string;

@@ -3,9 +3,10 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { ApiAnswer } from '../api-answer.js';
-import { idSchema } from '../endpoints/endpoint-schemas.js';
 import { Replays } from '../replays.js';
+import { ApiAnswer } from '../shared/api-answer.js';
+import type { Page } from '../shared/paging.js';
+import { idSchema } from '../shared/request-schemas.js';
 import { DeadLetterQueries } from './dead-letter.queries.js';
 import {
   type DeadLetterFilter,
@@ -19,7 +20,6 @@ import {
   type ShownDeadLetter,
 } from './dead-letter-schemas.js';
 import { retriedSchema } from './delivery-schemas.js';
-import type { Page } from './paging.js';
 
 @ApiTags('dead letters')
 @Controller('v1/dead-letters')

@@ -3,9 +3,10 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { ApiAnswer } from '../api-answer.js';
-import { idSchema } from '../endpoints/endpoint-schemas.js';
 import { Replays } from '../replays.js';
+import { ApiAnswer } from '../shared/api-answer.js';
+import type { Page } from '../shared/paging.js';
+import { idSchema } from '../shared/request-schemas.js';
 import { DeliveryQueries } from './delivery.queries.js';
 import {
   type DeliveryFilter,
@@ -16,7 +17,6 @@ import {
   retriedSchema,
   type ShownDelivery,
 } from './delivery-schemas.js';
-import type { Page } from './paging.js';
 
 @ApiTags('deliveries')
 @Controller('v1/deliveries')

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { line } from '#common/http/validation.js';
-import { tenantSchema } from '../endpoints/endpoint-schemas.js';
-import { pageOf, pageQuery, timeQuery } from './paging.js';
+import { pageOf, pageQuery, timeQuery } from '../shared/paging.js';
+import { tenantSchema } from '../shared/request-schemas.js';
 
 /** `parked`: waits behind a head or a hold (docs/lane-protocol.md). */
 const STATUSES = ['pending', 'delivered', 'retrying', 'parked', 'dead'] as const;

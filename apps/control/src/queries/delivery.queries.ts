@@ -3,11 +3,11 @@ import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { visibleTenant } from '../tenancy.js';
-import { Conditions } from './conditions.js';
+import { Conditions } from '../shared/conditions.js';
+import { decodeCursor, type Page, type Position, toPage } from '../shared/paging.js';
+import { visibleTenant } from '../shared/tenancy.js';
 import type { DeliveryFilter, DetailedDelivery, ShownDelivery } from './delivery-schemas.js';
 import type { FoundDelivery, Search } from './found-delivery.js';
-import { decodeCursor, type Page, type Position, toPage } from './paging.js';
 import { markParked, parkedDeliveries } from './parked-deliveries.js';
 
 const COLUMNS =

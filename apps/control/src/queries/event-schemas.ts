@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { line } from '#common/http/validation.js';
-import { tenantSchema } from '../endpoints/endpoint-schemas.js';
-import { pageOf, pageQuery, timeQuery } from './paging.js';
+import { pageOf, pageQuery, timeQuery } from '../shared/paging.js';
+import { tenantSchema } from '../shared/request-schemas.js';
 
 export const listedEventSchema = z
   .object({

@@ -3,10 +3,10 @@ import { ProblemError } from '#common/http/problem.js';
 import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import { Database } from '#common/postgres/database.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { visibleTenant } from '../tenancy.js';
-import { Conditions } from './conditions.js';
+import { Conditions } from '../shared/conditions.js';
+import { decodeCursor, type Page, toPage } from '../shared/paging.js';
+import { visibleTenant } from '../shared/tenancy.js';
 import type { EventFilter, ListedEvent } from './event-schemas.js';
-import { decodeCursor, type Page, toPage } from './paging.js';
 
 interface EventRow extends Omit<ArchivedEvent, 'source_offset' | 'data'> {
   readonly endpoint_ids: string[];

@@ -3,8 +3,9 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { ApiAnswer } from '../api-answer.js';
-import { idSchema } from '../endpoints/endpoint-schemas.js';
+import { ApiAnswer } from '../shared/api-answer.js';
+import type { Page } from '../shared/paging.js';
+import { idSchema } from '../shared/request-schemas.js';
 import { EventQueries } from './event.queries.js';
 import {
   type EventFilter,
@@ -14,7 +15,6 @@ import {
   type ListedEvent,
   tenantQuery,
 } from './event-schemas.js';
-import type { Page } from './paging.js';
 
 @ApiTags('events')
 @RequireScope('read')

@@ -1,6 +1,6 @@
 import type { DeliveryStatus } from '../projector/projection.js';
+import type { Position } from '../shared/paging.js';
 import type { DeliveryFilter } from './delivery-schemas.js';
-import type { Position } from './paging.js';
 
 /** A delivery, whether it has a row or is pending and known only from its event. */
 export interface FoundDelivery {

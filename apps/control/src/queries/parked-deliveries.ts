@@ -1,5 +1,5 @@
 import type { Queryable } from '#common/postgres/database.js';
-import { Conditions } from './conditions.js';
+import { Conditions } from '../shared/conditions.js';
 import type { FoundDelivery, Search } from './found-delivery.js';
 
 /** The facts of a delivery are in its packed header, in this order (records/delivery-record.ts). */

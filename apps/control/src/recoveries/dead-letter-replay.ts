@@ -1,8 +1,8 @@
 import type { Queryable } from '#common/postgres/database.js';
 import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { owe } from '../outbox/outbox.js';
-import { Conditions } from '../queries/conditions.js';
 import { type ReplayedLetter, replayRecord } from '../replay-record.js';
+import { Conditions } from '../shared/conditions.js';
 import { beginNextLives } from './lives.js';
 import type { Recovery, RecoveryCursor } from './recovery.repository.js';
 import { type RecoveryPage, SEND_PAGE } from './recovery-page.js';

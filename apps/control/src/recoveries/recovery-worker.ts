@@ -5,7 +5,7 @@ import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { CONTROL_CONFIG, type ControlConfig } from '../config.js';
 import { requestedReplays } from '../metrics.js';
 import { SchemaState } from '../schema-state.js';
-import { Wake } from '../wake.js';
+import { Wake } from '../shared/wake.js';
 import { replayPage } from './dead-letter-replay.js';
 import { recoverPage } from './endpoint-recovery.js';
 import { advanceRecovery, lockDueRecovery, msUntilDue, type Recovery } from './recovery.repository.js';
