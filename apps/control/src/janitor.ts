@@ -3,8 +3,8 @@ import { Database } from '#common/postgres/database.js';
 import { forgetLaneEvidence } from '#common/postgres/lane-evidence.js';
 import { createPartitions, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
 import { Rounds } from '#common/rounds.js';
+import { forgetChanges } from './changes/changes.js';
 import { CONTROL_CONFIG, type ControlConfig } from './config.js';
-import { forgetChanges } from './configuration/changes.js';
 import { endpointCount } from './metrics.js';
 import { SchemaState } from './schema-state.js';
 

@@ -4,7 +4,7 @@ import { ProblemError } from '#common/http/problem.js';
 import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import { Database } from '#common/postgres/database.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { deliveryRecord } from '../delivery-record.js';
+import { deliveryRecord } from '../outbox/delivery-record.js';
 import { owe } from '../outbox/outbox.js';
 import { audit } from '../shared/audit.js';
 import { visibleTenant } from '../shared/tenancy.js';

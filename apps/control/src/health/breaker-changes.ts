@@ -3,7 +3,7 @@ import type { Queryable } from '#common/postgres/database.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { countVersionUp } from '../endpoints/endpoint.repository.js';
 import { announceEndpoint } from '../endpoints/endpoint-announcement.js';
-import { publishEndpointEvent } from '../operational-events.js';
+import { publishEndpointEvent } from '../outbox/operational-events.js';
 import { audit } from '../shared/audit.js';
 import { breakerSettings, lockBreakers, storeHealth } from './breaker-store.js';
 

@@ -9,7 +9,7 @@ import { disableGone } from '../endpoints/endpoint.repository.js';
 import { announceEndpoint } from '../endpoints/endpoint-announcement.js';
 import type { BreakerChange } from '../health/breaker-changes.js';
 import { recordHealth } from '../health/health-recorder.js';
-import { type DeadDelivery, publishDeadDeliveries, publishEndpointEvent } from '../operational-events.js';
+import { type DeadDelivery, publishDeadDeliveries, publishEndpointEvent } from '../outbox/operational-events.js';
 import { audit } from '../shared/audit.js';
 import { noteGaps, type ProjectorGap } from './gaps.js';
 import { storeOutcomes } from './outcome-rows.js';

@@ -5,12 +5,12 @@ import type { OutRecord } from '#common/kafka/record.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Database, type Session } from '#common/postgres/database.js';
 import { decodeHeaders } from '#common/records/stored-headers.js';
+import { CONFIGURATION_TOPICS } from '../changes/configuration-topics.js';
 import { ConfigurationPublisher } from '../configuration/publisher.js';
-import { CONFIGURATION_TOPICS } from '../configuration/topics.js';
 import { outboxRecords } from '../metrics.js';
+import { OUTBOX_CHANNEL_SQL } from '../outbox/outbox.js';
 import { SchemaState } from '../schema-state.js';
 import { Wake } from '../shared/wake.js';
-import { OUTBOX_CHANNEL_SQL } from './outbox.js';
 
 const PAGE = 500;
 /** A notification may be missed, and a lock is free when its holder's connection ends: so look again after this long. */

@@ -1,7 +1,7 @@
 import { newId } from '#common/domain/identifiers.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { isOperationalType, operationalRecord } from '#common/records/operational-event.js';
-import { owe } from './outbox/outbox.js';
+import { owe } from './outbox.js';
 
 /** Tells the tenant of an endpoint's state, in the transaction that changes it. */
 export async function publishEndpointEvent(
