@@ -14,10 +14,11 @@ import { addressPolicy } from '#common/security/address-policy.js';
 import { ApiKeyModule } from '#common/security/api-key.module.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { Sealer } from '#common/security/sealing.js';
+import { AdminKey } from './api-keys/admin-key.js';
 import { ApiKeysController } from './api-keys/api-keys.controller.js';
 import { ApiKeysService } from './api-keys/api-keys.service.js';
 import { Standing } from './changes/standing.js';
-import { CONTROL_CONFIG, type ControlConfig } from './config.js';
+import type { ControlConfig } from './config.js';
 import { Comparer } from './configuration/comparer.js';
 import { ConfigurationPublisher } from './configuration/publisher.js';
 import { ConfigurationSigner } from './configuration/signer.js';
@@ -31,7 +32,6 @@ import { CoolDowns } from './health/cool-downs.js';
 import { EndpointHealthController } from './health/health.controller.js';
 import { HealthQueries } from './health/health.queries.js';
 import { HoldsService } from './health/holds.service.js';
-import { Janitor } from './janitor.js';
 import { LaneQueries } from './lanes/lane.queries.js';
 import { LaneSkips } from './lanes/lane-skips.js';
 import { LanesController } from './lanes/lanes.controller.js';
@@ -51,8 +51,10 @@ import { RecoveriesService } from './recoveries/recoveries.service.js';
 import { RecoveryWorker } from './recoveries/recovery-worker.js';
 import { OutboxRelay } from './relay/outbox-relay.js';
 import { Replays } from './replays.js';
-import { SchemaState } from './schema-state.js';
-import { SealingKeys } from './sealing-keys.js';
+import { Janitor } from './retention/janitor.js';
+import { SchemaState } from './schema/schema-state.js';
+import { SealingKeys } from './secrets/sealing-keys.js';
+import { ControlConfigModule } from './shared/control-config.js';
 
 const APP = 'control';
 /** Least time between two fetches: outcomes are written in batches, and nobody waits for them by the millisecond. */
@@ -69,6 +71,7 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
+        ControlConfigModule.of(config),
         ObservabilityModule.forApp({ app: APP, level: config.LOG_LEVEL }),
         KafkaModule.forApp({ app: APP, config }),
         PostgresModule.forApp({ app: APP, config }),
@@ -86,7 +89,6 @@ export class AppModule {
         ProjectorConsumer,
       ],
       providers: [
-        { provide: CONTROL_CONFIG, useValue: config },
         { provide: Sealer, useFactory: () => new Sealer(config.SECRET_KEYS) },
         { provide: DeadLetterSigner, useFactory: () => new DeadLetterSigner(config.SECRET_KEYS) },
         { provide: ADDRESS_POLICY, useFactory: policy },
@@ -108,6 +110,7 @@ export class AppModule {
         HoldsService,
         CoolDowns,
         ApiKeysService,
+        AdminKey,
         EventQueries,
         DeliveryQueries,
         DeadLetterQueries,

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Database } from '#common/postgres/database.js';
 import { Rounds } from '#common/rounds.js';
-import { SchemaState } from '../schema-state.js';
+import { SchemaState } from '../schema/schema-state.js';
 import { Comparer } from './comparer.js';
 import { ConfigurationTopics } from './topics.js';
 

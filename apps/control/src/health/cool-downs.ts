@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Database } from '#common/postgres/database.js';
 import { Rounds } from '#common/rounds.js';
-import { SchemaState } from '../schema-state.js';
+import { SchemaState } from '../schema/schema-state.js';
 import { announceChanges, runBreaker } from './breaker-changes.js';
 import { breakerSettings, lockCooledDown, storeHealth } from './breaker-store.js';
 

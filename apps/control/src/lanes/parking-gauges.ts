@@ -4,7 +4,7 @@ import { BREAKER_STATES } from '#common/domain/breaker.js';
 import { Database } from '#common/postgres/database.js';
 import { Rounds } from '#common/rounds.js';
 import * as metrics from '../metrics.js';
-import { SchemaState } from '../schema-state.js';
+import { SchemaState } from '../schema/schema-state.js';
 
 const PERIOD_MS = 10_000;
 /** Looking takes at most this part of the time, however many deliveries are parked. */

@@ -3,7 +3,7 @@ import { Health } from '#common/observability/health.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { Rounds } from '#common/rounds.js';
 import { projectorGapRecords } from '../metrics.js';
-import { SchemaState } from '../schema-state.js';
+import { SchemaState } from '../schema/schema-state.js';
 
 /** Offsets of a partition that the database lacks, though records behind them were projected before. */
 export interface ProjectorGap {

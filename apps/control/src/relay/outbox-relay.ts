@@ -9,7 +9,7 @@ import { CONFIGURATION_TOPICS } from '../changes/configuration-topics.js';
 import { ConfigurationPublisher } from '../configuration/publisher.js';
 import { outboxRecords } from '../metrics.js';
 import { OUTBOX_CHANNEL_SQL } from '../outbox/outbox.js';
-import { SchemaState } from '../schema-state.js';
+import { SchemaState } from '../schema/schema-state.js';
 import { Wake } from '../shared/wake.js';
 
 const PAGE = 500;

@@ -3,16 +3,21 @@ import { Database } from '#common/postgres/database.js';
 import { forgetLaneEvidence } from '#common/postgres/lane-evidence.js';
 import { createPartitions, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
 import { Rounds } from '#common/rounds.js';
-import { forgetChanges } from './changes/changes.js';
-import { CONTROL_CONFIG, type ControlConfig } from './config.js';
-import { endpointCount } from './metrics.js';
-import { SchemaState } from './schema-state.js';
+import { forgetChanges } from '../changes/changes.js';
+import { endpointCount } from '../metrics.js';
+import { SchemaState } from '../schema/schema-state.js';
+import { CONTROL_CONFIG } from '../shared/control-config.js';
 
 const PERIOD_MS = 60_000;
 const DAY_MS = 86_400_000;
 const ROWS_AT_ONCE = 20_000;
 /** The rates of the last hour need no more. */
 const MINUTES_KEPT_MS = 2 * 3_600_000;
+
+/** What {@link Janitor} reads of the configuration. */
+export interface RetentionConfig {
+  readonly RETENTION_DAYS: number;
+}
 
 /** Keeps the tables within bounds: partitions ahead of time, old ones dropped, what is old forgotten. */
 @Injectable()
@@ -26,7 +31,7 @@ export class Janitor implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
+    @Inject(CONTROL_CONFIG) private readonly config: RetentionConfig,
     @Inject(SchemaState) private readonly schema: SchemaState,
   ) {}
 

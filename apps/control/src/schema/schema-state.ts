@@ -4,15 +4,18 @@ import { Database } from '#common/postgres/database.js';
 import { describeProblem, isUnavailable } from '#common/postgres/errors.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { createPartitions } from '#common/postgres/partitions.js';
-import { ApiKeysService } from './api-keys/api-keys.service.js';
-import { CONTROL_CONFIG, type ControlConfig } from './config.js';
-import { SealingKeys } from './sealing-keys.js';
+import { CONTROL_CONFIG } from '../shared/control-config.js';
 
 const RETRY_MS = 1_000;
 
+/** What {@link SchemaState} reads of the configuration. */
+export interface SchemaConfig {
+  readonly DATABASE_URL: string;
+}
+
 /**
- * Makes the database ready: schema, partitions, the check of the sealing keys, and the configured admin key. HTTP answers
- * meanwhile, that it is not ready; what `judgeError` calls `wait` is waited for. Any other failure ends the process.
+ * Makes the database ready: the schema, the partitions, and the steps that features add. During that time, HTTP answers that
+ * the app is not ready. Errors that `judgeError` calls `wait` are retried; any other failure ends the process.
  */
 @Injectable()
 export class SchemaState implements OnModuleInit {
@@ -20,12 +23,11 @@ export class SchemaState implements OnModuleInit {
   private readonly done = Promise.withResolvers<void>();
   private isDone = false;
   private waitsFor: string | undefined;
+  private readonly steps: (() => Promise<unknown>)[] = [];
 
   constructor(
-    @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
+    @Inject(CONTROL_CONFIG) private readonly config: SchemaConfig,
     @Inject(Database) private readonly database: Database,
-    @Inject(SealingKeys) private readonly sealingKeys: SealingKeys,
-    @Inject(ApiKeysService) private readonly apiKeys: ApiKeysService,
     @Inject(Health) health: Health,
   ) {
     const problem = () => (this.isDone ? database.problem : this.notReady());
@@ -37,6 +39,14 @@ export class SchemaState implements OnModuleInit {
       this.logger.fatal({ err: error }, 'schema.failed');
       process.exit(1);
     });
+  }
+
+  /**
+   * Adds work that needs the tables and must succeed before {@link ready} resolves. Constructors call it: the steps begin when
+   * every provider exists.
+   */
+  beforeReady(step: () => Promise<unknown>): void {
+    this.steps.push(step);
   }
 
   /** Resolves when the tables can be used. */
@@ -57,9 +67,7 @@ export class SchemaState implements OnModuleInit {
       this.waitsFor = problem;
     });
     await this.untilAvailable(() => createPartitions(this.database, Date.now()));
-    await this.untilAvailable(() => this.sealingKeys.start());
-    const { ADMIN_API_KEY: adminKey } = this.config;
-    if (adminKey !== undefined) await this.untilAvailable(() => this.apiKeys.ensureAdminKey(adminKey));
+    for (const step of this.steps) await this.untilAvailable(step);
     this.isDone = true;
     this.done.resolve();
   }
