@@ -5,13 +5,13 @@ import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { archivedEventOf } from './archive.js';
 import { findEndpoint } from './endpoints/endpoint.repository.js';
-import { requestedReplays } from './metrics.js';
 import { deliveryRecord } from './outbox/delivery-record.js';
 import { owe } from './outbox/outbox.js';
 import { findDeadLetter, type WholeDeadLetter } from './queries/dead-letter.queries.js';
 import { findDelivery } from './queries/delivery.queries.js';
 import type { FoundDelivery } from './queries/found-delivery.js';
 import { replayRecord } from './replay-record.js';
+import { requestedReplays } from './replays/metrics.js';
 import { audit } from './shared/audit.js';
 import { visibleTenant } from './shared/tenancy.js';
 

@@ -2,8 +2,8 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
 import { Health } from '#common/observability/health.js';
 import type { ChangeNumber } from '#common/records/configuration-change.js';
-import { configurationAhead } from '../metrics.js';
 import type { KnownChanges } from './changes.js';
+import { configurationAhead } from './metrics.js';
 
 /** How the compacted topics and the database compare. */
 export type Comparison =

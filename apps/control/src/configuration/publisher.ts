@@ -6,10 +6,10 @@ import { CHANGE_HEADER, type ChangeNumber, decodeChange, UNNUMBERED } from '#com
 import { knownChanges } from '../changes/changes.js';
 import { CONFIGURATION_TOPICS } from '../changes/configuration-topics.js';
 import { tombstone } from '../changes/tombstone.js';
-import { orphanedKeys, rewrittenRecords } from '../metrics.js';
 import { Comparer } from './comparer.js';
 import { generationMarkers } from './generation-records.js';
 import { markers } from './marker.js';
+import { orphanedKeys, rewrittenRecords } from './metrics.js';
 import { TABLES } from './rows.js';
 import { ConfigurationSigner } from './signer.js';
 import { type Survey, surveyAll, surveyKeys } from './survey.js';

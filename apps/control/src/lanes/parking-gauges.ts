@@ -3,8 +3,8 @@ import type { BreakerState } from '#common/domain/breaker.js';
 import { BREAKER_STATES } from '#common/domain/breaker.js';
 import { Database } from '#common/postgres/database.js';
 import { Rounds } from '#common/rounds.js';
-import * as metrics from '../metrics.js';
 import { SchemaState } from '../schema/schema-state.js';
+import * as metrics from './metrics.js';
 
 const PERIOD_MS = 10_000;
 /** Looking takes at most this part of the time, however many deliveries are parked. */

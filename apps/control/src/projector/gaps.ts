@@ -2,8 +2,8 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { Health } from '#common/observability/health.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { Rounds } from '#common/rounds.js';
-import { projectorGapRecords } from '../metrics.js';
 import { SchemaState } from '../schema/schema-state.js';
+import { projectorGapRecords } from './metrics.js';
 
 /** Offsets of a partition that the database lacks, though records behind them were projected before. */
 export interface ProjectorGap {

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { judgeError } from '#common/postgres/errors.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
-import { requestedReplays } from '../metrics.js';
+import { requestedReplays } from '../replays/metrics.js';
 import { SchemaState } from '../schema/schema-state.js';
 import { CONTROL_CONFIG } from '../shared/control-config.js';
 import { Wake } from '../shared/wake.js';

@@ -7,10 +7,10 @@ import { Database, type Session } from '#common/postgres/database.js';
 import { decodeHeaders } from '#common/records/stored-headers.js';
 import { CONFIGURATION_TOPICS } from '../changes/configuration-topics.js';
 import { ConfigurationPublisher } from '../configuration/publisher.js';
-import { outboxRecords } from '../metrics.js';
 import { OUTBOX_CHANNEL_SQL } from '../outbox/outbox.js';
 import { SchemaState } from '../schema/schema-state.js';
 import { Wake } from '../shared/wake.js';
+import { outboxRecords } from './metrics.js';
 
 const PAGE = 500;
 /** A notification may be missed, and a lock is free when its holder's connection ends: so look again after this long. */

@@ -4,9 +4,9 @@ import { forgetLaneEvidence } from '#common/postgres/lane-evidence.js';
 import { createPartitions, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
 import { Rounds } from '#common/rounds.js';
 import { forgetChanges } from '../changes/changes.js';
-import { endpointCount } from '../metrics.js';
 import { SchemaState } from '../schema/schema-state.js';
 import { CONTROL_CONFIG } from '../shared/control-config.js';
+import { endpointCount } from './metrics.js';
 
 const PERIOD_MS = 60_000;
 const DAY_MS = 86_400_000;
