@@ -25,9 +25,17 @@ import { ConfigurationSigner } from './configuration/signer.js';
 import { ConfigurationTopics } from './configuration/topics.js';
 import { ConfigurationWatch } from './configuration/watch.js';
 import { DatabaseInterceptor } from './database.interceptor.js';
+import { DeadLetterQueries } from './dead-letters/dead-letter.queries.js';
+import { DeadLetterReplays } from './dead-letters/dead-letter-replays.js';
+import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
+import { DeliveriesController } from './deliveries/deliveries.controller.js';
+import { DeliveryQueries } from './deliveries/delivery.queries.js';
+import { DeliveryRetries } from './deliveries/delivery-retries.js';
 import { EndpointsController } from './endpoints/endpoints.controller.js';
 import { ADDRESS_POLICY, EndpointsService } from './endpoints/endpoints.service.js';
 import { TestEvents } from './endpoints/test-events.js';
+import { EventQueries } from './events/event.queries.js';
+import { EventsController } from './events/events.controller.js';
 import { CoolDowns } from './health/cool-downs.js';
 import { EndpointHealthController } from './health/health.controller.js';
 import { HealthQueries } from './health/health.queries.js';
@@ -40,17 +48,10 @@ import { ProjectorGaps } from './projector/gaps.js';
 import { ProjectionWriter } from './projector/projection-writer.js';
 import { ProjectorConsumer } from './projector/projector.consumer.js';
 import { Projector } from './projector/projector.js';
-import { DeadLetterQueries } from './queries/dead-letter.queries.js';
-import { DeadLettersController } from './queries/dead-letters.controller.js';
-import { DeliveriesController } from './queries/deliveries.controller.js';
-import { DeliveryQueries } from './queries/delivery.queries.js';
-import { EventQueries } from './queries/event.queries.js';
-import { EventsController } from './queries/events.controller.js';
 import { RecoveriesController } from './recoveries/recoveries.controller.js';
 import { RecoveriesService } from './recoveries/recoveries.service.js';
 import { RecoveryWorker } from './recoveries/recovery-worker.js';
 import { OutboxRelay } from './relay/outbox-relay.js';
-import { Replays } from './replays.js';
 import { Janitor } from './retention/janitor.js';
 import { SchemaState } from './schema/schema-state.js';
 import { SealingKeys } from './secrets/sealing-keys.js';
@@ -114,7 +115,8 @@ export class AppModule {
         EventQueries,
         DeliveryQueries,
         DeadLetterQueries,
-        Replays,
+        DeliveryRetries,
+        DeadLetterReplays,
         LaneQueries,
         LaneSkips,
         ParkingGauges,

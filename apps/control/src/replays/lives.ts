@@ -1,3 +1,4 @@
+import { ProblemError } from '#common/http/problem.js';
 import type { Queryable } from '#common/postgres/database.js';
 
 /** A delivery in the life somebody saw it end in. */
@@ -38,4 +39,30 @@ export async function beginNextLives(tx: Queryable, seen: readonly EndedLife[]):
     params,
   );
   return new Set(rows.map(({ id }) => id));
+}
+
+/** A life of a delivery that was asked for. */
+export interface RequestedLife {
+  readonly delivery_id: string;
+  readonly replay: number;
+}
+
+/** The delivery is pending from now on: asking again is a conflict, and earlier lives change it no more. */
+export async function beginLife(
+  tx: Queryable,
+  { delivery_id, replay }: RequestedLife,
+  acceptedAt: Date,
+): Promise<void> {
+  const begun = await tx.query(
+    `UPDATE deliveries SET status = 'pending', replay = $3, attempts = 0, last_status_code = NULL, last_error = NULL,
+       dead_reason = NULL, next_attempt_at = NULL, updated_at = now()
+     WHERE id = $1 AND accepted_at = $2 AND replay < $3 RETURNING 1`,
+    [delivery_id, acceptedAt, replay],
+  );
+  if (begun.length > 0) return;
+  const [row] = await tx.query('SELECT 1 FROM deliveries WHERE id = $1 AND accepted_at = $2', [
+    delivery_id,
+    acceptedAt,
+  ]);
+  if (row !== undefined) throw new ProblemError('CONFLICT', 'the delivery was sent again meanwhile');
 }

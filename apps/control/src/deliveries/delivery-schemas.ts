@@ -62,8 +62,3 @@ export const deliveryListQuery = z.strictObject({
   ...pageQuery,
 });
 export type DeliveryFilter = z.infer<typeof deliveryListQuery>;
-
-export const retriedSchema = z.object({
-  delivery_id: z.string(),
-  replay: z.number().describe('the life that begins'),
-});

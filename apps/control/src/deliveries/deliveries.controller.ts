@@ -3,18 +3,18 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { Replays } from '../replays.js';
+import { retriedSchema } from '../replays/replay-schemas.js';
 import { ApiAnswer } from '../shared/api-answer.js';
 import type { Page } from '../shared/paging.js';
 import { idSchema } from '../shared/request-schemas.js';
 import { DeliveryQueries } from './delivery.queries.js';
+import { DeliveryRetries } from './delivery-retries.js';
 import {
   type DeliveryFilter,
   type DetailedDelivery,
   deliveryListQuery,
   deliveryPageSchema,
   detailedDeliverySchema,
-  retriedSchema,
   type ShownDelivery,
 } from './delivery-schemas.js';
 
@@ -23,7 +23,7 @@ import {
 export class DeliveriesController {
   constructor(
     @Inject(DeliveryQueries) private readonly deliveries: DeliveryQueries,
-    @Inject(Replays) private readonly replays: Replays,
+    @Inject(DeliveryRetries) private readonly retries: DeliveryRetries,
   ) {}
 
   @Get()
@@ -54,6 +54,6 @@ export class DeliveriesController {
     @Caller() caller: AuthenticatedKey,
     @Param('id', { schema: idSchema }) id: string,
   ): Promise<z.infer<typeof retriedSchema>> {
-    return this.replays.retryDelivery(caller, id);
+    return this.retries.retry(caller, id);
   }
 }

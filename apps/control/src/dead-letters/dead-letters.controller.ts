@@ -3,11 +3,12 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { Replays } from '../replays.js';
+import { retriedSchema } from '../replays/replay-schemas.js';
 import { ApiAnswer } from '../shared/api-answer.js';
 import type { Page } from '../shared/paging.js';
 import { idSchema } from '../shared/request-schemas.js';
 import { DeadLetterQueries } from './dead-letter.queries.js';
+import { DeadLetterReplays } from './dead-letter-replays.js';
 import {
   type DeadLetterFilter,
   type DeadLetterStats,
@@ -19,14 +20,13 @@ import {
   detailedDeadLetterSchema,
   type ShownDeadLetter,
 } from './dead-letter-schemas.js';
-import { retriedSchema } from './delivery-schemas.js';
 
 @ApiTags('dead letters')
 @Controller('v1/dead-letters')
 export class DeadLettersController {
   constructor(
     @Inject(DeadLetterQueries) private readonly deadLetters: DeadLetterQueries,
-    @Inject(Replays) private readonly replays: Replays,
+    @Inject(DeadLetterReplays) private readonly replays: DeadLetterReplays,
   ) {}
 
   @Get()
@@ -68,6 +68,6 @@ export class DeadLettersController {
     @Caller() caller: AuthenticatedKey,
     @Param('id', { schema: idSchema }) id: string,
   ): Promise<z.infer<typeof retriedSchema>> {
-    return this.replays.replayDeadLetter(caller, id);
+    return this.replays.replay(caller, id);
   }
 }
