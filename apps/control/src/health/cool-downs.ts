@@ -1,9 +1,10 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Database } from '#common/postgres/database.js';
 import { Rounds } from '#common/rounds.js';
+import { breakerSettings, lockCooledDown, storeHealth } from '../breakers/breaker-store.js';
+import { runBreaker } from '../breakers/run-breaker.js';
 import { SchemaState } from '../schema/schema-state.js';
-import { announceChanges, runBreaker } from './breaker-changes.js';
-import { breakerSettings, lockCooledDown, storeHealth } from './breaker-store.js';
+import { announceChanges } from './breaker-changes.js';
 
 const PERIOD_MS = 500;
 const PAGE = 100;

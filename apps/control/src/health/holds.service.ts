@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { changeBreaker } from '../breakers/run-breaker.js';
 import { Standing } from '../changes/standing.js';
 import { type StoredEndpoint, showEndpoint } from '../endpoints/endpoint.js';
 import { lockEndpoint, updateEndpoint } from '../endpoints/endpoint.repository.js';
@@ -10,7 +11,6 @@ import type { ShownEndpoint } from '../endpoints/endpoint-schemas.js';
 import { publishEndpointEvent } from '../outbox/operational-events.js';
 import { audit } from '../shared/audit.js';
 import { visibleTenant } from '../shared/tenancy.js';
-import { changeBreaker } from './breaker-changes.js';
 
 /** An operator's hold on an endpoint, and the end of every hold. Both may be asked for twice. */
 @Injectable()

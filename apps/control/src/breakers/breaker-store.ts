@@ -1,7 +1,6 @@
-import type { Breaker, BreakerSettings, BreakerState } from '#common/domain/breaker.js';
+import type { Breaker, BreakerMode, BreakerSettings, BreakerState } from '#common/domain/breaker.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { listOf } from '#common/postgres/list-of.js';
-import type { StoredEndpoint } from '../endpoints/endpoint.js';
 
 /** Postgres' view of an endpoint's health. */
 export interface StoredHealth {
@@ -103,14 +102,20 @@ export async function storeHealth(tx: Queryable, changes: readonly HealthChange[
   );
 }
 
+/** What an endpoint's record says of its breaker, by column. */
+export interface RecordedBreaker {
+  readonly id: string;
+  readonly breaker_state: BreakerState;
+  readonly breaker_mode: BreakerMode;
+  readonly breaker_threshold: number;
+  readonly breaker_cooldown_s: number;
+}
+
 /**
  * Makes the endpoint's breaker what its record says. A breaker that changes its state begins that state now: a record does
  * not carry the counts.
  */
-export async function restoreBreaker(
-  tx: Queryable,
-  endpoint: Pick<StoredEndpoint, 'id' | 'breaker_state' | 'breaker_mode' | 'breaker_threshold' | 'breaker_cooldown_s'>,
-): Promise<void> {
+export async function restoreBreaker(tx: Queryable, endpoint: RecordedBreaker): Promise<void> {
   const { id, breaker_state: state, breaker_mode: mode } = endpoint;
   await tx.query('INSERT INTO endpoint_health (endpoint_id) VALUES ($1) ON CONFLICT DO NOTHING', [id]);
   const now = new Date();
