@@ -1,7 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { Generations } from '#common/generations/generations.js';
+import { ApiKeyGuard } from '#common/http/api-key.guard.js';
 import { SchemaPipe } from '#common/http/validation.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
@@ -93,6 +94,7 @@ export class AppModule {
         { provide: Sealer, useFactory: () => new Sealer(config.SECRET_KEYS) },
         { provide: DeadLetterSigner, useFactory: () => new DeadLetterSigner(config.SECRET_KEYS) },
         { provide: ADDRESS_POLICY, useFactory: policy },
+        { provide: APP_GUARD, useClass: ApiKeyGuard },
         { provide: APP_PIPE, useClass: SchemaPipe },
         { provide: APP_INTERCEPTOR, useClass: DatabaseInterceptor },
         SealingKeys,
