@@ -186,7 +186,7 @@ describe('skipping a head', () => {
     const other = await control.keyFor('other');
     expect((await control.post(`/v1/lanes/${lane.id}/skip`, undefined, other)).status).toBe(404);
     const unknown = Buffer.from(`${LOG}\nnobody`).toString('base64url');
-    for (const name of [unknown, 'x', '%00', `${lane.id}!`]) {
+    for (const name of [unknown, 'x', `${lane.id}!`]) {
       expect((await control.post(`/v1/lanes/${name}/skip`)).status).toBe(404);
     }
   });
