@@ -8,8 +8,8 @@ const UPWARD_IMPORTS = [
 ];
 
 /**
- * The direction of imports: apps → adapters of libs/common → domain. `npm run lint` fails on an import against it, and on a
- * cycle of folders: .dependency-cruiser.folders.mjs.
+ * The direction of imports: apps → adapters of libs/common → domain. `npm run lint` fails on an import against it. A second
+ * configuration forbids cycles of folders.
  *
  * @type {import('dependency-cruiser').IConfiguration}
  */
