@@ -1,10 +1,10 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Database } from '#common/postgres/database.js';
 import { forgetLaneEvidence } from '#common/postgres/lane-evidence.js';
 import { createPartitions, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
 import { Rounds } from '#common/rounds.js';
 import { forgetChanges } from '../changes/changes.js';
-import { SchemaState } from '../schema/schema-state.js';
+import { PeriodicJobs } from '../schema/periodic-jobs.js';
 import { CONTROL_CONFIG } from '../shared/control-config.js';
 import { endpointCount } from './metrics.js';
 
@@ -21,7 +21,7 @@ export interface RetentionConfig {
 
 /** Keeps the tables within bounds: partitions ahead of time, old ones dropped, what is old forgotten. */
 @Injectable()
-export class Janitor implements OnApplicationBootstrap, OnModuleDestroy {
+export class Janitor {
   private readonly logger = new Logger(Janitor.name);
   private readonly rounds = new Rounds({
     periodMs: PERIOD_MS,
@@ -32,15 +32,9 @@ export class Janitor implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(CONTROL_CONFIG) private readonly config: RetentionConfig,
-    @Inject(SchemaState) private readonly schema: SchemaState,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.rounds.startAfter(this.schema.ready);
-  }
-
-  onModuleDestroy(): void {
-    this.rounds.stop();
+    @Inject(PeriodicJobs) jobs: PeriodicJobs,
+  ) {
+    jobs.add(this.rounds);
   }
 
   /** In several processes at once, all of this is harmless. A task that fails keeps no other from its turn. */
