@@ -1,6 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { positionOf } from '#common/domain/position.js';
+import type { Positions } from '#common/domain/positions.js';
 import { Generations } from '#common/generations/generations.js';
+import { LogPositions, type TakenLog } from '#common/generations/log-positions.js';
 import { LogBoundsReader } from '#common/kafka/log-bounds.js';
 import { readLogRange } from '#common/kafka/log-range.js';
 import type { OwnedLog } from '#common/kafka/port.js';
@@ -48,12 +50,18 @@ export class IngestGenerations {
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(Database) private readonly database: Database,
     @Inject(Generations) private readonly generations: Generations,
+    @Inject(LogPositions) private readonly positions: LogPositions,
     @Inject(EndpointIndex) private readonly endpoints: EndpointIndex,
     @Inject(RecordProducer) private readonly producer: RecordProducer,
   ) {}
 
   of(topic: string): Promise<number> {
     return this.generations.of(topic);
+  }
+
+  /** Of the records of one partition. @throws when Kafka or PostgreSQL does not answer; to be called again */
+  positionsOf(log: TakenLog, generation: number): Promise<Positions> {
+    return this.positions.of(log, generation);
   }
 
   /**

@@ -25,14 +25,21 @@ describe('Positions', () => {
     expect([79, 85, 90].map((offset) => positions.of(offset))).toEqual([79, positionOf(1, 85), positionOf(4, 90)]);
   });
 
-  it.each([70, 80])('given a second loss at %d, below the first or at it, then the first has no records any more', (at) => {
-    const lost = [
-      { fromOffset: 80, generation: 1 },
-      { fromOffset: at, generation: 2 },
-    ];
-    const positions = new Positions(0, lost);
-    expect([at - 1, at, 85].map((offset) => positions.of(offset))).toEqual([at - 1, positionOf(2, at), positionOf(2, 85)]);
-  });
+  it.each([70, 80])(
+    'given a second loss at %d, below the first or at it, then the first has no records any more',
+    (at) => {
+      const lost = [
+        { fromOffset: 80, generation: 1 },
+        { fromOffset: at, generation: 2 },
+      ];
+      const positions = new Positions(0, lost);
+      expect([at - 1, at, 85].map((offset) => positions.of(offset))).toEqual([
+        at - 1,
+        positionOf(2, at),
+        positionOf(2, 85),
+      ]);
+    },
+  );
 
   it('given any losses, then a new record is above every position given before, and positions grow with offsets', () => {
     const losses = fc.array(fc.record({ keep: fc.nat(100), grow: fc.nat(100) }), { maxLength: 8 });
