@@ -102,7 +102,7 @@ export class LogOwners {
     const start = positions.of(log.start);
     for await (const names of this.store.waitingLanes(name, start)) for (const lane of names) lanes.known.add(lane);
     // Nothing behind the lost tail is finished yet: the records that waiting lanes are to get back may have been in it.
-    if ((positions.lostFrom ?? -1) >= log.start) this.recordsLost(log);
+    if ((positions.lostFrom ?? -1) >= log.start) void this.lostHeads.restore(log, true);
     return lanes;
   }
 }
