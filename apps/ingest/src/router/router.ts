@@ -68,6 +68,7 @@ export class Router implements OwnershipListener {
       await ended;
       await this.logs.complete(log, generation);
       const positions = await this.logs.positionsOf(log, generation);
+      await this.logs.completeTail(log, positions);
       if (!log.lost.aborted) this.positions.set(log, positions);
     });
   }

@@ -21,6 +21,8 @@ export class NumberLostTails0009 implements MigrationInterface {
       -- Highest leader epoch of what was read before, as its commit says.
       leader_epoch int,
       found_at timestamptz NOT NULL DEFAULT now(),
+      -- Of ingest: set when the topic deliveries has those of all archived events that were in the tail.
+      fanned_out_at timestamptz,
       PRIMARY KEY (topic, generation)
     )`);
   }
