@@ -38,11 +38,10 @@ export class Committer {
     if (taken.length === 0) return;
     const topics = [...Map.groupBy(taken, ({ topic }) => topic)].map(([topic, list]) => ({
       topic,
-      partitions: list.map(({ log, commit: { offset, metadata } }) => ({ partition: log.partition, offset, metadata })),
+      partitions: list.map(({ log, commit }) => ({ partition: log.partition, ...commit })),
     }));
     try {
       await this.membership.heed(group, group.commitOffsets({ topics }));
-      for (const { log, commit } of taken) log.commitStored(commit);
     } catch (error) {
       for (const { log } of taken) log.commitFailed();
       commitFailures.inc({ group: this.groupId });

@@ -205,7 +205,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
 
   async beforeFetch(group: KafkaGroup): Promise<void> {
     await this.membership.ensure(group);
-    if (this.membership.standing === 'joined') await this.sync(group);
+    if (this.membership.standing !== 'synced') await this.sync(group);
     await this.pace.before(group, this.owned);
   }
 
@@ -230,7 +230,7 @@ export class LogConsumer implements GroupHooks, PartitionConsumer {
     const from = Number(batch.fetchedOffset);
     if (!log?.isReady || this.isStopping || from !== log.position) return this.refuse(batch, log);
     const reading = await batch.fetched.read(from, log);
-    const isContinued = await this.watch.isContinued(log, reading);
+    const isContinued = await this.watch.isContinued(log, reading.firstLeaderEpoch);
     // While it was inflated or compared the partition may have been lost, or its position moved.
     if (!isContinued || log.lost.aborted || this.isStopping || from !== log.position) return this.refuse(batch, log);
     const after = log.recordsEnd;

@@ -1,6 +1,5 @@
 import { Logger } from '@nestjs/common';
 import type { Committer } from './committer.js';
-import type { Reading } from './fetched-records.js';
 import type { KafkaGroup } from './kafkajs-group.js';
 import { LeadersRefresh } from './leaders-refresh.js';
 import type { Membership } from './membership.js';
@@ -10,8 +9,6 @@ import { isSameTopic, type TopicState } from './topic-identity.js';
 
 /** How late a missing, replaced or returned log is noticed. */
 export const WATCH_INTERVAL_MS = 3_000;
-
-type ReadEpochs = Pick<Reading, 'firstLeaderEpoch' | 'leaderEpoch'>;
 
 /** The parts of a consumer that a watch needs. */
 export interface WatchedConsumer {
@@ -79,26 +76,20 @@ export class LogWatch {
    * A fetch may bring records of another leader epoch. In the log that was read so far the former epoch ends where they
    * begin; if it ends before, the log lost its tail and has grown again past the position.
    *
-   * The commit names an epoch before its first record is handed over. What is remembered of a record is then of an epoch that
-   * the commit names, so a new owner can see whether the log lost that record.
-   *
-   * @returns whether the fetch continues what was read; false as well while a broker does not answer
+   * @returns whether the fetch continues what was read; false as well while the leader does not answer
    */
-  async isContinued(log: OwnedPartition, { firstLeaderEpoch: first, leaderEpoch: last }: ReadEpochs): Promise<boolean> {
-    if (first === undefined || last === undefined || log.hasCommitted(last)) return true;
+  async isContinued(log: OwnedPartition, leaderEpoch: number | undefined): Promise<boolean> {
     const { group } = this.consumer.membership;
+    if (leaderEpoch === undefined || log.leaderEpoch === undefined || leaderEpoch === log.leaderEpoch) return true;
     if (group === undefined) return false;
     try {
-      const { leaderEpoch } = log;
-      const isSame = leaderEpoch === undefined || leaderEpoch === first || leaderEpoch === last;
-      const found = isSame ? 'continued' : await this.compare(group, log, leaderEpoch);
-      if (found === 'continued' && !log.lost.aborted) log.enter(last);
-      if (found !== 'unknown') await this.consumer.committer.commit();
+      const found = await this.compare(group, log, log.leaderEpoch);
       if (found === 'changed') {
+        await this.consumer.committer.commit();
         this.consumer.owned.giveUp(log);
         await this.takeOver();
       }
-      return found === 'continued' && !log.lost.aborted && log.hasCommitted(last);
+      return found === 'continued' && !log.lost.aborted;
     } catch (error) {
       this.logger.debug({ err: error }, 'log.not_checked');
       return false;

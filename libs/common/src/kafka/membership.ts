@@ -10,11 +10,8 @@ const REFUSALS: ReadonlySet<unknown> = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GE
  */
 export class Membership {
   group: KafkaGroup | undefined;
-  /**
-   * None while a join is under way; synced when what is owned is what the join gave: only then may it be committed. Out when
-   * the group has refused this member: it owns nothing until the next join.
-   */
-  standing: 'none' | 'joined' | 'synced' | 'out' = 'none';
+  /** None while a join is under way; synced when what is owned is what the join gave: only then may it be committed. */
+  standing: 'none' | 'joined' | 'synced' = 'none';
   /** Of the last completed join. */
   private joined: { memberId: string | null; generationId: number | null } | undefined;
   private heardAt = monotonicMs();
@@ -91,10 +88,7 @@ export class Membership {
       return await answer;
     } catch (error) {
       const isStillThat = group.memberId === memberId && group.generationId === generationId;
-      if (REFUSALS.has(typeOf(error)) && isStillThat && group === this.group) {
-        this.standing = 'out';
-        this.onPutOut();
-      }
+      if (REFUSALS.has(typeOf(error)) && isStillThat && group === this.group) this.onPutOut();
       throw error;
     }
   }

@@ -14,12 +14,6 @@ export interface Commit {
   readonly metadata: string;
 }
 
-/** A commit on its way to the broker. */
-export interface TakenCommit extends Commit {
-  /** As its metadata names it. */
-  readonly leaderEpoch: number | undefined;
-}
-
 /** What a partition asks of the consumer it belongs to. */
 export interface PartitionConsumer {
   setPaused(log: OwnedPartition, isPaused: boolean): void;
@@ -46,8 +40,6 @@ export class OwnedPartition implements FencedLog {
   readonly extent: ReadExtent;
   /** Of the last batch that was read; undefined before the first. */
   leaderEpoch: number | undefined;
-  /** Of the last commit that the broker took. */
-  private committedEpoch: number | undefined;
   /** Only where the broker gives no topic ids. */
   private readonly evidence: EvidenceKeeper | undefined;
 
@@ -74,7 +66,6 @@ export class OwnedPartition implements FencedLog {
     // A commit that names no log, or another one, is replaced at once.
     this.isChanged = from.change !== undefined || (from.committed.offset >= 0 && kept === undefined);
     this.leaderEpoch = kept?.leaderEpoch;
-    this.committedEpoch = kept?.leaderEpoch;
     if (from.identity.topicId === undefined) this.evidence = new EvidenceKeeper(kept?.evidence);
   }
 
@@ -153,30 +144,14 @@ export class OwnedPartition implements FencedLog {
     if (!this.lost.aborted) this.consumer.abandon();
   }
 
-  /** Whether the group knows that records of this leader epoch may have been read. */
-  hasCommitted(leaderEpoch: number): boolean {
-    return this.committedEpoch === leaderEpoch;
-  }
-
-  /** Records of this leader epoch are read next: the next commit names it. */
-  enter(leaderEpoch: number): void {
-    this.leaderEpoch = leaderEpoch;
-    this.isChanged = true;
-  }
-
   /** @returns what to commit, or undefined when nothing changed since the last call */
-  takeCommit(): TakenCommit | undefined {
+  takeCommit(): Commit | undefined {
     if (!this.isChanged) return undefined;
     this.isChanged = false;
     const offset = this.watermark.committable;
     const { leaderEpoch, identity } = this;
     const log = { topicId: identity.topicId, leaderEpoch, evidence: this.evidence?.below(offset) };
-    return { offset: String(offset), metadata: encodeCommit(log, offset, this.watermark.finishedAbove()), leaderEpoch };
-  }
-
-  /** The broker took the commit. */
-  commitStored({ leaderEpoch }: TakenCommit): void {
-    this.committedEpoch = leaderEpoch;
+    return { offset: String(offset), metadata: encodeCommit(log, offset, this.watermark.finishedAbove()) };
   }
 
   /** The last commit taken did not reach the broker. */
