@@ -179,18 +179,21 @@ const LANES = {
 /** Publishes to an endpoint that fails, until each lane has a head and parked followers. */
 async function wait(traffic: OrderedTraffic): Promise<void> {
   traffic.isDown = true;
-  await traffic.publish();
   const count = async (sql: string) => {
     const [row] = await database.query<{ count: number }>(`SELECT count(*) AS count FROM ${sql} AND endpoint_id = $1`, [
       traffic.endpointId,
     ]);
     return row?.count ?? 0;
   };
+  const { resources, rounds } = LANES;
+  const before = await count('parked_deliveries WHERE true');
+  await traffic.publish();
+  const heads = before === 0 ? resources : 0;
   await until(
     'heads and followers wait',
     async () =>
-      (await count('lane_rows WHERE attempt IS NOT NULL')) === LANES.resources &&
-      (await count('parked_deliveries WHERE true')) >= LANES.resources * (LANES.rounds - 1),
+      (await count('lane_rows WHERE attempt IS NOT NULL')) === resources &&
+      (await count('parked_deliveries WHERE true')) >= before + resources * rounds - heads,
     30_000,
   );
   await committed('deliveries');
