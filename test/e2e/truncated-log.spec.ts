@@ -2,9 +2,15 @@ import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Admin } from 'kafkajs';
+import { loadConfig } from '#common/config/env.js';
+import { generationOf, positionOf } from '#common/domain/position.js';
+import { kafkaSettings } from '#common/kafka/settings.js';
+import { Database } from '#common/postgres/database.js';
+import { configSchema } from '../../apps/ingest/src/config.js';
 import { kafkaClient } from '../../scripts/lib/kafka-client.mjs';
-import { Cluster } from '../support/cluster.js';
+import { appSettings, Cluster } from '../support/cluster.js';
 import { OrderedTraffic } from '../support/ordered-traffic.js';
+import { recreateTopics } from '../support/recreate-topics.js';
 import { until } from '../support/until.js';
 
 /*
@@ -17,15 +23,18 @@ type Topic = keyof typeof GROUPS;
 
 let cluster: Cluster;
 let admin: Admin;
+let database: Database;
 
 beforeAll(async () => {
   cluster = await Cluster.start();
+  database = new Database({ url: cluster.postgres.url, poolSize: 2, applicationName: 'test' });
   admin = kafkaClient({ clientId: 'outsider', brokers: cluster.kafka.brokers, isQuiet: true }).admin();
   await admin.connect();
 }, 180_000);
 
 afterAll(async () => {
   await admin?.disconnect();
+  await database?.close();
   await cluster?.stop();
 }, 60_000);
 
@@ -97,4 +106,131 @@ describe('a truncated log', () => {
     },
     300_000,
   );
+
+  it('given lanes that wait beyond the end of deliveries, when fewer records come than were lost, then all are delivered in order', async () => {
+    const traffic = await OrderedTraffic.start(cluster, LANES);
+    try {
+      await traffic.publish();
+      await traffic.complete();
+      await committed('deliveries');
+      await copyLogs('deliveries', 'data', 'copy');
+      const earlier = await lostTails('deliveries');
+      await loseWaiting(traffic);
+      await loseWaiting(traffic);
+      await cluster.app('dispatcher').server.stop();
+      await cluster.app('dispatcher').server.start();
+      await finish(traffic);
+      // Every partition lost the records from the same offset on twice.
+      const lost = (await lostTails('deliveries')).slice(earlier.length);
+      expect(lost).not.toEqual([]);
+      expect(new Set(lost.map(({ place }) => place)).size).toBeLessThanOrEqual(lost.length / 2);
+
+      await wait(traffic);
+      const another = await cluster.add('dispatcher', 1);
+      await cluster.app('dispatcher').server.stop();
+      await recreateDeliveries();
+      await cluster.app('dispatcher').server.start();
+      await cluster.remove(another);
+      await finish(traffic);
+      const [row] = await database.query<{ generation: number }>(
+        `SELECT max(generation) AS generation FROM log_generations WHERE topic = 'deliveries'`,
+      );
+      expect(row?.generation).toBeGreaterThan(Math.max(...lost.map(({ generation }) => generation)));
+    } finally {
+      traffic.close();
+    }
+  }, 400_000);
+
+  it('given ingest without its tail, then no sequence comes twice, and none goes back', async () => {
+    const traffic = await OrderedTraffic.start(cluster, LANES);
+    try {
+      await traffic.publish();
+      await traffic.complete();
+      await committed('ingest');
+      await copyLogs('ingest', 'data', 'copy');
+      await traffic.publish();
+      await traffic.complete();
+      await committed('ingest');
+      const highest = await sequences(traffic);
+      await copyLogs('ingest', 'copy', 'data');
+      await committed('ingest');
+      await traffic.publish();
+      await traffic.complete();
+
+      const after = await sequences(traffic);
+      expect(new Set(after).size).toBe(after.length);
+      const added = after.slice(highest.length);
+      expect(added).toHaveLength(LANES.resources * LANES.rounds);
+      expect(generationOf(Math.min(...added))).toBeGreaterThan(generationOf(Math.max(...highest)));
+      expect(Math.min(...added)).toBeGreaterThan(positionOf(0, 0) + Math.max(...highest));
+    } finally {
+      traffic.close();
+    }
+  }, 300_000);
 });
+
+/** A head comes back after 40 s at the earliest: it is in a tier while the log loses its tail. */
+const LANES = {
+  resources: 10,
+  rounds: 3,
+  endpoint: { retry_policy: { delays_s: [40, ...Array.from({ length: 30 }, () => 2)] } },
+};
+
+/** Publishes to an endpoint that fails, until each lane has a head and parked followers. */
+async function wait(traffic: OrderedTraffic): Promise<void> {
+  traffic.isDown = true;
+  const count = async (sql: string) => {
+    const [row] = await database.query<{ count: number }>(`SELECT count(*) AS count FROM ${sql} AND endpoint_id = $1`, [
+      traffic.endpointId,
+    ]);
+    return row?.count ?? 0;
+  };
+  const { resources, rounds } = LANES;
+  const before = await count('parked_deliveries WHERE true');
+  await traffic.publish();
+  const heads = before === 0 ? resources : 0;
+  await until(
+    'heads and followers wait',
+    async () =>
+      (await count('lane_rows WHERE attempt IS NOT NULL')) === resources &&
+      (await count('parked_deliveries WHERE true')) >= before + resources * rounds - heads,
+    30_000,
+  );
+  await committed('deliveries');
+}
+
+/** The records of what waits now are lost. The next ones get lower offsets. */
+async function loseWaiting(traffic: OrderedTraffic): Promise<void> {
+  await wait(traffic);
+  await copyLogs('deliveries', 'copy', 'data');
+  await committed('deliveries');
+}
+
+async function finish(traffic: OrderedTraffic): Promise<void> {
+  await traffic.publish();
+  traffic.isDown = false;
+  await traffic.complete(90_000);
+  expect([traffic.disorder, traffic.repeats]).toEqual([0, 0]);
+}
+
+async function lostTails(topic: string): Promise<{ generation: number; place: string }[]> {
+  return database.query<{ generation: number; place: string }>(
+    `SELECT generation, partition || '/' || from_offset AS place FROM lost_tails WHERE topic = $1 ORDER BY generation`,
+    [topic],
+  );
+}
+
+/** Of the events of this traffic, in the order of acceptance. */
+async function sequences({ eventType }: OrderedTraffic): Promise<number[]> {
+  const rows = await database.query<{ sequence: number }>(
+    'SELECT source_offset AS sequence FROM events WHERE type = $1 ORDER BY accepted_at, source_offset',
+    [eventType],
+  );
+  return rows.map(({ sequence }) => sequence);
+}
+
+async function recreateDeliveries(): Promise<void> {
+  const env = appSettings(cluster.kafka.brokers, cluster.postgres.url, 'unused');
+  const life = { topicsReady: Promise.resolve(), onFatal: () => undefined };
+  await recreateTopics(kafkaSettings('test', loadConfig(configSchema, env), life), ['deliveries']);
+}

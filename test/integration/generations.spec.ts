@@ -7,6 +7,7 @@ import { ensureTopics } from '#common/kafka/topic-admin.js';
 import { topicLogs } from '#common/kafka/topic-logs.js';
 import { Database } from '#common/postgres/database.js';
 import { latestGenerations } from '#common/postgres/generation-store.js';
+import { storeLostTails } from '#common/postgres/lost-tail-store.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { generationOutRecord } from '#common/records/generation-record.js';
 import { recreateTopics } from '../support/recreate-topics.js';
@@ -87,6 +88,15 @@ describe('Generations', () => {
     await recreateTopics(settings, ['dlq']);
     expect([await started().of('dlq'), await started().of('dlq')]).toEqual([1, 1]);
     expect((await markerOf('dlq'))[0]).toMatchObject({ generation: 1, topic_id: await idOf('dlq') });
+  });
+
+  it('given a log that lost its tail, when its topic is made again, then the generation is above that of the tail', async () => {
+    const generation = await started().of('dlq');
+    const tail = { partition: 0, fromOffset: 3, generation: generation + 4, leaderEpoch: 1 };
+    await storeLostTails(database, { topic: 'dlq', generation }, [tail]);
+    expect(await started().of('dlq')).toBe(generation);
+    await recreateTopics(settings, ['dlq']);
+    expect(await started().of('dlq')).toBe(generation + 5);
   });
 
   it('given a database that counted fewer generations than the marker, then the count goes on from the marker', async () => {

@@ -52,28 +52,6 @@ describe('the epoch of a log', () => {
   });
 });
 
-describe('a log that lost its tail', () => {
-  it('given rows beyond its end, then those that are over end below it, and the lanes that wait there are counted', async () => {
-    const log = 'deliveries/5';
-    const owner = await store.raiseEpoch(await store.epochOf(log));
-    const row = (place: number, attempt?: number) => ({ place, attempt, deliveryId: 'dlv', dueAt: undefined });
-    const rows = { below: row(99), at: row(100), above: row(140), head: row(120, 2) };
-    await store.write(
-      owner,
-      Object.entries(rows).map(([lane, named]) => ({ lane, endpointId: ENDPOINT, row: named })),
-    );
-
-    expect(await store.lowerRows(owner, 100)).toMatchObject({ lowered: 2, waiting: 1 });
-
-    const known = await store.load(owner, Object.keys(rows));
-    expect(Object.fromEntries(known.map(({ lane, row: found }) => [lane, found?.place]))).toEqual({
-      ...{ below: 99, at: 99, above: 99, head: 120 },
-    });
-    await store.raiseEpoch(owner);
-    await expect(store.lowerRows(owner, 100)).rejects.toThrow(FencedError);
-  });
-});
-
 describe('a page of parked rows', () => {
   it.each([
     { given: 'small rows', bytes: 100, rows: 8 },

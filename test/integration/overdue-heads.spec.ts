@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => control.stop());
 
 /** A delivery that failed twice, in a lane of its own, as head of that lane. */
-async function head(lane: string, place: number, dueAt: number): Promise<Made> {
+async function head(lane: string, place: number, dueAt: number | undefined): Promise<Made> {
   const made = await newDelivery(control, 'ep_1');
   await control.database.query(
     `INSERT INTO deliveries (id, accepted_at, tenant, event_id, event_type, endpoint_id, lane, status, replay, attempts, updated_at)
@@ -47,5 +47,13 @@ describe('overdueHeads', () => {
     expect(JSON.parse(String(heads[0]?.body))).toMatchObject({ id: made.eventId, sequence: 41, data: { n: 12 } });
     expect(await overdueHeads(control.database, 'deliveries/3', () => 'full')).toEqual([]);
     expect(await overdueHeads(control.database, LOG, () => undefined)).toEqual([]);
+  });
+
+  it('given a head whose attempt was in flight when its log lost its tail, then it is made anew on demand', async () => {
+    await head('ep_1:in-flight', 9, undefined);
+    const lanes = async (areOrphans: boolean) =>
+      (await overdueHeads(control.database, LOG, () => 'full', areOrphans)).map(({ lane }) => lane);
+    expect(await lanes(false)).not.toContain('ep_1:in-flight');
+    expect(await lanes(true)).toContain('ep_1:in-flight');
   });
 });

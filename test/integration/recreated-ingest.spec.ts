@@ -113,3 +113,36 @@ describe('a recreated topic ingest', () => {
     expect(ordered([first, ...after])).toEqual([first, ...after]);
   }, 120_000);
 });
+
+describe('a topic ingest without its tail', () => {
+  it('given events in the lost tail whose deliveries were not written, then the next owner writes them, once and in order', async () => {
+    const before = await publish('kept', BEFORE);
+    await delivered(before);
+    const write = jest.spyOn(ingest.part(RecordProducer), 'write');
+    write.mockRejectedValue(new Error('no broker answers'));
+    const lost = await publish('in-tail', EVENTS);
+    await archived(lost);
+    await ingest.stopApp();
+    await moveBeyondEnd(lost);
+    await ingest.restart();
+    await delivered(lost);
+    const after = await publish('behind', EVENTS);
+    await delivered(after);
+    expect(ordered([...before, ...lost, ...after])).toEqual([...before, ...lost, ...after]);
+    const sequences = [...lost, ...after].map((id) => Number(ingest.deliveriesOf(id)[0]?.body.sequence));
+    expect(sequences).toEqual(sequences.toSorted((a, b) => a - b));
+
+    await ingest.restart();
+    await delivered(await publish('final', 1));
+    expect(ordered(lost)).toEqual(lost);
+  }, 120_000);
+});
+
+/** What PostgreSQL knows of these events is then as after a loss: their positions are beyond the end, the records there none of theirs. */
+async function moveBeyondEnd(ids: readonly string[]): Promise<void> {
+  await ingest.database.query('UPDATE events SET source_offset = source_offset + 1000000 WHERE id = ANY($1)', [ids]);
+  await ingest.database.query(
+    'UPDATE event_keys SET source_offset = source_offset + 1000000 WHERE event_id = ANY($1)',
+    [ids],
+  );
+}

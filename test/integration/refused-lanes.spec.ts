@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Positions } from '#common/domain/positions.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import { Database } from '#common/postgres/database.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
@@ -44,7 +45,7 @@ class Dispatcher implements LaneHost {
     readonly name: string,
     journal: LaneJournal,
   ) {
-    this.own = new LogLanes(name, log, 0, journal, this, readAhead);
+    this.own = new LogLanes(name, log, new Positions(0), journal, this, readAhead);
   }
 
   static async start(partition: number): Promise<Dispatcher> {

@@ -1,3 +1,4 @@
+import { Positions } from '#common/domain/positions.js';
 import type { FencedLog, LogBatch } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import type { LaneCommands } from '#common/postgres/lane-commands.js';
@@ -46,10 +47,11 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   const memoryLimits = { endpointQueue, slowAfterMs, bytes };
   const gates = new Gates(directory, memoryLimits, { perSecond: shape.drainPerSecond });
   const readAhead = new ReadAhead(memoryLimits);
-  // No log loses records to retention here, and none is replaced.
+  // No log loses records here, and none is replaced.
   const owners = new LogOwners(store, standIn<LostHeads>({ restore: () => Promise.resolve() }), readAhead, {
     present: () => Promise.resolve(0),
     carriedOver: () => Promise.resolve(),
+    positionsOf: (_log, generation) => Promise.resolve(new Positions(generation)),
   });
   const drainer = new Drainer(store, limits, gates, readAhead);
   const attempter = { onApplicationShutdown: () => Promise.resolve() };

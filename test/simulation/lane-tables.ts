@@ -102,18 +102,6 @@ export class SimulatedLaneStore implements Public<LaneStore> {
     return this.network.ask('postgres', () => ({ log: seen.log, epoch: ++this.tables.fenced(seen).epoch }));
   }
 
-  lowerRows(epoch: LogEpoch, end: number): Promise<{ lowered: number; waiting: number }> {
-    return this.network.ask('postgres', () => {
-      const { rows } = this.tables.fenced(epoch);
-      const beyond = [...rows].filter(([, { place }]) => place >= end);
-      const over = beyond.filter(([, { attempt }]) => attempt === undefined);
-      for (const [lane] of over) rows.set(lane, { place: end - 1, attempt: undefined });
-      const heads = beyond.filter(([, { attempt }]) => attempt !== undefined).map(([lane]) => lane);
-      const parked = this.tables.parked(epoch.log).filter(({ place }) => place >= end);
-      return { lowered: over.length, waiting: new Set([...heads, ...parked.map(({ lane }) => lane)]).size };
-    });
-  }
-
   async *waitingLanes(log: string, start: number): AsyncGenerator<string[]> {
     yield await this.network.ask('postgres', () => {
       const { rows } = this.tables.log(log);

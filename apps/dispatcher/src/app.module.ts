@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { Generations } from '#common/generations/generations.js';
+import { LogPositions } from '#common/generations/log-positions.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
@@ -72,6 +73,7 @@ export class AppModule {
         DatabaseNote,
         GenerationMarkers,
         Generations,
+        LogPositions,
         CarryOver,
         DeliveryGenerations,
         EndpointDirectory,

@@ -1,5 +1,6 @@
 import { Controller, Inject, Logger } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
+import type { Positions } from '#common/domain/positions.js';
 import { earlyMs, hopFor, MAX_EARLY_MS } from '#common/domain/tier.js';
 import { partitionOf } from '#common/kafka/partitioner.js';
 import type { FencedLog, LogBatch, OwnedLog } from '#common/kafka/port.js';
@@ -28,15 +29,17 @@ export class DeliveriesConsumer {
 
   @EventPattern(DELIVERIES_TOPIC)
   take(@Payload() { log, records }: LogBatch & { log: FencedLog }): void {
-    const generation = this.engine.generationOf(log);
-    for (const record of records) this.takeOne(log, record, generation);
+    const positions = this.engine.positionsOf(log);
+    // What was read of a lost log is its next owner's.
+    if (positions === undefined) return;
+    for (const record of records) this.takeOne(log, record, positions);
   }
 
   private readonly replayProblem = (record: InRecord) => this.replays.problem(record);
 
-  private takeOne(log: FencedLog, record: InRecord, generation: number): void {
+  private takeOne(log: FencedLog, record: InRecord, positions: Positions): void {
     const { batchBytes: maxBatchBytes } = this.limits;
-    const delivery = readDelivery(log, record, { generation, maxBatchBytes, replayProblem: this.replayProblem });
+    const delivery = readDelivery(log, record, { positions, maxBatchBytes, replayProblem: this.replayProblem });
     if ('detail' in delivery) {
       metrics.dead.inc({ reason: 'payload_error' });
       void this.pass(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { Positions } from '#common/domain/positions.js';
 import { RecentSet } from '#common/domain/recent-set.js';
 import { earlyMs, hopFor } from '#common/domain/tier.js';
 import type { FencedLog, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
@@ -78,9 +79,9 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     else this.arrived(delivery);
   }
 
-  /** The generation of an owned log; no record is read before it is known. */
-  generationOf(log: FencedLog): number {
-    return this.owners.of(log)?.generation ?? 0;
+  /** Those of the records of an owned log; no record is read before they are known. Undefined for a lost one. */
+  positionsOf(log: FencedLog): Positions | undefined {
+    return this.owners.of(log)?.positions;
   }
 
   /** Why deliveries of this partition that were read are not finished, though all works; undefined without a reason. */

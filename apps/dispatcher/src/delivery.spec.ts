@@ -1,5 +1,6 @@
 import { isIdle, newLane, stepLane } from '#common/domain/lane-machine.js';
 import { carriedPosition, positionOf } from '#common/domain/position.js';
+import { Positions } from '#common/domain/positions.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
 import { type DeliveryMeta, encodeDelivery, newLife } from '#common/records/delivery-record.js';
@@ -28,7 +29,8 @@ function read(meta: Partial<DeliveryMeta>, { offset = 100, generation = 0 } = {}
     },
     headers: { posthorn: Buffer.from(header) },
   };
-  return readDelivery(LOG, record, { generation, maxBatchBytes: 1_000_000, replayProblem: () => undefined });
+  const positions = new Positions(generation);
+  return readDelivery(LOG, record, { positions, maxBatchBytes: 1_000_000, replayProblem: () => undefined });
 }
 
 describe('the place of a return', () => {

@@ -1,5 +1,5 @@
 import type { Bagged } from '#common/collections/bag.js';
-import { positionOf } from '#common/domain/position.js';
+import type { Positions } from '#common/domain/positions.js';
 import type { DeadReason } from '#common/domain/verdict.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
@@ -40,8 +40,8 @@ export interface UnreadableRow {
 
 /** What the reading of a record depends on. */
 export interface ReadingContext {
-  /** Of the log. */
-  readonly generation: number;
+  /** Of the log's records. */
+  readonly positions: Positions;
   /** Largest record batch the topics take. */
   readonly maxBatchBytes: number;
   /** Says why a record with dead-letter headers is refused; undefined when it is a replay. */
@@ -60,7 +60,7 @@ export interface NoDelivery {
 export function readDelivery(
   log: FencedLog,
   record: InRecord,
-  { generation, maxBatchBytes, replayProblem }: ReadingContext,
+  { positions, maxBatchBytes, replayProblem }: ReadingContext,
 ): Delivery | NoDelivery {
   const { headers, offset } = record;
   const received = receiveDelivery(record, maxBatchBytes);
@@ -69,7 +69,7 @@ export function readDelivery(
   const isReplay = hasDeadLetterHeaders(headers);
   const refusal = isReplay ? refusalOf(record, replayProblem) : undefined;
   if (refusal !== undefined) return { detail: refusal };
-  const position = positionOf(generation, offset);
+  const position = positions.of(offset);
   if (!isReplay && isAhead(packed, position)) {
     return { detail: `its place ${packed.place} is not below its own position ${position}` };
   }

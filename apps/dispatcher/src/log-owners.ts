@@ -1,7 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { positionOf } from '#common/domain/position.js';
 import type { FencedLog } from '#common/kafka/port.js';
-import { LaneStore, type LogEpoch } from '#common/postgres/lane-store.js';
+import { LaneStore } from '#common/postgres/lane-store.js';
 import { DeliveryGenerations } from './generations/delivery-generations.js';
 import type { LaneHost } from './lanes/active-lane.js';
 import { LaneJournal } from './lanes/lane-journal.js';
@@ -28,7 +27,7 @@ export class LogOwners {
     @Inject(LostHeads) private readonly lostHeads: LostHeads,
     @Inject(ReadAhead) private readonly readAhead: ReadAhead,
     @Inject(DeliveryGenerations)
-    private readonly generations: Pick<DeliveryGenerations, 'present' | 'carriedOver'>,
+    private readonly generations: Pick<DeliveryGenerations, 'present' | 'carriedOver' | 'positionsOf'>,
   ) {}
 
   all(): Iterable<LogLanes> {
@@ -97,16 +96,13 @@ export class LogOwners {
     const journal = new LaneJournal(this.store, epoch, log.lost, () => this.fenced(log, { name, epoch: epoch.epoch }));
     // From now on no owner of an earlier generation writes rows of this log.
     await this.generations.carriedOver(log.lost);
-    const lanes = new LogLanes(name, log, generation, journal, host, this.readAhead);
+    const positions = await this.generations.positionsOf(log, generation);
+    const lanes = new LogLanes(name, log, positions, journal, host, this.readAhead);
     this.epochs.set(lanes, epoch.epoch);
-    const start = positionOf(generation, log.start);
-    if (log.change === 'truncated') await this.lowerRows(epoch, start);
+    const start = positions.of(log.start);
     for await (const names of this.store.waitingLanes(name, start)) for (const lane of names) lanes.known.add(lane);
+    // Nothing behind the lost tail is finished yet: the records that waiting lanes are to get back may have been in it.
+    if ((positions.lostFrom ?? -1) >= log.start) void this.lostHeads.restore(log, true);
     return lanes;
-  }
-
-  private async lowerRows(epoch: LogEpoch, end: number): Promise<void> {
-    const { lowered, waiting } = await this.store.lowerRows(epoch, end);
-    this.logger.error({ log: epoch.log, end, lowered, lanes_beyond_end: waiting }, 'log.rows_lowered');
   }
 }

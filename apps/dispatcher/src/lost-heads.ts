@@ -23,13 +23,17 @@ export class LostHeads {
     @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
   ) {}
 
-  /** Keeps at it until it is done, or the log is lost to another owner, who finds what is still in it. */
-  async restore(log: OwnedLog): Promise<void> {
+  /**
+   * Keeps at it until it is done, or the log is lost to another owner, who finds what is still in it.
+   *
+   * @param areOrphans whether no attempt of this owner is in flight yet: heads that were in flight are lost, too
+   */
+  async restore(log: OwnedLog, areOrphans = false): Promise<void> {
     const name = `${log.topic}/${log.partition}`;
     while (!log.lost.aborted) {
       try {
         const payloadOf = (endpointId: string) => this.directory.find(endpointId)?.record.payload;
-        const heads = await overdueHeads(this.database, name, payloadOf);
+        const heads = await overdueHeads(this.database, name, payloadOf, areOrphans);
         await this.producer.write(
           heads.map(({ lane, header, body }) => ({
             topic: DELIVERIES_TOPIC,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
+import { Positions } from '#common/domain/positions.js';
 import type { InRecord } from '#common/kafka/record.js';
 import { deadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { encodeDelivery } from '#common/records/delivery-record.js';
@@ -75,7 +76,7 @@ const forged = copied({
 });
 
 const STRICT = {
-  generation: 0,
+  positions: new Positions(0),
   maxBatchBytes: 1_048_576,
   replayProblem: (record: InRecord) => strict.problem(record),
 };

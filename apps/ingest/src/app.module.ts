@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { Generations } from '#common/generations/generations.js';
+import { LogPositions } from '#common/generations/log-positions.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
@@ -59,6 +60,7 @@ export class AppModule {
         EventArchive,
         GenerationMarkers,
         Generations,
+        LogPositions,
         EndpointIndex,
         IngestGenerations,
         Router,

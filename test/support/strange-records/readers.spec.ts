@@ -1,3 +1,4 @@
+import { Positions } from '#common/domain/positions.js';
 import { TIERS } from '#common/domain/tier.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import { encodeProduce } from '#common/kafka/produce-request.js';
@@ -58,7 +59,7 @@ function route(record: InRecord): void {
 
 function deliver(record: InRecord): void {
   const delivery = readDelivery(LOG, record, {
-    generation: 0,
+    positions: new Positions(0),
     maxBatchBytes: MAX_BATCH,
     replayProblem: () => undefined,
   });

@@ -90,7 +90,7 @@ export class ConfigurationPublisher {
       records += await this.write(db, topic, survey);
     }
     await this.producer.write(await this.signedMarkers(latest));
-    await this.producer.write(await this.signer.sign(await generationMarkers(db)));
+    await this.producer.write(await this.signer.sign(await generationMarkers(db, this.topics.generations)));
     this.logger.log({ records }, 'configuration.published');
     return true;
   }

@@ -109,7 +109,7 @@ export class ConfigurationTopics implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
-    @Inject(GenerationMarkers) markers: GenerationMarkers,
+    @Inject(GenerationMarkers) readonly generations: GenerationMarkers,
   ) {
     const wake = () => {
       for (const listener of this.listeners) listener();
@@ -120,7 +120,7 @@ export class ConfigurationTopics implements OnModuleInit, OnModuleDestroy {
         this.replacements++;
         wake();
       },
-      onOtherMarker: (key: string, value: Buffer | null) => markers.apply(key, value),
+      onOtherMarker: (key: string, value: Buffer | null) => generations.apply(key, value),
     };
     this.all = CONFIGURATION_TOPICS.map((topic) => new FollowedTopic(settings, topic, listener));
   }

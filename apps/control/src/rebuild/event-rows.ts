@@ -1,5 +1,4 @@
 import { DEFAULT_TENANT } from '#common/domain/identifiers.js';
-import { positionOf } from '#common/domain/position.js';
 import { parseRfc3339 } from '#common/domain/rfc3339.js';
 import type { IsFinished } from '#common/kafka/finished-offsets.js';
 import { partitionOf } from '#common/kafka/partitioner.js';
@@ -8,6 +7,7 @@ import type { Queryable } from '#common/postgres/database.js';
 import { hasDeadLetterHeaders, readDeadLetter, withoutDeadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
 import { parseEventRecord } from '#common/records/event-record.js';
+import type { PositionsOf } from './fan-out-records.js';
 
 /** A row of `events`. Times in ms since the epoch. */
 export interface EventRow {
@@ -26,8 +26,8 @@ export interface EventRow {
 export interface EventLimits {
   readonly partitions: number;
   readonly maxEventBytes: number;
-  /** Of the topic `ingest`. */
-  readonly generation: number;
+  /** Of the records of `ingest`. */
+  readonly positionsOf: PositionsOf;
   /** By partition: what the routers have finished. The others will be archived by them. */
   readonly finished: ReadonlyMap<number, IsFinished>;
 }
@@ -51,7 +51,7 @@ export function readEventRow(record: InRecord, limits: EventLimits): EventRow | 
     occurredAt: occurredAt ?? timestamp,
     acceptedAt: timestamp,
     partition,
-    sequence: positionOf(limits.generation, offset),
+    sequence: limits.positionsOf(partition).of(offset),
     data: event.rawData,
   };
 }

@@ -1,10 +1,13 @@
-import { positionOf } from '#common/domain/position.js';
+import type { Positions } from '#common/domain/positions.js';
 import type { IsFinished } from '#common/kafka/finished-offsets.js';
 import type { InRecord } from '#common/kafka/record.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { hasDeadLetterHeaders, withoutDeadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
 import { encodeHeaders } from '#common/records/stored-headers.js';
+
+/** Of the records of each partition. */
+export type PositionsOf = (partition: number) => Positions;
 
 /** A record of `deliveries` that began a life of a delivery. */
 export interface FanOutRecord {
@@ -29,7 +32,7 @@ export interface FanOutRecord {
 /** @returns undefined for a return from a tier, which began no life, and for a record that is no delivery */
 export function readFanOut(
   record: InRecord,
-  { generation, finished }: { generation: number; finished: ReadonlyMap<number, IsFinished> },
+  { positionsOf, finished }: { positionsOf: PositionsOf; finished: ReadonlyMap<number, IsFinished> },
 ): FanOutRecord | undefined {
   const { topic, partition, offset, key, value, headers } = record;
   const meta = decodeDelivery(headers[DELIVERY_HEADER]);
@@ -40,7 +43,7 @@ export function readFanOut(
   const { [DELIVERY_HEADER]: _packed, ...rest } = headers;
   return {
     log: `${topic}/${partition}`,
-    place: positionOf(generation, offset),
+    place: positionsOf(partition).of(offset),
     lane,
     deliveryId: meta.deliveryId,
     replay: isReplay ? meta.replay + 1 : meta.replay,

@@ -1,3 +1,4 @@
+import { Positions } from '#common/domain/positions.js';
 import { finishedOffsets, type IsFinished } from '#common/kafka/finished-offsets.js';
 import { hasMembers } from '#common/kafka/group-members.js';
 import { readLogRange } from '#common/kafka/log-range.js';
@@ -6,9 +7,10 @@ import { type KafkaSettings, partitionsOf } from '#common/kafka/settings.js';
 import { topicLogs } from '#common/kafka/topic-logs.js';
 import type { Database } from '#common/postgres/database.js';
 import { latestGenerations } from '#common/postgres/generation-store.js';
+import { lostTails } from '#common/postgres/lost-tail-store.js';
 import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, DLQ_TOPIC, INGEST_TOPIC } from '#common/records/topics.js';
 import { readEventRow, storeEvents } from './event-rows.js';
-import { readFanOut, stageAppended, stageFanOut } from './fan-out-records.js';
+import { type PositionsOf, readFanOut, stageAppended, stageFanOut } from './fan-out-records.js';
 import { LaneOwners } from './lane-owners.js';
 import { restoreAttempts, restoreDeadLetters } from './outcome-records.js';
 import { overtakenLanes, untilPublished } from './overtaken.js';
@@ -66,15 +68,15 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildSummary> 
     ingest: await finishedOffsets(kafka, 'router', INGEST_TOPIC),
     deliveries: await finishedOffsets(kafka, 'dispatcher', DELIVERIES_TOPIC),
   };
-  const generations = await generationsOf(database, kafka);
+  const positions = await positionsOf(database, kafka);
   const owners = new LaneOwners(await hasMembers(kafka, 'dispatcher'));
   const session = await RebuildSession.open(database, isDryRun);
   try {
     await noteWaiting(session);
-    const topics = await readTopics(session, options, { finished, generations });
+    const topics = await readTopics(session, options, { finished, positions });
     const voided = await voidEnded(session, owners);
     const unfinished = await sendUnfinished(session, owners);
-    if (!isDryRun) await readAppended(session, options, { generation: generations.deliveries });
+    if (!isDryRun) await readAppended(session, options, { positionsOf: positions.deliveries });
     const overtaken = await overtakenLanes(session);
     if (!isDryRun) {
       await forgetStaged(session);
@@ -88,20 +90,20 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildSummary> 
 
 interface KnownLogs {
   readonly finished: Readonly<Record<'ingest' | 'deliveries', ReadonlyMap<number, IsFinished>>>;
-  readonly generations: Readonly<Record<'ingest' | 'deliveries', number>>;
+  readonly positions: Readonly<Record<'ingest' | 'deliveries', PositionsOf>>;
 }
 
 /** Outcomes first: they say of which records of `deliveries` the bodies are kept. */
 async function readTopics(
   session: RebuildSession,
   options: RebuildOptions,
-  { finished, generations }: KnownLogs,
+  { finished, positions }: KnownLogs,
 ): Promise<RebuildProgress[]> {
   const { kafka, isDryRun, maxEventBytes } = options;
   const attempts = await readTopic(options, ATTEMPTS_TOPIC, (page) => restoreAttempts(session, page));
   const deadLetters = await readTopic(options, DLQ_TOPIC, (page) => restoreDeadLetters(session, page));
   await session.analyze();
-  const reading = { generation: generations.deliveries, finished: finished.deliveries };
+  const reading = { positionsOf: positions.deliveries, finished: finished.deliveries };
   const deliveries = await readTopic(options, DELIVERIES_TOPIC, (page) =>
     stageFanOut(
       session,
@@ -110,7 +112,7 @@ async function readTopics(
   );
   await session.analyze();
   const partitions = partitionsOf(kafka, INGEST_TOPIC);
-  const limits = { partitions, maxEventBytes, generation: generations.ingest, finished: finished.ingest };
+  const limits = { partitions, maxEventBytes, positionsOf: positions.ingest, finished: finished.ingest };
   const events = await readTopic(options, INGEST_TOPIC, (page) =>
     storeEvents(
       session,
@@ -125,7 +127,7 @@ async function readTopics(
 async function readAppended(
   session: RebuildSession,
   { kafka }: RebuildOptions,
-  { generation }: { generation: number },
+  { positionsOf }: { positionsOf: PositionsOf },
 ): Promise<void> {
   await untilPublished(session);
   const sinceMs = session.startedAt.getTime() - CLOCKS_DIFFER_MS;
@@ -134,26 +136,27 @@ async function readAppended(
       const page = records.slice(start, start + PAGE);
       await stageAppended(
         session,
-        page.flatMap((record) => readFanOut(record, { generation, finished: new Map() }) ?? []),
+        page.flatMap((record) => readFanOut(record, { positionsOf, finished: new Map() }) ?? []),
       );
     }
   });
 }
 
 /** Positions in the database are numbered by the generations that it knows: they must be those of Kafka's logs. */
-async function generationsOf(
+async function positionsOf(
   database: Database,
   kafka: KafkaSettings,
-): Promise<{ ingest: number; deliveries: number }> {
+): Promise<{ ingest: PositionsOf; deliveries: PositionsOf }> {
   const logs = await topicLogs(kafka, [INGEST_TOPIC, DELIVERIES_TOPIC]);
   const known = new Map((await latestGenerations(database, [...logs.keys()])).map((row) => [row.topic, row]));
-  const numberOf = (topic: string) => {
+  const ofTopic = async (topic: string): Promise<PositionsOf> => {
     const row = known.get(topic);
     if (row === undefined || row.topicId !== logs.get(topic)?.topicId)
       throw new Error(`the database does not know the log of ${topic} yet: start the apps first`);
-    return row.generation;
+    const tails = Map.groupBy(await lostTails(database, row), ({ partition }) => partition);
+    return (partition) => new Positions(row.generation, tails.get(partition));
   };
-  return { ingest: numberOf(INGEST_TOPIC), deliveries: numberOf(DELIVERIES_TOPIC) };
+  return { ingest: await ofTopic(INGEST_TOPIC), deliveries: await ofTopic(DELIVERIES_TOPIC) };
 }
 
 async function readTopic(

@@ -1,4 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { Positions } from '#common/domain/positions.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import type { CarryOver } from './carry-over.js';
 import { DeliveryGenerations } from './delivery-generations.js';
@@ -11,9 +12,14 @@ function setUp(logs: Record<string, string>, seen: Record<string, string>) {
     new Map(topics.map((topic) => [topic, { topicId: logs[topic] ?? topic, partitions: 1, number: 0 }]));
   const start = jest.fn();
   const carryOver = { start, carriedOver: async () => undefined } as unknown as CarryOver;
-  const watched = new DeliveryGenerations({ of: async () => 0, ofAll } as never, carryOver, {
-    idOf: (topic) => seen[topic] ?? topic,
-  });
+  const watched = new DeliveryGenerations(
+    { of: async () => 0, ofAll } as never,
+    carryOver,
+    { of: async (_log, generation) => new Positions(generation) },
+    {
+      idOf: (topic) => seen[topic] ?? topic,
+    },
+  );
   return { watched, start };
 }
 

@@ -1,6 +1,8 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import type { Positions } from '#common/domain/positions.js';
 import { TIERS } from '#common/domain/tier.js';
 import { Generations } from '#common/generations/generations.js';
+import { LogPositions, type TakenLog } from '#common/generations/log-positions.js';
 import { TopicKeeper } from '#common/kafka/topic-keeper.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { CarryOver } from './carry-over.js';
@@ -23,6 +25,7 @@ export class DeliveryGenerations implements OnModuleInit, OnModuleDestroy {
   constructor(
     @Inject(Generations) private readonly generations: Generations,
     @Inject(CarryOver) private readonly carryOver: CarryOver,
+    @Inject(LogPositions) private readonly positions: Pick<LogPositions, 'of'>,
     @Inject(TopicKeeper) private readonly topics: Pick<TopicKeeper, 'idOf'>,
   ) {}
 
@@ -39,6 +42,11 @@ export class DeliveryGenerations implements OnModuleInit, OnModuleDestroy {
     const found = await this.generations.ofAll(TOPICS);
     this.registered = new Map([...found].map(([topic, { topicId }]) => [topic, topicId]));
     return found.get(DELIVERIES_TOPIC)?.number ?? 0;
+  }
+
+  /** Of the records of one partition of the present log. @throws when Kafka or PostgreSQL does not answer */
+  positionsOf(log: TakenLog, generation: number): Promise<Positions> {
+    return this.positions.of(log, generation);
   }
 
   /** Resolves when what waited in a lost log is in PostgreSQL, or the partition is lost. */

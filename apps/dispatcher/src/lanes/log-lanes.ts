@@ -12,7 +12,7 @@ import {
   newLane,
   stepLane,
 } from '#common/domain/lane-machine.js';
-import { positionOf } from '#common/domain/position.js';
+import type { Positions } from '#common/domain/positions.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { LaneWrite, ParkedRecord } from '#common/postgres/lane-store.js';
 import type { Delivery } from '../delivery.js';
@@ -34,21 +34,21 @@ export class LogLanes {
 
   /**
    * @param name `topic/partition`, as the database knows the log
-   * @param generation of the log: places and positions are counted from it
+   * @param positions of the log's records; a record's place is its position
    */
   constructor(
     readonly name: string,
     readonly log: FencedLog,
-    readonly generation: number,
+    readonly positions: Positions,
     private readonly journal: LaneJournal,
     private readonly host: LaneHost,
     private readonly readAhead: ReadAhead,
   ) {
-    this.nextPosition = positionOf(generation, log.start);
+    this.nextPosition = positions.of(log.start);
   }
 
   arrived(delivery: Delivery): void {
-    const position = positionOf(this.generation, delivery.offset);
+    const position = this.positions.of(delivery.offset);
     this.nextPosition = Math.max(this.nextPosition, position + 1);
     const lane = this.lane(delivery.lane, delivery);
     const place = delivery.meta.place ?? position;
@@ -78,7 +78,7 @@ export class LogLanes {
 
   /** The head of a lane is given up as an operator asked, as soon as no attempt of it is in flight. */
   skip(delivery: Delivery): void {
-    const place = delivery.meta.place ?? positionOf(this.generation, delivery.offset);
+    const place = delivery.meta.place ?? this.positions.of(delivery.offset);
     const item = { place, attempt: delivery.meta.attempt, offset: undefined, work: delivery };
     this.run(this.lane(delivery.lane, delivery, true), { type: 'skipped', item });
   }

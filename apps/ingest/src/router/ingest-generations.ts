@@ -1,6 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { positionOf } from '#common/domain/position.js';
+import { generationOf, offsetOf, positionOf } from '#common/domain/position.js';
+import type { Positions } from '#common/domain/positions.js';
 import { Generations } from '#common/generations/generations.js';
+import { LogPositions, type TakenLog } from '#common/generations/log-positions.js';
 import { LogBoundsReader } from '#common/kafka/log-bounds.js';
 import { readLogRange } from '#common/kafka/log-range.js';
 import type { OwnedLog } from '#common/kafka/port.js';
@@ -14,7 +16,13 @@ import {
 } from '#common/postgres/carry-store.js';
 import { Database } from '#common/postgres/database.js';
 import { latestGenerations } from '#common/postgres/generation-store.js';
-import { mayLackDeliveries, noteDeliveriesComplete } from '#common/postgres/unwritten-store.js';
+import {
+  acceptedUpTo,
+  mayLackDeliveries,
+  mayTailLackDeliveries,
+  noteDeliveriesComplete,
+  noteTailComplete,
+} from '#common/postgres/unwritten-store.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
 import { DELIVERIES_TOPIC, INGEST_TOPIC } from '#common/records/topics.js';
 import * as metrics from '../metrics.js';
@@ -48,12 +56,18 @@ export class IngestGenerations {
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(Database) private readonly database: Database,
     @Inject(Generations) private readonly generations: Generations,
+    @Inject(LogPositions) private readonly positions: LogPositions,
     @Inject(EndpointIndex) private readonly endpoints: EndpointIndex,
     @Inject(RecordProducer) private readonly producer: RecordProducer,
   ) {}
 
   of(topic: string): Promise<number> {
     return this.generations.of(topic);
+  }
+
+  /** Of the records of one partition. @throws when Kafka or PostgreSQL does not answer; to be called again */
+  positionsOf(log: TakenLog, generation: number): Promise<Positions> {
+    return this.positions.of(log, generation);
   }
 
   /**
@@ -73,9 +87,44 @@ export class IngestGenerations {
     }
   }
 
+  /**
+   * Resolves when no delivery of a lost tail's events is missing. Their records are gone, so no router reads them again.
+   *
+   * @throws as {@link complete} does
+   */
+  async completeTail({ partition }: OwnedLog, positions: Positions): Promise<void> {
+    const { lostFrom } = positions;
+    if (lostFrom === undefined) return;
+    const end = positions.of(lostFrom);
+    if (!(await mayTailLackDeliveries(this.database, generationOf(end)))) return;
+    const archivedSinceMs = await this.carriedBeforeMs();
+    const isMissing = ({ status, source_partition, source_offset, archived_at }: UndeliveredEvent) =>
+      status === null &&
+      source_partition === partition &&
+      source_offset !== null &&
+      source_offset < end &&
+      offsetOf(source_offset) >= lostFrom &&
+      (archived_at?.getTime() ?? 0) >= archivedSinceMs;
+    const counts = await this.writeAllMissing(await this.tailSinceMs(partition, positions, lostFrom), isMissing);
+    await noteTailComplete(this.database, generationOf(end));
+    this.logger.warn(
+      { topic: INGEST_TOPIC, partition, from_offset: lostFrom, ...counts },
+      'generation.tail_fanned_out',
+    );
+  }
+
+  /** When the record before the lost tail was appended: no record of the tail is older. */
+  private async tailSinceMs(partition: number, positions: Positions, lostFrom: number): Promise<number> {
+    const oldest = Date.now() - LOOK_BACK_MS;
+    if (lostFrom === 0) return oldest;
+    const before = await acceptedUpTo(this.database, partition, positions.of(lostFrom - 1));
+    return Math.max(oldest, (before ?? oldest) - CLOCKS_MS);
+  }
+
   /** All partitions of one assignment share a pass. Killed half-way, it finds in `deliveries` what it wrote before. */
   private async pass(generation: number, partitions: number): Promise<void> {
     const archivedSinceMs = await this.carriedBeforeMs();
+    const sinceMs = Date.now() - LOOK_BACK_MS;
     const asked = new Set(this.asked);
     this.asked.clear();
     const isMissing = ({ status, source_partition, source_offset, archived_at }: UndeliveredEvent) =>
@@ -84,15 +133,20 @@ export class IngestGenerations {
       asked.has(source_partition % partitions) &&
       (source_offset ?? 0) < positionOf(generation, 0) &&
       (archived_at?.getTime() ?? 0) >= archivedSinceMs;
+    const counts = await this.writeAllMissing(sinceMs, isMissing);
+    for (const partition of asked) await noteDeliveriesComplete(this.database, generation, partition, partitions);
+    this.logger.warn({ topic: INGEST_TOPIC, generation, partitions: [...asked], ...counts }, 'generation.fanned_out');
+  }
+
+  private async writeAllMissing(sinceMs: number, isMissing: (event: UndeliveredEvent) => boolean) {
     const counts = { found: 0, written: 0 };
-    for (let after: EventCursor | undefined = [Date.now() - LOOK_BACK_MS, -2, -2, '', '']; after !== undefined; ) {
+    for (let after: EventCursor | undefined = [sinceMs, -2, -2, '', '']; after !== undefined; ) {
       const { found, next } = await this.collect(after, isMissing);
       counts.found += found.length;
       counts.written += await this.writeMissing(found);
       after = next;
     }
-    for (const partition of asked) await noteDeliveriesComplete(this.database, generation, partition, partitions);
-    this.logger.warn({ topic: INGEST_TOPIC, generation, partitions: [...asked], ...counts }, 'generation.fanned_out');
+    return counts;
   }
 
   /**

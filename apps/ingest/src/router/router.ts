@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { positionOf } from '#common/domain/position.js';
+import type { Positions } from '#common/domain/positions.js';
 import { OwnedGenerations } from '#common/generations/owned-generations.js';
-import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
+import type { FencedLog, LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { persistBatch, type SetAside } from '#common/postgres/persist-batch.js';
@@ -33,6 +33,8 @@ export class Router implements OwnershipListener {
   private readonly logger = new Logger(Router.name);
   private readonly queue: RecordQueue;
   private readonly generations: OwnedGenerations;
+  /** Of the records of each owned log whose generation is known. */
+  private readonly positions = new Map<OwnedLog, Positions>();
   /** Of each batch until its deliveries are written, or given up. */
   private readonly underWay = new Set<Promise<void>>();
   private isHolding = false;
@@ -60,11 +62,14 @@ export class Router implements OwnershipListener {
    * Nothing of the log is read before its generation is known, and with it the positions of its events. A batch of a lost
    * log that is under way ends before its deliveries are looked for.
    */
-  onOwned(log: OwnedLog): void {
+  onOwned(log: FencedLog): void {
     const ended = Promise.all(this.underWay);
     void this.generations.take(log, async (generation) => {
       await ended;
       await this.logs.complete(log, generation);
+      const positions = await this.logs.positionsOf(log, generation);
+      await this.logs.completeTail(log, positions);
+      if (!log.lost.aborted) this.positions.set(log, positions);
     });
   }
 
@@ -83,6 +88,7 @@ export class Router implements OwnershipListener {
   onLost(log: OwnedLog): void {
     this.queue.drop(log);
     this.generations.lose(log);
+    this.positions.delete(log);
   }
 
   private wake(): void {
@@ -184,10 +190,17 @@ export class Router implements OwnershipListener {
     }
   }
 
+  /** @throws Error for a log whose positions are not known: no record of it may have been read */
+  private positionsOf(log: OwnedLog): Positions {
+    const positions = this.positions.get(log);
+    if (positions === undefined) throw new Error(`the positions of ${log.topic}/${log.partition} are not known`);
+    return positions;
+  }
+
   private context(): BatchContext {
     const { maxEventBytes } = this.limits;
     return {
-      positionOf: ({ log, record }) => positionOf(this.generations.of(log), record.offset),
+      positionOf: ({ log, record }) => this.positionsOf(log).of(record.offset),
       matching: (tenant, type, about) => this.endpoints.matching(tenant, type, about),
       maxEventBytes,
       maxBatchBytes: maxBatchBytes(maxEventBytes),

@@ -115,7 +115,8 @@ describe('where reading begins', () => {
       expected: start(10, { change: 'replaced' }),
     },
   ])('given $given', ({ committed, log, expected }) => {
-    expect(startOffset(committed, log)).toEqual(expected);
+    const { extent: _extent, ...found } = startOffset(committed, log);
+    expect(found).toEqual(expected);
   });
 
   const withoutIds: LogNow = { ...NOW, topicId: undefined };
@@ -140,6 +141,36 @@ describe('where reading begins', () => {
     },
     { given: 'the evidence was not looked for', log: withoutIds, at: 50, expected: start(50) },
   ])('given a broker without topic ids, when $given', ({ log, at, expected }) => {
-    expect(startOffset(commitWithoutId(at), log)).toEqual(expected);
+    const { extent: _extent, ...found } = startOffset(commitWithoutId(at), log);
+    expect(found).toEqual(expected);
+  });
+});
+
+describe('how far the log has what was read', () => {
+  it.each([
+    { given: 'a commit at its end', committed: commit(100), log: NOW, sameUpTo: 100, isTailLost: false },
+    { given: 'no commit', committed: { offset: -1, metadata: null }, log: NOW, sameUpTo: 100, isTailLost: false },
+    { given: 'a commit beyond its end', committed: commit(150), log: NOW, sameUpTo: 100, isTailLost: true },
+    {
+      given: 'a commit that the log grew past again',
+      committed: commit(50),
+      log: { ...NOW, epochEnd: 30 },
+      ...{ sameUpTo: 30, isTailLost: true },
+    },
+    {
+      given: 'an unfinished record before the lost tail',
+      committed: commit(50, [52, 60]),
+      log: { ...NOW, epochEnd: 60 },
+      ...{ sameUpTo: 60, isTailLost: true },
+    },
+    {
+      given: 'a new leader that lost nothing',
+      committed: commit(50, [52]),
+      log: { ...NOW, epochEnd: 53 },
+      ...{ sameUpTo: 53, isTailLost: false },
+    },
+    { given: 'a commit of another log', committed: commit(50, [], OTHER), log: NOW, sameUpTo: 10, isTailLost: false },
+  ])('given $given, then up to $sameUpTo', ({ committed, log, sameUpTo, isTailLost }) => {
+    expect(startOffset(committed, log).extent).toMatchObject({ sameUpTo, isTailLost });
   });
 });

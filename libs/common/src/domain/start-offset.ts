@@ -34,6 +34,16 @@ export type EvidenceFound =
 /** Why a commit does not fit its log. */
 export type LogChange = 'replaced' | 'truncated';
 
+/** How far a log still has the records that its group read. */
+export interface ReadExtent {
+  /** Below this offset the log has them. From it on it has others, or none. */
+  readonly sameUpTo: number;
+  /** Whether the commit names records from `sameUpTo` on: they were read and are lost. */
+  readonly isTailLost: boolean;
+  /** Of the commit; undefined when that names none, or is of another log. */
+  readonly leaderEpoch: number | undefined;
+}
+
 /** Where reading begins. */
 export interface StartOffset {
   readonly offset: number;
@@ -41,6 +51,7 @@ export interface StartOffset {
   /** Records that retention took before they were finished. */
   readonly lostRecords: number;
   readonly change: LogChange | undefined;
+  readonly extent: ReadExtent;
 }
 
 /**
@@ -53,13 +64,23 @@ export interface StartOffset {
 export function startOffset(committed: Committed, log: LogNow): StartOffset {
   const none = { finishedAbove: [], lostRecords: 0 };
   const kept = decodeLog(committed.metadata);
-  if (isReplaced(committed.offset, kept, log)) return { ...none, offset: log.low, change: 'replaced' };
-  if (committed.offset < 0) return { ...none, offset: log.low, change: undefined };
+  if (isReplaced(committed.offset, kept, log)) {
+    const extent = { sameUpTo: log.low, isTailLost: false, leaderEpoch: undefined };
+    return { ...none, offset: log.low, change: 'replaced', extent };
+  }
   const resumeAt = log.evidence?.isHeld === false ? log.evidence.resumeAt : undefined;
-  const validUpTo = Math.min(log.epochEnd ?? log.high, resumeAt ?? log.high, log.high);
-  const finished = decodeFinished(committed.offset, committed.metadata).filter((offset) => offset < validUpTo);
-  if (committed.offset > validUpTo) return withRetention(validUpTo, [], log, 'truncated');
-  return withRetention(committed.offset, finished, log, undefined);
+  const sameUpTo = Math.min(log.epochEnd ?? log.high, resumeAt ?? log.high, log.high);
+  const extent = { sameUpTo, isTailLost: committed.offset > sameUpTo, leaderEpoch: kept?.leaderEpoch };
+  if (committed.offset < 0) return { ...none, offset: log.low, change: undefined, extent };
+  if (extent.isTailLost) return { ...withRetention(sameUpTo, [], log), change: 'truncated', extent };
+  const named = decodeFinished(committed.offset, committed.metadata);
+  const finished = named.filter((offset) => offset < sameUpTo);
+  const isTailLost = finished.length < named.length;
+  return {
+    ...withRetention(committed.offset, finished, log),
+    change: undefined,
+    extent: { ...extent, isTailLost },
+  };
 }
 
 function isReplaced(offset: number, kept: CommittedLog | undefined, log: LogNow): boolean {
@@ -68,17 +89,11 @@ function isReplaced(offset: number, kept: CommittedLog | undefined, log: LogNow)
   return kept?.evidence === undefined && offset > log.high;
 }
 
-function withRetention(
-  offset: number,
-  finished: readonly number[],
-  { low }: LogNow,
-  change: LogChange | undefined,
-): StartOffset {
+function withRetention(offset: number, finished: readonly number[], { low }: LogNow) {
   const gone = finished.filter((each) => each < low).length;
   return {
     offset: Math.max(offset, low),
     finishedAbove: finished.slice(gone),
     lostRecords: Math.max(0, low - offset - gone),
-    change,
   };
 }

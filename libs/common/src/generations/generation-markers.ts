@@ -1,5 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { type GenerationRecord, generationRecordSchema, isGenerationKey } from '../records/generation-record.js';
+import {
+  type GenerationRecord,
+  generationRecordSchema,
+  highestGeneration,
+  isGenerationKey,
+} from '../records/generation-record.js';
 
 /** The latest generation of each topic as the markers in `endpoints` have it. Readers of that topic fill it. */
 @Injectable()
@@ -13,7 +18,8 @@ export class GenerationMarkers {
     try {
       const record = generationRecordSchema.parse(JSON.parse(value.toString()));
       const known = this.latest.get(record.topic);
-      if (known === undefined || known.generation <= record.generation) this.latest.set(record.topic, record);
+      if (known === undefined || highestGeneration(known) <= highestGeneration(record))
+        this.latest.set(record.topic, record);
     } catch (error) {
       this.logger.error({ err: error, key }, 'generation.marker_unreadable');
     }
@@ -21,5 +27,11 @@ export class GenerationMarkers {
 
   of(topic: string): GenerationRecord | undefined {
     return this.latest.get(topic);
+  }
+
+  /** @returns the highest generation that the marker names, those of lost tails included; -1 without a marker */
+  highestOf(topic: string): number {
+    const record = this.latest.get(topic);
+    return record === undefined ? -1 : highestGeneration(record);
   }
 }

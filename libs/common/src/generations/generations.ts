@@ -13,6 +13,8 @@ import {
   lockGenerations,
 } from '../postgres/generation-store.js';
 import { logEvidence } from '../postgres/log-evidence.js';
+import { fromRow, highestLostTail, storeLostTails } from '../postgres/lost-tail-store.js';
+import type { LostTailRecord } from '../records/generation-record.js';
 import { DELIVERIES_TOPIC, INGEST_TOPIC } from '../records/topics.js';
 import { fitsLog } from './fitting.js';
 import { GenerationMarkers } from './generation-markers.js';
@@ -93,15 +95,22 @@ export class Generations {
           : stored;
         if (latest === undefined) return this.registerFirst(tx, topic, identity, bounds);
         if (await this.isSame(tx, topic, identity, latest, bounds)) {
-          if (isMarkerLater) await insert(tx, topic, identity, latest.generation, isNothingCarried(topic));
+          if (isMarkerLater) await this.adopt(tx, topic, identity, latest.generation);
           return latest.generation;
         }
-        const number = latest.generation + 1;
+        const number = 1 + Math.max(latest.generation, this.markers.highestOf(topic), await highestLostTail(tx, topic));
         await insert(tx, topic, identity, number, isNothingCarried(topic));
         await this.announce(tx, topic, identity, number, latest);
         return number;
       }),
     );
+  }
+
+  /** A database that was restored: the marker knows the log, and the tails it lost. */
+  private async adopt(tx: Queryable, topic: string, identity: TopicLog, generation: number): Promise<void> {
+    const tails = this.markers.of(topic)?.lost_tails ?? [];
+    await insert(tx, topic, identity, generation, isNothingCarried(topic), tails);
+    await storeLostTails(tx, { topic, generation }, tails.map(fromRow));
   }
 
   /** A database that is new, or from before generations were counted. */
@@ -143,7 +152,7 @@ export class Generations {
     generation: number,
     before: { readonly generation: number; readonly topicId: string | null; readonly partitions: number | null },
   ): Promise<void> {
-    const stored = await logEvidence(tx, topic, before.generation);
+    const stored = await logEvidence(tx, { topic, generation: before.generation });
     newGenerations.inc({ topic });
     this.logger.error(
       {
@@ -165,7 +174,7 @@ function isNothingCarried(topic: string): boolean {
 }
 
 async function fits(tx: Queryable, topic: string, generation: number, bounds: LogBoundsReader): Promise<boolean> {
-  const evidence = await logEvidence(tx, topic, generation);
+  const evidence = await logEvidence(tx, { topic, generation });
   if (evidence.length === 0) return true;
   return fitsLog(evidence, await bounds.of(topic), (ms) => bounds.firstSince(topic, ms));
 }
@@ -176,6 +185,8 @@ async function insert(
   { topicId, partitions }: TopicLog,
   generation: number,
   isCarried: boolean,
+  lostTails: readonly LostTailRecord[] = [],
 ): Promise<void> {
-  await insertGeneration(tx, { v: 1, topic, topic_id: topicId, partitions, generation }, isCarried);
+  const tails = lostTails.length === 0 ? {} : { lost_tails: [...lostTails] };
+  await insertGeneration(tx, { v: 1, topic, topic_id: topicId, partitions, generation, ...tails }, isCarried);
 }

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { decodeLog } from '../domain/commit-metadata.js';
+import type { ReadExtent } from '../domain/start-offset.js';
 import { type StartPosition, startPositions } from './committed-offsets.js';
 import type { KafkaGroup } from './kafkajs-group.js';
 import { lostRecords, replacedLogs, truncatedLogs, unfinishedRecords } from './metrics.js';
@@ -102,18 +103,20 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
     const wanted = added.map((each) => ({ ...each, former: this.former.get(`${each.topic}/${each.partition}`) }));
     for (const position of await startPositions(group, wanted)) {
       if (isOver()) return;
-      const { name, log } = await this.own(position);
+      const { name, log } = await this.own(group, position);
       continueAt(group, name, log, isStopping());
     }
   }
 
-  private async own(position: StartPosition): Promise<{ name: string; log: OwnedPartition }> {
+  private async own(group: KafkaGroup, position: StartPosition): Promise<{ name: string; log: OwnedPartition }> {
     const { topic } = position;
     const name = `${topic}/${position.partition}`;
     this.reportChange(position);
     this.reportLoss(position);
     const ownName = topic.slice(this.settings.prefix.length);
-    const log = new OwnedPartition(ownName, partitionsOf(this.settings, ownName), position, this.consumer);
+    const partitions = partitionsOf(this.settings, ownName);
+    const askExtent = () => presentExtent(group, position);
+    const log = new OwnedPartition(ownName, partitions, position, this.consumer, askExtent);
     await this.listener?.onOwned?.(log);
     log.opened();
     if (position.lostRecords > 0) this.listener?.onRecordsLost?.(log);
@@ -147,6 +150,13 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
     lostRecords.inc({ topic }, count);
     this.logger.error({ topic, partition, lost_records: count, next_offset: offset }, 'log.records_lost_to_retention');
   }
+}
+
+/** @throws Error when the leader does not answer */
+async function presentExtent(group: KafkaGroup, { topic, partition, identity }: StartPosition): Promise<ReadExtent> {
+  const [position] = await startPositions(group, [{ topic, partition, former: identity }]);
+  if (position === undefined) throw new Error(`the leader of ${topic}/${partition} does not answer`);
+  return position.extent;
 }
 
 function assignedOf(group: KafkaGroup): { topic: string; partition: number }[] {

@@ -1,6 +1,6 @@
 import { Watermark } from '../collections/watermark.js';
 import { decodeLog, encodeCommit } from '../domain/commit-metadata.js';
-import type { LogChange } from '../domain/start-offset.js';
+import type { ReadExtent } from '../domain/start-offset.js';
 import type { StartPosition } from './committed-offsets.js';
 import { EvidenceKeeper } from './evidence-keeper.js';
 import type { Reading } from './fetched-records.js';
@@ -37,7 +37,7 @@ export class OwnedPartition implements FencedLog {
   readonly start: number;
   readonly partition: number;
   readonly identity: TopicIdentity;
-  readonly change: LogChange | undefined;
+  readonly extent: ReadExtent;
   /** Of the last batch that was read; undefined before the first. */
   leaderEpoch: number | undefined;
   /** Only where the broker gives no topic ids. */
@@ -46,12 +46,14 @@ export class OwnedPartition implements FencedLog {
   /**
    * @param topic without prefix
    * @param from where this owner starts
+   * @param askExtent asks for the present extent of the log
    */
   constructor(
     readonly topic: string,
     readonly partitions: number,
     from: StartPosition,
     private readonly consumer: PartitionConsumer,
+    readonly askExtent: () => Promise<ReadExtent>,
   ) {
     this.watermark = new Watermark(from.offset, from.finishedAbove);
     this.position = from.offset;
@@ -59,7 +61,7 @@ export class OwnedPartition implements FencedLog {
     this.start = from.offset;
     this.partition = from.partition;
     this.identity = from.identity;
-    this.change = from.change;
+    this.extent = from.extent;
     const kept = from.change === undefined ? decodeLog(from.committed.metadata) : undefined;
     // A commit that names no log, or another one, is replaced at once.
     this.isChanged = from.change !== undefined || (from.committed.offset >= 0 && kept === undefined);

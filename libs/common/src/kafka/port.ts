@@ -1,4 +1,4 @@
-import type { LogChange } from '../domain/start-offset.js';
+import type { ReadExtent } from '../domain/start-offset.js';
 import type { InRecord, OutRecord } from './record.js';
 import type { TopicIdentity } from './topic-identity.js';
 
@@ -29,11 +29,10 @@ export interface OwnedLog {
 export interface FencedLog extends OwnedLog {
   /** The committed offset at assignment: nothing below it is read. */
   readonly start: number;
-  /**
-   * Set when the log was replaced or truncated since the last commit: the offsets from `start` on are those of other records
-   * than the group read under them before.
-   */
-  readonly change: LogChange | undefined;
+  /** How far the log still has what the group read, at assignment. */
+  readonly extent: ReadExtent;
+  /** Asks for the log's present extent, by the group's present commit. Rejects when no broker answers. */
+  askExtent(): Promise<ReadExtent>;
   /** Resolves when the group, asked now, confirms this process as the owner. Rejects when it does not. */
   confirm(): Promise<void>;
   /** Gives all partitions of this consumer up, as if they were lost, and joins the group anew. */

@@ -7,6 +7,7 @@ import { FirstAttemptInDelivery0005 } from './migrations/0005-first-attempt-in-d
 import { CountGenerations0006 } from './migrations/0006-count-generations.js';
 import { NumberConfiguration0007 } from './migrations/0007-number-configuration.js';
 import { Rebuild0008 } from './migrations/0008-rebuild.js';
+import { NumberLostTails0009 } from './migrations/0009-number-lost-tails.js';
 
 /** Every migration, oldest first. Numbered, never edited after a release. */
 export const MIGRATIONS = [
@@ -18,6 +19,7 @@ export const MIGRATIONS = [
   CountGenerations0006,
   NumberConfiguration0007,
   Rebuild0008,
+  NumberLostTails0009,
 ];
 
 /**

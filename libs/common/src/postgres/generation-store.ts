@@ -63,6 +63,11 @@ export async function insertGeneration(tx: Queryable, record: GenerationRecord, 
      VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN now() END)`,
     [topic, generation, topicId, partitions, isCarried],
   );
+  await enqueueMarker(tx, record);
+}
+
+/** Enqueues the marker of a topic's latest log for the topic `endpoints`. */
+export async function enqueueMarker(tx: Queryable, record: GenerationRecord): Promise<void> {
   const marker = generationOutRecord(record);
   await tx.query(
     `WITH owed AS (INSERT INTO outbox (topic, key, value) VALUES ($1, $2, $3) RETURNING 1)

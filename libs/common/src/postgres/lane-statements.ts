@@ -56,14 +56,3 @@ export const WRITE = `WITH ${FENCE},
     ))
   )
   SELECT count(*)::int AS fenced FROM fence`;
-
-/** Once for a log that lost its tail. */
-export const LOWER = `WITH ${FENCE},
-  lowered AS (
-    UPDATE lane_rows r SET place = $3::bigint - 1, updated_at = clock_timestamp() FROM fence
-    WHERE r.log = fence.log AND r.place >= $3 AND r.attempt IS NULL RETURNING 1
-  )
-  SELECT (SELECT count(*) FROM fence) AS fenced, (SELECT count(*) FROM lowered) AS lowered, (
-    SELECT count(*) FROM (
-      SELECT lane FROM lane_rows WHERE log = $1 AND place >= $3 AND attempt IS NOT NULL
-      UNION SELECT lane FROM parked_deliveries WHERE log = $1 AND place >= $3) AS beyond) AS waiting`;

@@ -1,7 +1,7 @@
 import type { LaneRow } from '../domain/lane-machine.js';
 import type { StoredHeaders } from '../records/stored-headers.js';
 import type { Database, Queryable } from './database.js';
-import { LOWER, OWNED, rowOf, WRITE } from './lane-statements.js';
+import { OWNED, rowOf, WRITE } from './lane-statements.js';
 import { listOf } from './list-of.js';
 
 /** A partition of `deliveries`, and the epoch its owner has raised. Everything an owner does holds it, or does nothing. */
@@ -93,24 +93,6 @@ export class LaneStore {
     const [raised] = rows;
     if (raised === undefined) throw new FencedError(log);
     return { log, epoch: raised.epoch };
-  }
-
-  /**
-   * After the log lost its tail: new records get the places of lost ones, and rows of lanes that are over must not call those
-   * over. Such rows end below `end`; nothing below it is read again.
-   *
-   * @param end position at which the log goes on
-   * @returns how many rows, and how many lanes wait beyond `end`: a new record at a lower place would be called over there
-   * @throws FencedError when another owner has the log
-   */
-  async lowerRows({ log, epoch }: LogEpoch, end: number): Promise<{ lowered: number; waiting: number }> {
-    const [result] = await this.database.query<{ fenced: number; lowered: number; waiting: number }>(LOWER, [
-      log,
-      epoch,
-      end,
-    ]);
-    if (!result?.fenced) throw new FencedError(log);
-    return result;
   }
 
   /**

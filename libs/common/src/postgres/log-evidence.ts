@@ -1,11 +1,13 @@
-import { generationOf, positionOf } from '../domain/position.js';
+import { offsetOf, positionOf } from '../domain/position.js';
+import { Positions } from '../domain/positions.js';
 import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, DLQ_TOPIC, INGEST_TOPIC } from '../records/topics.js';
 import type { Queryable } from './database.js';
+import { lostTails, type NumberedLog } from './lost-tail-store.js';
 
 /** What PostgreSQL stored of one record of a partition. */
 export interface LogEvidence {
   readonly partition: number;
-  /** As it was stored: of generation 0 where nothing else was known. */
+  /** As it was stored: of generation 0 where nothing else was known. Not of a delivery that was carried over. */
   readonly position: number;
   /** The record was appended at this time or before, ms since the epoch. */
   readonly atMs: number;
@@ -43,12 +45,21 @@ function projected(topic: string): string {
     FROM projector_offsets WHERE topic = '${topic}' AND next_offset > 0`;
 }
 
-/** @returns none for a topic of which PostgreSQL stores no offsets, or none of this generation */
-export async function logEvidence(db: Queryable, topic: string, generation: number): Promise<LogEvidence[]> {
+/** @returns by partition, of whatever generation; none for a topic of which PostgreSQL stores no offsets */
+export async function highestPositions(db: Queryable, topic: string): Promise<LogEvidence[]> {
   const sql = HIGHEST[topic];
   if (sql === undefined) return [];
   const rows = await db.query<EvidenceRow>(sql);
-  return rows
-    .filter(({ position }) => generationOf(position) === generation)
-    .map(({ partition, position, at }) => ({ partition, position, atMs: at.getTime() }));
+  return rows.map(({ partition, position, at }) => ({ partition, position, atMs: at.getTime() }));
+}
+
+/** @returns as {@link highestPositions}, without those whose records are not in this log: it is another one, or lost them */
+export async function logEvidence(db: Queryable, log: NumberedLog): Promise<LogEvidence[]> {
+  const highest = await highestPositions(db, log.topic);
+  if (highest.length === 0) return [];
+  const tails = await lostTails(db, log);
+  return highest.filter(({ partition, position }) => {
+    const ofPartition = tails.filter((tail) => tail.partition === partition);
+    return new Positions(log.generation, ofPartition).of(offsetOf(position)) === position;
+  });
 }

@@ -15,7 +15,7 @@ interface HeadRow extends ArchivedEvent {
   readonly lane: string;
   readonly place: number;
   readonly attempt: number;
-  readonly due_at: Date;
+  readonly due_at: Date | null;
   readonly endpoint_id: string;
   readonly delivery_id: string;
   readonly replay: number;
@@ -29,12 +29,14 @@ const CLOCK_SLACK_S = 10;
  * lost. One that comes twice does no harm, as the lane's row calls the second one over.
  *
  * @param payloadOf by endpoint; undefined for one that is no more
+ * @param areOrphans whether heads count, too, that have no due time: the attempt was in flight, and its owner is gone
  * @returns those whose event is still archived
  */
 export async function overdueHeads(
   database: Queryable,
   log: string,
   payloadOf: (endpointId: string) => 'full' | 'thin' | undefined,
+  areOrphans = false,
 ): Promise<RestoredHead[]> {
   const rows = await database.query<HeadRow>(
     `SELECT r.lane, r.place, r.attempt, r.due_at, r.endpoint_id, r.delivery_id, d.replay, e.tenant, e.id, e.type,
@@ -42,9 +44,9 @@ export async function overdueHeads(
      FROM lane_rows r
      JOIN deliveries d ON d.id = r.delivery_id
      JOIN events e ON e.accepted_at = d.accepted_at AND e.tenant = d.tenant AND e.id = d.event_id
-     WHERE r.log = $1 AND r.attempt IS NOT NULL AND r.due_at < now() + make_interval(secs => $2)
+     WHERE r.log = $1 AND r.attempt IS NOT NULL AND (r.due_at < now() + make_interval(secs => $2) OR (r.due_at IS NULL AND $3))
        AND NOT EXISTS (SELECT FROM parked_deliveries p WHERE p.log = r.log AND p.lane = r.lane AND p.place = r.place)`,
-    [log, CLOCK_SLACK_S],
+    [log, CLOCK_SLACK_S, areOrphans],
   );
   return rows.flatMap((row) => {
     const payload = payloadOf(row.endpoint_id);
@@ -64,7 +66,7 @@ function restored(row: HeadRow, payload: 'full' | 'thin'): RestoredHead {
     acceptedAt: row.accepted_at.getTime(),
     returned: true,
     place: row.place,
-    dueAt: row.due_at.getTime(),
+    dueAt: row.due_at?.getTime(),
     tierUntil: undefined,
   };
   return { lane: row.lane, header: encodeDelivery(meta), body: deliveryBody(contentOf(row), payload) };

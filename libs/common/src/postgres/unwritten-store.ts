@@ -25,3 +25,26 @@ export async function noteDeliveriesComplete(
     [generation, partition, partitions],
   );
 }
+
+/** A lost tail of `ingest`, by the generation of what was written there afterwards. */
+const TAIL = `topic = '${INGEST_TOPIC}' AND generation = $1`;
+
+/** @returns whether deliveries of the events in this lost tail may be missing from `deliveries` */
+export async function mayTailLackDeliveries(db: Queryable, generation: number): Promise<boolean> {
+  const rows = await db.query(`SELECT 1 AS open FROM lost_tails WHERE ${TAIL} AND fanned_out_at IS NULL`, [generation]);
+  return rows.length > 0;
+}
+
+export async function noteTailComplete(db: Queryable, generation: number): Promise<void> {
+  await db.query(`UPDATE lost_tails SET fanned_out_at = now() WHERE ${TAIL}`, [generation]);
+}
+
+/** @returns when the last event up to this position of a partition of `ingest` was accepted, ms; undefined without one */
+export async function acceptedUpTo(db: Queryable, partition: number, position: number): Promise<number | undefined> {
+  const [row] = await db.query<{ accepted_at: Date }>(
+    `SELECT accepted_at FROM events WHERE source_partition = $1 AND source_offset <= $2
+     ORDER BY accepted_at DESC LIMIT 1`,
+    [partition, position],
+  );
+  return row?.accepted_at.getTime();
+}
