@@ -1,4 +1,4 @@
-import { sizeOf } from './model.mjs';
+import { sizeOf, type Traffic } from './model.ts';
 
 /** What each part is limited by when the traffic grows. */
 const LIMITS = {
@@ -9,8 +9,7 @@ const LIMITS = {
   postgres: 'one server: a larger one, and faster disks',
 };
 
-/** @param {import('./model.mjs').Traffic} traffic */
-export function printSizing(traffic) {
+export function printSizing(traffic: Traffic) {
   const { cores, disk, partitions } = sizeOf(traffic);
   const { events, endpoints, bytes, failing } = traffic;
   console.log(
@@ -23,7 +22,7 @@ export function printSizing(traffic) {
         {
           cores: Number(needed.toFixed(2)),
           processes: name in { kafka: 1, postgres: 1 } ? '' : processes,
-          'when it grows': LIMITS[/** @type {keyof typeof LIMITS} */ (name)],
+          'when it grows': LIMITS[name as keyof typeof LIMITS],
         },
       ]),
     ),

@@ -24,19 +24,24 @@ const DAY_S = 86_400;
 const PARTITIONS_PER_PROCESS = 2;
 const LEAST_PARTITIONS = 8;
 
-/**
- * @typedef {object} Traffic
- * @property {number} events per second, at the busiest time
- * @property {number} endpoints of an event
- * @property {number} bytes of an event
- * @property {number} failing share of attempts
- * @property {number} mean share of the busiest rate
- * @property {number} days PostgreSQL remembers
- * @property {number} topicDays topics keep
- */
+export interface Traffic {
+  /** Per second, at the busiest time. */
+  readonly events: number;
+  /** Endpoints of one event. */
+  readonly endpoints: number;
+  /** Size of an event. */
+  readonly bytes: number;
+  /** Share of the attempts. */
+  readonly failing: number;
+  /** Mean rate, as a share of the busiest one. */
+  readonly mean: number;
+  /** Days that PostgreSQL keeps. */
+  readonly days: number;
+  /** Days that the topics keep. */
+  readonly topicDays: number;
+}
 
-/** @param {Traffic} traffic */
-export function sizeOf({ events, endpoints, bytes, failing, mean, days, topicDays }) {
+export function sizeOf({ events, endpoints, bytes, failing, mean, days, topicDays }: Traffic) {
   // A failed attempt is another delivery, by way of a tier: it is read and written twice more.
   const attempts = endpoints * (1 + failing);
   const cores = Object.entries(MEASURED.cpuUs).map(([name, { event, delivery }]) => {

@@ -1,11 +1,11 @@
 import { optionsOrExit } from './lib/options.mjs';
-import { printSizing } from './sizing/report.mjs';
+import { printSizing } from './sizing/report.ts';
 
 /*
  * `npm run sizing -- --events 1000 --endpoints 3`: what a system for such a traffic needs, from figures measured by
  * `npm run bench` (docs/performance.md).
  */
-const options = /** @type {const} */ ({
+const options = {
   /** Per second, at the busiest time. */
   events: { type: 'string', default: '1000' },
   /** That one event goes to, on average. */
@@ -19,7 +19,7 @@ const options = /** @type {const} */ ({
   /** Days that PostgreSQL remembers (RETENTION_DAYS), and that the topics keep. */
   days: { type: 'string', default: '30' },
   'topic-days': { type: 'string', default: '7' },
-});
+} as const;
 
 const values = optionsOrExit(options);
 const numbers = Object.fromEntries(Object.entries(values).map(([name, text]) => [name, Number(text)]));
