@@ -60,7 +60,7 @@ async function reseal(database, sealer) {
 /** @param {{ database: any, keys: string, current: string, brokers: string[], topic: string }} system */
 async function report({ database, keys, current, brokers, topic }) {
   const { usedKeys } = await compiled('apps/control/src/sealing-keys');
-  const { countMacKeys } = await import('./replay/mac-keys.mjs');
+  const { countMacKeys } = await import('./replay/mac-keys.ts');
   /** @type {{ key_id: string, endpoints: number }[]} */
   const used = await usedKeys(database);
   const endpoints = new Map(used.map(({ key_id, endpoints }) => [key_id, endpoints]));

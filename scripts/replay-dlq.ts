@@ -1,12 +1,15 @@
+import { DEAD_REASONS } from '#common/domain/verdict.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { runCommand } from './lib/command.mjs';
-import { compiled } from './lib/compiled.mjs';
 import { optionsOf } from './lib/options.mjs';
 import { readRunFile } from './lib/running-system.mjs';
 import { secretKeys } from './lib/secret-keys.mjs';
 import { UserError } from './lib/settings.mjs';
+import { type DeadLetter, describeDeadLetter, isSelected } from './replay/selection.ts';
+import { signedHeaders } from './replay/signing.ts';
+import { copyRecords } from './replay/topic-copy.ts';
 
 const TARGETS = ['deliveries', 'ingest'];
-const REASONS = ['max_retries', 'invalid_endpoint', 'payload_error', 'unrecoverable', 'expired'];
 const MAX_LINES = 20;
 
 const HELP = `Replays dead letters: copies records of the dlq topic, with key, value and headers, to another topic.
@@ -15,7 +18,7 @@ npm run replay -- --to deliveries|ingest [--reason REASON] [--endpoint ID] [--si
 
   --to         deliveries  each goes to its own endpoint again, with at most 3 attempts
                ingest      the same; and a payload_error that was an event is read as one again
-  --reason     ${REASONS.join(', ')}
+  --reason     ${DEAD_REASONS.join(', ')}
   --endpoint   endpoint id, e.g. ep_…
   --since      given up at or after; RFC 3339, e.g. 2026-01-31T09:30:00Z
   --until      given up before
@@ -38,12 +41,9 @@ async function main() {
     return;
   }
   const { to, isDryRun, isSigning, selection } = options;
-  const { copyRecords } = await import('./replay/topic-copy.mjs');
-  const { signedHeaders } = await import('./replay/signing.mjs');
-  const { isSelected, readDeadLetter } = await import('./replay/selection.mjs');
   const { KAFKA_BROKERS: given, KAFKA_TOPIC_PREFIX: prefix = '' } = process.env;
   const brokers = given ? given.split(',').map((broker) => broker.trim()) : readRunFile(process.env).kafka_brokers;
-  const signer = isSigning ? await readSigner() : undefined;
+  const signer = isSigning ? new DeadLetterSigner(secretKeys(process.env)) : undefined;
   let seen = 0;
   let selected = 0;
   const copied = await copyRecords({
@@ -53,7 +53,7 @@ async function main() {
     ...(signer ? { headersOf: (record) => signedHeaders(record, signer) } : {}),
     select: (record) => {
       seen++;
-      const letter = readDeadLetter(record);
+      const letter = describeDeadLetter(record);
       if (!isSelected(letter, selection)) return false;
       if (++selected <= MAX_LINES) process.stdout.write(`${lineOf(letter)}\n`);
       return !isDryRun;
@@ -64,22 +64,15 @@ async function main() {
   process.stdout.write(`${selected} of ${seen} dead letters chosen; ${outcome}\n`);
 }
 
-/** @returns {Promise<import('./replay/signing.mjs').Signer>} */
-async function readSigner() {
-  const { DeadLetterSigner } = await compiled('libs/common/src/security/dead-letter-signer');
-  return new DeadLetterSigner(secretKeys(process.env));
-}
-
-/** @param {import('./replay/selection.mjs').DeadLetter} letter */
-function lineOf({ at, reason, endpointId, eventType, eventId }) {
+function lineOf({ at, reason, endpointId, eventType, eventId }: DeadLetter) {
   const what = endpointId ? `${eventType} ${eventId} → ${endpointId}` : '(never was a delivery)';
   return `${new Date(at).toISOString()}  ${reason.padEnd(16)}  ${what}`;
 }
 
 /** @returns undefined when help was asked for */
 function readArguments() {
-  const string = /** @type {const} */ ({ type: 'string' });
-  const flag = /** @type {const} */ ({ type: 'boolean' });
+  const string = { type: 'string' } as const;
+  const flag = { type: 'boolean' } as const;
   const known = {
     to: string,
     reason: string,
@@ -94,17 +87,13 @@ function readArguments() {
   if (values.help) return undefined;
   const { to, reason, endpoint } = values;
   if (to === undefined || !TARGETS.includes(to)) throw new UserError(`--to must be deliveries or ingest\n\n${HELP}`);
-  if (reason !== undefined && !REASONS.includes(reason))
-    throw new UserError(`--reason must be one of ${REASONS.join(', ')}`);
+  if (reason !== undefined && !DEAD_REASONS.some((known) => known === reason))
+    throw new UserError(`--reason must be one of ${DEAD_REASONS.join(', ')}`);
   const selection = { reason, endpoint, since: time('--since', values.since), until: time('--until', values.until) };
   return { to, isDryRun: values['dry-run'] ?? false, isSigning: values.sign ?? false, selection };
 }
 
-/**
- * @param {string} name
- * @param {string | undefined} value
- */
-function time(name, value) {
+function time(name: string, value: string | undefined) {
   if (value === undefined) return undefined;
   const at = Date.parse(value);
   if (/^\d{4}-\d\d-\d\d/.test(value) && !Number.isNaN(at)) return at;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Consumer, Kafka, KafkaMessage } from 'kafkajs';
 import { kafkaClient, keyedProducer } from '../lib/kafka-client.mjs';
 import { portions } from '../lib/portions.mjs';
 
@@ -8,21 +9,30 @@ const PORTION = { records: 200, bytes: 512 * 1_024, overhead: 1_024 };
 const MAX_TRIES = 8;
 const RETRY_MS = 500;
 
-/** @typedef {import('kafkajs').KafkaMessage} LogRecord */
-
 /**
  * Copies the records of a topic that are there now.
  *
- * @param {{ brokers: string[], from: string, to: string, select: (record: LogRecord) => boolean,
- *   headersOf?: (record: LogRecord) => LogRecord['headers'] }} options `select` is asked once for every record, in the order
- *   of each partition; `headersOf` gives the headers of a copy, those of the record when it is missing
- * @returns {Promise<number>} how many were copied: Kafka has acknowledged each of them
+ * @returns how many were copied: Kafka has acknowledged each of them
  */
-export async function copyRecords({ brokers, from, to, select, headersOf = ({ headers }) => headers }) {
+export async function copyRecords({
+  brokers,
+  from,
+  to,
+  select,
+  headersOf = ({ headers }) => headers,
+}: {
+  brokers: string[];
+  from: string;
+  to: string;
+  /** Is called once for every record, in the order of each partition. */
+  select: (record: KafkaMessage) => boolean;
+  /** The headers of a copy; those of the record when it is missing. */
+  headersOf?: (record: KafkaMessage) => KafkaMessage['headers'];
+}): Promise<number> {
   const kafka = kafkaClient({ clientId: 'posthorn-replay', brokers });
   const producer = keyedProducer(kafka, { retry: { retries: 0 } });
   await producer.connect();
-  const copy = (/** @type {LogRecord} */ record) => copyOf(record, headersOf(record));
+  const copy = (record: KafkaMessage) => copyOf(record, headersOf(record));
   let copied = 0;
   try {
     await readToEnd(kafka, from, async (records) => {
@@ -37,12 +47,8 @@ export async function copyRecords({ brokers, from, to, select, headersOf = ({ he
   return copied;
 }
 
-/**
- * kafkajs's own retries may call a portion sent of which a part was not (docs/adr/0002): all of it is sent again.
- *
- * @param {() => Promise<unknown>} send
- */
-async function sendWhole(send) {
+/** kafkajs's own retries may report a portion as sent of which a part was not (docs/adr/0002): all of it is sent again. */
+async function sendWhole(send: () => Promise<unknown>) {
   for (let triesLeft = MAX_TRIES; ; triesLeft--) {
     try {
       return await send();
@@ -53,22 +59,16 @@ async function sendWhole(send) {
   }
 }
 
-/**
- * @param {LogRecord} record
- * @param {LogRecord['headers']} headers
- */
-function copyOf({ key, value }, headers) {
+function copyOf({ key, value }: KafkaMessage, headers: KafkaMessage['headers']) {
   return { key, value, ...(headers ? { headers } : {}) };
 }
 
 /**
  * Reads each partition from its start to where it ends now, in a group of its own that is deleted afterwards.
  *
- * @param {import('kafkajs').Kafka} kafka
- * @param {string} topic
- * @param {(records: LogRecord[]) => Promise<void>} take one batch after the other for a partition
+ * @param take one batch after the other for a partition
  */
-export async function readToEnd(kafka, topic, take) {
+export async function readToEnd(kafka: Kafka, topic: string, take: (records: KafkaMessage[]) => Promise<void>) {
   const admin = kafka.admin();
   const groupId = `posthorn-replay-${randomUUID()}`;
   const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 200 });
@@ -89,14 +89,13 @@ export async function readToEnd(kafka, topic, take) {
   }
 }
 
-/**
- * @param {import('kafkajs').Consumer} consumer
- * @param {Map<number, number>} ends by partition; emptied
- * @param {(records: LogRecord[]) => Promise<void>} take
- */
-async function untilAllRead(consumer, ends, take) {
-  /** @type {PromiseWithResolvers<void>} */
-  const done = Promise.withResolvers();
+/** @param ends by partition; emptied */
+async function untilAllRead(
+  consumer: Consumer,
+  ends: Map<number, number>,
+  take: (records: KafkaMessage[]) => Promise<void>,
+) {
+  const done = Promise.withResolvers<void>();
   consumer.on(consumer.events.CRASH, ({ payload }) => done.reject(payload.error));
   // Comes after each batch that was handled, and for one of aborted and control records, with which no handler is called.
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
