@@ -5,6 +5,7 @@ import { optionsOf } from './lib/options.mjs';
 import { readRunFile } from './lib/running-system.mjs';
 import { secretKeys } from './lib/secret-keys.mjs';
 import { UserError } from './lib/settings.mjs';
+import { timeOption } from './lib/time-option.ts';
 import { type DeadLetter, describeDeadLetter, isSelected } from './replay/selection.ts';
 import { signedHeaders } from './replay/signing.ts';
 import { copyRecords } from './replay/topic-copy.ts';
@@ -89,13 +90,11 @@ function readArguments() {
   if (to === undefined || !TARGETS.includes(to)) throw new UserError(`--to must be deliveries or ingest\n\n${HELP}`);
   if (reason !== undefined && !DEAD_REASONS.some((known) => known === reason))
     throw new UserError(`--reason must be one of ${DEAD_REASONS.join(', ')}`);
-  const selection = { reason, endpoint, since: time('--since', values.since), until: time('--until', values.until) };
+  const selection = {
+    reason,
+    endpoint,
+    since: timeOption('--since', values.since),
+    until: timeOption('--until', values.until),
+  };
   return { to, isDryRun: values['dry-run'] ?? false, isSigning: values.sign ?? false, selection };
-}
-
-function time(name: string, value: string | undefined) {
-  if (value === undefined) return undefined;
-  const at = Date.parse(value);
-  if (/^\d{4}-\d\d-\d\d/.test(value) && !Number.isNaN(at)) return at;
-  throw new UserError(`${name} must be a time such as 2026-01-31T09:30:00Z, not "${value}"`);
 }

@@ -108,7 +108,7 @@ const rebuild = () => runScript('rebuild', cluster.env, since());
 
 /** Kills a rebuild that has sent some pages, and waits for the row that is to be marked last. @returns how many it sent */
 async function killHalfWay(): Promise<number> {
-  const child = spawn(execPath, ['scripts/rebuild.mjs', ...since()], { env: cluster.env });
+  const child = spawn(execPath, ['scripts/rebuild.ts', ...since()], { env: cluster.env });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

@@ -1,13 +1,17 @@
+import { z } from 'zod';
+import { kafkaEnv, loadConfig, postgresEnv, trustEnv } from '#common/config/env.js';
+import { kafkaSettings } from '#common/kafka/settings.js';
+import { Database } from '#common/postgres/database.js';
+import { reconcile } from '#control/configuration/reconcile.js';
 import { runCommand } from './lib/command.mjs';
-import { compiled } from './lib/compiled.mjs';
-import { withConfigErrors } from './lib/config-errors.mjs';
+import { withConfigErrors } from './lib/config-errors.ts';
 import { optionsOf } from './lib/options.mjs';
 import { withServers } from './lib/running-system.mjs';
 import { configPublicKey } from './lib/secrets.mjs';
 import { readSettings, UserError } from './lib/settings.mjs';
-import { reportOf } from './reconcile/report.mjs';
+import { reportOf } from './reconcile/report.ts';
 
-const KEEPS = /** @type {const} */ (['topics', 'database']);
+const KEEPS = ['topics', 'database'] as const;
 
 const HELP = `Makes the configuration topics and the database one, after PostgreSQL was restored from a backup.
 
@@ -32,9 +36,6 @@ async function main() {
     return;
   }
   const env = environment(process.env);
-  const { reconcile } = await compiled('apps/control/src/configuration/reconcile');
-  const { Database } = await compiled('libs/common/src/postgres/database');
-  const { kafkaSettings } = await compiled('libs/common/src/kafka/settings');
   const config = await readConfig(env);
   const settings = kafkaSettings('reconcile', config, { topicsReady: Promise.resolve(), onFatal: fail });
   const database = new Database({ url: config.DATABASE_URL, poolSize: 1, applicationName: 'posthorn-reconcile' });
@@ -46,39 +47,30 @@ async function main() {
   }
 }
 
-/**
- * @param {NodeJS.ProcessEnv} env
- * @throws UserError naming every bad variable
- */
-async function readConfig(env) {
-  const { loadConfig, kafkaEnv, postgresEnv, trustEnv } = await compiled('libs/common/src/config/env');
-  const { z } = await import('zod');
+/** @throws UserError naming every bad variable */
+function readConfig(env: NodeJS.ProcessEnv) {
   return withConfigErrors(() => loadConfig(z.object({ ...kafkaEnv, ...postgresEnv, ...trustEnv }), env));
 }
 
-/**
- * @param {NodeJS.ProcessEnv} env
- * @returns {NodeJS.ProcessEnv} with what a system of `npm start` has
- */
-function environment(env) {
+/** The environment, with the keys of the system that `npm start` runs where its servers are used. */
+function environment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const servers = withServers(env);
   if (env.KAFKA_BROKERS && env.DATABASE_URL) return servers;
   return { ...servers, CONFIG_PUBLIC_KEYS: env.CONFIG_PUBLIC_KEYS || configPublicKey(readSettings(env).paths.secrets) };
 }
 
-/** @param {Error} error */
-function fail(error) {
+function fail(error: Error) {
   process.stderr.write(`${error.message}\n`);
   process.exit(1);
 }
 
 /** @returns undefined when help was asked for */
 function readArguments() {
-  const known = /** @type {const} */ ({
+  const known = {
     keep: { type: 'string' },
     'dry-run': { type: 'boolean' },
     help: { type: 'boolean' },
-  });
+  } as const;
   const values = optionsOf(known, { usage: HELP });
   if (values.help) return undefined;
   const keep = KEEPS.find((name) => name === values.keep);

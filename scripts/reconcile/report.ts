@@ -1,14 +1,12 @@
-/** @typedef {import('../../apps/control/src/configuration/reconcile.js').Reconciliation} Reconciliation */
-/** @typedef {Reconciliation['differences'][number]} Found */
+import type { Kept, Reconciliation } from '#control/configuration/reconcile.js';
 
-/**
- * What reconciling found and did, for people.
- *
- * @param {Reconciliation} reconciliation
- * @param {{ keep: 'topics' | 'database', isDryRun: boolean }} options
- * @returns {string[]} lines
- */
-export function reportOf({ wasAhead, differences }, { keep, isDryRun }) {
+type Difference = Reconciliation['differences'][number];
+
+/** @returns lines that describe the differences and their outcome */
+export function reportOf(
+  { wasAhead, differences }: Reconciliation,
+  { keep, isDryRun }: { keep: Kept; isDryRun: boolean },
+): string[] {
   const standing = wasAhead
     ? 'The topics have changes that the database lacks: it was restored, or is another one.'
     : 'The database knows every change of the topics.';
@@ -19,11 +17,7 @@ export function reportOf({ wasAhead, differences }, { keep, isDryRun }) {
   ];
 }
 
-/**
- * @param {Found} found
- * @param {'topics' | 'database'} keep
- */
-function linesOf({ topic, key, kind, fields, topicVersion, rowVersion, unknown }, keep) {
+function linesOf({ topic, key, kind, fields, topicVersion, rowVersion, unknown }: Difference, keep: Kept) {
   const versions = `topic ${topicVersion ?? '-'}, database ${rowVersion ?? '-'}`;
   const what = { only_on_topic: 'only on the topic', only_in_database: 'only in the database', differs: 'differs' }[
     kind
@@ -34,21 +28,12 @@ function linesOf({ topic, key, kind, fields, topicVersion, rowVersion, unknown }
   return [line, `  its record is of an earlier release and lacks: ${unknown.join(', ')}`];
 }
 
-/**
- * @param {Found['kind']} kind
- * @param {'topics' | 'database'} keep
- */
-function outcomeOf(kind, keep) {
+function outcomeOf(kind: Difference['kind'], keep: Kept) {
   if (keep === 'topics') return kind === 'only_in_database' ? 'deleted from the database' : 'written to the database';
   return kind === 'only_on_topic' ? 'deleted from the topic' : 'published';
 }
 
-/**
- * @param {number} count
- * @param {'topics' | 'database'} keep
- * @param {boolean} isDryRun
- */
-function summaryOf(count, keep, isDryRun) {
+function summaryOf(count: number, keep: Kept, isDryRun: boolean) {
   if (count === 0) return 'No differences.';
   const differences = `${count} ${count === 1 ? 'difference' : 'differences'}`;
   if (isDryRun) return `${differences}; nothing was changed (--dry-run).`;

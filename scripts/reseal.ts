@@ -1,8 +1,12 @@
+import { Database } from '#common/postgres/database.js';
+import { Sealer } from '#common/security/sealing.js';
+import { type ResealProgress, resealAll } from '#control/endpoints/reseal.js';
+import { usedKeys } from '#control/sealing-keys.js';
 import { runCommand } from './lib/command.mjs';
-import { compiled } from './lib/compiled.mjs';
 import { optionsOf } from './lib/options.mjs';
 import { withServers } from './lib/running-system.mjs';
 import { secretKeys } from './lib/secret-keys.mjs';
+import { countMacKeys } from './replay/mac-keys.ts';
 
 const HELP = `Seals all secrets and static headers of endpoints under the first key of SECRET_KEYS, and says what still needs
 each of the other keys. It may run at any time, be interrupted, and be repeated.
@@ -18,14 +22,12 @@ are missing, those of npm start. A running control announces what was sealed.
 await runCommand(main);
 
 async function main() {
-  const flag = /** @type {const} */ ({ type: 'boolean' });
+  const flag = { type: 'boolean' } as const;
   const { check = false, help } = optionsOf({ check: flag, help: flag }, { usage: HELP });
   if (help) return say(HELP.trimEnd());
   const { SECRET_KEYS, DATABASE_URL, KAFKA_BROKERS, KAFKA_TOPIC_PREFIX: prefix = '' } = withServers(process.env);
   const keys = SECRET_KEYS || secretKeys(process.env);
   const brokers = KAFKA_BROKERS.split(',');
-  const { Sealer } = await compiled('libs/common/src/security/sealing');
-  const { Database } = await compiled('libs/common/src/postgres/database');
   const sealer = new Sealer(keys);
   const database = new Database({ url: DATABASE_URL, poolSize: 1, applicationName: 'reseal' });
   try {
@@ -36,20 +38,13 @@ async function main() {
   }
 }
 
-/**
- * @param {unknown} database
- * @param {{ sealsUnder: string }} sealer
- */
-async function reseal(database, sealer) {
-  const { resealAll } = await compiled('apps/control/src/endpoints/reseal');
-  /** @typedef {{ resealed: number, failed: number }} Progress */
+async function reseal(database: Database, sealer: Sealer) {
   let shownAt = Date.now();
-  const onProgress = (/** @type {Progress} */ { resealed }) => {
+  const onProgress = ({ resealed }: ResealProgress) => {
     if (Date.now() - shownAt < 1_000) return;
     shownAt = Date.now();
     say(`${resealed} endpoints so far`);
   };
-  /** @type {Progress} */
   const { resealed, failed } = await resealAll(database, sealer, onProgress);
   say(`${resealed} endpoints sealed under "${sealer.sealsUnder}"`);
   if (failed === 0) return;
@@ -57,14 +52,23 @@ async function reseal(database, sealer) {
   say(`${failed} endpoints could not be sealed: SECRET_KEYS lacks a key they use`);
 }
 
-/** @param {{ database: any, keys: string, current: string, brokers: string[], topic: string }} system */
-async function report({ database, keys, current, brokers, topic }) {
-  const { usedKeys } = await compiled('apps/control/src/sealing-keys');
-  const { countMacKeys } = await import('./replay/mac-keys.ts');
-  /** @type {{ key_id: string, endpoints: number }[]} */
+async function report({
+  database,
+  keys,
+  current,
+  brokers,
+  topic,
+}: {
+  database: Database;
+  keys: string;
+  current: string;
+  brokers: string[];
+  topic: string;
+}) {
   const used = await usedKeys(database);
   const endpoints = new Map(used.map(({ key_id, endpoints }) => [key_id, endpoints]));
-  const [{ owed }] = await database.query('SELECT count(*) AS owed FROM outbox');
+  const [row] = await database.query<{ owed: number }>('SELECT count(*) AS owed FROM outbox');
+  const owed = row?.owed ?? 0;
   const letters = await countMacKeys(brokers, topic);
   const given = keys.split(',').map((entry) => entry.trim().split(':', 1)[0] ?? '');
   for (const id of new Set([...given, ...endpoints.keys(), ...letters.byKey.keys()])) {
@@ -75,11 +79,15 @@ async function report({ database, keys, current, brokers, topic }) {
   if (owed > 0) say(`${owed} announcements wait for a running control: keep the old keys until they are gone`);
 }
 
-/**
- * @param {string} id
- * @param {{ endpoints: number, letters: number, isCurrent: boolean, isGiven: boolean }} needs
- */
-function lineOf(id, { endpoints, letters, isCurrent, isGiven }) {
+function lineOf(
+  id: string,
+  {
+    endpoints,
+    letters,
+    isCurrent,
+    isGiven,
+  }: { endpoints: number; letters: number; isCurrent: boolean; isGiven: boolean },
+) {
   const use = `${endpoints} endpoints, ${letters} dead letters`;
   if (isCurrent) return `key "${id}": seals and signs; ${use}`;
   if (!isGiven) return `key "${id}": not in SECRET_KEYS; ${use}`;
@@ -89,7 +97,6 @@ function lineOf(id, { endpoints, letters, isCurrent, isGiven }) {
   return `key "${id}": unused, it may be removed from SECRET_KEYS`;
 }
 
-/** @param {string} line */
-function say(line) {
+function say(line: string) {
   process.stdout.write(`${line}\n`);
 }

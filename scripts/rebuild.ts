@@ -1,9 +1,11 @@
+import type { RebuildProgress, RebuildSummary } from '#control/rebuild/rebuild.js';
+import { runRebuild } from '#control/rebuild/run-rebuild.js';
 import { runCommand } from './lib/command.mjs';
-import { compiled } from './lib/compiled.mjs';
-import { withConfigErrors } from './lib/config-errors.mjs';
+import { withConfigErrors } from './lib/config-errors.ts';
 import { optionsOf } from './lib/options.mjs';
 import { withServers } from './lib/running-system.mjs';
 import { UserError } from './lib/settings.mjs';
+import { timeOption } from './lib/time-option.ts';
 
 const HELP = `Brings a restored database up to date from the topics: outcomes, dead letters, events, and deliveries that wait.
 
@@ -26,23 +28,17 @@ async function main() {
     process.stdout.write(HELP);
     return;
   }
-  const { runRebuild } = await compiled('apps/control/src/rebuild/run-rebuild');
   const env = withServers(process.env);
   const summary = await withConfigErrors(() => runRebuild({ ...options, env, onProgress: showProgress }));
   showSummary(summary, options.isDryRun);
 }
 
-/** @param {import('../apps/control/src/rebuild/rebuild.js').RebuildProgress} progress */
-function showProgress({ topic, read, lacking }) {
+function showProgress({ topic, read, lacking }: RebuildProgress) {
   process.stdout.write(`${topic.padEnd(10)} ${read} read, ${lacking} ${topic === 'deliveries' ? 'open' : 'lacking'}\n`);
 }
 
-/**
- * @param {import('../apps/control/src/rebuild/rebuild.js').RebuildSummary} summary
- * @param {boolean} isDryRun
- */
-function showSummary({ topics, voided, heads, sent, overtaken }, isDryRun) {
-  const lacking = (/** @type {string} */ name) => topics.find(({ topic }) => topic === name)?.lacking ?? 0;
+function showSummary({ topics, voided, heads, sent, overtaken }: RebuildSummary, isDryRun: boolean) {
+  const lacking = (name: string) => topics.find(({ topic }) => topic === name)?.lacking ?? 0;
   const restored = `${lacking('attempts')} attempts, ${lacking('dlq')} dead letters, ${lacking('ingest')} events`;
   process.stdout.write(`${isDryRun ? 'The database lacks' : 'Brought back:'} ${restored}.\n`);
   process.stdout.write(`${voided.heads} waiting lanes and ${voided.parked} parked deliveries of the backup `);
@@ -56,16 +52,14 @@ function showSummary({ topics, voided, heads, sent, overtaken }, isDryRun) {
 
 /** @returns undefined when help was asked for */
 function readArguments() {
-  const known = /** @type {const} */ ({
+  const known = {
     since: { type: 'string' },
     'dry-run': { type: 'boolean' },
     help: { type: 'boolean' },
-  });
+  } as const;
   const values = optionsOf(known, { usage: HELP });
   if (values.help) return undefined;
-  const sinceMs = Date.parse(values.since ?? '');
-  if (!/^\d{4}-\d\d-\d\d/.test(values.since ?? '') || Number.isNaN(sinceMs)) {
-    throw new UserError(`--since must be a time such as 2026-01-31T09:30:00Z\n\n${HELP}`);
-  }
+  const sinceMs = timeOption('--since', values.since);
+  if (sinceMs === undefined) throw new UserError(`--since is missing\n\n${HELP}`);
   return { sinceMs, isDryRun: values['dry-run'] ?? false };
 }
