@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { anchorsOf } from './anchors.js';
+import { anchorsOf } from './anchors.ts';
 
 const DOCUMENTS = [
   'README.md',

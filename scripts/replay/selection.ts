@@ -15,7 +15,7 @@ export interface DeadLetter {
 }
 
 /** Conditions of a replay; times in ms since the epoch. */
-export interface Selection {
+interface Selection {
   readonly reason?: string | undefined;
   readonly endpoint?: string | undefined;
   readonly since?: number | undefined;

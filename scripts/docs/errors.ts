@@ -1,6 +1,6 @@
-import { code, page, table } from './markdown.mjs';
+import { code, page, table } from './markdown.ts';
 
-/** @typedef {Readonly<Record<string, { status: number, title: string }>>} Problems */
+export type Problems = Readonly<Record<string, { status: number; title: string }>>;
 
 const INTRO = `Every error is \`application/problem+json\` (RFC 9457), whichever part of an app refuses the request:
 
@@ -17,12 +17,8 @@ const INTRO = `Every error is \`application/problem+json\` (RFC 9457), whichever
 
 \`code\` is stable: match it, never the texts. \`errors\` is there when single fields can be named.`;
 
-/**
- * What a caller does about it.
- *
- * @type {Readonly<Record<string, string>>}
- */
-const REMEDIES = {
+/** What a caller does about it. */
+const REMEDIES: Readonly<Record<string, string>> = {
   BODY_INVALID: 'Correct what `errors` names. Nothing was stored.',
   UNAUTHENTICATED: 'Send `Authorization: Bearer ph_…` with a key that exists, has not expired and was not revoked.',
   FORBIDDEN: 'Use a key with the scope that is needed, or of the tenant that is named.',
@@ -46,15 +42,14 @@ const REMEDIES = {
 /**
  * docs/errors.md, from the table the apps answer with.
  *
- * @param {Problems} problems
  * @throws Error when a code has no remedy here, or a remedy no code
  */
-export function renderErrors(problems) {
+export function renderErrors(problems: Problems) {
   const stray = Object.keys(REMEDIES).filter((name) => !(name in problems));
   if (stray.length > 0) throw new Error(`no such problem: ${stray.join(', ')}`);
   const rows = Object.entries(problems).map(([name, { status, title }]) => {
     const remedy = REMEDIES[name];
-    if (remedy === undefined) throw new Error(`say in scripts/docs/errors.mjs what a caller does about ${name}`);
+    if (remedy === undefined) throw new Error(`say in scripts/docs/errors.ts what a caller does about ${name}`);
     return [String(status), code(name), title, remedy];
   });
   return page('Errors', [INTRO, table(['status', 'code', 'title', 'what to do'], rows)]);

@@ -1,9 +1,18 @@
 import { z } from 'zod';
 import { readSettings } from '../lib/settings.mjs';
-import { code, page, table } from './markdown.mjs';
+import { code, page, table } from './markdown.ts';
 
-/** @typedef {{ app: string, schema: z.ZodObject }} AppConfig */
-/** @typedef {{ name: string, apps: string[], kind: string, fallbacks: Map<string, string>, meaning: string }} Variable */
+export interface AppConfig {
+  app: string;
+  schema: z.ZodObject;
+}
+interface Variable {
+  name: string;
+  apps: string[];
+  kind: string;
+  fallbacks: Map<string, string>;
+  meaning: string;
+}
 
 const INTRO = `Everything is set by environment variables. An app reads them once, when it starts; a bad value ends it with exit
 code 2 and a message that names every bad variable. An empty value counts as missing. At the start the effective
@@ -13,12 +22,8 @@ const START = `\`npm start\` reads these, and passes the whole environment on to
 as well. It sets \`HOST\`, \`PORT\`, \`KAFKA_BROKERS\`, \`DATABASE_URL\`, \`SECRET_KEYS\`, \`ADMIN_API_KEY\`, \`CONFIG_SIGNING_KEY\` (control only) and \`INSTANCE\` for them itself, and,
 unless you do, \`CONFIG_PUBLIC_KEYS\`, \`ALLOW_HTTP=true\` and \`ALLOWED_ADDRESSES=127.0.0.0/8,::1/128\`.`;
 
-/**
- * docs/configuration.md, from the schemas the apps read their environment with.
- *
- * @param {readonly AppConfig[]} configs
- */
-export function renderConfiguration(configs) {
+/** docs/configuration.md, from the schemas the apps read their environment with. */
+export function renderConfiguration(configs: readonly AppConfig[]) {
   const groups = Map.groupBy(variablesOf(configs), ({ apps }) => apps.join(', '));
   const sections = [...groups]
     .sort(([, [a]], [, [b]]) => (b?.apps.length ?? 0) - (a?.apps.length ?? 0))
@@ -35,17 +40,13 @@ export function renderConfiguration(configs) {
   ]);
 }
 
-/**
- * @param {readonly AppConfig[]} configs
- * @returns {Variable[]} in the order the schemas have them
- */
-function variablesOf(configs) {
-  /** @type {Map<string, Variable>} */
-  const variables = new Map();
+/** @returns in the order the schemas have them */
+function variablesOf(configs: readonly AppConfig[]): Variable[] {
+  const variables = new Map<string, Variable>();
   for (const { app, schema } of configs) {
     const { properties = {} } = z.toJSONSchema(schema, { io: 'input' });
     for (const [name, field] of Object.entries(schema.shape)) {
-      const property = /** @type {z.core.JSONSchema.BaseSchema} */ (properties[name]);
+      const property = properties[name] as z.core.JSONSchema.BaseSchema;
       const fallback = field.safeParse(undefined);
       const known = variables.get(name) ?? newVariable(name, property);
       known.apps.push(app);
@@ -57,21 +58,12 @@ function variablesOf(configs) {
   return [...variables.values()];
 }
 
-/**
- * @param {string} name
- * @param {z.core.JSONSchema.BaseSchema} property
- * @returns {Variable}
- */
-function newVariable(name, { description }) {
+function newVariable(name: string, { description }: z.core.JSONSchema.BaseSchema): Variable {
   if (!description) throw new Error(`${name} has no description`);
   return { name, apps: [], kind: '', fallbacks: new Map(), meaning: description };
 }
 
-/**
- * @param {z.core.JSONSchema.BaseSchema} property
- * @param {unknown} fallback
- */
-function kindOf({ type, enum: values, minimum, maximum }, fallback) {
+function kindOf({ type, enum: values, minimum, maximum }: z.core.JSONSchema.BaseSchema, fallback: unknown) {
   if (values) return values.join(', ');
   if (typeof fallback === 'boolean') return 'true, false';
   if (Array.isArray(fallback)) return 'list';
@@ -80,14 +72,12 @@ function kindOf({ type, enum: values, minimum, maximum }, fallback) {
   return isBounded ? `${minimum} to ${maximum}` : `at least ${minimum}`;
 }
 
-/** @param {unknown} value */
-function fallbackOf(value) {
+function fallbackOf(value: unknown) {
   if (value === undefined) return '';
   return Array.isArray(value) ? value.join(',') : String(value);
 }
 
-/** @param {Variable} variable */
-function row({ name, apps, kind, fallbacks, meaning }) {
+function row({ name, apps, kind, fallbacks, meaning }: Variable) {
   const distinct = new Set(fallbacks.values());
   const byApp = apps.map((app) => `${app} ${code(fallbacks.get(app) ?? '')}`).join(', ');
   const [only = ''] = distinct;
@@ -105,8 +95,7 @@ function startRows() {
   ];
 }
 
-/** @param {string} name */
-function portMeaning(name) {
+function portMeaning(name: string) {
   return `port of ${name
     .replace(/_PORT$/, '')
     .toLowerCase()
