@@ -1,22 +1,32 @@
-import { CloudEvent, HTTP } from 'cloudevents';
+import { CloudEvent, HTTP, type Message } from 'cloudevents';
 import { kafkaClient, keyedProducer } from '../lib/kafka-client.mjs';
+import type { DemoEvent } from './github-events.ts';
 
-/** @typedef {import('./github-events.mjs').DemoEvent} DemoEvent */
-/** @typedef {{ name: string, publish: (event: DemoEvent) => Promise<void> }} Door resolves when the event is accepted */
+interface Door {
+  readonly name: string;
+  /** Resolves when the event is accepted. */
+  readonly publish: (event: DemoEvent) => Promise<void>;
+}
 
-/**
- * Every way a producer can bring an event in. The CloudEvents SDK comes twice, once for each mode.
- *
- * @param {{ ingestUrl: string, apiKey: string, brokers: string[], topicPrefix: string, tenant: string }} options
- * @returns {Promise<{ doors: Door[], close: () => Promise<void> }>}
- */
-export async function openDoors({ ingestUrl, apiKey, brokers, topicPrefix, tenant }) {
+/** Every way a producer can bring an event in. The CloudEvents SDK comes twice, once for each mode. */
+export async function openDoors({
+  ingestUrl,
+  apiKey,
+  brokers,
+  topicPrefix,
+  tenant,
+}: {
+  ingestUrl: string;
+  apiKey: string;
+  brokers: string[];
+  topicPrefix: string;
+  tenant: string;
+}): Promise<{ doors: Door[]; close: () => Promise<void> }> {
   const post = poster(`${ingestUrl}/v1/events`, apiKey);
   const producer = keyedProducer(kafkaClient({ clientId: 'posthorn-demo', brokers }));
   await producer.connect();
 
-  /** @type {Door[]} */
-  const doors = [
+  const doors: Door[] = [
     {
       name: 'HTTP API',
       publish: (event) => post({ 'content-type': 'application/json' }, JSON.stringify(envelope(event, tenant))),
@@ -37,41 +47,21 @@ export async function openDoors({ ingestUrl, apiKey, brokers, topicPrefix, tenan
   return { doors, close: () => producer.disconnect() };
 }
 
-/**
- * @param {DemoEvent} event
- * @param {string} tenant
- */
-function envelope({ id, type, resourceId, data }, tenant) {
+function envelope({ id, type, resourceId, data }: DemoEvent, tenant: string) {
   return { id, type, tenant, resource_id: resourceId, occurred_at: new Date().toISOString(), data };
 }
 
-/**
- * @param {DemoEvent} event
- * @param {string} tenant
- */
-function cloudEvent({ id, type, resourceId, data }, tenant) {
+function cloudEvent({ id, type, resourceId, data }: DemoEvent, tenant: string) {
   const time = new Date().toISOString();
   return new CloudEvent({ id, type, source: 'https://github.com', subject: resourceId, time, tenant, data });
 }
 
-/**
- * @param {import('cloudevents').Message} message
- * @returns {[Record<string, string>, string]}
- */
-function message({ headers, body }) {
-  return [/** @type {Record<string, string>} */ (headers), String(body)];
+function message({ headers, body }: Message): [Record<string, string>, string] {
+  return [headers as Record<string, string>, String(body)];
 }
 
-/**
- * @param {string} url
- * @param {string} apiKey
- */
-function poster(url, apiKey) {
-  /**
-   * @param {Record<string, string>} headers
-   * @param {string} body
-   */
-  return async (headers, body) => {
+function poster(url: string, apiKey: string) {
+  return async (headers: Record<string, string>, body: string) => {
     const authorization = `Bearer ${apiKey}`;
     const response = await fetch(url, { method: 'POST', headers: { ...headers, authorization }, body });
     const text = await response.text();

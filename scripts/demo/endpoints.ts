@@ -1,13 +1,15 @@
-/**
- * One endpoint of the demo.
- *
- * @typedef {object} DemoEndpoint
- * @property {string} name also its path at the receiver
- * @property {string} behaviour
- * @property {boolean} isOrdered whether a resource's events must come in order
- * @property {boolean} mustGetAll false for the one that is meant to fail
- * @property {object} settings of its registration
- */
+/** One endpoint of the demo. */
+export interface DemoEndpoint {
+  /** Also its path at the receiver. */
+  readonly name: string;
+  readonly behaviour: string;
+  /** Whether a resource's events must come in order. */
+  readonly isOrdered: boolean;
+  /** False for the endpoint that is meant to fail. */
+  readonly mustGetAll: boolean;
+  /** Of its registration. */
+  readonly settings: object;
+}
 
 /** Short waits, so that the demo need not wait minutes for the last retry; enough of them to outlast bad luck. */
 const FLAKY_DELAYS_S = [0.1, 0.1, 0.2, 0.2, 0.4, 0.4, 0.8, 0.8, 1.6, 1.6, 3.2];
@@ -16,10 +18,8 @@ const DEAD_DELAYS_S = [0.5, 1];
 /**
  * Most payloads are of one repository. In order, one that takes a second for each, or has to give up each, would take
  * minutes over them; so those two endpoints ask for no order.
- *
- * @type {readonly DemoEndpoint[]}
  */
-export const ENDPOINTS = [
+export const ENDPOINTS: readonly DemoEndpoint[] = [
   { name: 'healthy', behaviour: 'answers at once', isOrdered: true, mustGetAll: true, settings: {} },
   { name: 'healthy too', behaviour: 'answers at once', isOrdered: true, mustGetAll: true, settings: {} },
   {
@@ -40,65 +40,54 @@ export const ENDPOINTS = [
   },
 ];
 
+interface DeliveryPage {
+  readonly items: readonly object[];
+  readonly next_cursor?: string | null;
+}
+
 /** The control API, as far as the demo needs it. */
 export class ControlApi {
-  /**
-   * @param {string} url
-   * @param {string} apiKey
-   * @param {string} tenant
-   */
-  constructor(url, apiKey, tenant) {
+  private readonly url: string;
+  private readonly apiKey: string;
+  private readonly tenant: string;
+
+  constructor(url: string, apiKey: string, tenant: string) {
     this.url = url;
     this.apiKey = apiKey;
     this.tenant = tenant;
   }
 
-  /**
-   * @param {DemoEndpoint} endpoint
-   * @param {string} receiverUrl
-   * @returns {Promise<{ id: string, secret: string }>}
-   */
-  create({ name, behaviour, settings }, receiverUrl) {
+  create({ name, behaviour, settings }: DemoEndpoint, receiverUrl: string): Promise<{ id: string; secret: string }> {
     const url = `${receiverUrl}/${encodeURIComponent(name)}`;
     const description = `demo: ${name}, ${behaviour}`;
     const body = { url, event_types: ['github.*'], tenant: this.tenant, description, ...settings };
-    return this.#call('POST', '/v1/endpoints', body);
+    return this.#call<{ id: string; secret: string }>('POST', '/v1/endpoints', body);
   }
 
-  /** @param {string} id */
-  async delete(id) {
-    await this.#call('DELETE', `/v1/endpoints/${id}`);
+  async delete(id: string) {
+    await this.#call<null>('DELETE', `/v1/endpoints/${id}`);
   }
 
-  /**
-   * @param {string} endpointId
-   * @returns {Promise<number>} deliveries of the endpoint that were given up
-   */
-  async countDead(endpointId) {
+  /** @returns deliveries of the endpoint that were given up */
+  async countDead(endpointId: string): Promise<number> {
     let count = 0;
     let cursor = '';
     do {
       const query = new URLSearchParams({ endpoint_id: endpointId, status: 'dead', limit: '200' });
       if (cursor) query.set('cursor', cursor);
-      const page = await this.#call('GET', `/v1/deliveries?${query}`);
+      const page = await this.#call<DeliveryPage>('GET', `/v1/deliveries?${query}`);
       count += page.items.length;
       cursor = page.next_cursor ?? '';
     } while (cursor);
     return count;
   }
 
-  /**
-   * @param {string} method
-   * @param {string} path
-   * @param {object} [body]
-   * @returns {Promise<any>}
-   */
-  async #call(method, path, body) {
+  async #call<Answer>(method: string, path: string, body?: object): Promise<Answer> {
     const headers = { authorization: `Bearer ${this.apiKey}`, ...(body ? { 'content-type': 'application/json' } : {}) };
     const init = { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) };
     const response = await fetch(this.url + path, init);
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
-    return text ? JSON.parse(text) : undefined;
+    return JSON.parse(text || 'null');
   }
 }

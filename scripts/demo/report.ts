@@ -1,10 +1,10 @@
-import { percentile } from './tally.mjs';
+import type { DemoEndpoint } from './endpoints.ts';
+import { percentile, type Score } from './tally.ts';
 
-/** @typedef {import('./tally.mjs').Score} Score */
-/** @typedef {Score & import('./endpoints.mjs').DemoEndpoint & { expected: number, dead: number }} Row */
+export type Row = Score & DemoEndpoint & { expected: number; dead: number };
 
 /** Column title, and what stands in it. */
-const COLUMNS = /** @type {const} @satisfies {readonly [string, (row: Row) => string | number][]} */ ([
+const COLUMNS = [
   ['endpoint', (row) => `${row.name} (${row.behaviour})`],
   ['expected', (row) => row.expected],
   ['delivered', (row) => row.delivered],
@@ -14,13 +14,10 @@ const COLUMNS = /** @type {const} @satisfies {readonly [string, (row: Row) => st
   ['out of order', (row) => (row.isOrdered ? row.disorder : 'not asked')],
   ['p50', (row) => duration(percentile(row.latenciesMs, 0.5))],
   ['p99', (row) => duration(percentile(row.latenciesMs, 0.99))],
-]);
+] as const satisfies readonly [string, (row: Row) => string | number][];
 
-/**
- * @param {readonly Row[]} rows
- * @returns {string} one line per endpoint, below a line of titles
- */
-export function table(rows) {
+/** @returns one line per endpoint, below a line of titles */
+export function table(rows: readonly Row[]): string {
   const cells = [COLUMNS.map(([title]) => title), ...rows.map((row) => COLUMNS.map(([, cell]) => String(cell(row))))];
   const widths = COLUMNS.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));
   const lines = cells.map((line) =>
@@ -32,28 +29,21 @@ export function table(rows) {
   return lines.join('\n');
 }
 
-/**
- * @param {readonly Row[]} rows
- * @returns {string[]} what has not arrived where it should
- */
-export function missing(rows) {
+/** @returns what has not arrived where it should */
+export function missing(rows: readonly Row[]): string[] {
   return rows.flatMap(({ name, mustGetAll, expected, delivered, dead }) => {
     if (mustGetAll) return delivered < expected ? [`${name} missed ${expected - delivered} of ${expected} events`] : [];
     return dead < expected ? [`${name} has ${dead} dead letters, ${expected} were expected`] : [];
   });
 }
 
-/**
- * @param {readonly Row[]} rows
- * @returns {string[]} where a resource's events came in another order than they were accepted
- */
-export function disorder(rows) {
+/** @returns where a resource's events came in another order than they were accepted */
+export function disorder(rows: readonly Row[]): string[] {
   const unruly = rows.filter(({ isOrdered, disorder }) => isOrdered && disorder > 0);
   return unruly.map(({ name, disorder }) => `${name} got ${disorder} events after a later one of their resource`);
 }
 
-/** @param {number | undefined} ms */
-function duration(ms) {
+function duration(ms: number | undefined) {
   if (ms === undefined) return '–';
   return ms < 1_000 ? `${ms.toFixed(1)} ms` : `${(ms / 1_000).toFixed(2)} s`;
 }

@@ -1,27 +1,32 @@
-/** @typedef {import('./receiver.mjs').Arrival} Arrival */
+import type { Arrival } from './receiver.ts';
 
-/**
- * What came to one endpoint.
- *
- * @typedef {object} Score
- * @property {number} delivered events answered 2xx
- * @property {number} duplicates requests nobody needed: after a 2xx, or for an attempt that had come already
- * @property {number} retried events that took more than one attempt
- * @property {number} disorder events first delivered after a later one of their resource
- * @property {number[]} latenciesMs from the producer's call to the arrival that was answered 2xx, ascending
- */
+/** Counts of one endpoint. */
+export interface Score {
+  /** Events answered 2xx. */
+  delivered: number;
+  /** Superfluous requests: after a 2xx, or for an attempt that had come already. */
+  duplicates: number;
+  /** Events that took more than one attempt. */
+  retried: number;
+  /** Events first delivered after a later one of their resource. */
+  disorder: number;
+  /** From the producer's call to the arrival that was answered 2xx, ascending. */
+  latenciesMs: number[];
+}
 
-/** @typedef {{ attempts: Set<number>, isDelivered: boolean }} Course what became of one event at one endpoint */
+/** The attempts of one event at one endpoint. */
+interface Course {
+  attempts: Set<number>;
+  isDelivered: boolean;
+}
 
-/** Counts what arrives, endpoint by endpoint. Pure: it is told everything, clock included. */
+/** Counts arrivals, endpoint by endpoint. Deterministic: its caller passes every input, clock included. */
 export class Tally {
-  /** @type {Map<string, number>} when each event was published, ms since the epoch */
-  #publishedAt = new Map();
-  /** @type {Map<string, Score & { courses: Map<string, Course>, highest: Map<string, number> }>} */
-  #endpoints = new Map();
+  #publishedAt = new Map<string, number>();
+  #endpoints = new Map<string, Score & { courses: Map<string, Course>; highest: Map<string, number> }>();
 
-  /** @param {readonly string[]} endpoints names */
-  constructor(endpoints) {
+  /** @param endpoints names */
+  constructor(endpoints: readonly string[]) {
     for (const name of endpoints) {
       const score = { delivered: 0, duplicates: 0, retried: 0, disorder: 0, latenciesMs: [] };
       this.#endpoints.set(name, { ...score, courses: new Map(), highest: new Map() });
@@ -33,16 +38,11 @@ export class Tally {
     return this.#publishedAt.size;
   }
 
-  /**
-   * @param {string} eventId
-   * @param {number} at
-   */
-  publish(eventId, at) {
+  publish(eventId: string, at: number) {
     this.#publishedAt.set(eventId, at);
   }
 
-  /** @param {Arrival} arrival */
-  arrive({ endpoint, eventId, resourceId, sequence, attempt, at, status }) {
+  arrive({ endpoint, eventId, resourceId, sequence, attempt, at, status }: Arrival) {
     const publishedAt = this.#publishedAt.get(eventId);
     const score = this.#endpoints.get(endpoint);
     if (score === undefined || publishedAt === undefined) return;
@@ -61,11 +61,7 @@ export class Tally {
     score.highest.set(resourceId, Math.max(highest, sequence));
   }
 
-  /**
-   * @param {string} endpoint
-   * @returns {Score}
-   */
-  score(endpoint) {
+  score(endpoint: string): Score {
     const score = this.#endpoints.get(endpoint);
     if (score === undefined) throw new Error(`no endpoint ${endpoint}`);
     const { delivered, duplicates, retried, disorder, latenciesMs } = score;
@@ -76,10 +72,9 @@ export class Tally {
 /**
  * Nearest rank.
  *
- * @param {readonly number[]} ascending
- * @param {number} share from 0 to 1
- * @returns {number | undefined} undefined when there are no values
+ * @param share from 0 to 1
+ * @returns undefined when there are no values
  */
-export function percentile(ascending, share) {
+export function percentile(ascending: readonly number[], share: number): number | undefined {
   return ascending[Math.max(0, Math.ceil(share * ascending.length) - 1)];
 }

@@ -11,22 +11,21 @@ npm run demo [-- --events N]    N from 1 to ${MAX_EVENTS}; each payload once, if
 
 await runCommand(main);
 
-/** @returns {Promise<number>} exit code */
-async function main() {
+/** @returns exit code */
+async function main(): Promise<number> {
   const { events, help } = readArguments();
   if (help) {
     process.stdout.write(HELP);
     return 0;
   }
   const run = await runningSystem(process.env);
-  // Loaded late: where nothing is installed yet, that nothing runs is the better message.
-  const { runDemo } = await import('./demo/run-demo.mjs');
+  // Imported late: without packages, the better message is that no system runs.
+  const { runDemo } = await import('./demo/run-demo.ts');
   return runDemo(run, events);
 }
 
-/** @returns {{ events: number | undefined, help: boolean | undefined }} */
-function readArguments() {
-  const options = /** @type {const} */ ({ events: { type: 'string' }, help: { type: 'boolean' } });
+function readArguments(): { events: number | undefined; help: boolean | undefined } {
+  const options = { events: { type: 'string' }, help: { type: 'boolean' } } as const;
   const values = optionsOf(options, { usage: HELP });
   const { help } = values;
   if (values.events === undefined) return { events: undefined, help };

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { RunFile } from '../lib/run-file.mjs';
 import { UserError } from '../lib/settings.mjs';
-import { openDoors } from './doors.mjs';
-import { ControlApi, ENDPOINTS } from './endpoints.mjs';
-import { githubEvents, PAYLOADS } from './github-events.mjs';
-import { ReceiverProcess } from './receiver-process.mjs';
-import { disorder, missing, table } from './report.mjs';
-import { Tally } from './tally.mjs';
+import { openDoors } from './doors.ts';
+import { ControlApi, ENDPOINTS } from './endpoints.ts';
+import { type DemoEvent, githubEvents, PAYLOADS } from './github-events.ts';
+import { ReceiverProcess } from './receiver-process.ts';
+import { disorder, missing, type Row, table } from './report.ts';
+import { Tally } from './tally.ts';
 
 /** Longest wait for the next sign of life, once everything is published: longer than any wait between two attempts. */
 const PATIENCE_MS = 45_000;
@@ -14,22 +15,20 @@ const PATIENCE_MS = 45_000;
 const SETTLE_MS = 1_000;
 const PROGRESS_EVERY_MS = process.stdout.isTTY ? 200 : 5_000;
 
-const say = (/** @type {string} */ text) => process.stdout.write(text);
+const say = (text: string) => process.stdout.write(text);
 
 /**
- * @param {import('../lib/run-file.mjs').RunFile} run
- * @param {number | undefined} events how many; each payload once, when undefined
- * @returns {Promise<number>} exit code: 1 when an event is missing or out of order, or a signature is wrong
+ * @param events how many; each payload once, when undefined
+ * @returns exit code: 1 when an event is missing or out of order, or a signature is wrong
  */
-export async function runDemo(run, events) {
+export async function runDemo(run: RunFile, events: number | undefined): Promise<number> {
   const name = `demo-${randomBytes(4).toString('hex')}`;
   const control = new ControlApi(run.control_url, run.api_key, name);
   const receiver = new ReceiverProcess();
   const stopping = new AbortController();
   process.once('SIGINT', () => stopping.abort(new UserError('\ninterrupted')));
   receiver.once('ended', () => stopping.abort(new UserError('the receiver ended by itself')));
-  /** @type {Record<string, string>} */
-  const ids = {};
+  const ids: Record<string, string> = {};
   try {
     await register(control, receiver, ids);
     const count = events ?? PAYLOADS.length;
@@ -41,15 +40,10 @@ export async function runDemo(run, events) {
   }
 }
 
-/**
- * @param {ControlApi} control
- * @param {ReceiverProcess} receiver
- * @param {Record<string, string>} ids filled as endpoints come to exist, so that they can be deleted whatever happens
- */
-async function register(control, receiver, ids) {
+/** @param ids filled as endpoints come to exist, so that they can be deleted whatever happens */
+async function register(control: ControlApi, receiver: ReceiverProcess, ids: Record<string, string>) {
   const url = await receiver.listening();
-  /** @type {Record<string, string>} */
-  const secrets = {};
+  const secrets: Record<string, string> = {};
   for (const endpoint of ENDPOINTS) {
     const { id, secret } = await control.create(endpoint, url);
     ids[endpoint.name] = id;
@@ -58,24 +52,29 @@ async function register(control, receiver, ids) {
   await receiver.useSecrets(secrets);
 }
 
-/**
- * @param {object} demo
- * @param {import('../lib/run-file.mjs').RunFile} demo.run
- * @param {string} demo.name of this run: its tenant, and the beginning of its event ids
- * @param {number} demo.count
- * @param {ControlApi} demo.control
- * @param {ReceiverProcess} demo.receiver
- * @param {Record<string, string>} demo.ids
- * @param {AbortSignal} demo.signal
- */
-async function demonstrate({ run, name, count, control, receiver, ids, signal }) {
+async function demonstrate({
+  run,
+  name,
+  count,
+  control,
+  receiver,
+  ids,
+  signal,
+}: {
+  run: RunFile;
+  /** of this run: its tenant, and the beginning of its event ids */
+  name: string;
+  count: number;
+  control: ControlApi;
+  receiver: ReceiverProcess;
+  ids: Record<string, string>;
+  signal: AbortSignal;
+}) {
   const tally = new Tally(ENDPOINTS.map((endpoint) => endpoint.name));
-  /** @type {string[]} */
-  const forged = [];
+  const forged: string[] = [];
   receiver.on('arrival', (arrival) => tally.arrive(arrival));
   receiver.on('forged', (what) => forged.push(what));
-  /** @type {Record<string, number>} */
-  const dead = {};
+  const dead: Record<string, number> = {};
   const rows = () =>
     ENDPOINTS.map((endpoint) => {
       return { ...endpoint, ...tally.score(endpoint.name), expected: count, dead: dead[endpoint.name] ?? 0 };
@@ -100,11 +99,19 @@ async function demonstrate({ run, name, count, control, receiver, ids, signal })
   return tellResult(rows(), forged);
 }
 
-/**
- * @param {{ events: import('./github-events.mjs').DemoEvent[], run: import('../lib/run-file.mjs').RunFile,
- *   tenant: string, tally: Tally, signal: AbortSignal }} options
- */
-async function publish({ events, run, tenant, tally, signal }) {
+async function publish({
+  events,
+  run,
+  tenant,
+  tally,
+  signal,
+}: {
+  events: DemoEvent[];
+  run: RunFile;
+  tenant: string;
+  tally: Tally;
+  signal: AbortSignal;
+}) {
   const { doors, close } = await openDoors({
     ingestUrl: run.ingest_url,
     apiKey: run.api_key,
@@ -128,21 +135,13 @@ async function publish({ events, run, tenant, tally, signal }) {
   say(`published and acknowledged, one after the other, in ${seconds.toFixed(1)} s; waiting for the last delivery\n`);
 }
 
-/**
- * @param {number} published
- * @param {readonly import('./report.mjs').Row[]} rows
- */
-function showProgress(published, rows) {
+function showProgress(published: number, rows: readonly Row[]) {
   const parts = rows.map((row) => `${row.name} ${row.mustGetAll ? row.delivered : `${row.dead} given up`}`);
   const line = `published ${published}  →  ${parts.join(' · ')}`;
   say(process.stdout.isTTY ? `\r\x1b[K${line.slice(0, (process.stdout.columns ?? 120) - 1)}` : `${line}\n`);
 }
 
-/**
- * @param {readonly import('./report.mjs').Row[]} rows
- * @param {readonly string[]} forged
- */
-function tellResult(rows, forged) {
+function tellResult(rows: readonly Row[], forged: readonly string[]) {
   const problems = [...missing(rows), ...disorder(rows), ...forged.map((what) => `signature: ${what}`)];
   say(`\n${table(rows)}\n
 latency: from the producer's call to the arrival of the request that was answered 2xx
