@@ -1,32 +1,26 @@
 import { loadavg } from 'node:os';
 import { optionsOrExit } from '../lib/options.mjs';
-import { Ipc } from './ipc.mjs';
-import { BenchSystem } from './system.mjs';
-import { measureIdle, measureLight } from './throughput/calm.mjs';
-import { Load } from './throughput/load.mjs';
-import { printReport } from './throughput/report.mjs';
+import { Ipc } from './ipc.ts';
+import type { Listening, RawRate } from './messages.ts';
+import { BenchSystem } from './system.ts';
+import { measureIdle, measureLight } from './throughput/calm.ts';
+import { Load } from './throughput/load.ts';
+import { printReport } from './throughput/report.ts';
+import type { Raw, Scene } from './throughput/scene.ts';
 
 const RAW_S = 1.5;
 const AFTER_IDLE_EVENTS = 6_000;
 
-/**
- * One measured scene. `events` is how many are published; each has `endpoints` deliveries.
- *
- * @typedef {{ door: 'kafka' | 'http', endpoints: number, ordering: 'resource' | 'none', failRate: number, events: number }} Scene
- */
-
-/** @type {readonly Scene[]} */
-const QUICK_SCENES = [
+const QUICK_SCENES: readonly Scene[] = [
   { door: 'kafka', endpoints: 1, ordering: 'resource', failRate: 0, events: 30_000 },
   { door: 'kafka', endpoints: 1, ordering: 'none', failRate: 0, events: 30_000 },
   { door: 'kafka', endpoints: 5, ordering: 'resource', failRate: 0, events: 14_000 },
   { door: 'http', endpoints: 1, ordering: 'resource', failRate: 0, events: 20_000 },
 ];
 
-/** @type {readonly Scene[]} */
-const ALL_SCENES = /** @type {const} */ (['kafka', 'http']).flatMap((door) =>
+const ALL_SCENES: readonly Scene[] = (['kafka', 'http'] as const).flatMap((door) =>
   [1, 5].flatMap((endpoints) =>
-    /** @type {const} */ (['resource', 'none']).flatMap((ordering) =>
+    (['resource', 'none'] as const).flatMap((ordering) =>
       [0, 0.05].map((failRate) => ({ door, endpoints, ordering, failRate, events: endpoints === 1 ? 40_000 : 12_000 })),
     ),
   ),
@@ -35,15 +29,15 @@ const ALL_SCENES = /** @type {const} */ (['kafka', 'http']).flatMap((door) =>
 /**
  * The whole system against a bare sender, on the same machine, in the same run.
  *
- * @param {string[]} args `--quick` for the scenes that matter most, in less than two minutes
- * @returns {Promise<boolean>} whether every delivery arrived
+ * @param args `--quick` for the scenes that matter most, in less than two minutes
+ * @returns whether every delivery arrived
  */
-export async function run(args) {
+export async function run(args: string[]): Promise<boolean> {
   const values = optionsOrExit({ quick: { type: 'boolean', default: false } }, { args });
   const system = await BenchSystem.start();
-  const receiver = new Ipc(new URL('./throughput/receiver.mjs', import.meta.url));
+  const receiver = new Ipc(new URL('./throughput/receiver.ts', import.meta.url));
   try {
-    const { listening } = await receiver.next();
+    const { listening } = await receiver.next<Listening>();
     const load = await Load.start(system, receiver, listening);
     await load.warmUp();
     console.log('measuring latency, then idle CPU');
@@ -72,11 +66,8 @@ export async function run(args) {
 /**
  * Each scene between two raw loops of each kind, whose means it is compared with: a shared machine is now faster, now slower,
  * from one minute to the next.
- *
- * @param {Load} load
- * @param {readonly Scene[]} scenes
  */
-async function measureScenes(load, scenes) {
+async function measureScenes(load: Load, scenes: readonly Scene[]) {
   const raws = [await measureRaws(load)];
   const runs = [];
   for (const scene of scenes) {
@@ -90,57 +81,37 @@ async function measureScenes(load, scenes) {
   return { raw: meanOf(raws), runs };
 }
 
-/** @typedef {{ plain: number, fastest: number }} Raw requests per second of the raw loop, by how it signs */
-
-/**
- * @param {Load} load
- * @returns {Promise<Raw>}
- */
-async function measureRaws(load) {
+async function measureRaws(load: Load): Promise<Raw> {
   return { plain: await measureRaw(load, 'plain'), fastest: await measureRaw(load, 'fastest') };
 }
 
-/**
- * @param {Load} load
- * @param {keyof Raw} signing
- */
-async function measureRaw({ receiver, receiverPort }, signing) {
+async function measureRaw({ receiver, receiverPort }: Load, signing: keyof Raw) {
   await receiver.ask({ start: { failRate: 0 } });
-  const script = new URL('./throughput/raw-loop.mjs', import.meta.url);
+  const script = new URL('./throughput/raw-loop.ts', import.meta.url);
   const sender = new Ipc(script, [String(receiverPort), String(RAW_S), signing]);
-  const { perSecond, failed } = await sender.next();
+  const { perSecond, failed } = await sender.next<RawRate>();
   if (failed > 0) throw new Error(`${failed} requests of the raw loop failed`);
   return perSecond;
 }
 
-/**
- * @param {readonly Raw[]} raws
- * @returns {Raw}
- */
-function meanOf(raws) {
-  const mean = (/** @type {keyof Raw} */ signing) => raws.reduce((sum, raw) => sum + raw[signing], 0) / raws.length;
+function meanOf(raws: readonly Raw[]): Raw {
+  const mean = (signing: keyof Raw) => raws.reduce((sum, raw) => sum + raw[signing], 0) / raws.length;
   return { plain: mean('plain'), fastest: mean('fastest') };
 }
 
-/** @param {Scene} scene */
-function describe({ door, endpoints, ordering, failRate }) {
+function describe({ door, endpoints, ordering, failRate }: Scene) {
   return `${door}, endpoints: ${endpoints}, ordering: ${ordering}, failures: ${failRate * 100} %`;
 }
 
-/**
- * The same load with one dispatcher and with two.
- *
- * @param {BenchSystem} system
- * @param {Load} load
- */
-async function measureScaling(system, load) {
-  const scene = /** @type {const} */ ({
+/** The same load with one dispatcher and with two. */
+async function measureScaling(system: BenchSystem, load: Load) {
+  const scene = {
     door: 'kafka',
     endpoints: 5,
     ordering: 'resource',
     failRate: 0,
     events: 12_000,
-  });
+  } as const;
   const one = await load.measure(scene);
   await system.addDispatcher();
   await load.warmUp();

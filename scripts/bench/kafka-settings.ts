@@ -4,10 +4,8 @@ import { kafkaSettings } from '#common/kafka/settings.js';
 
 /**
  * Settings of the product's own Kafka clients, for those who load it: they take less of the CPU that is measured.
- *
- * @param {string[]} brokers
  */
-export function benchKafkaSettings(brokers) {
+export function benchKafkaSettings(brokers: string[]) {
   const config = loadConfig(z.object(kafkaEnv), { ...process.env, KAFKA_BROKERS: brokers.join(',') });
   return kafkaSettings('bench', config, {
     topicsReady: Promise.resolve(),

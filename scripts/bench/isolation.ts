@@ -3,11 +3,12 @@ import { RecordProducer } from '#common/kafka/producer.js';
 import { optionsOrExit } from '../lib/options.mjs';
 import { freePort } from '../lib/ports.mjs';
 import { until } from '../lib/until.mjs';
-import { readMetrics } from './app-metrics.mjs';
-import { Ipc } from './ipc.mjs';
-import { benchKafkaSettings } from './kafka-settings.mjs';
-import { percentiles } from './percentiles.mjs';
-import { BenchSystem } from './system.mjs';
+import { readMetrics } from './app-metrics.ts';
+import { Ipc } from './ipc.ts';
+import { benchKafkaSettings } from './kafka-settings.ts';
+import type { Latencies, Listening } from './messages.ts';
+import { percentiles } from './percentiles.ts';
+import { BenchSystem } from './system.ts';
 
 /** What the project promises of 47 healthy endpoints beside three bad ones, against the same run without those. */
 const MOST_P99_RATIO = 1.5;
@@ -31,22 +32,22 @@ const PARKING_LIMIT_MS = 300_000;
  * Same load twice: 50 healthy endpoints, then three of them hang, answer in 5 s, and refuse connections. Afterwards the
  * three are flooded, and the dispatcher's memory is watched.
  *
- * @param {string[]} args `--rate` events per second over all endpoints, `--seconds` of each run, `--flood` deliveries
- * @returns {Promise<boolean>} whether the promises were kept
+ * @param args `--rate` events per second over all endpoints, `--seconds` of each run, `--flood` deliveries
+ * @returns whether the promises were kept
  */
-export async function run(args) {
-  const options = /** @type {const} */ ({
+export async function run(args: string[]): Promise<boolean> {
+  const options = {
     rate: { type: 'string', default: '500' },
     seconds: { type: 'string', default: '30' },
     flood: { type: 'string', default: '200000' },
-  });
+  } as const;
   const values = optionsOrExit(options, { args });
   const load = { rate: Number(values.rate), seconds: Number(values.seconds) };
   const system = await BenchSystem.start();
-  const receiver = new Ipc(new URL('./isolation-receiver.mjs', import.meta.url));
+  const receiver = new Ipc(new URL('./isolation-receiver.ts', import.meta.url));
   const producer = new RecordProducer(benchKafkaSettings(system.kafka.brokers));
   try {
-    const { listening } = await receiver.next();
+    const { listening } = await receiver.next<Listening>();
     await producer.connect();
     console.log(
       `${load.rate} events/s to ${ENDPOINTS} endpoints for ${load.seconds} s, twice; then ${values.flood} to the bad ones`,
@@ -58,7 +59,7 @@ export async function run(args) {
       url: () => `http://127.0.0.1:${listening}/ok`,
     });
     const refusing = await freePort();
-    const url = (/** @type {number} */ number) => badUrl(number, listening, refusing);
+    const url = (number: number) => badUrl(number, listening, refusing);
     const besideBad = await measure(system, receiver, producer, load, { name: 'beside', url });
     const memory = await flood(system, producer, Number(values.flood));
     return report(healthy, besideBad, memory);
@@ -70,24 +71,23 @@ export async function run(args) {
 }
 
 /**
- * @param {number} number of the endpoint
- * @param {number} port of the receiver
- * @param {number} refusing a port nobody listens on
+ * @param number of the endpoint
+ * @param port of the receiver
+ * @param refusing a port nobody listens on
  */
-function badUrl(number, port, refusing) {
+function badUrl(number: number, port: number, refusing: number) {
   const behaviour = BAD[number];
   if (behaviour === 'refuse') return `http://127.0.0.1:${refusing}/refuse`;
   return `http://127.0.0.1:${port}/${behaviour ?? 'ok'}`;
 }
 
-/**
- * @param {BenchSystem} system
- * @param {Ipc} receiver
- * @param {RecordProducer} producer
- * @param {{ rate: number, seconds: number }} load
- * @param {{ name: string, url: (number: number) => string }} scene
- */
-async function measure(system, receiver, producer, load, { name, url }) {
+async function measure(
+  system: BenchSystem,
+  receiver: Ipc,
+  producer: RecordProducer,
+  load: { rate: number; seconds: number },
+  { name, url }: { name: string; url: (number: number) => string },
+) {
   for (let number = 0; number < ENDPOINTS; number++) {
     const endpoint = { url: `${url(number)}/${number}`, event_types: [`${name}.e${number}`], timeout_ms: 10_000 };
     await system.post('control', '/v1/endpoints', endpoint);
@@ -108,16 +108,11 @@ async function measure(system, receiver, producer, load, { name, url }) {
     await new Promise((resolve) => setTimeout(resolve, TICK_MS));
   }
   const seconds = (Date.now() - startedAt) / 1_000;
-  const { latencies } = await receiver.ask('report');
+  const { latencies } = await receiver.ask<Latencies>('report');
   return { ...percentiles(latencies), perSecond: latencies.length / seconds };
 }
 
-/**
- * @param {BenchSystem} system
- * @param {RecordProducer} producer
- * @param {number} total
- */
-async function flood(system, producer, total) {
+async function flood(system: BenchSystem, producer: RecordProducer, total: number) {
   const rssMb = async () => (await readMetrics(system.port('dispatcher')))('process_resident_memory_bytes') / 1_048_576;
   let before = await rssMb();
   let peak = before;
@@ -141,12 +136,7 @@ async function flood(system, producer, total) {
   return { before, peak, after: await rssMb(), deliveries: total };
 }
 
-/**
- * @param {string} name
- * @param {number | string} id
- * @param {number} endpoint
- */
-function event(name, id, endpoint) {
+function event(name: string, id: number | string, endpoint: number) {
   const value = {
     id: `${name}-${id}`,
     type: `${name}.e${endpoint}`,
@@ -156,20 +146,15 @@ function event(name, id, endpoint) {
   return { key: value.resource_id, value: JSON.stringify(value) };
 }
 
-/**
- * @param {RecordProducer} producer
- * @param {{ key: string, value: string }[]} events
- */
-async function publish(producer, events) {
+async function publish(producer: RecordProducer, events: { key: string; value: string }[]) {
   await producer.write(events.map((published) => ({ topic: 'ingest', ...published })));
 }
 
-/**
- * @param {Awaited<ReturnType<typeof measure>>} healthy
- * @param {Awaited<ReturnType<typeof measure>>} besideBad
- * @param {Awaited<ReturnType<typeof flood>>} memory
- */
-function report(healthy, besideBad, memory) {
+function report(
+  healthy: Awaited<ReturnType<typeof measure>>,
+  besideBad: Awaited<ReturnType<typeof measure>>,
+  memory: Awaited<ReturnType<typeof flood>>,
+) {
   const result = {
     benchmark: 'isolation',
     alone: healthy,

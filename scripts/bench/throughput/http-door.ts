@@ -1,20 +1,16 @@
-import { HttpConnection } from './http-connection.mjs';
+import { HttpConnection } from './http-connection.ts';
 
 /** Publishers that wait for each answer before they publish the next event. */
 const PUBLISHERS = 256;
 
 /** Publishes one event per request through the API, as services would, over kept-alive connections. */
 export class HttpDoor {
-  /** @type {HttpConnection[]} */
-  #connections = [];
-  /** @type {HttpConnection[]} */
-  #idle = [];
+  private readonly port: number;
+  private readonly head: readonly string[];
+  #connections: HttpConnection[] = [];
+  #idle: HttpConnection[] = [];
 
-  /**
-   * @param {number} port
-   * @param {string} apiKey
-   */
-  constructor(port, apiKey) {
+  constructor(port: number, apiKey: string) {
     this.port = port;
     this.head = [
       'POST /v1/events HTTP/1.1',
@@ -24,13 +20,8 @@ export class HttpDoor {
     ];
   }
 
-  /**
-   * @param {number} total
-   * @param {(number: number) => string} body
-   * @returns {Promise<void>}
-   * @throws Error when an event is not accepted
-   */
-  async publishAll(total, body) {
+  /** @throws Error when an event is not accepted */
+  async publishAll(total: number, body: (number: number) => string): Promise<void> {
     let next = 0;
     const publisher = async () => {
       while (next < total) await this.publish(body(next++));
@@ -38,12 +29,8 @@ export class HttpDoor {
     await Promise.all(Array.from({ length: PUBLISHERS }, publisher));
   }
 
-  /**
-   * @param {string} body
-   * @returns {Promise<void>}
-   * @throws Error when it is not accepted
-   */
-  async publish(body) {
+  /** @throws Error when it is not accepted */
+  async publish(body: string): Promise<void> {
     const connection = this.#take();
     const status = await connection.request(body);
     if (status !== 202) throw new Error(`an event was answered with ${status}`);

@@ -7,8 +7,9 @@ import { appNode } from '../lib/node-binary.mjs';
 import { optionsOrExit } from '../lib/options.mjs';
 import { freePort } from '../lib/ports.mjs';
 import { Server } from '../lib/server.mjs';
-import { readMetrics } from './app-metrics.mjs';
-import { percentiles } from './percentiles.mjs';
+import { readMetrics } from './app-metrics.ts';
+import { percentiles } from './percentiles.ts';
+import { RetryLoad } from './retry-load.ts';
 
 /** What the project promises at 1000 returns a second (docs/adr/0003). */
 const MOST_P99_MS = 250;
@@ -16,14 +17,14 @@ const MOST_P99_MS = 250;
 /**
  * Asks for retries at a fixed rate, whatever comes back, and measures how late each returns to `deliveries`.
  *
- * @param {string[]} args `--rate` retries per second, `--seconds` of load
- * @returns {Promise<boolean>} whether the promise was kept
+ * @param args `--rate` retries per second, `--seconds` of load
+ * @returns whether the promise was kept
  */
-export async function run(args) {
-  const options = /** @type {const} */ ({
+export async function run(args: string[]): Promise<boolean> {
+  const options = {
     rate: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '60' },
-  });
+  } as const;
   const values = optionsOrExit(options, { args });
   const load = { rate: Number(values.rate), seconds: Number(values.seconds) };
   const dir = await mkdtemp(join(tmpdir(), 'posthorn-bench-'));
@@ -41,25 +42,14 @@ export async function run(args) {
   }
 }
 
-/**
- * @param {number} port
- * @param {string[]} brokers
- * @param {string} logFile
- */
-function schedulerServer(port, brokers, logFile) {
-  const app = /** @type {const} */ ({ name: 'retry-scheduler', portName: 'RETRY_SCHEDULER_PORT' });
+function schedulerServer(port: number, brokers: string[], logFile: string) {
+  const app = { name: 'retry-scheduler', portName: 'RETRY_SCHEDULER_PORT' } as const;
   const env = { ...process.env, KAFKA_BROKERS: brokers.join(',') };
   return new Server(appService(app, { node: appNode(), port, env }), logFile);
 }
 
-/**
- * @param {{ rate: number, seconds: number }} load
- * @param {string[]} brokers
- * @param {number} port of the scheduler's metrics
- */
-async function measure(load, brokers, port) {
-  // Only here: the product is built by now.
-  const { RetryLoad } = await import('./retry-load.mjs');
+/** @param port of the scheduler's metrics */
+async function measure(load: { rate: number; seconds: number }, brokers: string[], port: number) {
   const retries = new RetryLoad(brokers);
   await retries.start();
   const before = await readMetrics(port);
@@ -75,11 +65,10 @@ async function measure(load, brokers, port) {
   };
 }
 
-/**
- * @param {{ rate: number, seconds: number }} load
- * @param {Awaited<ReturnType<typeof measure>>} measured
- */
-function report(load, { retries, cpuSeconds, moves, rssBytes }) {
+function report(
+  load: { rate: number; seconds: number },
+  { retries, cpuSeconds, moves, rssBytes }: Awaited<ReturnType<typeof measure>>,
+) {
   const { sent, returned, stored, arrived } = retries;
   const late = percentiles(stored);
   const result = {

@@ -7,8 +7,8 @@ import { createServer } from 'node:http';
 
 const SLOW_MS = 5_000;
 
-/** @type {number[]} ms from publishing to arrival */
-let latencies = [];
+/** ms from publishing to arrival. */
+let latencies: number[] = [];
 
 const server = createServer((request, response) => {
   let text = '';

@@ -1,22 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { hopFor } from '#common/domain/tier.js';
 import { LogConsumer } from '#common/kafka/log-consumer.js';
+import type { LogBatch } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import { DELIVERY_HEADER, decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
 import { until } from '../lib/until.mjs';
-import { benchKafkaSettings } from './kafka-settings.mjs';
+import { benchKafkaSettings } from './kafka-settings.ts';
 
 const VALUE = Buffer.from(JSON.stringify({ id: 'evt', data: 'x'.repeat(1_000) }));
 const BURST_MS = 10;
 /** As the dispatcher reads. */
 const DISPATCHER_PACE_MS = 4;
 
-/**
- * The waits a failing world asks for: presets, jittered backoff, `Retry-After`, a few long ones.
- *
- * @type {readonly { share: number, waitMs: () => number }[]}
- */
-const MIX = [
+/** The waits a failing world asks for: presets, jittered backoff, `Retry-After`, a few long ones. */
+const MIX: readonly { share: number; waitMs: () => number }[] = [
   { share: 0.25, waitMs: () => 4_000 },
   { share: 0.2, waitMs: () => 16_000 },
   { share: 0.25, waitMs: () => between(100, 16_000) },
@@ -28,16 +25,17 @@ const MIX = [
 
 /** Plays the dispatcher on both sides of the tiers: asks for retries, and reads the returns. */
 export class RetryLoad {
+  private readonly producer: RecordProducer;
+  private readonly consumer: LogConsumer;
   sent = 0;
-  /** Ids of the deliveries that came back. @type {Set<string>} */
-  returned = new Set();
-  /** How late each return was stored by Kafka, in ms. @type {number[]} */
-  stored = [];
-  /** How late each was read from there, in ms. @type {number[]} */
-  arrived = [];
+  /** Ids of the deliveries that came back. */
+  returned = new Set<string>();
+  /** How late each return was stored by Kafka, in ms. */
+  stored: number[] = [];
+  /** How late each was read from there, in ms. */
+  arrived: number[] = [];
 
-  /** @param {string[]} brokers */
-  constructor(brokers) {
+  constructor(brokers: string[]) {
     const settings = benchKafkaSettings(brokers);
     this.producer = new RecordProducer(settings);
     this.consumer = new LogConsumer(settings, {
@@ -54,12 +52,8 @@ export class RetryLoad {
     await until('the consumer is ready', () => this.consumer.problem() === undefined, { timeoutMs: 30_000 });
   }
 
-  /**
-   * Sends at a fixed rate, without waiting for answers.
-   *
-   * @param {{ rate: number, seconds: number }} load
-   */
-  async send({ rate, seconds }) {
+  /** Sends at a fixed rate, without waiting for answers. */
+  async send({ rate, seconds }: { rate: number; seconds: number }) {
     const startedAt = Date.now();
     const writes = [];
     while (this.sent < rate * seconds) {
@@ -73,8 +67,7 @@ export class RetryLoad {
     await Promise.all(writes);
   }
 
-  /** @param {number} timeoutMs */
-  async allReturned(timeoutMs) {
+  async allReturned(timeoutMs: number) {
     const isDone = () => this.returned.size >= this.sent;
     await until('all have returned', isDone, { timeoutMs }).catch((error) => console.error(String(error)));
   }
@@ -84,8 +77,7 @@ export class RetryLoad {
     await this.producer.close();
   }
 
-  /** @param {import('#common/kafka/port.js').LogBatch} batch */
-  #read({ log, records }) {
+  #read({ log, records }: LogBatch) {
     const now = Date.now();
     for (const { offset, timestamp, headers } of records) {
       const meta = decodeDelivery(headers[DELIVERY_HEADER]);
@@ -98,13 +90,8 @@ export class RetryLoad {
   }
 }
 
-/**
- * A delivery that waits for its second attempt.
- *
- * @param {string} deliveryId
- * @param {number} waitMs
- */
-export function retryRecord(deliveryId, waitMs) {
+/** A delivery that waits for its second attempt. */
+export function retryRecord(deliveryId: string, waitMs: number) {
   const { tier, dueAt, tierUntil } = hopFor(waitMs, Date.now());
   const header = encodeDelivery({
     deliveryId,
@@ -132,10 +119,6 @@ function pickWaitMs() {
   return 4_000;
 }
 
-/**
- * @param {number} low
- * @param {number} high
- */
-function between(low, high) {
+function between(low: number, high: number) {
   return low + Math.random() * (high - low);
 }

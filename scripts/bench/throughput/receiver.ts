@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 
 /*
  * The receiver of the benchmark, in a process of its own: a plain node:http server. It answers 204, or 500 to a first
@@ -12,17 +12,13 @@ const SENT_AT_DIGITS = 13;
 
 let failRate = 0;
 let requests = 0;
-/** ms since the epoch, of each accepted delivery. @type {number[]} */
-let acceptedAt = [];
-/** ms from publishing to arrival, of each accepted delivery. @type {number[]} */
-let latencies = [];
+/** ms since the epoch, of each accepted delivery. */
+let acceptedAt: number[] = [];
+/** ms from publishing to arrival, of each accepted delivery. */
+let latencies: number[] = [];
 
-/**
- * @param {import('node:http').IncomingMessage} request
- * @param {Buffer} body
- * @returns {number} the status to answer with
- */
-function take({ headers }, body) {
+/** @returns the status to answer with */
+function take({ headers }: IncomingMessage, body: Buffer): number {
   requests++;
   if (failRate > 0 && headers['webhook-attempt'] === '1' && Math.random() < failRate) return 500;
   const now = Date.now();
@@ -33,8 +29,7 @@ function take({ headers }, body) {
 }
 
 const server = createServer((request, response) => {
-  /** @type {Buffer[]} */
-  const chunks = [];
+  const chunks: Buffer[] = [];
   request.on('data', (chunk) => chunks.push(chunk));
   request.on('end', () => response.writeHead(take(request, Buffer.concat(chunks))).end());
 });
@@ -44,7 +39,7 @@ server.listen(0, '127.0.0.1', () => {
   if (address !== null && typeof address === 'object') process.send?.({ listening: address.port });
 });
 
-process.on('message', (/** @type {'count' | 'report' | { start: { failRate: number } }} */ message) => {
+process.on('message', (message: 'count' | 'report' | { start: { failRate: number } }) => {
   if (message === 'count') {
     process.send?.({ accepted: acceptedAt.length });
     return;

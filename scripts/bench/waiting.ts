@@ -1,13 +1,13 @@
 import { RecordProducer } from '#common/kafka/producer.js';
 import { optionsOrExit } from '../lib/options.mjs';
 import { until } from '../lib/until.mjs';
-import { readMetrics } from './app-metrics.mjs';
-import { benchKafkaSettings } from './kafka-settings.mjs';
-import { retryRecord } from './retry-load.mjs';
-import { BenchSystem } from './system.mjs';
-import { eventValue } from './throughput/event.mjs';
+import { readMetrics } from './app-metrics.ts';
+import { benchKafkaSettings } from './kafka-settings.ts';
+import { retryRecord } from './retry-load.ts';
+import { BenchSystem } from './system.ts';
+import { eventValue } from './throughput/event.ts';
 
-const APPS = /** @type {const} */ (['control', 'ingest', 'dispatcher', 'retry-scheduler']);
+const APPS = ['control', 'ingest', 'dispatcher', 'retry-scheduler'] as const;
 const BATCH = 500;
 const SAMPLE_MS = 1_000;
 const RESOURCES = 100_000;
@@ -24,10 +24,10 @@ const MOST_MB = 250;
  * The memory of the apps while very many deliveries wait: first parked behind a paused endpoint, then in the retry tiers,
  * too.
  *
- * @param {string[]} args `--deliveries` of each kind
- * @returns {Promise<boolean>} whether no app had more than {@link MOST_MB}, at any moment
+ * @param args `--deliveries` of each kind
+ * @returns whether no app had more than {@link MOST_MB}, at any moment
  */
-export async function run(args) {
+export async function run(args: string[]): Promise<boolean> {
   const values = optionsOrExit({ deliveries: { type: 'string', default: '1000000' } }, { args });
   const total = Number(values.deliveries);
   const system = await BenchSystem.start();
@@ -48,15 +48,10 @@ export async function run(args) {
   }
 }
 
-/**
- * @param {BenchSystem} system
- * @param {RecordProducer} producer
- * @param {number} total
- * @returns seconds from the first event until all are parked
- */
-async function park(system, producer, total) {
+/** @returns seconds from the first event until all are parked */
+async function park(system: BenchSystem, producer: RecordProducer, total: number) {
   const type = 'bench.parked';
-  const { id } = await system.post('control', '/v1/endpoints', {
+  const { id } = await system.post<{ id: string }>('control', '/v1/endpoints', {
     url: 'http://127.0.0.1:9/parked',
     event_types: [type],
     max_parked: total * 2,
@@ -82,11 +77,7 @@ async function park(system, producer, total) {
   return (Date.now() - startedAt) / 1_000;
 }
 
-/**
- * @param {RecordProducer} producer
- * @param {number} total
- */
-async function fillTiers(producer, total) {
+async function fillTiers(producer: RecordProducer, total: number) {
   for (let from = 0; from < total; from += BATCH) {
     const records = Array.from({ length: Math.min(BATCH, total - from) }, (_, index) =>
       retryRecord(`dlv_${from + index}`, WAITS_MS[(from + index) % WAITS_MS.length] ?? 0),
@@ -95,20 +86,14 @@ async function fillTiers(producer, total) {
   }
 }
 
-/** @param {BenchSystem} system */
-async function settled(system) {
+async function settled(system: BenchSystem) {
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   return residentMb(system);
 }
 
-/**
- * Samples the apps' memory until it is stopped.
- *
- * @param {BenchSystem} system
- */
-function watch(system) {
-  /** @type {Record<string, number>} */
-  const peak = {};
+/** Samples the apps' memory until it is stopped. */
+function watch(system: BenchSystem) {
+  const peak: Record<string, number> = {};
   const sample = async () => {
     for (const [app, mb] of Object.entries(await residentMb(system))) peak[app] = Math.max(peak[app] ?? 0, mb);
   };
@@ -122,24 +107,16 @@ function watch(system) {
   };
 }
 
-/**
- * @param {BenchSystem} system
- * @returns {Promise<Record<string, number>>} MiB, by app
- */
-async function residentMb(system) {
+/** @returns MiB, by app */
+async function residentMb(system: BenchSystem): Promise<Record<string, number>> {
   const entries = APPS.map(async (app) => {
     const bytes = (await readMetrics(system.port(app)))('process_resident_memory_bytes');
-    return /** @type {const} */ ([app, Math.round(bytes / 1_048_576)]);
+    return [app, Math.round(bytes / 1_048_576)] as const;
   });
   return Object.fromEntries(await Promise.all(entries));
 }
 
-/**
- * @param {number} total
- * @param {number} parkedS
- * @param {Record<string, Record<string, number>>} phases
- */
-function report(total, parkedS, phases) {
+function report(total: number, parkedS: number, phases: Record<string, Record<string, number>>) {
   const most = Math.max(...Object.values(phases).flatMap((byApp) => Object.values(byApp)));
   const isKept = most <= MOST_MB;
   console.log(`${total} deliveries parked in ${parkedS.toFixed(0)} s, then ${total} more in the tiers; memory in MiB:`);

@@ -1,10 +1,9 @@
 /**
  * What an app's `/metrics` says now.
  *
- * @param {number} port
- * @returns {Promise<(name: string) => number>} gives the sum over all labels; 0 for an unknown name
+ * @returns gives the sum over all labels; 0 for an unknown name
  */
-export async function readMetrics(port) {
+export async function readMetrics(port: number): Promise<(name: string) => number> {
   const response = await fetch(`http://127.0.0.1:${port}/metrics`);
   const lines = (await response.text()).split('\n');
   return (name) =>

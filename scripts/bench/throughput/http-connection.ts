@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 
 const HEAD_END = '\r\n\r\n';
 
@@ -7,19 +7,17 @@ const HEAD_END = '\r\n\r\n';
  * HTTP client would take as much of the machine that is measured as half of the API does.
  */
 export class HttpConnection {
+  private readonly head: string;
+  private readonly socket: Socket;
   #received = '';
-  /** @type {PromiseWithResolvers<number> | undefined} */
-  #waiting;
+  #waiting: PromiseWithResolvers<number> | undefined;
 
-  /**
-   * @param {number} port
-   * @param {readonly string[]} head the request line and the headers, without Content-Length
-   */
-  constructor(port, head) {
+  /** @param head the request line and the headers, without Content-Length */
+  constructor(port: number, head: readonly string[]) {
     this.head = [...head, 'Content-Length: '].join('\r\n');
     this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
     this.socket.setEncoding('latin1');
-    this.socket.on('data', (/** @type {string} */ chunk) => this.#read(chunk));
+    this.socket.on('data', (chunk: string) => this.#read(chunk));
     this.socket.on('error', (error) => this.#waiting?.reject(error));
     this.socket.on('close', () => this.#waiting?.reject(new Error('the API closed the connection')));
   }
@@ -28,11 +26,8 @@ export class HttpConnection {
     return this.socket.writable;
   }
 
-  /**
-   * @param {string} body
-   * @returns {Promise<number>} the status of the answer
-   */
-  request(body) {
+  /** @returns the status of the answer */
+  request(body: string): Promise<number> {
     this.#waiting = Promise.withResolvers();
     this.socket.write(`${this.head}${Buffer.byteLength(body)}${HEAD_END}${body}`);
     return this.#waiting.promise;
@@ -42,8 +37,7 @@ export class HttpConnection {
     this.socket.destroy();
   }
 
-  /** @param {string} chunk */
-  #read(chunk) {
+  #read(chunk: string) {
     this.#received += chunk;
     const headEnd = this.#received.indexOf(HEAD_END);
     if (headEnd === -1) return;

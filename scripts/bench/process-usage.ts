@@ -7,11 +7,10 @@ const TICKS_PER_SECOND = 100;
  * CPU and memory of a process and its descendants, from /proc. PostgreSQL is one process per connection, and those that
  * ended are counted by their parent.
  *
- * @param {number} pid
- * @param {Map<number, Stat>} stats of all processes
- * @returns {{ cpuSeconds: number, peakRssMb: number } | undefined} undefined where there is no /proc
+ * @param stats of all processes
+ * @returns undefined where there is no /proc
  */
-export function usageOf(pid, stats) {
+export function usageOf(pid: number, stats: Map<number, Stat>): { cpuSeconds: number; peakRssMb: number } | undefined {
   try {
     const family = familyOf(pid, stats);
     const cpuSeconds = family.reduce((sum, member) => sum + (stats.get(member)?.cpuSeconds ?? 0), 0);
@@ -21,10 +20,13 @@ export function usageOf(pid, stats) {
   }
 }
 
-/** @typedef {{ parent: number, cpuSeconds: number }} Stat */
+interface Stat {
+  parent: number;
+  cpuSeconds: number;
+}
 
-/** @returns {Map<number, Stat>} of all processes; empty where there is no /proc */
-export function readStats() {
+/** @returns of all processes; empty where there is no /proc */
+export function readStats(): Map<number, Stat> {
   if (!existsSync('/proc')) return new Map();
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return new Map(
@@ -35,11 +37,8 @@ export function readStats() {
   );
 }
 
-/**
- * @param {string} pid
- * @returns {Stat | undefined} undefined when it ended meanwhile
- */
-function readStat(pid) {
+/** @returns undefined when it ended meanwhile */
+function readStat(pid: string): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name, in parentheses, may hold spaces. Fields from there, by proc(5): 4 parent, 14 to 17 times.
@@ -51,18 +50,12 @@ function readStat(pid) {
   }
 }
 
-/**
- * @param {number} pid
- * @param {Map<number, Stat>} stats
- * @returns {number[]}
- */
-function familyOf(pid, stats) {
+function familyOf(pid: number, stats: Map<number, Stat>): number[] {
   const children = [...stats].filter(([, { parent }]) => parent === pid).map(([child]) => child);
   return [pid, ...children.flatMap((child) => familyOf(child, stats))];
 }
 
-/** @param {number} pid */
-function peakRssMb(pid) {
+function peakRssMb(pid: number) {
   const kilobytes = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Math.round(Number(kilobytes) / 1_024);
 }

@@ -13,7 +13,15 @@ import { runTask } from './lib/task.mjs';
  * history, for as long as asked (docs/reliability.md). `--seed N --histories 1` tells one history step by step.
  */
 
-/** @typedef {import('../test/simulation/simulate.js')} Simulation */
+/** The exports of test/simulation/simulate.ts that this command calls. */
+interface Simulation {
+  simulate(plan: { seed: number; seconds: number; histories: number; say: (line: string) => void }): Promise<Outcome>;
+  tell(seed: number): Promise<string>;
+}
+
+interface Outcome {
+  readonly failed: { readonly seed: number; readonly violations: readonly string[] } | undefined;
+}
 
 const OUT = join(ROOT, 'dist', 'simulation');
 /** Lines of the story of a history that failed; the whole is a command away. */
@@ -22,8 +30,7 @@ const MAX_SEED = 2 ** 31 - 1;
 
 const progress = new Progress(process.stdout);
 
-/** @returns {{ seed: number, minutes: number, histories: number }} */
-function readArguments() {
+function readArguments(): { seed: number; minutes: number; histories: number } {
   const values = optionsOf({ minutes: { type: 'string' }, seed: { type: 'string' }, histories: { type: 'string' } });
   const histories = numberOf('histories', values.histories) ?? Number.POSITIVE_INFINITY;
   return {
@@ -33,12 +40,7 @@ function readArguments() {
   };
 }
 
-/**
- * @param {string} name
- * @param {string | undefined} text
- * @returns {number | undefined}
- */
-function numberOf(name, text) {
+function numberOf(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
   if (!(value >= 0) || text.trim() === '') throw new UserError(`--${name} takes a number, not "${text}"`);
@@ -55,17 +57,18 @@ async function compile() {
   await progress.step('Compile the simulation', () => runTask(launch, { failure: 'it does not compile' }));
 }
 
-/** @returns {Promise<boolean>} whether nothing broke */
-async function main() {
+/** @returns whether nothing broke */
+async function main(): Promise<boolean> {
   const { seed, minutes, histories } = readArguments();
   await compile();
   const { Logger } = await import('@nestjs/common');
   // What the product logs of faults would bury the results.
   Logger.overrideLogger(false);
-  /** @type {Simulation} */
-  const { simulate, tell } = await import(pathToFileURL(join(OUT, 'test', 'simulation', 'simulate.js')).href);
+  const { simulate, tell }: Simulation = await import(
+    pathToFileURL(join(OUT, 'test', 'simulation', 'simulate.js')).href
+  );
   progress.say(`first seed ${seed}`);
-  const say = (/** @type {string} */ line) => progress.say(line);
+  const say = (line: string) => progress.say(line);
   const { failed } = await simulate({ seed, seconds: minutes * 60, histories, say });
   if (histories === 1) progress.say(await tell(seed));
   if (failed === undefined) return true;

@@ -1,10 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RecordProducer } from '#common/kafka/producer.js';
 import { until } from '../../lib/until.mjs';
-import { readMetrics } from '../app-metrics.mjs';
-import { benchKafkaSettings } from '../kafka-settings.mjs';
-import { eventValue } from './event.mjs';
-import { HttpDoor } from './http-door.mjs';
+import { readMetrics } from '../app-metrics.ts';
+import type { Ipc } from '../ipc.ts';
+import { benchKafkaSettings } from '../kafka-settings.ts';
+import type { Arrivals, Count } from '../messages.ts';
+import type { BenchSystem } from '../system.ts';
+import { eventValue } from './event.ts';
+import { HttpDoor } from './http-door.ts';
+import type { Scene } from './scene.ts';
 
 const RESOURCES = 1_000;
 /** As many as the raw loop has. */
@@ -27,19 +31,16 @@ const COUNTED_SHARE = 0.9;
 /** Retries of failed first attempts come soon, so that a run measures work and not waiting. */
 const RETRY_DELAYS_S = [0.5, 1, 2, 4];
 
-/** @typedef {import('../throughput.mjs').Scene} Scene */
-
 /** Publishes through both doors and counts what arrives. */
 export class Load {
+  readonly receiver: Ipc;
+  readonly receiverPort: number;
+  readonly http: HttpDoor;
+  private readonly system: BenchSystem;
+  private readonly producer: RecordProducer;
   #scene = 0;
 
-  /**
-   * @param {import('../system.mjs').BenchSystem} system
-   * @param {import('../ipc.mjs').Ipc} receiver
-   * @param {number} receiverPort
-   * @param {RecordProducer} producer
-   */
-  constructor(system, receiver, receiverPort, producer) {
+  constructor(system: BenchSystem, receiver: Ipc, receiverPort: number, producer: RecordProducer) {
     this.system = system;
     this.receiver = receiver;
     this.receiverPort = receiverPort;
@@ -47,12 +48,7 @@ export class Load {
     this.http = new HttpDoor(system.port('ingest'), system.apiKey);
   }
 
-  /**
-   * @param {import('../system.mjs').BenchSystem} system
-   * @param {import('../ipc.mjs').Ipc} receiver
-   * @param {number} receiverPort
-   */
-  static async start(system, receiver, receiverPort) {
+  static async start(system: BenchSystem, receiver: Ipc, receiverPort: number) {
     const producer = new RecordProducer(benchKafkaSettings(system.kafka.brokers));
     await producer.connect();
     return new Load(system, receiver, receiverPort, producer);
@@ -65,17 +61,13 @@ export class Load {
 
   /** Compilers warm up, connections are made. */
   async warmUp(events = WARM_UP_EVENTS) {
-    for (const door of /** @type {const} */ (['kafka', 'http'])) {
+    for (const door of ['kafka', 'http'] as const) {
       await this.measure({ door, endpoints: 1, ordering: 'resource', failRate: 0, events });
     }
   }
 
-  /**
-   * Registers endpoints, publishes as fast as the door takes it, and waits for the deliveries.
-   *
-   * @param {Scene} scene
-   */
-  async measure(scene) {
+  /** Registers endpoints, publishes as fast as the door takes it, and waits for the deliveries. */
+  async measure(scene: Scene) {
     const { type, remove } = await this.register(scene);
     await this.receiver.ask({ start: { failRate: scene.failRate } });
     const diskBefore = await this.system.diskBytes();
@@ -108,11 +100,8 @@ export class Load {
     };
   }
 
-  /**
-   * @param {Pick<Scene, 'endpoints' | 'ordering'>} scene
-   * @returns the type its endpoints subscribe to
-   */
-  async register({ endpoints, ordering }) {
+  /** @returns the type its endpoints subscribe to */
+  async register({ endpoints, ordering }: Pick<Scene, 'endpoints' | 'ordering'>) {
     const type = `bench.s${this.#scene++}`;
     const url = `http://127.0.0.1:${this.receiverPort}/${type}`;
     const settings = {
@@ -121,10 +110,9 @@ export class Load {
       max_in_flight: IN_FLIGHT,
       retry_policy: { delays_s: RETRY_DELAYS_S },
     };
-    /** @type {string[]} */
-    const ids = [];
+    const ids: string[] = [];
     for (let number = 0; number < endpoints; number++) {
-      const { id } = await this.system.post('control', '/v1/endpoints', { ...settings, url: `${url}/${number}` });
+      const { id } = await this.#createEndpoint({ ...settings, url: `${url}/${number}` });
       ids.push(id);
     }
     await delay(SETTLE_MS);
@@ -134,17 +122,13 @@ export class Load {
     return { type, remove };
   }
 
-  /**
-   * @param {Scene} scene
-   * @param {string} type
-   */
-  async publish({ door, events, endpoints }, type) {
+  async publish({ door, events, endpoints }: Scene, type: string) {
     if (door === 'http') return this.http.publishAll(events, (number) => eventOf(type, number).value);
     let accepted = 0;
     for (let from = 0; from < events; from += BATCH) {
       while (from * endpoints > accepted + WINDOW) {
         await delay(WINDOW_POLL_MS);
-        ({ accepted } = await this.receiver.ask('count'));
+        ({ accepted } = await this.receiver.ask<Count>('count'));
       }
       const records = Array.from({ length: Math.min(BATCH, events - from) }, (_, index) => ({
         topic: 'ingest',
@@ -154,39 +138,32 @@ export class Load {
     }
   }
 
+  #createEndpoint(endpoint: object) {
+    return this.system.post<{ id: string }>('control', '/v1/endpoints', endpoint);
+  }
+
   async #projected() {
     return (await readMetrics(this.system.port('control')))('posthorn_projected_attempts_total');
   }
 
-  /** @param {number} expected */
-  async #arrived(expected) {
-    let report = await this.receiver.ask('count');
+  async #arrived(expected: number) {
+    let report = await this.receiver.ask<Count>('count');
     let changedAt = Date.now();
     while (report.accepted < expected && Date.now() - changedAt < STALLED_MS) {
       await delay(POLL_MS);
       const { accepted } = report;
-      report = await this.receiver.ask('count');
+      report = await this.receiver.ask<Count>('count');
       if (report.accepted > accepted) changedAt = Date.now();
     }
-    return this.receiver.ask('report');
+    return this.receiver.ask<Arrivals>('report');
   }
 }
 
-/**
- * @param {string} type
- * @param {number} number
- */
-export function eventOf(type, number) {
+export function eventOf(type: string, number: number) {
   const resource = `r${number % RESOURCES}`;
   return { key: resource, value: eventValue({ id: `${type}-${number}`, type, resource, at: Date.now() }) };
 }
 
-/**
- * @template V, W
- * @param {Record<string, V>} object
- * @param {(value: V) => W} map
- * @returns {Record<string, W>}
- */
-export function mapValues(object, map) {
+export function mapValues<V, W>(object: Record<string, V>, map: (value: V) => W): Record<string, W> {
   return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, map(value)]));
 }

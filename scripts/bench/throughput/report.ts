@@ -1,17 +1,29 @@
+import type { Load } from './load.ts';
+import type { Raw } from './scene.ts';
+
 /**
  * Prints tables for people, and one line of JSON.
  *
- * @param {object} measured
- * @param {import('../throughput.mjs').Raw} measured.raw
- * @param {(Awaited<ReturnType<import('./load.mjs').Load['measure']>> & { ratio: number, ratio_fastest: number })[]} measured.runs
- * @param {{ rate: number, p50_ms: number, p95_ms: number, p99_ms: number }} measured.light
- * @param {Record<string, number>} measured.idle percent of one core
- * @param {{ one: number, two: number } | undefined} measured.scaling
- * @param {Record<string, number>} measured.rss
- * @param {number} measured.loadAverage
- * @returns {boolean} whether every delivery arrived
+ * @returns whether every delivery arrived
  */
-export function printReport({ raw, runs, light, idle, scaling, rss, loadAverage }) {
+export function printReport({
+  raw,
+  runs,
+  light,
+  idle,
+  scaling,
+  rss,
+  loadAverage,
+}: {
+  raw: Raw;
+  runs: (Awaited<ReturnType<Load['measure']>> & { ratio: number; ratio_fastest: number })[];
+  light: { rate: number; p50_ms: number; p95_ms: number; p99_ms: number };
+  /** percent of one core */
+  idle: Record<string, number>;
+  scaling: { one: number; two: number } | undefined;
+  rss: Record<string, number>;
+  loadAverage: number;
+}): boolean {
   console.log(`raw loop (sign and POST, nothing else): ${Math.round(raw.plain)} requests/s`);
   console.log(`the fastest we can write, with a key that is made once: ${Math.round(raw.fastest)} requests/s`);
   console.table(runs.map(({ cpu_us, disk_bytes, ...run }) => run));

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { appService, CONTROL, WORKERS } from '../lib/apps.mjs';
+import { type App, appService, CONTROL, WORKERS } from '../lib/apps.mjs';
 import { startKafka } from '../lib/kafka.mjs';
 import { appNode } from '../lib/node-binary.mjs';
 import { freePort } from '../lib/ports.mjs';
@@ -10,22 +10,19 @@ import { startPostgres } from '../lib/postgres.mjs';
 import { newApiKey } from '../lib/secrets.mjs';
 import { Server } from '../lib/server.mjs';
 import { stopSignal } from '../lib/stop-signal.mjs';
-import { diskBytes } from './disk-usage.mjs';
-import { readStats, usageOf } from './process-usage.mjs';
+import { diskBytes } from './disk-usage.ts';
+import { readStats, usageOf } from './process-usage.ts';
 
 /** The whole system for a benchmark, in a folder of its own: Kafka, PostgreSQL and one process of each app. */
 export class BenchSystem {
-  /** @type {Map<string, { port: number, server: Server }>} */
-  apps = new Map();
-  apiKey = newApiKey();
+  readonly dir: string;
+  readonly kafka: Awaited<ReturnType<typeof startKafka>>;
+  readonly postgres: Awaited<ReturnType<typeof startPostgres>>;
+  readonly apps = new Map<string, { port: number; server: Server }>();
+  readonly apiKey = newApiKey();
   #secretKeys = `bench:${randomBytes(32).toString('base64')}`;
 
-  /**
-   * @param {string} dir
-   * @param {Awaited<ReturnType<typeof startKafka>>} kafka
-   * @param {Awaited<ReturnType<typeof startPostgres>>} postgres
-   */
-  constructor(dir, kafka, postgres) {
+  constructor(dir: string, kafka: BenchSystem['kafka'], postgres: BenchSystem['postgres']) {
     this.dir = dir;
     this.kafka = kafka;
     this.postgres = postgres;
@@ -48,30 +45,17 @@ export class BenchSystem {
     return system;
   }
 
-  /** @param {string} app */
-  port(app) {
+  port(app: string) {
     return this.apps.get(app)?.port ?? 0;
   }
 
-  /**
-   * Calls an API with the admin key.
-   *
-   * @param {'ingest' | 'control'} app
-   * @param {string} path
-   * @param {unknown} body
-   * @returns {Promise<any>}
-   */
-  async post(app, path, body) {
-    return (await this.call(app, 'POST', path, body)).json();
+  /** Calls an API with the admin key. */
+  async post<Answer>(app: 'ingest' | 'control', path: string, body: unknown): Promise<Answer> {
+    const response = await this.call(app, 'POST', path, body);
+    return JSON.parse(await response.text());
   }
 
-  /**
-   * @param {'ingest' | 'control'} app
-   * @param {string} method
-   * @param {string} path
-   * @param {unknown} [body]
-   */
-  async call(app, method, path, body) {
+  async call(app: 'ingest' | 'control', method: string, path: string, body?: unknown) {
     const response = await fetch(`http://127.0.0.1:${this.port(app)}${path}`, {
       method,
       headers: { authorization: `Bearer ${this.apiKey}`, ...(body ? { 'content-type': 'application/json' } : {}) },
@@ -91,16 +75,13 @@ export class BenchSystem {
     return mapUsage(this.#servers(), ({ cpuSeconds }) => cpuSeconds);
   }
 
-  /**
-   * @param {Record<string, number>} before
-   * @returns {Record<string, number>} CPU seconds used since, by process
-   */
-  cpuSince(before) {
+  /** @returns CPU seconds used since, by process */
+  cpuSince(before: Record<string, number>): Record<string, number> {
     return Object.fromEntries(Object.entries(this.usage()).map(([name, now]) => [name, now - (before[name] ?? 0)]));
   }
 
-  /** @returns {Record<string, number>} of each app, the broker, and PostgreSQL's first process */
-  peakRssMb() {
+  /** @returns of each app, the broker, and PostgreSQL's first process */
+  peakRssMb(): Record<string, number> {
     return mapUsage(this.#servers(), ({ peakRssMb }) => peakRssMb);
   }
 
@@ -120,15 +101,11 @@ export class BenchSystem {
   }
 
   #servers() {
-    const apps = [...this.apps].map(([name, { server }]) => /** @type {const} */ ([name, server]));
-    return [...apps, /** @type {const} */ (['kafka', this.kafka]), /** @type {const} */ (['postgres', this.postgres])];
+    const apps = [...this.apps].map(([name, { server }]) => [name, server] as const);
+    return [...apps, ['kafka', this.kafka] as const, ['postgres', this.postgres] as const];
   }
 
-  /**
-   * @param {import('../lib/apps.mjs').App} app
-   * @param {number} [instance]
-   */
-  async #startApp(app, instance = 0) {
+  async #startApp(app: App, instance = 0) {
     const name = instance === 0 ? app.name : `${app.name}-${instance}`;
     const port = await freePort();
     const server = new Server(
@@ -152,12 +129,11 @@ export class BenchSystem {
   }
 }
 
-/**
- * @param {readonly (readonly [string, Server])[]} servers
- * @param {(usage: NonNullable<ReturnType<typeof usageOf>>) => number} pick
- * @returns {Record<string, number>} without those that cannot be read
- */
-function mapUsage(servers, pick) {
+/** @returns without those that cannot be read */
+function mapUsage(
+  servers: readonly (readonly [string, Server])[],
+  pick: (usage: NonNullable<ReturnType<typeof usageOf>>) => number,
+): Record<string, number> {
   const stats = readStats();
   return Object.fromEntries(
     servers.flatMap(([name, { pid }]) => {

@@ -7,10 +7,9 @@ const BLOCK_BYTES = 512;
 /**
  * What a folder occupies. Sparse files, as Kafka's indexes, count with what is written of them.
  *
- * @param {string} dir
- * @returns {Promise<number>} bytes
+ * @returns bytes
  */
-export async function diskBytes(dir) {
+export async function diskBytes(dir: string): Promise<number> {
   const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
   const sizes = entries.map((entry) => {
     const path = join(dir, entry.name);
@@ -19,8 +18,7 @@ export async function diskBytes(dir) {
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
-/** @param {string} path */
-async function fileBytes(path) {
+async function fileBytes(path: string) {
   const stat = await lstat(path).catch(() => undefined);
   return (stat?.blocks ?? 0) * BLOCK_BYTES;
 }

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { Pool } from 'undici';
-import { deliveredBody } from './event.mjs';
+import { deliveredBody } from './event.ts';
 
 /*
  * What a bare sender of the same requests would do, in a process of its own: sign and POST, nothing else, over kept-alive
