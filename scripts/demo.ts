@@ -1,6 +1,6 @@
 import { runCommand } from './lib/command.mjs';
 import { optionsOf } from './lib/options.mjs';
-import { runningSystem } from './lib/running-system.mjs';
+import { runningSystem } from './lib/running-system.ts';
 import { UserError } from './lib/settings.mjs';
 
 const MAX_EVENTS = 5_000;

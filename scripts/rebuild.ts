@@ -3,7 +3,7 @@ import { runRebuild } from '#control/rebuild/run-rebuild.js';
 import { runCommand } from './lib/command.mjs';
 import { withConfigErrors } from './lib/config-errors.ts';
 import { optionsOf } from './lib/options.mjs';
-import { withServers } from './lib/running-system.mjs';
+import { withServers } from './lib/running-system.ts';
 import { UserError } from './lib/settings.mjs';
 import { timeOption } from './lib/time-option.ts';
 

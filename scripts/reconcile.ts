@@ -6,7 +6,7 @@ import { reconcile } from '#control/configuration/reconcile.js';
 import { runCommand } from './lib/command.mjs';
 import { withConfigErrors } from './lib/config-errors.ts';
 import { optionsOf } from './lib/options.mjs';
-import { withServers } from './lib/running-system.mjs';
+import { withServers } from './lib/running-system.ts';
 import { configPublicKey } from './lib/secrets.mjs';
 import { readSettings, UserError } from './lib/settings.mjs';
 import { reportOf } from './reconcile/report.ts';

@@ -4,8 +4,8 @@ import { type ResealProgress, resealAll } from '#control/endpoints/reseal.js';
 import { usedKeys } from '#control/sealing-keys.js';
 import { runCommand } from './lib/command.mjs';
 import { optionsOf } from './lib/options.mjs';
-import { withServers } from './lib/running-system.mjs';
-import { secretKeys } from './lib/secret-keys.mjs';
+import { withServers } from './lib/running-system.ts';
+import { secretKeys } from './lib/secret-keys.ts';
 import { countMacKeys } from './replay/mac-keys.ts';
 
 const HELP = `Seals all secrets and static headers of endpoints under the first key of SECRET_KEYS, and says what still needs

@@ -1,5 +1,5 @@
 import { CloudEvent, HTTP, type Message } from 'cloudevents';
-import { kafkaClient, keyedProducer } from '../lib/kafka-client.mjs';
+import { kafkaClient, keyedProducer } from '../lib/kafka-client.ts';
 import type { DemoEvent } from './github-events.ts';
 
 interface Door {

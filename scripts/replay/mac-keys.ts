@@ -1,5 +1,5 @@
 import { DELIVERY_HEADER } from '#common/records/delivery-record.js';
-import { kafkaClient } from '../lib/kafka-client.mjs';
+import { kafkaClient } from '../lib/kafka-client.ts';
 import { macKeyOf } from './signing.ts';
 import { readToEnd } from './topic-copy.ts';
 

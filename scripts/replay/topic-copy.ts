@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer, Kafka, KafkaMessage } from 'kafkajs';
-import { kafkaClient, keyedProducer } from '../lib/kafka-client.mjs';
-import { portions } from '../lib/portions.mjs';
+import { kafkaClient, keyedProducer } from '../lib/kafka-client.ts';
+import { portions } from '../lib/portions.ts';
 
 /** Most records and bytes of one produce; every topic takes a batch of this size. */
 const PORTION = { records: 200, bytes: 512 * 1_024, overhead: 1_024 };

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { execPath } from 'node:process';
 import pg from 'pg';
-import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.mjs';
+import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.js';
 import { runSql } from '../../scripts/lib/postgres.mjs';
 import type { BaseBackup } from '../support/base-backup.js';
 import { Cluster } from '../support/cluster.js';

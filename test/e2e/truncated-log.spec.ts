@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Admin } from 'kafkajs';
-import { kafkaClient } from '../../scripts/lib/kafka-client.mjs';
+import { kafkaClient } from '../../scripts/lib/kafka-client.js';
 import { Cluster } from '../support/cluster.js';
 import { OrderedTraffic } from '../support/ordered-traffic.js';
 import { until } from '../support/until.js';

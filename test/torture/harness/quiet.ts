@@ -1,5 +1,5 @@
 import type { Admin } from 'kafkajs';
-import { kafkaClient } from '../../../scripts/lib/kafka-client.mjs';
+import { kafkaClient } from '../../../scripts/lib/kafka-client.js';
 import { runSql } from '../../../scripts/lib/postgres.mjs';
 import type { TortureSystem } from './torture-system.js';
 

@@ -1,16 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
+import type { RunFile } from './run-file.mjs';
 import { readSettings, UserError } from './settings.mjs';
-
-/** @typedef {import('./run-file.mjs').RunFile} RunFile */
 
 /**
  * The system `npm start` runs on this machine, as it describes itself in `run.json` under POSTHORN_HOME.
  *
- * @param {NodeJS.ProcessEnv} env
- * @returns {RunFile}
  * @throws UserError when none runs
  */
-export function readRunFile(env) {
+export function readRunFile(env: NodeJS.ProcessEnv): RunFile {
   const { paths } = readSettings(env);
   if (existsSync(paths.run)) return JSON.parse(readFileSync(paths.run, 'utf8'));
   throw new UserError(`Posthorn is not running (there is no ${paths.run}). Start it first: npm start`);
@@ -19,11 +16,11 @@ export function readRunFile(env) {
 /**
  * The environment, with the servers that `npm start` runs where it names none.
  *
- * @param {NodeJS.ProcessEnv} env
- * @returns {NodeJS.ProcessEnv & { KAFKA_BROKERS: string, DATABASE_URL: string }}
  * @throws UserError when one is not named and none runs
  */
-export function withServers(env) {
+export function withServers(
+  env: NodeJS.ProcessEnv,
+): NodeJS.ProcessEnv & { KAFKA_BROKERS: string; DATABASE_URL: string } {
   const { KAFKA_BROKERS, DATABASE_URL } = env;
   if (KAFKA_BROKERS && DATABASE_URL) return { ...env, KAFKA_BROKERS, DATABASE_URL };
   const run = readRunFile(env);
@@ -37,22 +34,16 @@ export function withServers(env) {
 /**
  * As {@link readRunFile}, once ingest and control take requests.
  *
- * @param {NodeJS.ProcessEnv} env
- * @returns {Promise<RunFile>}
  * @throws UserError when none runs, or it is not ready
  */
-export async function runningSystem(env) {
+export async function runningSystem(env: NodeJS.ProcessEnv): Promise<RunFile> {
   const run = readRunFile(env);
   await Promise.all([requireReady('ingest', run.ingest_url), requireReady('control', run.control_url)]);
   return run;
 }
 
-/**
- * @param {string} name
- * @param {string} url
- */
-async function requireReady(name, url) {
-  let problem;
+async function requireReady(name: string, url: string) {
+  let problem: string;
   try {
     const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) });
     if (response.ok) return;

@@ -1,14 +1,13 @@
 /**
  * Splits records, in order, so that each portion is small enough for one produce.
  *
- * @template {{ key: Buffer | string | null, value: Buffer | string | null }} Record
- * @param {readonly Record[]} records
- * @param {{ records: number, bytes: number, overhead: number }} limits of a portion; `overhead` counts for each record's headers
- * @returns {Record[][]}
+ * @param limits of a portion; `overhead` counts for each record's headers
  */
-export function portions(records, limits) {
-  /** @type {Record[][]} */
-  const all = [];
+export function portions<Record extends { key: Buffer | string | null; value: Buffer | string | null }>(
+  records: readonly Record[],
+  limits: { records: number; bytes: number; overhead: number },
+): Record[][] {
+  const all: Record[][] = [];
   let bytes = 0;
   for (const record of records) {
     const size = (record.value?.length ?? 0) + (record.key?.length ?? 0) + limits.overhead;

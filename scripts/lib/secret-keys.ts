@@ -5,11 +5,10 @@ import { readSettings, UserError } from './settings.mjs';
 /**
  * The keys of the system a command works on.
  *
- * @param {NodeJS.ProcessEnv} env
- * @returns {string} `SECRET_KEYS`, or else those that npm start keeps on this machine
+ * @returns `SECRET_KEYS`, or else those that npm start keeps on this machine
  * @throws UserError when there are none
  */
-export function secretKeys(env) {
+export function secretKeys(env: NodeJS.ProcessEnv): string {
   const { paths } = readSettings(env);
   if (env.SECRET_KEYS) return env.SECRET_KEYS;
   if (existsSync(paths.secrets)) return keepSecrets(paths.secrets, env).secretKeys;
