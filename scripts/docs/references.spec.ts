@@ -8,6 +8,7 @@ const DOCUMENTS = [
   'CHANGELOG.md',
   'SECURITY.md',
   'CODE_OF_CONDUCT.md',
+  'test/README.md',
   ...filesIn('docs'),
 ];
 
