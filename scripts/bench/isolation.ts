@@ -1,4 +1,5 @@
 import { loadavg } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { RecordProducer } from '#common/kafka/producer.js';
 import { optionsOrExit } from '../lib/options.mjs';
 import { freePort } from '../lib/ports.mjs';
@@ -92,7 +93,7 @@ async function measure(
     const endpoint = { url: `${url(number)}/${number}`, event_types: [`${name}.e${number}`], timeout_ms: 10_000 };
     await system.post('control', '/v1/endpoints', endpoint);
   }
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  await delay(2_000);
   await receiver.ask('report');
   const startedAt = Date.now();
   let sent = 0;
@@ -105,7 +106,7 @@ async function measure(
         numbers.map((number) => event(name, number, number % ENDPOINTS)),
       );
     sent = due;
-    await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+    await delay(TICK_MS);
   }
   const seconds = (Date.now() - startedAt) / 1_000;
   const { latencies } = await receiver.ask<Latencies>('report');

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { RecordProducer } from '#common/kafka/producer.js';
 import { optionsOrExit } from '../lib/options.mjs';
 import { until } from '../lib/until.mjs';
@@ -87,7 +88,7 @@ async function fillTiers(producer: RecordProducer, total: number) {
 }
 
 async function settled(system: BenchSystem) {
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  await delay(SETTLE_MS);
   return residentMb(system);
 }
 
