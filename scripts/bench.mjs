@@ -12,6 +12,7 @@ const BENCHMARKS = {
   isolation: () => import('./bench/isolation.ts'),
   scheduler: () => import('./bench/scheduler.ts'),
   waiting: () => import('./bench/waiting.ts'),
+  collections: () => import('./bench/collections.ts'),
 };
 
 const [first = '', ...rest] = process.argv.slice(2);

@@ -1,7 +1,7 @@
 import { Database } from '#common/postgres/database.js';
 import { Sealer } from '#common/security/sealing.js';
 import { type ResealProgress, resealAll } from '#control/endpoints/reseal.js';
-import { usedKeys } from '#control/sealing-keys.js';
+import { usedKeys } from '#control/secrets/sealing-keys.js';
 import { runCommand } from './lib/command.mjs';
 import { optionsOf } from './lib/options.mjs';
 import { withServers } from './lib/running-system.ts';

@@ -38,7 +38,8 @@ export function whatStrangeRecordsChange(use: SystemInUse, each: number): void {
     await use.system.request(`${use.system.run.control_url}/v1/endpoints/${parkedId}/pause`, {});
     const cast = { endpointIds: [parkedId, await strangeEndpoint(), 'ep_none'], nowMs: Date.now() };
     const strange = strangeRecords({ seed: SEED, cast, each });
-    const topics = [...new Set(strange.map(({ topic }) => topic))];
+    // This process reads `dlq` by kafkajs itself, which decodes many headers in quadratic time.
+    const topics = [...new Set(strange.map(({ topic }) => topic))].filter((topic) => topic !== 'dlq');
     records = [...strange, ...brokenConfiguration(), ...recordsWithManyHeaders(topics)];
   });
 

@@ -66,6 +66,14 @@ describe('API keys', () => {
     }
   });
 
+  it.each(['/metrics', '/health/live', '/health/ready', '/openapi.json'])(
+    'given no key, then %s answers, and is no route of OpenAPI',
+    async (url) => {
+      expect((await control.get(url, '')).status).toBe(200);
+      expect(routes().map((route) => route.url)).not.toContain(url);
+    },
+  );
+
   it('given a key that may only read, then it changes nothing', async () => {
     const reader = await control.keyFor('readers', ['read']);
     expect((await control.get('/v1/endpoints', reader)).status).toBe(200);

@@ -1,4 +1,4 @@
-import { beginNextLives } from '../../apps/control/src/recoveries/lives.js';
+import { beginNextLives } from '../../apps/control/src/replays/lives.js';
 import { Database, type Queryable } from '../../libs/common/src/postgres/database.js';
 import { migrate } from '../../libs/common/src/postgres/migrate.js';
 import { createPartitions } from '../../libs/common/src/postgres/partitions.js';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
-import { rejectedRecords } from '../../apps/control/src/metrics.js';
+import { rejectedRecords } from '../../apps/control/src/projector/metrics.js';
 import { runSql } from '../../scripts/lib/postgres.mjs';
 import { ControlApp } from '../support/control-app.js';
 import { attempt, deadLetter, deliveryOnce, newDelivery } from '../support/made-delivery.js';

@@ -4,7 +4,7 @@ import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { Sealer, sealingContext } from '#common/security/sealing.js';
 import { resealAll } from '../../apps/control/src/endpoints/reseal.js';
-import { usedKeys } from '../../apps/control/src/sealing-keys.js';
+import { usedKeys } from '../../apps/control/src/secrets/sealing-keys.js';
 import { ControlApp } from '../support/control-app.js';
 import '../support/quiet.js';
 import { until } from '../support/until.js';

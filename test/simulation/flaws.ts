@@ -1,9 +1,9 @@
 // First, as it reads the apps' files in the order in which their metrics do not meet.
 import './processes.js';
 
+import { Watermark } from '#common/collections/watermark.js';
 import { stepBreaker } from '#common/domain/breaker.js';
 import { judge } from '#common/domain/verdict.js';
-import { Watermark } from '#common/domain/watermark.js';
 import { LogConsumer } from '#common/kafka/log-consumer.js';
 import { Membership } from '#common/kafka/membership.js';
 import { OwnedPartition } from '#common/kafka/owned-partition.js';

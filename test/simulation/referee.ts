@@ -1,6 +1,6 @@
 import type { Breaker } from '#common/domain/breaker.js';
+import { decodeFinished } from '#common/domain/finished-runs.js';
 import type { AttemptResult } from '#common/domain/verdict.js';
-import { decodeFinished } from '#common/domain/watermark.js';
 import type { InRecord } from '#common/kafka/record.js';
 import type { BrokerWitness, GroupCommit } from './broker.js';
 import type { BreakerChange } from './endpoint-tables.js';

@@ -1,154 +1,84 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
-import { GenerationMarkers } from '#common/generations/generation-markers.js';
-import { Generations } from '#common/generations/generations.js';
+import { APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { ApiKeyGuard } from '#common/http/api-key.guard.js';
 import { SchemaPipe } from '#common/http/validation.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
-import { KafkaTransport } from '#common/kafka/transport.js';
-import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
-import { Database } from '#common/postgres/database.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
-import { addressPolicy } from '#common/security/address-policy.js';
 import { ApiKeyModule } from '#common/security/api-key.module.js';
-import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
-import { Sealer } from '#common/security/sealing.js';
-import { ApiKeysController } from './api-keys/api-keys.controller.js';
-import { ApiKeysService } from './api-keys/api-keys.service.js';
-import { CONTROL_CONFIG, type ControlConfig } from './config.js';
-import { Comparer } from './configuration/comparer.js';
-import { ConfigurationPublisher } from './configuration/publisher.js';
-import { ConfigurationSigner } from './configuration/signer.js';
-import { Standing } from './configuration/standing.js';
-import { ConfigurationTopics } from './configuration/topics.js';
-import { ConfigurationWatch } from './configuration/watch.js';
+import type { AdminKeyConfig } from './api-keys/admin-key.js';
+import { ApiKeysModule } from './api-keys/api-keys.module.js';
+import type { ControlConfig } from './config.js';
+import { ConfigurationModule } from './configuration/configuration.module.js';
+import type { SigningConfig } from './configuration/signer.js';
 import { DatabaseInterceptor } from './database.interceptor.js';
-import { EndpointsController } from './endpoints/endpoints.controller.js';
-import { ADDRESS_POLICY, EndpointsService } from './endpoints/endpoints.service.js';
-import { TestEvents } from './endpoints/test-events.js';
-import { CoolDowns } from './health/cool-downs.js';
-import { EndpointHealthController } from './health/health.controller.js';
-import { HealthQueries } from './health/health.queries.js';
-import { HoldsService } from './health/holds.service.js';
-import { Janitor } from './janitor.js';
-import { LaneQueries } from './lanes/lane.queries.js';
-import { LaneSkips } from './lanes/lane-skips.js';
-import { LanesController } from './lanes/lanes.controller.js';
-import { ParkingGauges } from './lanes/parking-gauges.js';
-import { OutboxRelay } from './outbox/outbox-relay.js';
-import { ProjectorGaps } from './projector/gaps.js';
-import { ProjectionWriter } from './projector/projection-writer.js';
-import { ProjectorConsumer } from './projector/projector.consumer.js';
-import { Projector } from './projector/projector.js';
-import { DeadLetterQueries } from './queries/dead-letter.queries.js';
-import { DeadLettersController } from './queries/dead-letters.controller.js';
-import { DeliveriesController } from './queries/deliveries.controller.js';
-import { DeliveryQueries } from './queries/delivery.queries.js';
-import { EventQueries } from './queries/event.queries.js';
-import { EventsController } from './queries/events.controller.js';
-import { RecoveriesController } from './recoveries/recoveries.controller.js';
-import { RecoveriesService } from './recoveries/recoveries.service.js';
-import { RecoveryWorker } from './recoveries/recovery-worker.js';
-import { Replays } from './replays.js';
-import { SchemaState } from './schema-state.js';
-import { SealingKeys } from './sealing-keys.js';
+import { DeadLettersModule } from './dead-letters/dead-letters.module.js';
+import { DeliveriesModule } from './deliveries/deliveries.module.js';
+import type { LimitDefaults } from './endpoints/endpoint-limits.js';
+import { type AddressConfig, EndpointsModule } from './endpoints/endpoints.module.js';
+import { EventsModule } from './events/events.module.js';
+import { EndpointHealthModule } from './health/endpoint-health.module.js';
+import { LanesModule } from './lanes/lanes.module.js';
+import { ProjectorModule } from './projector/projector.module.js';
+import { RecoveriesModule } from './recoveries/recoveries.module.js';
+import type { RecoveryConfig } from './recoveries/recovery-worker.js';
+import { RelayModule } from './relay/relay.module.js';
+import type { ReplayConfig } from './replays/replays.module.js';
+import type { RetentionConfig } from './retention/janitor.js';
+import { RetentionModule } from './retention/retention.module.js';
+import { SchemaModule } from './schema/schema.module.js';
+import type { SchemaConfig } from './schema/schema-state.js';
+import type { SealingConfig } from './secrets/secrets.module.js';
+import { ControlConfigModule } from './shared/control-config.js';
 
 const APP = 'control';
-/** Least time between two fetches: outcomes are written in batches, and nobody waits for them by the millisecond. */
-const FETCH_PACE_MS = 50;
-/** All outcomes of an endpoint are in one partition: some thousands of them. */
-const FETCH_BYTES_PER_PARTITION = 524_288;
-/** How long a rebalance, or the end, waits for what was read to be written. */
-const DRAIN_MS = 3_000;
+
+/** What the features read of the configuration, each its own part. */
+type FeatureConfig = SchemaConfig &
+  SealingConfig &
+  SigningConfig &
+  AdminKeyConfig &
+  AddressConfig &
+  LimitDefaults &
+  ReplayConfig &
+  RecoveryConfig &
+  RetentionConfig;
+
+/** In the order in which OpenAPI shows their routes. */
+const FEATURES_WITH_ROUTES = [
+  EndpointsModule,
+  EndpointHealthModule,
+  EventsModule,
+  DeliveriesModule,
+  DeadLettersModule,
+  LanesModule,
+  RecoveriesModule,
+  ApiKeysModule,
+];
 
 @Module({})
 export class AppModule {
   static forConfig(config: ControlConfig): DynamicModule {
-    const policy = () => addressPolicy({ allowHttp: config.ALLOW_HTTP, allowedAddresses: config.ALLOWED_ADDRESSES });
     return {
       module: AppModule,
       imports: [
+        ControlConfigModule.of(config satisfies FeatureConfig),
         ObservabilityModule.forApp({ app: APP, level: config.LOG_LEVEL }),
         KafkaModule.forApp({ app: APP, config }),
         PostgresModule.forApp({ app: APP, config }),
         ApiKeyModule,
-      ],
-      controllers: [
-        EndpointsController,
-        EndpointHealthController,
-        EventsController,
-        DeliveriesController,
-        DeadLettersController,
-        LanesController,
-        RecoveriesController,
-        ApiKeysController,
-        ProjectorConsumer,
+        SchemaModule,
+        ...FEATURES_WITH_ROUTES,
+        ConfigurationModule,
+        RelayModule,
+        ProjectorModule,
+        RetentionModule,
       ],
       providers: [
-        { provide: CONTROL_CONFIG, useValue: config },
-        { provide: Sealer, useFactory: () => new Sealer(config.SECRET_KEYS) },
-        { provide: DeadLetterSigner, useFactory: () => new DeadLetterSigner(config.SECRET_KEYS) },
-        { provide: ADDRESS_POLICY, useFactory: policy },
+        { provide: APP_GUARD, useClass: ApiKeyGuard },
         { provide: APP_PIPE, useClass: SchemaPipe },
         { provide: APP_INTERCEPTOR, useClass: DatabaseInterceptor },
-        SealingKeys,
-        SchemaState,
-        GenerationMarkers,
-        Generations,
-        Standing,
-        ConfigurationTopics,
-        Comparer,
-        ConfigurationWatch,
-        ConfigurationSigner,
-        ConfigurationPublisher,
-        EndpointsService,
-        TestEvents,
-        HealthQueries,
-        HoldsService,
-        CoolDowns,
-        ApiKeysService,
-        EventQueries,
-        DeliveryQueries,
-        DeadLetterQueries,
-        Replays,
-        LaneQueries,
-        LaneSkips,
-        ParkingGauges,
-        RecoveryWorker,
-        RecoveriesService,
-        OutboxRelay,
-        ProjectionWriter,
-        Projector,
-        ProjectorGaps,
-        Janitor,
-        {
-          provide: KafkaTransport,
-          inject: [KAFKA_SETTINGS, Projector, SchemaState, SealingKeys, Database, Health],
-          useFactory: transportFor,
-        },
       ],
     };
   }
-}
-
-function transportFor(
-  settings: KafkaSettings,
-  projector: Projector,
-  schema: SchemaState,
-  sealingKeys: SealingKeys,
-  database: Database,
-  health: Health,
-): KafkaTransport {
-  const transport = new KafkaTransport(settings, {
-    groupId: APP,
-    ownership: projector,
-    startAfter: () => Promise.all([schema.ready, sealingKeys.allFound]),
-    paceMs: FETCH_PACE_MS,
-    maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
-    drainMs: DRAIN_MS,
-    waitsFor: () => database.problem,
-  });
-  health.addReadiness({ name: 'projector', problem: () => transport.problem() });
-  return transport;
 }

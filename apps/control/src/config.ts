@@ -58,6 +58,3 @@ export const configSchema = z
   })
   .superRefine(requireTrustKeys);
 export type ControlConfig = Readonly<z.infer<typeof configSchema>>;
-
-/** DI token of {@link ControlConfig}. */
-export const CONTROL_CONFIG = Symbol('ControlConfig');

@@ -9,7 +9,7 @@ import {
 import { catchError, type Observable, throwError } from 'rxjs';
 import { ProblemError } from '#common/http/problem.js';
 import { isUnavailable, isValueRefused } from '#common/postgres/errors.js';
-import { SchemaState } from './schema-state.js';
+import { SchemaState } from './schema/schema-state.js';
 
 const RETRY_AFTER_S = 2;
 

@@ -2,7 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
 import { VERSION } from '#common/version.js';
-import { problemSchema } from './api-answer.js';
+import { problemSchema } from './shared/api-answer.js';
 
 /** OpenAPI 3.1 of every route, its schemas from the same zod objects that parse the requests. */
 export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import pg from 'pg';
-import { decodeFinished } from '../../../libs/common/src/domain/watermark.js';
+import { decodeFinished } from '#common/domain/finished-runs.js';
 import type { CommitSample, CommittedPosition } from '../judge/evidence.js';
 
 const GROUPS = ['router', 'dispatcher', 'retry-scheduler'];

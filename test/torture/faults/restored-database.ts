@@ -1,5 +1,6 @@
 import { runSql } from '../../../scripts/lib/postgres.mjs';
 import { BaseBackup } from '../../support/base-backup.js';
+import { overtakenLanes } from '../../support/rebuild-output.js';
 import { runScript } from '../../support/run-script.js';
 import type { RestoredDatabase } from '../judge/evidence.js';
 import type { Fault, Scene } from './fault.js';
@@ -13,7 +14,6 @@ const MAX_REBUILDS = 5;
 const DESCRIPTION = 'changed after the backup';
 const WAITING_SQL = `SELECT delivery_id FROM parked_deliveries
   UNION SELECT delivery_id FROM lane_rows WHERE attempt IS NOT NULL`;
-const LISTED = /^Later deliveries of (\d+) lanes/;
 
 /** PostgreSQL goes back to a backup, and Kafka does not. */
 export const RESTORE_FAULTS = {
@@ -63,7 +63,7 @@ async function rebuildAll(
     const from = Date.now();
     const output = await script(scene, 'rebuild', ['--since', new Date(startedAt).toISOString()]);
     rebuilds.push({ from, to: Date.now() });
-    for (const lane of listedLanes(output)) overtaken.add(lane);
+    for (const lane of overtakenLanes(output)) overtaken.add(lane);
     if (output.includes(' 0 deliveries were sent again')) return { rebuilds, overtaken };
   }
   throw new Error(`after ${MAX_REBUILDS} rebuilds there was still something to send`);
@@ -74,12 +74,6 @@ async function script({ system }: Scene, name: string, args: string[]): Promise<
   const { code, output } = await runScript(name, system.scriptEnv, args);
   if (code !== 0) throw new Error(`npm run ${name} ended with ${code}:\n${output}`);
   return output;
-}
-
-function listedLanes(output: string): string[] {
-  const lines = output.split('\n');
-  const from = lines.findIndex((line) => LISTED.test(line));
-  return from < 0 ? [] : lines.slice(from + 1).flatMap((line) => (line.startsWith('  ') ? [line.trim()] : []));
 }
 
 /** Ids of deliveries that wait in PostgreSQL. */

@@ -1,5 +1,5 @@
 import { type Admin, AssignerProtocol, type Kafka } from 'kafkajs';
-import { decodeFinished } from '../../../libs/common/src/domain/watermark.js';
+import { decodeFinished } from '#common/domain/finished-runs.js';
 
 /** Whose records are meant: a group's member, which its client id tells, and the topics it reads. */
 export interface Reader {

@@ -1,4 +1,4 @@
-import type { Case, Duty } from './case.js';
+import type { Case, Duty, PlacedRecord } from './case.js';
 import { disturbances } from './disturbances.js';
 import type { CommitSample, CommittedPosition, TopicRecord } from './evidence.js';
 import { clock, verdictOf } from './findings.js';
@@ -75,7 +75,21 @@ class EarlyCommits {
     if (delivery === undefined) return false;
     if (topic === 'deliveries' && parked?.has(delivery.deliveryId)) return true;
     const duty = this.all.byDelivery.get(delivery.deliveryId);
-    return duty === undefined || wentOn(duty, topic, record, by);
+    return duty === undefined || wentOn(duty, topic, record, by) || this.wasBroughtBack(duty, endedAt);
+  }
+
+  /**
+   * A restored database does not know every head: a later delivery of its lane becomes the head, and the return of the
+   * forgotten one is stale. A rebuild, which must follow, sends it again.
+   */
+  private wasBroughtBack({ records }: Duty, finishedAt: number): boolean {
+    const { restored } = this.all.evidence;
+    if (restored === undefined || finishedAt < restored.at) return false;
+    const isAgain = ({ topic, delivery, timestamp }: PlacedRecord) =>
+      topic === 'deliveries' &&
+      delivery?.returned === false &&
+      restored.rebuilds.some(({ from, to }) => finishedAt <= to && timestamp >= from && timestamp <= to);
+    return records.some(isAgain);
   }
 
   private wasReportedLost(topic: string, { partition, offset }: TopicRecord): boolean {

@@ -60,4 +60,26 @@ describe('a restored database', () => {
     expect(kinds([event?.deliveryId ?? ''])).toEqual(new Set());
     expect(kinds([])).toEqual(new Set(['too_many_duplicates', 'too_many_stale_repeats']));
   });
+
+  it('given a forgotten head whose return is stale, then a rebuild must have sent it again', () => {
+    const history = new History();
+    live(history, healthy(2));
+    const event = history.publish('a');
+    history.route(event);
+    history.fail(event);
+    const at = history.tick();
+    history.bringBack(event);
+    history.finishDelivery(event);
+    history.sample();
+    const from = history.tick();
+    history.sendAgain(event);
+    const to = history.tick();
+    history.deliver(event);
+    const evidence = history.evidence();
+    const kinds = (rebuilds: { from: number; to: number }[]) =>
+      kindsOf(judge({ ...evidence, restored: { ...restored(at, [], [event.deliveryId]), rebuilds } }));
+
+    expect(kinds([{ from, to }])).toEqual(new Set());
+    expect(kinds([])).toEqual(new Set(['committed_too_early']));
+  });
 });

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { line, time } from '#common/http/validation.js';
 import { API_SCOPES } from '#common/records/api-key-record.js';
-import { tenantSchema } from '../endpoints/endpoint-schemas.js';
-import { pageOf, pageQuery } from '../queries/paging.js';
+import { pageOf, pageQuery } from '../shared/paging.js';
+import { tenantSchema } from '../shared/request-schemas.js';
 
 const scopes = z.array(z.enum(API_SCOPES)).min(1).max(API_SCOPES.length);
 

@@ -3,11 +3,11 @@ import type { Queryable } from '#common/postgres/database.js';
 import { CHANGE_HEADER, encodeChange } from '#common/records/configuration-change.js';
 import { API_KEYS_TOPIC } from '#common/records/topics.js';
 import type { ApiScope } from '#common/security/api-key.js';
-import { nextChange } from '../configuration/changes.js';
-import { tombstone } from '../configuration/tombstone.js';
+import { nextChange } from '../changes/changes.js';
+import { tombstone } from '../changes/tombstone.js';
 import { owe } from '../outbox/outbox.js';
-import { Conditions } from '../queries/conditions.js';
-import type { Position } from '../queries/paging.js';
+import { Conditions } from '../shared/conditions.js';
+import type { Position } from '../shared/paging.js';
 import type { ApiKeyCopy } from './api-key-copy.js';
 
 /** An API key as it is stored: its hash, never its text. */

@@ -3,9 +3,9 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { ApiAnswer } from '../api-answer.js';
-import { idSchema } from '../endpoints/endpoint-schemas.js';
-import type { Page } from '../queries/paging.js';
+import { ApiAnswer } from '../shared/api-answer.js';
+import type { Page } from '../shared/paging.js';
+import { idSchema } from '../shared/request-schemas.js';
 import {
   type ApiKeyCreate,
   apiKeyCreateSchema,

@@ -2,10 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { type AuthenticatedKey, generateApiKey, hashApiKey, parseApiKey } from '#common/security/api-key.js';
-import { audit } from '../audit.js';
-import { Standing } from '../configuration/standing.js';
-import { decodeCursor, type Page, toPage } from '../queries/paging.js';
-import { owningTenant, visibleTenant } from '../tenancy.js';
+import { Standing } from '../changes/standing.js';
+import { audit } from '../shared/audit.js';
+import { decodeCursor, type Page, toPage } from '../shared/paging.js';
+import { owningTenant, visibleTenant } from '../shared/tenancy.js';
 import { deleteApiKey, insertApiKey, listApiKeys, lockAdminKeys, type StoredApiKey } from './api-key.repository.js';
 import type { ApiKeyCreate, ShownApiKey } from './api-key-schemas.js';
 

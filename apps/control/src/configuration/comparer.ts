@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Queryable } from '#common/postgres/database.js';
-import { knownChanges } from './changes.js';
-import { type Comparison, compareChanges, Standing } from './standing.js';
+import { knownChanges } from '../changes/changes.js';
+import { type Comparison, compareChanges, Standing } from '../changes/standing.js';
 import { surveyAll } from './survey.js';
 import { ConfigurationTopics } from './topics.js';
 

@@ -3,16 +3,17 @@ import { RecordProducer } from '#common/kafka/producer.js';
 import type { OutRecord } from '#common/kafka/record.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { CHANGE_HEADER, type ChangeNumber, decodeChange, UNNUMBERED } from '#common/records/configuration-change.js';
-import { orphanedKeys, rewrittenRecords } from '../metrics.js';
-import { knownChanges } from './changes.js';
+import { knownChanges } from '../changes/changes.js';
+import { CONFIGURATION_TOPICS } from '../changes/configuration-topics.js';
+import { tombstone } from '../changes/tombstone.js';
 import { Comparer } from './comparer.js';
 import { generationMarkers } from './generation-records.js';
 import { markers } from './marker.js';
+import { orphanedKeys, rewrittenRecords } from './metrics.js';
 import { TABLES } from './rows.js';
 import { ConfigurationSigner } from './signer.js';
 import { type Survey, surveyAll, surveyKeys } from './survey.js';
-import { tombstone } from './tombstone.js';
-import { CONFIGURATION_TOPICS, ConfigurationTopics, type FollowedTopic } from './topics.js';
+import { ConfigurationTopics, type FollowedTopic } from './topics.js';
 
 const PAGE = 500;
 /** Keys looked at in one round. */

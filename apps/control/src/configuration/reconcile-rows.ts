@@ -2,14 +2,14 @@ import type { Queryable } from '#common/postgres/database.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { apiKeysByIds, replaceApiKey } from '../api-keys/api-key.repository.js';
 import { apiKeyCopySchema } from '../api-keys/api-key-copy.js';
+import { restoreBreaker } from '../breakers/breaker-store.js';
+import type { ConfigurationTopic } from '../changes/configuration-topics.js';
 import { deleteEndpoint, endpointsByIds, replaceEndpoint } from '../endpoints/endpoint.repository.js';
 import { endpointCopySchema } from '../endpoints/endpoint-copy.js';
-import { restoreBreaker } from '../health/breaker-store.js';
 import { apiKeyOf, endpointOf } from './copies.js';
 import type { RowCopy } from './differences.js';
 import { rowPages, TABLES } from './rows.js';
 import type { CopiedRecord } from './topic-copy.js';
-import type { ConfigurationTopic } from './topics.js';
 
 /** Schemas that leave out what a record does not carry. */
 const SCHEMAS = { [ENDPOINTS_TOPIC]: endpointCopySchema, [API_KEYS_TOPIC]: apiKeyCopySchema } as const;

@@ -2,17 +2,17 @@ import type { KafkaSettings } from '#common/kafka/settings.js';
 import type { Database, Queryable } from '#common/postgres/database.js';
 import type { ChangeNumber } from '#common/records/configuration-change.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
-import { audit } from '../audit.js';
+import { knownChanges, lockChanges, nextChange } from '../changes/changes.js';
+import { CONFIGURATION_TOPICS, type ConfigurationTopic } from '../changes/configuration-topics.js';
+import { compareChanges } from '../changes/standing.js';
+import { tombstone } from '../changes/tombstone.js';
 import { owe } from '../outbox/outbox.js';
-import { knownChanges, lockChanges, nextChange } from './changes.js';
+import { audit } from '../shared/audit.js';
 import { parseApiKeyCopy, parseEndpointCopy } from './copies.js';
 import { type Difference, differencesOf } from './differences.js';
 import { removeRow, restoreRow, rowCopies } from './reconcile-rows.js';
 import { TABLES } from './rows.js';
-import { compareChanges } from './standing.js';
-import { tombstone } from './tombstone.js';
 import { type CopiedRecord, copyTopics, type TopicCopy } from './topic-copy.js';
-import { CONFIGURATION_TOPICS, type ConfigurationTopic } from './topics.js';
 
 /** What counts: the topics, which the system has used since, or the database as it is now. */
 export type Kept = 'topics' | 'database';

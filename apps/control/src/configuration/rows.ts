@@ -3,9 +3,9 @@ import type { Queryable } from '#common/postgres/database.js';
 import { ENDPOINT_ID_PATTERN } from '#common/records/limits.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { announceApiKey, apiKeyOutRecord, apiKeysByIds } from '../api-keys/api-key.repository.js';
+import type { ConfigurationTopic } from '../changes/configuration-topics.js';
 import { endpointsByIds } from '../endpoints/endpoint.repository.js';
 import { announceEndpoint, endpointOutRecord } from '../endpoints/endpoint-announcement.js';
-import type { ConfigurationTopic } from './topics.js';
 
 /** What a row says for a comparison with its record. */
 export interface ConfigurationRow {

@@ -1,14 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { OutRecord } from '#common/kafka/record.js';
 import { RecordSigner } from '#common/security/record-signature.js';
-import { CONTROL_CONFIG, type ControlConfig } from '../config.js';
+import { CONTROL_CONFIG } from '../shared/control-config.js';
+
+/** What {@link ConfigurationSigner} reads of the configuration. */
+export interface SigningConfig {
+  readonly CONFIG_SIGNING_KEY?: string | undefined;
+}
 
 /** Signs records of configuration, where `CONFIG_SIGNING_KEY` is set. */
 @Injectable()
 export class ConfigurationSigner {
   private readonly signer: RecordSigner | undefined;
 
-  constructor(@Inject(CONTROL_CONFIG) { CONFIG_SIGNING_KEY: key }: Pick<ControlConfig, 'CONFIG_SIGNING_KEY'>) {
+  constructor(@Inject(CONTROL_CONFIG) { CONFIG_SIGNING_KEY: key }: SigningConfig) {
     this.signer = key === undefined ? undefined : new RecordSigner(key);
   }
 

@@ -1,7 +1,7 @@
 import { ConfigurationTable } from '#common/kafka/configuration-table.js';
 import type { KafkaSettings } from '#common/kafka/settings.js';
 import type { ChangeNumber, RecordedChange } from '#common/records/configuration-change.js';
-import { CONFIGURATION_TOPICS, type ConfigurationTopic } from './topics.js';
+import { CONFIGURATION_TOPICS, type ConfigurationTopic } from '../changes/configuration-topics.js';
 
 /** The newest record of a key that may be used. */
 export interface CopiedRecord {

@@ -7,11 +7,8 @@ import { apiKeyRecordSchema } from '#common/records/api-key-record.js';
 import type { ChangeNumber } from '#common/records/configuration-change.js';
 import { readEndpoint } from '#common/records/endpoint-record.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
+import { CONFIGURATION_TOPICS, type ConfigurationTopic } from '../changes/configuration-topics.js';
 import { TopicEntries } from './topic-entries.js';
-
-/** Topics that carry configuration, without prefix. */
-export const CONFIGURATION_TOPICS = [ENDPOINTS_TOPIC, API_KEYS_TOPIC] as const;
-export type ConfigurationTopic = (typeof CONFIGURATION_TOPICS)[number];
 
 /** Keys whose last record may have to be written again; beyond it, the next takeover finds them. */
 const MAX_SUSPECTS = 10_000;

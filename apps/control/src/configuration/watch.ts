@@ -1,7 +1,7 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Database } from '#common/postgres/database.js';
 import { Rounds } from '#common/rounds.js';
-import { SchemaState } from '../schema-state.js';
+import { PeriodicJobs } from '../schema/periodic-jobs.js';
 import { Comparer } from './comparer.js';
 import { ConfigurationTopics } from './topics.js';
 
@@ -9,7 +9,7 @@ const PERIOD_MS = 1_000;
 
 /** Lets every process of control know whether its database was restored, also those that do not own the outbox. */
 @Injectable()
-export class ConfigurationWatch implements OnApplicationBootstrap, OnModuleDestroy {
+export class ConfigurationWatch {
   private readonly logger = new Logger(ConfigurationWatch.name);
   private readonly rounds = new Rounds({
     periodMs: PERIOD_MS,
@@ -19,16 +19,10 @@ export class ConfigurationWatch implements OnApplicationBootstrap, OnModuleDestr
 
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(SchemaState) private readonly schema: SchemaState,
-    @Inject(ConfigurationTopics) private readonly topics: ConfigurationTopics,
+    @Inject(PeriodicJobs) jobs: PeriodicJobs,
+    @Inject(ConfigurationTopics) topics: ConfigurationTopics,
     @Inject(Comparer) private readonly comparer: Comparer,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.rounds.startAfter(Promise.all([this.schema.ready, this.topics.ready]));
-  }
-
-  onModuleDestroy(): void {
-    this.rounds.stop();
+  ) {
+    jobs.add(this.rounds, topics.ready);
   }
 }

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { TENANT_PATTERN } from '#common/domain/identifiers.js';
 import { ORDERINGS } from '#common/domain/lane.js';
 import { SUBSCRIPTION_PATTERN } from '#common/domain/subscription.js';
 import { RESERVED_HEADERS } from '#common/http/message.js';
 import { line } from '#common/http/validation.js';
-import { pageOf, pageQuery } from '../queries/paging.js';
+import { pageOf, pageQuery } from '../shared/paging.js';
+import { tenantSchema } from '../shared/request-schemas.js';
 import { limitFields, shownLimitFields } from './endpoint-limits.js';
 import { retryPolicyFormSchema, shownRetryPolicySchema } from './retry-policy-form.js';
 
@@ -14,11 +14,6 @@ const HEADER_VALUE = /^[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?$/;
 const MAX_HEADERS = 20;
 const MAX_HEADER_VALUE = 2_048;
 const DAY_S = 86_400;
-
-/** A tenant's name. */
-export const tenantSchema = z
-  .string()
-  .regex(TENANT_PATTERN, { error: 'must be 1 to 64 letters, digits, ".", "_" or "-"' });
 
 const headerName = z
   .string()
@@ -146,6 +141,3 @@ export const endpointWithSecretSchema = endpointSchema.extend({ secret }).meta({
 export const endpointPageSchema = pageOf(endpointSchema);
 export const endpointListQuery = z.strictObject({ tenant: tenantSchema.optional(), ...pageQuery });
 export const testResultSchema = z.object({ event_id: z.string(), delivery_id: z.string() });
-
-/** Path parameters and such: ids are not ours alone to choose. */
-export const idSchema = line(256);

@@ -1,8 +1,8 @@
 import { newId } from '#common/domain/identifiers.js';
 import type { Queryable } from '#common/postgres/database.js';
 import type { ChangeNumber } from '#common/records/configuration-change.js';
-import { Conditions } from '../queries/conditions.js';
-import type { Position } from '../queries/paging.js';
+import { Conditions } from '../shared/conditions.js';
+import type { Position } from '../shared/paging.js';
 import type { StoredEndpoint } from './endpoint.js';
 
 /** The columns a tenant's request decides. */

@@ -7,14 +7,14 @@ import { Database, type Queryable } from '#common/postgres/database.js';
 import { type AddressPolicy, checkUrl } from '#common/security/address-policy.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { sealingContext } from '#common/security/sealing.js';
-import { audit } from '../audit.js';
-import { CONTROL_CONFIG, type ControlConfig } from '../config.js';
-import { Standing } from '../configuration/standing.js';
-import { changeBreaker } from '../health/breaker-changes.js';
-import { publishEndpointEvent } from '../operational-events.js';
-import { decodeCursor, type Page, toPage } from '../queries/paging.js';
-import { SealingKeys } from '../sealing-keys.js';
-import { owningTenant, visibleTenant } from '../tenancy.js';
+import { changeBreaker } from '../breakers/run-breaker.js';
+import { Standing } from '../changes/standing.js';
+import { publishEndpointEvent } from '../outbox/operational-events.js';
+import { SealingKeys } from '../secrets/sealing-keys.js';
+import { audit } from '../shared/audit.js';
+import { CONTROL_CONFIG } from '../shared/control-config.js';
+import { decodeCursor, type Page, toPage } from '../shared/paging.js';
+import { owningTenant, visibleTenant } from '../shared/tenancy.js';
 import { type StoredEndpoint, showEndpoint, validSecrets } from './endpoint.js';
 import {
   deleteEndpoint,
@@ -29,7 +29,7 @@ import {
   updateEndpoint,
 } from './endpoint.repository.js';
 import { announceDeletion, announceEndpoint } from './endpoint-announcement.js';
-import { defaultLimits, mergeLimits } from './endpoint-limits.js';
+import { defaultLimits, type LimitDefaults, mergeLimits } from './endpoint-limits.js';
 import { collides, type EndpointCreate, type EndpointPatch, type ShownEndpoint } from './endpoint-schemas.js';
 import { toRetryPolicy } from './retry-policy-form.js';
 
@@ -47,7 +47,7 @@ export class EndpointsService {
     @Inject(Database) private readonly database: Database,
     @Inject(SealingKeys) private readonly sealer: SealingKeys,
     @Inject(ADDRESS_POLICY) private readonly addressPolicy: AddressPolicy,
-    @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
+    @Inject(CONTROL_CONFIG) private readonly config: LimitDefaults,
     @Inject(Standing) private readonly standing: Standing,
   ) {}
 

@@ -4,10 +4,10 @@ import { ProblemError } from '#common/http/problem.js';
 import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import { Database } from '#common/postgres/database.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { audit } from '../audit.js';
-import { deliveryRecord } from '../delivery-record.js';
+import { deliveryRecord } from '../outbox/delivery-record.js';
 import { owe } from '../outbox/outbox.js';
-import { visibleTenant } from '../tenancy.js';
+import { audit } from '../shared/audit.js';
+import { visibleTenant } from '../shared/tenancy.js';
 import { findEndpoint } from './endpoint.repository.js';
 
 const TEST_TYPE = 'posthorn.test';

@@ -1,9 +1,10 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Database } from '#common/postgres/database.js';
 import { Rounds } from '#common/rounds.js';
-import { SchemaState } from '../schema-state.js';
-import { announceChanges, runBreaker } from './breaker-changes.js';
-import { breakerSettings, lockCooledDown, storeHealth } from './breaker-store.js';
+import { breakerSettings, lockCooledDown, storeHealth } from '../breakers/breaker-store.js';
+import { runBreaker } from '../breakers/run-breaker.js';
+import { PeriodicJobs } from '../schema/periodic-jobs.js';
+import { announceChanges } from './breaker-changes.js';
 
 const PERIOD_MS = 500;
 const PAGE = 100;
@@ -13,7 +14,7 @@ const PAGE = 100;
  * everything was killed goes on where the last one was, and several share the work.
  */
 @Injectable()
-export class CoolDowns implements OnApplicationBootstrap, OnModuleDestroy {
+export class CoolDowns {
   private readonly logger = new Logger(CoolDowns.name);
   private readonly rounds = new Rounds({
     periodMs: PERIOD_MS,
@@ -24,15 +25,9 @@ export class CoolDowns implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(SchemaState) private readonly schema: SchemaState,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.rounds.startAfter(this.schema.ready);
-  }
-
-  onModuleDestroy(): void {
-    this.rounds.stop();
+    @Inject(PeriodicJobs) jobs: PeriodicJobs,
+  ) {
+    jobs.add(this.rounds);
   }
 
   private async endAll(): Promise<void> {

@@ -1,7 +1,8 @@
 import type { Queryable } from '#common/postgres/database.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';
-import { announceChanges, type BreakerChange, runBreaker } from './breaker-changes.js';
-import { breakerSettings, type HealthChange, lockBreakers, storeHealth } from './breaker-store.js';
+import { breakerSettings, type HealthChange, lockBreakers, storeHealth } from '../breakers/breaker-store.js';
+import { type BreakerChange, runBreaker } from '../breakers/run-breaker.js';
+import { announceChanges } from './breaker-changes.js';
 
 /**
  * What a batch of attempts says of their endpoints' health, in the transaction that stores them: no crash can count an

@@ -2,10 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
 import { Database } from '#common/postgres/database.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
+import type { StoredHealth } from '../breakers/breaker-store.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { findEndpoint } from '../endpoints/endpoint.repository.js';
-import { visibleTenant } from '../tenancy.js';
-import type { StoredHealth } from './breaker-store.js';
+import { visibleTenant } from '../shared/tenancy.js';
 import type { EndpointHealth } from './health-schemas.js';
 
 interface Parked {

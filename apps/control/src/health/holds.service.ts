@@ -2,15 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { audit } from '../audit.js';
-import { Standing } from '../configuration/standing.js';
+import { changeBreaker } from '../breakers/run-breaker.js';
+import { Standing } from '../changes/standing.js';
 import { type StoredEndpoint, showEndpoint } from '../endpoints/endpoint.js';
 import { lockEndpoint, updateEndpoint } from '../endpoints/endpoint.repository.js';
 import { announceEndpoint } from '../endpoints/endpoint-announcement.js';
 import type { ShownEndpoint } from '../endpoints/endpoint-schemas.js';
-import { publishEndpointEvent } from '../operational-events.js';
-import { visibleTenant } from '../tenancy.js';
-import { changeBreaker } from './breaker-changes.js';
+import { publishEndpointEvent } from '../outbox/operational-events.js';
+import { audit } from '../shared/audit.js';
+import { visibleTenant } from '../shared/tenancy.js';
 
 /** An operator's hold on an endpoint, and the end of every hold. Both may be asked for twice. */
 @Injectable()

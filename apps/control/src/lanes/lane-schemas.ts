@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { line } from '#common/http/validation.js';
-import { pageOf, pageQuery } from '../queries/paging.js';
+import { pageOf, pageQuery } from '../shared/paging.js';
 
 const MAX_LANE_ID = 2_048;
 

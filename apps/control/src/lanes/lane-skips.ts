@@ -4,12 +4,12 @@ import { Database, type Queryable } from '#common/postgres/database.js';
 import { deliveryParts } from '#common/postgres/delivery-parts.js';
 import { type LaneCommand, LaneCommands } from '#common/postgres/lane-commands.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { archivedEventOf } from '../archive.js';
-import { audit } from '../audit.js';
+import { findDelivery } from '../deliveries/delivery.queries.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { findEndpoint } from '../endpoints/endpoint.repository.js';
-import { findDelivery } from '../queries/delivery.queries.js';
-import { visibleTenant } from '../tenancy.js';
+import { archivedEventOf } from '../events/archive.js';
+import { audit } from '../shared/audit.js';
+import { visibleTenant } from '../shared/tenancy.js';
 import { decodeLaneId, type LaneName } from './lane-id.js';
 import type { Skipped } from './lane-schemas.js';
 

@@ -4,8 +4,8 @@ import { Database, type Queryable } from '#common/postgres/database.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { findEndpoint } from '../endpoints/endpoint.repository.js';
-import { decodeCursor, type Page, type Position, toPage } from '../queries/paging.js';
-import { visibleTenant } from '../tenancy.js';
+import { decodeCursor, type Page, type Position, toPage } from '../shared/paging.js';
+import { visibleTenant } from '../shared/tenancy.js';
 import { encodeLaneId } from './lane-id.js';
 import type { LaneFilter, ShownLane } from './lane-schemas.js';
 

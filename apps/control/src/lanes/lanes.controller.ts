@@ -2,8 +2,8 @@ import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/c
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { ApiAnswer } from '../api-answer.js';
-import type { Page } from '../queries/paging.js';
+import { ApiAnswer } from '../shared/api-answer.js';
+import type { Page } from '../shared/paging.js';
 import { LaneQueries } from './lane.queries.js';
 import {
   type LaneFilter,

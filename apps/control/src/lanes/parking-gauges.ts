@@ -1,10 +1,10 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { BreakerState } from '#common/domain/breaker.js';
 import { BREAKER_STATES } from '#common/domain/breaker.js';
 import { Database } from '#common/postgres/database.js';
 import { Rounds } from '#common/rounds.js';
-import * as metrics from '../metrics.js';
-import { SchemaState } from '../schema-state.js';
+import { PeriodicJobs } from '../schema/periodic-jobs.js';
+import * as metrics from './metrics.js';
 
 const PERIOD_MS = 10_000;
 /** Looking takes at most this part of the time, however many deliveries are parked. */
@@ -21,7 +21,7 @@ const STATE_VALUES: Readonly<Record<BreakerState, number>> = { closed: 0, half_o
  * that nobody can make it expensive. Every process of this app shows the same.
  */
 @Injectable()
-export class ParkingGauges implements OnApplicationBootstrap, OnModuleDestroy {
+export class ParkingGauges {
   private readonly logger = new Logger(ParkingGauges.name);
   private readonly rounds = new Rounds({
     periodMs: PERIOD_MS,
@@ -32,15 +32,9 @@ export class ParkingGauges implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(SchemaState) private readonly schema: SchemaState,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.rounds.startAfter(this.schema.ready);
-  }
-
-  onModuleDestroy(): void {
-    this.rounds.stop();
+    @Inject(PeriodicJobs) jobs: PeriodicJobs,
+  ) {
+    jobs.add(this.rounds);
   }
 
   /** Sets all gauges anew; what is not parked any more has to vanish from them. */

@@ -1,9 +1,9 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Health } from '#common/observability/health.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { Rounds } from '#common/rounds.js';
-import { projectorGapRecords } from '../metrics.js';
-import { SchemaState } from '../schema-state.js';
+import { PeriodicJobs } from '../schema/periodic-jobs.js';
+import { projectorGapRecords } from './metrics.js';
 
 /** Offsets of a partition that the database lacks, though records behind them were projected before. */
 export interface ProjectorGap {
@@ -37,7 +37,7 @@ const PERIOD_MS = 5_000;
 
 /** Says in readiness and in a metric which records the database lacks. */
 @Injectable()
-export class ProjectorGaps implements OnApplicationBootstrap, OnModuleDestroy {
+export class ProjectorGaps {
   private warning: string | undefined;
   private readonly rounds = new Rounds({
     periodMs: PERIOD_MS,
@@ -47,18 +47,11 @@ export class ProjectorGaps implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(SchemaState) private readonly schema: SchemaState,
+    @Inject(PeriodicJobs) jobs: PeriodicJobs,
     @Inject(Health) health: Health,
   ) {
+    jobs.add(this.rounds);
     health.addReadiness({ name: 'projector-gaps', problem: () => undefined, warning: () => this.warning });
-  }
-
-  onApplicationBootstrap(): void {
-    this.rounds.startAfter(this.schema.ready);
-  }
-
-  onModuleDestroy(): void {
-    this.rounds.stop();
   }
 
   private async look(): Promise<void> {

@@ -7,6 +7,7 @@ import type { InRecord } from '#common/kafka/record.js';
 import { atMost, delay } from '#common/kafka/timing.js';
 import { persistBatch, SetAside } from '#common/postgres/persist-batch.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';
+import { Wake } from '../shared/wake.js';
 import {
   breakerOpenings,
   endpointDeliveries,
@@ -16,8 +17,7 @@ import {
   projectedAttempts,
   projectedDeadLetters,
   rejectedRecords,
-} from '../metrics.js';
-import { Wake } from '../wake.js';
+} from './metrics.js';
 import { PassedLogs } from './passed-logs.js';
 import { type BatchLogs, type LogGenerations, type Projected, ProjectionWriter } from './projection-writer.js';
 

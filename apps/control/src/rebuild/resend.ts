@@ -4,7 +4,7 @@ import { DELIVERY_HEADER, encodeDelivery, newLife } from '#common/records/delive
 import { decodeHeaders } from '#common/records/stored-headers.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { owe } from '../outbox/outbox.js';
-import { LOCK_ORDER } from '../recoveries/lives.js';
+import { LOCK_ORDER } from '../replays/lives.js';
 import type { OpenDelivery } from './candidates.js';
 
 /** A delivery that is sent again, in the life it was in or in the next one. */

@@ -1,9 +1,9 @@
 import type { Queryable } from '#common/postgres/database.js';
 import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { owe } from '../outbox/outbox.js';
-import { Conditions } from '../queries/conditions.js';
-import { type ReplayedLetter, replayRecord } from '../replay-record.js';
-import { beginNextLives } from './lives.js';
+import { beginNextLives } from '../replays/lives.js';
+import { type ReplayedLetter, replayRecord } from '../replays/replay-record.js';
+import { Conditions } from '../shared/conditions.js';
 import type { Recovery, RecoveryCursor } from './recovery.repository.js';
 import { type RecoveryPage, SEND_PAGE } from './recovery-page.js';
 

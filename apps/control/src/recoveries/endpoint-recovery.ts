@@ -4,11 +4,11 @@ import type { OutRecord } from '#common/kafka/record.js';
 import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { isOperationalType } from '#common/records/operational-event.js';
-import { deliveryRecord } from '../delivery-record.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { findEndpoint } from '../endpoints/endpoint.repository.js';
+import { deliveryRecord } from '../outbox/delivery-record.js';
 import { owe } from '../outbox/outbox.js';
-import { beginNextLives } from './lives.js';
+import { beginNextLives } from '../replays/lives.js';
 import type { Recovery, RecoveryCursor } from './recovery.repository.js';
 import { COUNT_SCAN, type RecoveryPage, SEND_PAGE, SEND_SCAN } from './recovery-page.js';
 

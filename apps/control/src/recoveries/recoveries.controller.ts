@@ -2,9 +2,9 @@ import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@ne
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
-import { ApiAnswer } from '../api-answer.js';
-import { idSchema } from '../endpoints/endpoint-schemas.js';
-import type { Page } from '../queries/paging.js';
+import { ApiAnswer } from '../shared/api-answer.js';
+import type { Page } from '../shared/paging.js';
+import { idSchema } from '../shared/request-schemas.js';
 import { RecoveriesService } from './recoveries.service.js';
 import {
   type BulkReplayRequest,

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { DEAD_REASONS } from '#common/domain/verdict.js';
 import { line, time } from '#common/http/validation.js';
-import { tenantSchema } from '../endpoints/endpoint-schemas.js';
-import { pageOf, pageQuery } from '../queries/paging.js';
+import { pageOf, pageQuery } from '../shared/paging.js';
+import { tenantSchema } from '../shared/request-schemas.js';
 
 const moment = z.iso.datetime();
 /** What is yet to come cannot be sent again: a job that begins in the future would quietly do nothing. */

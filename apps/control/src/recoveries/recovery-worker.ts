@@ -2,10 +2,10 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { judgeError } from '#common/postgres/errors.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
-import { CONTROL_CONFIG, type ControlConfig } from '../config.js';
-import { requestedReplays } from '../metrics.js';
-import { SchemaState } from '../schema-state.js';
-import { Wake } from '../wake.js';
+import { requestedReplays } from '../replays/metrics.js';
+import { SchemaState } from '../schema/schema-state.js';
+import { CONTROL_CONFIG } from '../shared/control-config.js';
+import { Wake } from '../shared/wake.js';
 import { replayPage } from './dead-letter-replay.js';
 import { recoverPage } from './endpoint-recovery.js';
 import { advanceRecovery, lockDueRecovery, msUntilDue, type Recovery } from './recovery.repository.js';
@@ -15,6 +15,11 @@ import type { RecoveryPage } from './recovery-page.js';
 const POLL_MS = 1_000;
 const MAX_UNKNOWN_FAILURES = 3;
 const PAGES = { endpoint: recoverPage, dead_letters: replayPage } as const;
+
+/** What {@link RecoveryWorker} reads of the configuration. */
+export interface RecoveryConfig {
+  readonly RECOVERY_PER_SECOND: number;
+}
 
 /**
  * Runs recoveries and bulk replays, a page to a transaction: its records for Kafka, the deliveries' new lives, the
@@ -32,7 +37,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
+    @Inject(CONTROL_CONFIG) private readonly config: RecoveryConfig,
     @Inject(SchemaState) private readonly schema: SchemaState,
     @Inject(DeadLetterSigner) private readonly signer: DeadLetterSigner,
   ) {}

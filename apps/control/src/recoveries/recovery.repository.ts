@@ -1,6 +1,6 @@
 import type { Queryable } from '#common/postgres/database.js';
-import { Conditions } from '../queries/conditions.js';
-import type { Position } from '../queries/paging.js';
+import { Conditions } from '../shared/conditions.js';
+import type { Position } from '../shared/paging.js';
 import type { RecoveryState } from './recovery-schemas.js';
 
 /** Where a job's next page begins; of which shape is the matter of its kind. */

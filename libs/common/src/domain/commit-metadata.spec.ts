@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { type CommittedLog, decodeLog, encodeCommit } from './commit-metadata.js';
-import { decodeFinished, MAX_METADATA_BYTES } from './watermark.js';
+import { decodeFinished, MAX_METADATA_BYTES } from './finished-runs.js';
 
 const logs: fc.Arbitrary<CommittedLog> = fc.record({
   topicId: fc.option(

@@ -1,4 +1,4 @@
-import { MAX_METADATA_BYTES, packRuns } from './watermark.js';
+import { MAX_METADATA_BYTES, packRuns } from './finished-runs.js';
 
 /** The log that a commit belongs to. */
 export interface CommittedLog {

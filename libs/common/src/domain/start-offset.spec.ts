@@ -1,6 +1,6 @@
 import { encodeCommit } from './commit-metadata.js';
+import { encodeFinished } from './finished-runs.js';
 import { type LogNow, startOffset } from './start-offset.js';
-import { encodeFinished } from './watermark.js';
 
 const SAME = 'AAAAAAAAAAAAAAAAAAAAAA';
 const OTHER = 'BBBBBBBBBBBBBBBBBBBBBB';

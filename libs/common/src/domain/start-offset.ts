@@ -1,5 +1,5 @@
 import { type CommittedLog, decodeLog } from './commit-metadata.js';
-import { decodeFinished } from './watermark.js';
+import { decodeFinished } from './finished-runs.js';
 
 /** A group's commit of one partition. */
 export interface Committed {

@@ -1,10 +1,12 @@
 import { Controller, Get, type INestApplication } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
+import { NoKeyNeeded } from '../access/no-key-needed.js';
 import type { ApiKeyRecord } from '../records/api-key-record.js';
 import { type AuthenticatedKey, generateApiKey } from '../security/api-key.js';
 import { ApiKeyTable } from '../security/api-key-table.js';
-import { Caller, RequireScope } from './api-key.guard.js';
+import { ApiKeyGuard, Caller, RequireScope } from './api-key.guard.js';
 import { ProblemFilter } from './problem.filter.js';
 
 @Controller()
@@ -20,6 +22,17 @@ class GuardedController {
   write(): string {
     return 'written';
   }
+
+  @Get('unnamed')
+  unnamed(): string {
+    return 'administered';
+  }
+
+  @Get('open')
+  @NoKeyNeeded()
+  open(): string {
+    return 'open';
+  }
 }
 
 describe('ApiKeyGuard', () => {
@@ -29,7 +42,10 @@ describe('ApiKeyGuard', () => {
   beforeAll(async () => {
     const module = await Test.createTestingModule({
       controllers: [GuardedController],
-      providers: [{ provide: ApiKeyTable, useValue: table }],
+      providers: [
+        { provide: ApiKeyTable, useValue: table },
+        { provide: APP_GUARD, useClass: ApiKeyGuard },
+      ],
     }).compile();
     app = module.createNestApplication<NestFastifyApplication & INestApplication>(new FastifyAdapter(), {
       logger: false,
@@ -83,6 +99,16 @@ describe('ApiKeyGuard', () => {
       status: 403,
       code: 'FORBIDDEN',
     });
+  });
+
+  it('given a route that names no scope, then it needs an admin key', async () => {
+    expect((await get('/unnamed')).status).toBe(401);
+    expect((await get('/unnamed', `Bearer ${addKey({ scopes: ['read', 'write'] })}`)).status).toBe(403);
+    expect((await get('/unnamed', `Bearer ${addKey({ scopes: ['admin'] })}`)).status).toBe(200);
+  });
+
+  it('given a route that says it needs no key, then it answers without one', async () => {
+    expect((await get('/open')).status).toBe(200);
   });
 
   it.each([undefined, 'Basic YTpi', 'Bearer', 'Bearer ph_nope', `Bearer ${generateApiKey().text}`])(

@@ -6,11 +6,11 @@ import {
   Inject,
   Injectable,
   SetMetadata,
-  UseGuards,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ApiBearerAuth } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import { NO_KEY_NEEDED } from '../access/no-key-needed.js';
 import { type ApiScope, type AuthenticatedKey, hasScope } from '../security/api-key.js';
 import { ApiKeyTable } from '../security/api-key-table.js';
 import { ProblemError } from './problem.js';
@@ -22,11 +22,12 @@ declare module 'fastify' {
   }
 }
 
-const SCOPE = 'posthorn:scope';
+/** Metadata of {@link RequireScope}. */
+export const SCOPE = 'posthorn:scope';
 
 /** On a controller or a route: callers need a valid API key with this scope. 401 without a key, 403 without the scope. */
 export function RequireScope(scope: ApiScope): ClassDecorator & MethodDecorator {
-  return applyDecorators(SetMetadata(SCOPE, scope), UseGuards(ApiKeyGuard), ApiBearerAuth());
+  return applyDecorators(SetMetadata(SCOPE, scope), ApiBearerAuth());
 }
 
 /** The key a guarded request was made with. */
@@ -54,7 +55,13 @@ export function callerOf(authorization: string | undefined, scope: ApiScope, key
   return key;
 }
 
-/** {@link callerOf} for Nest's routes. */
+/** Scope of a route that names none: the one that fewest keys have. */
+const DEFAULT_SCOPE: ApiScope = 'admin';
+
+/**
+ * {@link callerOf} for Nest's routes, as an app's `APP_GUARD`: every HTTP route needs a key, unless it says `NoKeyNeeded`.
+ * Handlers of records are not guarded: no HTTP request reaches them.
+ */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
   constructor(
@@ -63,8 +70,11 @@ export class ApiKeyGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
+    if (context.getType() !== 'http') return true;
+    const targets = [context.getHandler(), context.getClass()];
+    if (this.reflector.getAllAndOverride<boolean>(NO_KEY_NEEDED, targets)) return true;
+    const scope = this.reflector.getAllAndOverride<ApiScope | undefined>(SCOPE, targets) ?? DEFAULT_SCOPE;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const scope = this.reflector.getAllAndOverride<ApiScope>(SCOPE, [context.getHandler(), context.getClass()]);
     request.apiKey = callerOf(request.headers.authorization, scope, this.keys);
     return true;
   }

@@ -1,4 +1,4 @@
-import { decodeFinished } from '../domain/watermark.js';
+import { decodeFinished } from '../domain/finished-runs.js';
 import { createKafka } from './client.js';
 import type { KafkaSettings } from './settings.js';
 

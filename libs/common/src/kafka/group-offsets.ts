@@ -1,8 +1,8 @@
 import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
 import protocol from 'kafkajs/src/protocol/requests/index.js';
-import type { StallEnd } from '../domain/stall-watch.js';
 import { ask, BrokerConnections, type Connection } from './broker-connections.js';
 import type { KafkaSettings } from './settings.js';
+import type { StallEnd } from './stall-watch.js';
 
 /** One partition as the brokers know it. */
 export interface LogOffsets {

@@ -1,9 +1,9 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { register } from 'prom-client';
-import type { StallEnd } from '../domain/stall-watch.js';
 import type { LogOffsets, OffsetsOfGroup, OffsetsReader } from './group-offsets.js';
 import { LagWatch, type LagWatchOptions, type Reading } from './lag-watch.js';
 import type { KafkaSettings } from './settings.js';
+import type { StallEnd } from './stall-watch.js';
 
 const behind: LogOffsets = { topic: 't.log', partition: 0, commit: 4, stable: 10, end: 12 };
 const idle: Reading = { position: 4, unfinished: 0, isPaused: false };

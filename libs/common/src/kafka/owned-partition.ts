@@ -1,6 +1,6 @@
+import { Watermark } from '../collections/watermark.js';
 import { decodeLog, encodeCommit } from '../domain/commit-metadata.js';
 import type { LogChange } from '../domain/start-offset.js';
-import { Watermark } from '../domain/watermark.js';
 import type { StartPosition } from './committed-offsets.js';
 import { EvidenceKeeper } from './evidence-keeper.js';
 import type { Reading } from './fetched-records.js';

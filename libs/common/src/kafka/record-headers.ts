@@ -19,6 +19,9 @@ export interface ReadHeaders {
   readonly oversized: string | undefined;
 }
 
+/** A record of this system has one to eight. */
+const COMPACT_HEADERS = 8;
+
 const NO_BYTES = Buffer.alloc(0);
 
 /**
@@ -32,7 +35,8 @@ const NO_BYTES = Buffer.alloc(0);
  */
 export function readHeaders(reader: ByteReader): ReadHeaders {
   const count = reader.varint();
-  const headers: Headers = named<Buffer>();
+  // V8 makes a shape for every new name of a compact object; many different names take less as a hash table.
+  const headers: Headers = count <= COMPACT_HEADERS ? named<Buffer>() : Object.create(null);
   // Nearly every record: no limit can be reached, and none is counted.
   if (count > MAX_OWN_HEADERS || reader.left > MAX_OWN_HEADER_BYTES) return readWithinLimits(reader, count, headers);
   for (let index = 0; index < count; index++) headers[readName(reader)] = reader.field() ?? NO_BYTES;

@@ -2,10 +2,12 @@ import { Controller, Get, Inject, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { register } from 'prom-client';
+import { NoKeyNeeded } from '../access/no-key-needed.js';
 import { Health, type HealthReport } from './health.js';
 
 /** `/metrics`, `/health/live` and `/health/ready` of every app; none of them asks for a key. */
 @ApiExcludeController()
+@NoKeyNeeded()
 @Controller()
 export class ObservabilityController {
   constructor(@Inject(Health) private readonly health: Health) {}

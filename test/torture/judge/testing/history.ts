@@ -206,6 +206,12 @@ export class History {
     }
   }
 
+  /** A rebuild makes its record again. */
+  sendAgain(event: MadeEvent): void {
+    event.attempts = 0;
+    this.append('deliveries', { delivery: this.meta(event, false) });
+  }
+
   park(event: MadeEvent): void {
     const place = this.of('deliveries').findLast(({ delivery }) => delivery?.deliveryId === event.deliveryId)?.offset;
     this.parked.push({

@@ -1,5 +1,6 @@
+import { Watermark } from '../../collections/watermark.js';
+import { decodeFinished } from '../finished-runs.js';
 import { isIdle, isParked, type LaneItem } from '../lane-machine.js';
-import { decodeFinished, Watermark } from '../watermark.js';
 import type { Delivery } from './lane-delivery.js';
 import { Process } from './lane-process.js';
 import type { Scene } from './lane-scene.js';

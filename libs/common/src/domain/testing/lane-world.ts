@@ -1,5 +1,5 @@
+import { encodeFinished } from '../finished-runs.js';
 import type { LaneItem } from '../lane-machine.js';
-import { encodeFinished } from '../watermark.js';
 import type { Bug } from './lane-bugs.js';
 import { SimulatedDatabase } from './lane-database.js';
 import type { Delivery, LogRecord } from './lane-delivery.js';

@@ -1,0 +1,21 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { SchemaState } from '../schema/schema-state.js';
+import { CONTROL_CONFIG } from '../shared/control-config.js';
+import { ApiKeysService } from './api-keys.service.js';
+
+/** What {@link AdminKey} reads of the configuration. */
+export interface AdminKeyConfig {
+  readonly ADMIN_API_KEY?: string | undefined;
+}
+
+/** Creates the configured admin key, where it is missing, before the app is ready. */
+@Injectable()
+export class AdminKey {
+  constructor(
+    @Inject(CONTROL_CONFIG) { ADMIN_API_KEY: text }: AdminKeyConfig,
+    @Inject(SchemaState) schema: SchemaState,
+    @Inject(ApiKeysService) apiKeys: ApiKeysService,
+  ) {
+    if (text !== undefined) schema.beforeReady(() => apiKeys.ensureAdminKey(text));
+  }
+}

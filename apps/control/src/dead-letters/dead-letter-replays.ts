@@ -1,0 +1,57 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ProblemError } from '#common/http/problem.js';
+import { Database, type Queryable } from '#common/postgres/database.js';
+import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
+import { owe } from '../outbox/outbox.js';
+import { beginLife, type RequestedLife } from '../replays/lives.js';
+import { requestedReplays } from '../replays/metrics.js';
+import { replayRecord } from '../replays/replay-record.js';
+import { audit } from '../shared/audit.js';
+import { visibleTenant } from '../shared/tenancy.js';
+import { findDeadLetter, type WholeDeadLetter } from './dead-letter.queries.js';
+
+/**
+ * Replays dead letters. The record, the mark that says so and the audit line are one transaction: nothing is replayed twice by
+ * two requests, and nothing that was promised is lost while Kafka is away.
+ */
+@Injectable()
+export class DeadLetterReplays {
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(DeadLetterSigner) private readonly signer: DeadLetterSigner,
+  ) {}
+
+  /** @throws ProblemError NOT_FOUND; CONFLICT when it was replayed already, or is no delivery */
+  async replay(caller: AuthenticatedKey, id: string): Promise<RequestedLife> {
+    const life = await this.database.transaction(async (tx) => {
+      const letter = await findDeadLetter(tx, id, visibleTenant(caller, undefined), { lock: true });
+      const begun = await replayLetter(tx, letter, this.signer);
+      await audit(tx, { actor: caller, tenant: letter.tenant, action: 'dead_letter.replayed', subject: id });
+      return begun;
+    });
+    requestedReplays.inc({ kind: 'dead_letter' });
+    return life;
+  }
+}
+
+/** Begins the next life of a dead delivery from its dead letter, which the transaction has locked. @throws ProblemError CONFLICT */
+export async function replayLetter(
+  tx: Queryable,
+  letter: WholeDeadLetter,
+  signer: DeadLetterSigner,
+): Promise<RequestedLife> {
+  const { id, delivery_id, accepted_at, key, value, headers, reason } = letter;
+  if (delivery_id === null || accepted_at === null || key === null) {
+    throw new ProblemError(
+      'CONFLICT',
+      `a dead letter with the reason ${reason} is no delivery: publish the event anew`,
+    );
+  }
+  if (letter.replayed_at !== null) throw new ProblemError('CONFLICT', 'the dead letter was replayed already');
+  const life = { delivery_id, replay: (letter.replay ?? 0) + 1 };
+  await tx.query('UPDATE dead_letters SET replayed_at = now() WHERE id = $1', [id]);
+  await beginLife(tx, life, accepted_at);
+  await owe(tx, [replayRecord({ reason, key, value, headers }, signer)]);
+  return life;
+}

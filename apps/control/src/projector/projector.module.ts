@@ -1,0 +1,60 @@
+import { Module } from '@nestjs/common';
+import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KafkaTransport } from '#common/kafka/transport.js';
+import { Health } from '#common/observability/health.js';
+import { Database } from '#common/postgres/database.js';
+import { SchemaModule } from '../schema/schema.module.js';
+import { SchemaState } from '../schema/schema-state.js';
+import { SealingKeys } from '../secrets/sealing-keys.js';
+import { SecretsModule } from '../secrets/secrets.module.js';
+import { GenerationsModule } from '../shared/generations.module.js';
+import { ProjectorGaps } from './gaps.js';
+import { ProjectionWriter } from './projection-writer.js';
+import { ProjectorConsumer } from './projector.consumer.js';
+import { Projector } from './projector.js';
+
+/** The consumer group. */
+const GROUP_ID = 'control';
+/** Least time between two fetches: outcomes are written in batches, and nobody waits for them by the millisecond. */
+const FETCH_PACE_MS = 50;
+/** All outcomes of an endpoint are in one partition: some thousands of them. */
+const FETCH_BYTES_PER_PARTITION = 524_288;
+/** How long a rebalance, or the end, waits for what was read to be written. */
+const DRAIN_MS = 3_000;
+
+@Module({
+  imports: [SchemaModule, SecretsModule, GenerationsModule],
+  controllers: [ProjectorConsumer],
+  providers: [
+    ProjectionWriter,
+    Projector,
+    ProjectorGaps,
+    {
+      provide: KafkaTransport,
+      inject: [KAFKA_SETTINGS, Projector, SchemaState, SealingKeys, Database, Health],
+      useFactory: transportFor,
+    },
+  ],
+})
+export class ProjectorModule {}
+
+function transportFor(
+  settings: KafkaSettings,
+  projector: Projector,
+  schema: SchemaState,
+  sealingKeys: SealingKeys,
+  database: Database,
+  health: Health,
+): KafkaTransport {
+  const transport = new KafkaTransport(settings, {
+    groupId: GROUP_ID,
+    ownership: projector,
+    startAfter: () => Promise.all([schema.ready, sealingKeys.allFound]),
+    paceMs: FETCH_PACE_MS,
+    maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
+    drainMs: DRAIN_MS,
+    waitsFor: () => database.problem,
+  });
+  health.addReadiness({ name: 'projector', problem: () => transport.problem() });
+  return transport;
+}

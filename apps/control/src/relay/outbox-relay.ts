@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { RecordProducer } from '#common/kafka/producer.js';
+import type { OutRecord } from '#common/kafka/record.js';
+import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { Database, type Session } from '#common/postgres/database.js';
+import { decodeHeaders } from '#common/records/stored-headers.js';
+import { CONFIGURATION_TOPICS } from '../changes/configuration-topics.js';
+import { ConfigurationPublisher } from '../configuration/publisher.js';
+import { OUTBOX_CHANNEL_SQL } from '../outbox/outbox.js';
+import { SchemaState } from '../schema/schema-state.js';
+import { Wake } from '../shared/wake.js';
+import { outboxRecords } from './metrics.js';
+
+const PAGE = 500;
+/** A notification may be missed, and a lock is free when its holder's connection ends: so look again after this long. */
+const POLL_MS = 500;
+const RETRY_MS = 1_000;
+const STOP_MS = 2_000;
+const LOCK_SQL = `SELECT pg_try_advisory_lock(hashtextextended('posthorn.outbox.' || current_schema(), 0)) AS held`;
+
+interface OutboxRow {
+  readonly seq: number;
+  readonly topic: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Record<string, string>;
+}
+
+/**
+ * Writes to Kafka what committed transactions owe it: in order, at least once, and by one process at a time, under a
+ * session lock. A row is deleted after Kafka has acknowledged it.
+ */
+@Injectable()
+export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(OutboxRelay.name);
+  private readonly stopping = new AbortController();
+  private readonly wake = new Wake();
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
+    @Inject(SchemaState) private readonly schema: SchemaState,
+    @Inject(ConfigurationPublisher) private readonly configuration: ConfigurationPublisher,
+  ) {
+    configuration.onWork(() => this.wake.call());
+  }
+
+  onApplicationBootstrap(): void {
+    const prepared = Promise.all([this.schema.ready, this.settings.topicsReady]);
+    this.running = prepared.then(() => this.run());
+  }
+
+  /** What was not acknowledged by then is still owed. */
+  async onModuleDestroy(): Promise<void> {
+    this.stopping.abort();
+    this.wake.call();
+    await Promise.race([this.running, sleep(STOP_MS, undefined, { ref: false })]);
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      try {
+        await this.holdSession();
+      } catch (error) {
+        if (this.stopping.signal.aborted) return;
+        this.logger.warn({ err: error }, 'outbox.interrupted');
+        await this.wake.wait(RETRY_MS);
+      }
+    }
+  }
+
+  private async holdSession(): Promise<void> {
+    const session = await this.database.openSession();
+    session.ended.addEventListener('abort', () => this.wake.call());
+    session.onNotification(() => this.wake.call());
+    try {
+      const ends = AbortSignal.any([this.stopping.signal, session.ended]);
+      if (await this.acquireLock(session, ends)) await this.relay(session, ends);
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** @returns false when stopped or disconnected before the lock was free */
+  private async acquireLock(session: Session, ends: AbortSignal): Promise<boolean> {
+    while (!ends.aborted) {
+      const [row] = await session.query<{ held: boolean }>(LOCK_SQL);
+      if (row?.held) return true;
+      await this.wake.wait(POLL_MS);
+    }
+    return false;
+  }
+
+  private async relay(session: Session, ends: AbortSignal): Promise<void> {
+    const [row] = await session.query<{ channel: string }>(`SELECT ${OUTBOX_CHANNEL_SQL} AS channel`);
+    await session.query(`LISTEN "${row?.channel}"`);
+    this.configuration.begin();
+    while (!ends.aborted) {
+      const skipped = (await this.mayConfigure(session)) ? [] : CONFIGURATION_TOPICS;
+      if ((await this.relayPage(session, skipped)) < PAGE) await this.wake.wait(POLL_MS);
+    }
+  }
+
+  /** A topic that cannot be read for a moment holds only the configuration. */
+  private async mayConfigure(session: Session): Promise<boolean> {
+    try {
+      return await this.configuration.round(session);
+    } catch (error) {
+      if (session.ended.aborted) throw error;
+      this.logger.warn({ err: error }, 'outbox.configuration_waits');
+      return false;
+    }
+  }
+
+  /**
+   * @param skipped topics whose records stay owed
+   * @returns how many records were owed, up to a page
+   */
+  private async relayPage(session: Session, skipped: readonly string[]): Promise<number> {
+    const rows = await session.query<OutboxRow>(
+      'SELECT * FROM outbox WHERE topic <> ALL ($2::text[]) ORDER BY seq LIMIT $1',
+      [PAGE, skipped],
+      'outbox-page',
+    );
+    outboxRecords.set(rows.length);
+    if (rows.length === 0) return 0;
+    await this.producer.write(await this.configuration.finish(rows.map(toRecord)));
+    await session.query(
+      'DELETE FROM outbox WHERE seq = ANY($1::bigint[])',
+      [rows.map(({ seq }) => seq)],
+      'outbox-done',
+    );
+    outboxRecords.dec(rows.length);
+    return rows.length;
+  }
+}
+
+function toRecord({ topic, key, value, headers }: OutboxRow): OutRecord {
+  return { topic, key, value, headers: decodeHeaders(headers) };
+}

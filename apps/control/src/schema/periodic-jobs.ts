@@ -1,0 +1,29 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { Rounds } from '#common/rounds.js';
+import { SchemaState } from './schema-state.js';
+
+interface Job {
+  readonly rounds: Rounds;
+  readonly after: Promise<unknown> | undefined;
+}
+
+/** Starts the periodic jobs of the features when the tables are ready, and stops them when the app does. */
+@Injectable()
+export class PeriodicJobs implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly jobs: Job[] = [];
+
+  constructor(@Inject(SchemaState) private readonly schema: SchemaState) {}
+
+  /** For constructors of providers. @param after what else the first round waits for */
+  add(rounds: Rounds, after?: Promise<unknown>): void {
+    this.jobs.push({ rounds, after });
+  }
+
+  onApplicationBootstrap(): void {
+    for (const { rounds, after } of this.jobs) rounds.startAfter(Promise.all([this.schema.ready, after]));
+  }
+
+  onModuleDestroy(): void {
+    for (const { rounds } of this.jobs) rounds.stop();
+  }
+}
