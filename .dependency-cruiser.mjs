@@ -91,6 +91,14 @@ export default {
       to: { path: '^test/|\\.spec\\.ts$|/testing/' },
     },
     {
+      name: 'before-the-install',
+      comment:
+        'A .mjs of scripts/ runs on Node 20.19, with nothing installed: packages and TypeScript are imported late.',
+      severity: 'error',
+      from: { path: '^scripts/.*\\.mjs$' },
+      to: { path: '\\.ts$|node_modules/', dynamic: false },
+    },
+    {
       name: 'no-barrel',
       comment: 'A file that re-exports others hides where things are, and makes cycles.',
       severity: 'error',

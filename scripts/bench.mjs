@@ -1,3 +1,4 @@
+import { runAgainOnAppNode, runsTypeScript } from './lib/node-binary.mjs';
 import { prepare } from './lib/prepare.mjs';
 import { Progress } from './lib/progress.mjs';
 import { checkKafkaTools } from './lib/toolchain.mjs';
@@ -7,11 +8,11 @@ import { checkKafkaTools } from './lib/toolchain.mjs';
  * Without a name it is the whole system's throughput.
  */
 const BENCHMARKS = {
-  throughput: () => import('./bench/throughput.mjs'),
-  isolation: () => import('./bench/isolation.mjs'),
-  scheduler: () => import('./bench/scheduler.mjs'),
-  waiting: () => import('./bench/waiting.mjs'),
-  collections: () => import('./bench/collections.mjs'),
+  throughput: () => import('./bench/throughput.ts'),
+  isolation: () => import('./bench/isolation.ts'),
+  scheduler: () => import('./bench/scheduler.ts'),
+  waiting: () => import('./bench/waiting.ts'),
+  collections: () => import('./bench/collections.ts'),
 };
 
 const [first = '', ...rest] = process.argv.slice(2);
@@ -24,6 +25,8 @@ if (load === undefined) {
 }
 checkKafkaTools(process.env);
 await prepare(new Progress(process.stdout), { needsKafka: true });
-// Only now: what a benchmark imports may have been installed a moment ago.
-const { run } = await load();
-process.exitCode = (await run(isNamed ? rest : process.argv.slice(2))) ? 0 : 1;
+if (runsTypeScript()) {
+  // Imported late: its packages may have been installed a moment ago.
+  const { run } = await load();
+  process.exitCode = (await run(isNamed ? rest : process.argv.slice(2))) ? 0 : 1;
+} else process.exitCode = await runAgainOnAppNode();

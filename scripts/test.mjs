@@ -51,6 +51,13 @@ const CHECKS = [
       ...['--config', '.dependency-cruiser.mjs', 'apps', 'libs', 'scripts', 'test'],
     ],
   },
+  {
+    title: 'Folder rules',
+    args: [
+      'dependency-cruiser/bin/dependency-cruiser.mjs',
+      ...['--config', '.dependency-cruiser.folders.mjs', 'apps', 'libs/common'],
+    ],
+  },
   { title: 'Types', args: ['typescript/bin/tsc', '--noEmit', '--pretty', 'false'] },
   ...PACKAGES.map((project) => ({
     title: `Types of ${project}`,

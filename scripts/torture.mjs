@@ -2,14 +2,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runJest } from './lib/jest-run.mjs';
-import { appNode } from './lib/node-binary.mjs';
+import { appNode, runAgainOnAppNode, runsTypeScript } from './lib/node-binary.mjs';
 import { optionsOrExit } from './lib/options.mjs';
 import { prepare } from './lib/prepare.mjs';
 import { Progress } from './lib/progress.mjs';
 import { stopSignal } from './lib/stop-signal.mjs';
 import { checkKafkaTools } from './lib/toolchain.mjs';
 import { CATALOGUE, MIXED, ON_THREE_BROKERS } from './torture/catalogue.mjs';
-import { markdownTable } from './torture/table.mjs';
 
 /*
  * `npm run torture`: breaks a running system in every way of the catalogue, and judges what it promised. Ends with a table
@@ -93,6 +92,8 @@ async function main() {
   if (unknown.length > 0) throw new Error(`There is no fault ${unknown.join(', ')}; --list says which there are`);
   checkKafkaTools(process.env);
   await prepare(progress, { signal: stop.signal, needsKafka: true });
+  if (!runsTypeScript()) process.exit(await runAgainOnAppNode());
+  const { markdownTable } = await import('./torture/table.ts');
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-torture-report-'));
   const report = join(folder, 'rows.jsonl');
   const total = { passed: 0, failed: 0 };

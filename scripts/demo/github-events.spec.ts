@@ -1,5 +1,5 @@
 import { encodeEvent, parseEvent } from '#common/records/event.js';
-import { githubEvents, PAYLOADS } from './github-events.mjs';
+import { githubEvents, PAYLOADS } from './github-events.ts';
 
 describe('githubEvents', () => {
   it('given every payload, then each makes an event the doors take', () => {

@@ -1,7 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import { until } from '../../test/support/until.js';
-import type { Arrival } from './receiver.mjs';
-import { ReceiverProcess } from './receiver-process.mjs';
+import type { Arrival } from './receiver.ts';
+import { ReceiverProcess } from './receiver-process.ts';
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const BODY = JSON.stringify({ id: 'e1', type: 'github.push', sequence: 3, resource_id: 'a/b', data: {} });

@@ -1,5 +1,5 @@
-import { ENDPOINTS } from './endpoints.mjs';
-import { disorder, missing, type Row, table } from './report.mjs';
+import { ENDPOINTS } from './endpoints.ts';
+import { disorder, missing, type Row, table } from './report.ts';
 
 const [healthy, , , slow, dead] = ENDPOINTS;
 if (!healthy || !slow || !dead) throw new Error('the demo has five endpoints');

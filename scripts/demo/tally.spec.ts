@@ -1,5 +1,5 @@
-import type { Arrival } from './receiver.mjs';
-import { percentile, Tally } from './tally.mjs';
+import type { Arrival } from './receiver.ts';
+import { percentile, Tally } from './tally.ts';
 
 const arrival = (change: Partial<Arrival>): Arrival => ({
   endpoint: 'a',

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { anchorsOf } from './anchors.js';
-import { type Citation, citationsOf, commentsOf } from './citations.js';
+import { anchorsOf } from './anchors.ts';
+import { type Citation, citationsOf, commentsOf } from './citations.ts';
 
 const FILES = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
   .split('\n')

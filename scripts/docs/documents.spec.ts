@@ -4,7 +4,7 @@ import { configSchema as control } from '../../apps/control/src/config.js';
 import { configSchema as dispatcher } from '../../apps/dispatcher/src/config.js';
 import { configSchema as ingest } from '../../apps/ingest/src/config.js';
 import { configSchema as retryScheduler } from '../../apps/retry-scheduler/src/config.js';
-import { renderDocuments } from './documents.mjs';
+import { renderDocuments } from './documents.ts';
 
 const documents = renderDocuments({
   configs: [

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { anchorsOf } from './anchors.js';
+import { anchorsOf } from './anchors.ts';
 
 const DOCUMENTS = [
   'README.md',
@@ -8,6 +8,7 @@ const DOCUMENTS = [
   'CHANGELOG.md',
   'SECURITY.md',
   'CODE_OF_CONDUCT.md',
+  'test/README.md',
   ...filesIn('docs'),
 ];
 

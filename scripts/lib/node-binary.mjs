@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { ROOT } from './paths.mjs';
 import { UserError } from './settings.mjs';
@@ -22,4 +23,24 @@ export function appNode() {
     `Node ${WANTED_MAJOR} is missing: npm installs it as the package "node", unless install scripts are forbidden ` +
       '(npm config get ignore-scripts). Allow them and run npm ci, or use Node 24 yourself.',
   );
+}
+
+/** @returns {boolean} whether the Node.js of this process removes the types of TypeScript, without a flag or a warning */
+export function runsTypeScript() {
+  return Number.parseInt(process.versions.node, 10) >= WANTED_MAJOR;
+}
+
+/**
+ * Runs the command of this process again, on the Node.js of the apps.
+ *
+ * @returns {Promise<number>} exit code
+ * @throws UserError when that Node.js is not there
+ */
+export async function runAgainOnAppNode() {
+  const child = spawn(appNode(), process.argv.slice(1), { stdio: 'inherit' });
+  // A terminal sends SIGINT to the child, too.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  const [code] = await once(child, 'exit');
+  return code ?? 1;
 }

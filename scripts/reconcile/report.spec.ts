@@ -1,4 +1,4 @@
-import { reportOf } from './report.mjs';
+import { reportOf } from './report.ts';
 
 const found = {
   topic: 'endpoints' as const,

@@ -1,7 +1,7 @@
 import { DEAD_REASONS, type DeadReason } from '#common/domain/verdict.js';
 import { deadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, encodeDelivery } from '#common/records/delivery-record.js';
-import { isSelected, readDeadLetter } from './selection.mjs';
+import { describeDeadLetter, isSelected } from './selection.ts';
 
 const AT = Date.parse('2026-01-31T09:30:00Z');
 
@@ -25,19 +25,19 @@ function record(reason: DeadReason) {
   return { timestamp: String(AT + 5), headers: { [DELIVERY_HEADER]: packed, ...deadLetterHeaders(info) } };
 }
 
-describe('readDeadLetter', () => {
+describe('describeDeadLetter', () => {
   it.each(DEAD_REASONS)('given %s, as the apps write it, then it is read', (reason) => {
     const letter = { reason, at: AT, endpointId: 'ep_1', eventId: 'e1', eventType: 'invoice.paid' };
-    expect(readDeadLetter(record(reason))).toEqual(letter);
+    expect(describeDeadLetter(record(reason))).toEqual(letter);
   });
 
   it('given a record without headers, then it has its time only', () => {
-    expect(readDeadLetter({ timestamp: '5', headers: {} })).toMatchObject({ reason: '', at: 5, endpointId: '' });
+    expect(describeDeadLetter({ timestamp: '5', headers: {} })).toMatchObject({ reason: '', at: 5, endpointId: '' });
   });
 });
 
 describe('isSelected', () => {
-  const letter = readDeadLetter(record('max_retries'));
+  const letter = describeDeadLetter(record('max_retries'));
 
   it.each([
     { given: 'nothing asked', selection: {}, chosen: true },

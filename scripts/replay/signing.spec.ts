@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
-import { macKeyOf, signedHeaders } from './signing.mjs';
+import { macKeyOf, signedHeaders } from './signing.ts';
 
 const signer = new DeadLetterSigner(`k1:${Buffer.alloc(32, 1).toString('base64')}`);
 const KEY = Buffer.from('ep_1:inv-1');

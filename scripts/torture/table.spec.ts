@@ -1,5 +1,5 @@
 import { CATALOGUE, MIXED, ON_THREE_BROKERS } from './catalogue.mjs';
-import { markdownTable } from './table.mjs';
+import { markdownTable } from './table.ts';
 
 const figures = {
   ...{ acknowledged: 1_000, lost: 0, reportedLost: 0, outOfOrder: 0, duplicates: 2, duplicateBudget: 9 },

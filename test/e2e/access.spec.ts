@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Kafka } from 'kafkajs';
 import { generateApiKey } from '#common/security/api-key.js';
 import { startKafka } from '../../scripts/lib/kafka.mjs';
-import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.mjs';
+import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.js';
 import { freePort } from '../../scripts/lib/ports.mjs';
 import { startPostgres } from '../../scripts/lib/postgres.mjs';
 import { AppProcesses } from '../support/app-processes.js';

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startAgain } from '../support/app-processes.js';
 import { Cluster } from '../support/cluster.js';
@@ -162,7 +163,7 @@ describe('an operator', () => {
     const id = seen.endpointId;
     await post(`/v1/endpoints/${id}/pause`);
     // The dispatcher learns of it within half a second, as it does of any change.
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await delay(600);
     await seen.publish();
     await until('all is parked', async () => (await health(id)).parked.deliveries === 200);
     expect(seen.requests).toBe(0);
@@ -185,7 +186,7 @@ describe('an operator', () => {
     const seen = await traffic({ resources: 1, rounds: 3 });
     const id = seen.endpointId;
     await post(`/v1/endpoints/${id}/pause`);
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await delay(600);
     await seen.publish();
     await until('all is parked', async () => (await lanesOf(id))[0]?.parked === 3);
     const [lane] = await lanesOf(id);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AppProcess } from '../support/app-processes.js';
 import { Cluster } from '../support/cluster.js';
@@ -19,8 +20,6 @@ beforeAll(async () => {
 
 afterAll(() => cluster?.stop(), 60_000);
 
-const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
 describe('order per resource', () => {
   it('given two dispatchers, when one is frozen past its session and goes on, then only its last requests come late', async () => {
     const second = await cluster.add('dispatcher', 1);
@@ -29,7 +28,7 @@ describe('order per resource', () => {
     await seen.publish((round) => {
       if (round !== 2) return;
       second.server.child?.signalGroup('SIGSTOP');
-      thawed = wait(BEYOND_SESSION_MS).then(() => second.server.child?.signalGroup('SIGCONT'));
+      thawed = delay(BEYOND_SESSION_MS).then(() => second.server.child?.signalGroup('SIGCONT'));
     });
     await thawed;
     await seen.complete();
@@ -44,7 +43,7 @@ describe('order per resource', () => {
     await seen.publish(async (round) => {
       if (round !== 1) return;
       await cluster.postgres.kill();
-      back = wait(20_000).then(() => cluster.postgres.start());
+      back = delay(20_000).then(() => cluster.postgres.start());
     });
     await back;
     await seen.complete();

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { execPath } from 'node:process';
 import pg from 'pg';
-import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.mjs';
+import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.js';
 import { runSql } from '../../scripts/lib/postgres.mjs';
 import type { BaseBackup } from '../support/base-backup.js';
 import { Cluster } from '../support/cluster.js';
@@ -101,7 +101,7 @@ const rebuild = () => runScript('rebuild', cluster.env, since());
 
 /** Kills a rebuild that has sent some pages, and waits for the row that is to be marked last. @returns how many it sent */
 async function killHalfWay(): Promise<number> {
-  const child = spawn(execPath, ['scripts/rebuild.mjs', ...since()], { env: cluster.env });
+  const child = spawn(execPath, ['scripts/rebuild.ts', ...since()], { env: cluster.env });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

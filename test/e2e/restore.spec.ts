@@ -1,4 +1,4 @@
-import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.mjs';
+import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.js';
 import { WalArchive } from '../support/base-backup.js';
 import { Cluster } from '../support/cluster.js';
 import { accountOf, Load } from '../support/load.js';

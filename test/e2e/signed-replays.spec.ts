@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Producer } from 'kafkajs';
 import { RecordSigner } from '#common/security/record-signature.js';
-import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.mjs';
+import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.js';
 import { Cluster } from '../support/cluster.js';
 import { runScript } from '../support/run-script.js';
 import { type TailRecord, TopicTail } from '../support/topic-tail.js';

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { kafkaClient } from '../../scripts/lib/kafka-client.mjs';
+import { kafkaClient } from '../../scripts/lib/kafka-client.js';
 import type { Hook } from '../support/receiver.js';
 import { BROKEN_VALUES, recordsWithManyHeaders, strangeRecords } from '../support/strange-records/corpus.js';
 import { type GoodTraffic, judgeGoodTraffic } from '../support/strange-records/judge.js';

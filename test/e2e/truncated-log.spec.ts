@@ -7,7 +7,7 @@ import { generationOf, positionOf } from '#common/domain/position.js';
 import { kafkaSettings } from '#common/kafka/settings.js';
 import { Database } from '#common/postgres/database.js';
 import { configSchema } from '../../apps/ingest/src/config.js';
-import { kafkaClient } from '../../scripts/lib/kafka-client.mjs';
+import { kafkaClient } from '../../scripts/lib/kafka-client.js';
 import { appSettings, Cluster } from '../support/cluster.js';
 import { OrderedTraffic } from '../support/ordered-traffic.js';
 import { recreateTopics } from '../support/recreate-topics.js';

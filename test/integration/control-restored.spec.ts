@@ -72,7 +72,7 @@ const runCommand = async (...args: string[]): Promise<string> => {
     KAFKA_TOPIC_PREFIX: control.settings.prefix,
     DATABASE_URL: server.url,
   };
-  const { stdout } = await promisify(execFile)(process.execPath, ['scripts/reconcile.mjs', ...args], { env });
+  const { stdout } = await promisify(execFile)(process.execPath, ['scripts/reconcile.ts', ...args], { env });
   return stdout;
 };
 const mayChange = async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Message, Producer, RecordMetadata } from 'kafkajs';
-import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.mjs';
+import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.js';
 import type { Hook } from './receiver.js';
 import type { RunningSystem } from './system.js';
 import { TopicTail } from './topic-tail.js';

@@ -1,5 +1,5 @@
 import kafkajs from 'kafkajs';
-import { kafkaClient } from '../../scripts/lib/kafka-client.mjs';
+import { kafkaClient } from '../../scripts/lib/kafka-client.js';
 import { TopicTail } from './topic-tail.js';
 import { until } from './until.js';
 

@@ -1,5 +1,6 @@
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster } from './cluster.js';
 import { until } from './until.js';
 
@@ -88,7 +89,7 @@ export class OrderedTraffic {
     });
     this.endpointId = id;
     // The router learns of the endpoint within half a second; what is published before would not be for it.
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await delay(600);
   }
 
   /** Publishes all rounds, the next ones if it was called before. A batch that is refused, or whose answer is lost, is sent again with the same ids. */
@@ -101,7 +102,7 @@ export class OrderedTraffic {
       await onRound(round);
       for (let from = 0; from < resources; from += BATCH) await this.publishBatch(round, from);
       const restMs = startedAt + roundMs - Date.now();
-      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+      if (restMs > 0) await delay(restMs);
     }
   }
 
@@ -155,7 +156,7 @@ export class OrderedTraffic {
         break;
       } catch (error) {
         if (Date.now() > deadline) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        await delay(200);
       }
     }
     this.published += count;
@@ -170,7 +171,7 @@ export class OrderedTraffic {
     response.on('close', () => this.inFlight--);
     request.on('end', async () => {
       this.requests++;
-      if (this.options.answerMs) await new Promise((resolve) => setTimeout(resolve, this.options.answerMs));
+      if (this.options.answerMs) await delay(this.options.answerMs);
       const isFailing = this.isDown || Math.random() < (this.options.failRate ?? 0);
       if (isFailing) response.writeHead(this.isDown ? 503 : 500).end();
       else {

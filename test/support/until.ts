@@ -1,16 +1,12 @@
+import { until as untilOf } from '../../scripts/lib/until.mjs';
+
+const POLL_MS = 20;
+
 /**
- * Waits until the condition holds.
+ * Waits until the condition holds. An error of the condition fails the test at once.
  *
  * @throws Error naming `what` when it does not within `timeoutMs`
  */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 20_000,
-): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+export function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+  return untilOf(what, condition, { timeoutMs, everyMs: POLL_MS, isStrict: true });
 }

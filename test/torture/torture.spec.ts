@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { TortureRow } from '../../scripts/torture/table.mjs';
+import type { TortureRow } from '../../scripts/torture/table.js';
 import { readPlan } from './harness/plan.js';
 import { rowOf, withoutVerdict } from './harness/row.js';
 import { Tormentor } from './harness/tormentor.js';

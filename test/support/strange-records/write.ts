@@ -3,8 +3,8 @@ import type { Kafka, Message } from 'kafkajs';
 import { patchKafkajs } from '#common/kafka/kafkajs-patches.js';
 import { partitionOf } from '#common/kafka/partitioner.js';
 import { PartitionBatch } from '#common/kafka/produce-request.js';
-import { keyedProducer } from '../../../scripts/lib/kafka-client.mjs';
-import { portions } from '../../../scripts/lib/portions.mjs';
+import { keyedProducer } from '../../../scripts/lib/kafka-client.js';
+import { portions } from '../../../scripts/lib/portions.js';
 import type { StrangeRecord } from './strange-record.js';
 
 /** Most records and bytes of one produce; every topic takes a batch of this size. */
@@ -16,7 +16,7 @@ const EMPTY = Buffer.alloc(0);
 /**
  * Writes strange records, those of all topics mixed, a few at a time.
  *
- * @param kafka of scripts/lib/kafka-client.mjs
+ * @param kafka of scripts/lib/kafka-client.ts
  * @returns how many were written
  */
 export async function writeStrangeRecords(kafka: Kafka, records: readonly StrangeRecord[]): Promise<number> {

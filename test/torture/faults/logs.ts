@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Admin } from 'kafkajs';
-import { kafkaClient } from '../../../scripts/lib/kafka-client.mjs';
+import { kafkaClient } from '../../../scripts/lib/kafka-client.js';
 import { until } from '../../support/until.js';
 import { readAllTopics } from '../harness/evidence.js';
 import type { Fault, Scene } from './fault.js';

@@ -1,5 +1,5 @@
 import type { Admin } from 'kafkajs';
-import { kafkaClient, keyedProducer } from '../../../scripts/lib/kafka-client.mjs';
+import { kafkaClient, keyedProducer } from '../../../scripts/lib/kafka-client.js';
 import { INGEST_POISON } from '../../support/poison.js';
 import { recordsThatEndSoon } from '../../support/strange-records/ending-soon.js';
 import { writeStrangeRecords } from '../../support/strange-records/write.js';

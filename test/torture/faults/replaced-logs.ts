@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { kafkaClient } from '../../../scripts/lib/kafka-client.mjs';
+import { kafkaClient } from '../../../scripts/lib/kafka-client.js';
 import { runSql } from '../../../scripts/lib/postgres.mjs';
 import { until } from '../../support/until.js';
 import { readAllTopics } from '../harness/evidence.js';

@@ -1,5 +1,5 @@
 import type { Message, Producer } from 'kafkajs';
-import { kafkaClient, keyedProducer } from '../../../scripts/lib/kafka-client.mjs';
+import { kafkaClient, keyedProducer } from '../../../scripts/lib/kafka-client.js';
 import type { EventInput } from '../../support/client.js';
 import type { Fault, Scene } from './fault.js';
 

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { kafkaClient } from '../../../scripts/lib/kafka-client.mjs';
+import { kafkaClient } from '../../../scripts/lib/kafka-client.js';
 import { readAlarms } from '../evidence/loss-alarms.js';
 import { readPostgres } from '../evidence/postgres-rows.js';
 import { newCommits, newLogs, readGenerationAlarms } from '../evidence/replaced-logs.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Producer } from 'kafkajs';
-import { kafkaClient, keyedProducer } from '../../../scripts/lib/kafka-client.mjs';
+import { kafkaClient, keyedProducer } from '../../../scripts/lib/kafka-client.js';
 import type { AppProcess } from '../../support/app-processes.js';
 import type { EventInput } from '../../support/client.js';
 import type { Doors } from '../../support/load.js';

@@ -1,5 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
-import { kafkaClient } from '../../../scripts/lib/kafka-client.mjs';
+import { kafkaClient } from '../../../scripts/lib/kafka-client.js';
 import { runSql } from '../../../scripts/lib/postgres.mjs';
 import type { TortureSystem } from './torture-system.js';
 
@@ -34,7 +35,7 @@ export class Quiet {
       const at = Date.now();
       // Twice: what one look at the groups saw done may have caused what the next one sees.
       if ((await this.isQuiet()) && (await this.isQuiet())) return at;
-      await new Promise((resolve) => setTimeout(resolve, CHECK_EVERY_MS));
+      await delay(CHECK_EVERY_MS);
     }
     return undefined;
   }

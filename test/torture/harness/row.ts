@@ -1,4 +1,4 @@
-import type { TortureRow } from '../../../scripts/torture/table.mjs';
+import type { TortureRow } from '../../../scripts/torture/table.js';
 import type { Evidence } from '../judge/evidence.js';
 import type { Verdict } from '../judge/verdict.js';
 import type { Plan } from './plan.js';

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AppName, AppProcess, AppProcesses } from '../../support/app-processes.js';
 import { until } from '../../support/until.js';
 import type { ProcessEvent } from '../judge/evidence.js';
@@ -106,8 +107,8 @@ export class Supervised {
       await process.server.child?.ended;
       if (this.retired.has(process.name)) return;
       if (!this.asked.delete(process.name)) this.note(process, 'exited');
-      await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
-      while (this.held.has(process.name)) await new Promise((resolve) => setTimeout(resolve, 50));
+      await delay(RESTART_MS);
+      while (this.held.has(process.name)) await delay(50);
       if (this.retired.has(process.name)) return;
       this.note(process, 'started');
       // One that is not ready in time, or ends at once, is left to the next round.

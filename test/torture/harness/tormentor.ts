@@ -1,5 +1,5 @@
 import { Random } from '../../../libs/common/src/domain/testing/random.js';
-import { kafkaClient } from '../../../scripts/lib/kafka-client.mjs';
+import { kafkaClient } from '../../../scripts/lib/kafka-client.js';
 import { CommitSampler } from '../evidence/commit-sampler.js';
 import { Scene } from '../faults/fault.js';
 import { faultOf } from '../faults/faults.js';

@@ -1,6 +1,6 @@
 import { TIERS } from '../../../libs/common/src/domain/tier.js';
 import { ATTEMPTS_TOPIC } from '../../../libs/common/src/records/topics.js';
-import { kafkaClient } from '../../../scripts/lib/kafka-client.mjs';
+import { kafkaClient } from '../../../scripts/lib/kafka-client.js';
 import type { AppName, AppProcess } from '../../support/app-processes.js';
 import type { TestedEndpoint } from './endpoints.js';
 import type { Ledger } from './ledger.js';

@@ -1,0 +1,61 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+
+/** Of Linux; it has been 100 on every architecture for decades. */
+const TICKS_PER_SECOND = 100;
+
+/**
+ * CPU and memory of a process and its descendants, from /proc. PostgreSQL is one process per connection, and those that
+ * ended are counted by their parent.
+ *
+ * @param stats of all processes
+ * @returns undefined where there is no /proc
+ */
+export function usageOf(pid: number, stats: Map<number, Stat>): { cpuSeconds: number; peakRssMb: number } | undefined {
+  try {
+    const family = familyOf(pid, stats);
+    const cpuSeconds = family.reduce((sum, member) => sum + (stats.get(member)?.cpuSeconds ?? 0), 0);
+    return { cpuSeconds, peakRssMb: peakRssMb(pid) };
+  } catch {
+    return undefined;
+  }
+}
+
+interface Stat {
+  parent: number;
+  cpuSeconds: number;
+}
+
+/** @returns of all processes; empty where there is no /proc */
+export function readStats(): Map<number, Stat> {
+  if (!existsSync('/proc')) return new Map();
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return new Map(
+    pids.flatMap((pid) => {
+      const stat = readStat(pid);
+      return stat ? [[Number(pid), stat]] : [];
+    }),
+  );
+}
+
+/** @returns undefined when it ended meanwhile */
+function readStat(pid: string): Stat | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name, in parentheses, may hold spaces. Fields from there, by proc(5): 4 parent, 14 to 17 times.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+    return { parent: Number(fields[1]), cpuSeconds: ticks / TICKS_PER_SECOND };
+  } catch {
+    return undefined;
+  }
+}
+
+function familyOf(pid: number, stats: Map<number, Stat>): number[] {
+  const children = [...stats].filter(([, { parent }]) => parent === pid).map(([child]) => child);
+  return [pid, ...children.flatMap((child) => familyOf(child, stats))];
+}
+
+function peakRssMb(pid: number) {
+  const kilobytes = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Math.round(Number(kilobytes) / 1_024);
+}

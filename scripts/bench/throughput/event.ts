@@ -1,0 +1,28 @@
+const EVENT_BYTES = 500;
+const LONGEST_FRAME = '{"id":"","type":"","resource_id":"","data":{"at":1700000000000,"fill":""}}'.length;
+
+/** `at` in ms since the epoch */
+interface BenchEvent {
+  id: string;
+  type: string;
+  resource: string;
+  at: number;
+}
+
+/** An event of about 500 bytes. `data` begins with the time of sending, where the receiver looks for it. */
+export function eventValue(event: BenchEvent) {
+  const { id, type, resource } = event;
+  return `{"id":"${id}","type":"${type}","resource_id":"${resource}","data":${dataOf(event)}}`;
+}
+
+/** What an endpoint gets of such an event. */
+export function deliveredBody(event: BenchEvent) {
+  const { id, type, resource, at } = event;
+  const head = `{"id":"${id}","type":"${type}","occurred_at":"${new Date(at).toISOString()}","sequence":${at}`;
+  return `${head},"resource_id":"${resource}","data":${dataOf(event)}}`;
+}
+
+function dataOf({ id, type, resource, at }: BenchEvent) {
+  const fill = 'x'.repeat(Math.max(0, EVENT_BYTES - LONGEST_FRAME - id.length - type.length - resource.length));
+  return `{"at":${at},"fill":"${fill}"}`;
+}

@@ -1,0 +1,57 @@
+import { createServer, type IncomingMessage } from 'node:http';
+
+/*
+ * The receiver of the benchmark, in a process of its own: a plain node:http server. It answers 204, or 500 to a first
+ * attempt at the share that was asked for. It speaks by IPC:
+ * `{ start: { failRate } }` begins anew, `count` asks how many were accepted, `report` for all of them.
+ */
+
+/** Publishers write it first into `data`: ms since the epoch. */
+const SENT_AT = '"data":{"at":';
+const SENT_AT_DIGITS = 13;
+
+let failRate = 0;
+let requests = 0;
+/** ms since the epoch, of each accepted delivery. */
+let acceptedAt: number[] = [];
+/** ms from publishing to arrival, of each accepted delivery. */
+let latencies: number[] = [];
+
+/** @returns the status to answer with */
+function take({ headers }: IncomingMessage, body: Buffer): number {
+  requests++;
+  if (failRate > 0 && headers['webhook-attempt'] === '1' && Math.random() < failRate) return 500;
+  const now = Date.now();
+  acceptedAt.push(now);
+  const at = body.indexOf(SENT_AT) + SENT_AT.length;
+  latencies.push(now - Number(body.toString('latin1', at, at + SENT_AT_DIGITS)));
+  return 204;
+}
+
+const server = createServer((request, response) => {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk) => chunks.push(chunk));
+  request.on('end', () => response.writeHead(take(request, Buffer.concat(chunks))).end());
+});
+server.keepAliveTimeout = 60_000;
+server.listen(0, '127.0.0.1', () => {
+  const address = server.address();
+  if (address !== null && typeof address === 'object') process.send?.({ listening: address.port });
+});
+
+process.on('message', (message: 'count' | 'report' | { start: { failRate: number } }) => {
+  if (message === 'count') {
+    process.send?.({ accepted: acceptedAt.length });
+    return;
+  }
+  if (message === 'report') {
+    process.send?.({ requests, acceptedAt, latencies });
+    return;
+  }
+  failRate = message.start.failRate;
+  requests = 0;
+  acceptedAt = [];
+  latencies = [];
+  process.send?.({ started: true });
+});
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,14 @@
+/** One measured scene. Each of its `events` has `endpoints` deliveries. */
+export interface Scene {
+  readonly door: 'kafka' | 'http';
+  readonly endpoints: number;
+  readonly ordering: 'resource' | 'none';
+  readonly failRate: number;
+  readonly events: number;
+}
+
+/** Requests per second of the raw loop, by its way to sign. */
+export interface Raw {
+  readonly plain: number;
+  readonly fastest: number;
+}

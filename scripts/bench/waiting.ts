@@ -1,0 +1,130 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { RecordProducer } from '#common/kafka/producer.js';
+import { optionsOrExit } from '../lib/options.mjs';
+import { until } from '../lib/until.mjs';
+import { readMetrics } from './app-metrics.ts';
+import { benchKafkaSettings } from './kafka-settings.ts';
+import { retryRecord } from './retry-load.ts';
+import { BenchSystem } from './system.ts';
+import { eventValue } from './throughput/event.ts';
+
+const APPS = ['control', 'ingest', 'dispatcher', 'retry-scheduler'] as const;
+const BATCH = 500;
+const SAMPLE_MS = 1_000;
+const RESOURCES = 100_000;
+/** They wait in all tiers above the first two, beyond the end of the benchmark. */
+const WAITS_MS = [1_800_000, 7_200_000, 36_000_000, 172_800_000];
+/** Garbage of what was done to have them wait is collected by then. */
+const SETTLE_MS = 20_000;
+/** Without one more parked for this long, something is stuck. */
+const STALLED_MS = 60_000;
+/** What no app may exceed, in MiB. */
+const MOST_MB = 250;
+
+/**
+ * The memory of the apps while very many deliveries wait: first parked behind a paused endpoint, then in the retry tiers,
+ * too.
+ *
+ * @param args `--deliveries` of each kind
+ * @returns whether no app had more than {@link MOST_MB}, at any moment
+ */
+export async function run(args: string[]): Promise<boolean> {
+  const values = optionsOrExit({ deliveries: { type: 'string', default: '1000000' } }, { args });
+  const total = Number(values.deliveries);
+  const system = await BenchSystem.start();
+  const producer = new RecordProducer(benchKafkaSettings(system.kafka.brokers));
+  try {
+    await producer.connect();
+    const phases = { before: await residentMb(system) };
+    const parking = watch(system);
+    const parkedS = await park(system, producer, total);
+    Object.assign(phases, { parking: await parking.stop(), parked: await settled(system) });
+    const tiers = watch(system);
+    await fillTiers(producer, total);
+    Object.assign(phases, { 'filling tiers': await tiers.stop(), 'all waiting': await settled(system) });
+    return report(total, parkedS, phases);
+  } finally {
+    await producer.close();
+    await system.stop();
+  }
+}
+
+/** @returns seconds from the first event until all are parked */
+async function park(system: BenchSystem, producer: RecordProducer, total: number) {
+  const type = 'bench.parked';
+  const { id } = await system.post<{ id: string }>('control', '/v1/endpoints', {
+    url: 'http://127.0.0.1:9/parked',
+    event_types: [type],
+    max_parked: total * 2,
+  });
+  await system.call('control', 'POST', `/v1/endpoints/${id}/pause`);
+  const startedAt = Date.now();
+  for (let from = 0; from < total; from += BATCH) {
+    const records = Array.from({ length: Math.min(BATCH, total - from) }, (_, index) => {
+      const resource = `r${(from + index) % RESOURCES}`;
+      const value = eventValue({ id: `${type}-${from + index}`, type, resource, at: Date.now() });
+      return { topic: 'ingest', key: resource, value };
+    });
+    await producer.write(records);
+  }
+  let [known, changedAt] = [0, Date.now()];
+  const areParked = async () => {
+    const parked = (await readMetrics(system.port('control')))('posthorn_parked_deliveries');
+    if (parked > known) [known, changedAt] = [parked, Date.now()];
+    if (Date.now() - changedAt > STALLED_MS) throw new Error(`only ${parked} of ${total} are parked`);
+    return parked >= total;
+  };
+  await until('all are parked', areParked, { timeoutMs: 3_600_000, everyMs: SAMPLE_MS });
+  return (Date.now() - startedAt) / 1_000;
+}
+
+async function fillTiers(producer: RecordProducer, total: number) {
+  for (let from = 0; from < total; from += BATCH) {
+    const records = Array.from({ length: Math.min(BATCH, total - from) }, (_, index) =>
+      retryRecord(`dlv_${from + index}`, WAITS_MS[(from + index) % WAITS_MS.length] ?? 0),
+    );
+    await producer.write(records);
+  }
+}
+
+async function settled(system: BenchSystem) {
+  await delay(SETTLE_MS);
+  return residentMb(system);
+}
+
+/** Samples the apps' memory until it is stopped. */
+function watch(system: BenchSystem) {
+  const peak: Record<string, number> = {};
+  const sample = async () => {
+    for (const [app, mb] of Object.entries(await residentMb(system))) peak[app] = Math.max(peak[app] ?? 0, mb);
+  };
+  const timer = setInterval(() => void sample().catch(() => undefined), SAMPLE_MS);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await sample();
+      return peak;
+    },
+  };
+}
+
+/** @returns MiB, by app */
+async function residentMb(system: BenchSystem): Promise<Record<string, number>> {
+  const entries = APPS.map(async (app) => {
+    const bytes = (await readMetrics(system.port(app)))('process_resident_memory_bytes');
+    return [app, Math.round(bytes / 1_048_576)] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+function report(total: number, parkedS: number, phases: Record<string, Record<string, number>>) {
+  const most = Math.max(...Object.values(phases).flatMap((byApp) => Object.values(byApp)));
+  const isKept = most <= MOST_MB;
+  console.log(`${total} deliveries parked in ${parkedS.toFixed(0)} s, then ${total} more in the tiers; memory in MiB:`);
+  console.table(phases);
+  console.log(`no app above ${MOST_MB} MiB: ${isKept ? 'yes' : 'NO'}`);
+  console.log(
+    JSON.stringify({ benchmark: 'waiting', deliveries: total, parked_s: parkedS, rss_mb: phases, is_kept: isKept }),
+  );
+  return isKept;
+}

@@ -1,0 +1,16 @@
+import { existsSync } from 'node:fs';
+import { keepSecrets } from './secrets.mjs';
+import { readSettings, UserError } from './settings.mjs';
+
+/**
+ * The keys of the system a command works on.
+ *
+ * @returns `SECRET_KEYS`, or else those that npm start keeps on this machine
+ * @throws UserError when there are none
+ */
+export function secretKeys(env: NodeJS.ProcessEnv): string {
+  const { paths } = readSettings(env);
+  if (env.SECRET_KEYS) return env.SECRET_KEYS;
+  if (existsSync(paths.secrets)) return keepSecrets(paths.secrets, env).secretKeys;
+  throw new UserError('SECRET_KEYS is missing: give the value that control has');
+}

@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Consumer, Kafka, KafkaMessage } from 'kafkajs';
+import { kafkaClient, keyedProducer } from '../lib/kafka-client.ts';
+import { portions } from '../lib/portions.ts';
+
+/** Most records and bytes of one produce; every topic takes a batch of this size. */
+const PORTION = { records: 200, bytes: 512 * 1_024, overhead: 1_024 };
+const MAX_TRIES = 8;
+const RETRY_MS = 500;
+
+/**
+ * Copies the records of a topic that are there now.
+ *
+ * @returns how many were copied: Kafka has acknowledged each of them
+ */
+export async function copyRecords({
+  brokers,
+  from,
+  to,
+  select,
+  headersOf = ({ headers }) => headers,
+}: {
+  brokers: string[];
+  from: string;
+  to: string;
+  /** Is called once for every record, in the order of each partition. */
+  select: (record: KafkaMessage) => boolean;
+  /** The headers of a copy; those of the record when it is missing. */
+  headersOf?: (record: KafkaMessage) => KafkaMessage['headers'];
+}): Promise<number> {
+  const kafka = kafkaClient({ clientId: 'posthorn-replay', brokers });
+  const producer = keyedProducer(kafka, { retry: { retries: 0 } });
+  await producer.connect();
+  const copy = (record: KafkaMessage) => copyOf(record, headersOf(record));
+  let copied = 0;
+  try {
+    await readToEnd(kafka, from, async (records) => {
+      for (const portion of portions(records.filter(select), PORTION)) {
+        await sendWhole(() => producer.send({ topic: to, acks: -1, messages: portion.map(copy) }));
+        copied += portion.length;
+      }
+    });
+  } finally {
+    await producer.disconnect();
+  }
+  return copied;
+}
+
+/** kafkajs's own retries may report a portion as sent of which a part was not (docs/adr/0002): all of it is sent again. */
+async function sendWhole(send: () => Promise<unknown>) {
+  for (let triesLeft = MAX_TRIES; ; triesLeft--) {
+    try {
+      return await send();
+    } catch (error) {
+      if (triesLeft === 1) throw error;
+      await delay(RETRY_MS);
+    }
+  }
+}
+
+function copyOf({ key, value }: KafkaMessage, headers: KafkaMessage['headers']) {
+  return { key, value, ...(headers ? { headers } : {}) };
+}
+
+/**
+ * Reads each partition from its start to where it ends now, in a group of its own that is deleted afterwards.
+ *
+ * @param take one batch after the other for a partition
+ */
+export async function readToEnd(kafka: Kafka, topic: string, take: (records: KafkaMessage[]) => Promise<void>) {
+  const admin = kafka.admin();
+  const groupId = `posthorn-replay-${randomUUID()}`;
+  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 200 });
+  await admin.connect();
+  try {
+    const offsets = await admin.fetchTopicOffsets(topic);
+    const ends = new Map(
+      offsets.filter(({ low, high }) => high !== low).map(({ partition, high }) => [partition, Number(high)]),
+    );
+    if (ends.size === 0) return;
+    await consumer.connect();
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await untilAllRead(consumer, ends, take);
+  } finally {
+    await consumer.disconnect();
+    await admin.deleteGroups([groupId]).catch(() => undefined);
+    await admin.disconnect();
+  }
+}
+
+/** @param ends by partition; emptied */
+async function untilAllRead(
+  consumer: Consumer,
+  ends: Map<number, number>,
+  take: (records: KafkaMessage[]) => Promise<void>,
+) {
+  const done = Promise.withResolvers<void>();
+  consumer.on(consumer.events.CRASH, ({ payload }) => done.reject(payload.error));
+  // Comes after each batch that was handled, and for one of aborted and control records, with which no handler is called.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
+    if (Number(lastOffset) + 1 >= (ends.get(partition) ?? Number.POSITIVE_INFINITY)) ends.delete(partition);
+    if (ends.size === 0) done.resolve();
+  });
+  await consumer.run({
+    autoCommit: false,
+    eachBatch: async ({ batch }) => {
+      const end = ends.get(batch.partition);
+      if (end === undefined) return;
+      try {
+        await take(batch.messages.filter(({ offset }) => Number(offset) < end));
+      } catch (error) {
+        done.reject(error);
+      }
+    },
+  });
+  await done.promise;
+}
