@@ -29,7 +29,12 @@ function namesTheChange({ subject }) {
   return [!VAGUE.has(verb), `subject says what changed: "${verb}" could begin any commit`];
 }
 
-/** Subjects without a type: "Batch parked-row writes per partition". CONTRIBUTING.md, "Commits". */
+/**
+ * Checks every commit since this file changed last.
+ *
+ * Subjects have no type: "Batch parked-row writes per partition".
+ * CONTRIBUTING.md, "Commits", says why.
+ */
 export default {
   parserPreset: { parserOpts: { headerPattern: /^(.*)$/, headerCorrespondence: ['subject'] } },
   plugins: [{ rules: { 'subject-imperative': isImperative, 'subject-names-change': namesTheChange } }],
