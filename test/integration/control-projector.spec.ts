@@ -239,16 +239,17 @@ describe('transactions of other producers on a topic of outcomes', () => {
   });
 
   it('given one behind the last record, when the projector has read it, then its offsets are stored', async () => {
-    const ends = await LogBoundsReader.use(control.settings, (reader) => reader.of(ATTEMPTS_TOPIC));
-    const endOf = new Map(ends.map(({ partition, high }) => [partition, high]));
-    const stored = async () => {
-      const rows = await control.database.query<{ partition: number; next_offset: number }>(
-        'SELECT partition, next_offset FROM projector_offsets WHERE topic = $1 AND partition = ANY($2)',
-        [ATTEMPTS_TOPIC, [...endOf.keys()]],
-      );
-      return rows.length > 0 && rows.every((row) => Number(row.next_offset) === endOf.get(row.partition));
-    };
-    await until('they are stored', stored);
+    await LogBoundsReader.use(control.settings, async (reader) => {
+      const isStored = async () => {
+        const ends = new Map((await reader.of(ATTEMPTS_TOPIC)).map(({ partition, high }) => [partition, high]));
+        const rows = await control.database.query<{ partition: number; next_offset: number }>(
+          'SELECT partition, next_offset FROM projector_offsets WHERE topic = $1 AND partition = ANY($2)',
+          [ATTEMPTS_TOPIC, [...ends.keys()]],
+        );
+        return rows.length > 0 && rows.every((row) => Number(row.next_offset) === ends.get(row.partition));
+      };
+      await until('the offsets are those of the ends', isStored);
+    });
   });
 });
 
