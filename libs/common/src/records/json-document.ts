@@ -17,7 +17,7 @@ import {
 import type { Span } from './raw-json.js';
 
 /** Members of one object that are compared with the known names and are none of them. More are only checked. */
-const MAX_UNKNOWN_NAMES = 4_096;
+const MAX_UNKNOWN_NAMES = 1_024;
 
 /** Longest member that is parsed although no string. A schema says more about some of these, such as empty lists. */
 const MAX_PARSED_BYTES = 256;
@@ -60,17 +60,32 @@ export function scanValue(bytes: Uint8Array, start: number, known: readonly stri
   const members = new Map<string, Span>();
   const unknown: Span[] = [];
   if (bytes[start] !== OPEN_BRACE) return { start, end: endOfValue(bytes, start), members, unknown };
-  let position = skipSpace(bytes, start + 1);
-  if (bytes[position] === CLOSE_BRACE) return { start, end: position + 1, members, unknown };
-  for (;;) {
-    const nameAt = position;
-    const valueAt = endOfName(bytes, nameAt);
-    const end = endOfValue(bytes, valueAt);
-    const name = known.find((candidate) => isName(bytes, nameAt + 1, candidate));
-    if (name !== undefined) members.set(name, { start: valueAt, end });
+  const end = scanMembers(bytes, start, (nameAt, valueAt) => {
+    const valueEnd = endOfValue(bytes, valueAt);
+    const name = knownName(bytes, nameAt, known);
+    if (name !== undefined) members.set(name, { start: valueAt, end: valueEnd });
     else if (unknown.length < MAX_UNKNOWN_NAMES) unknown.push({ start: nameAt, end: endOfString(bytes, nameAt) });
-    position = skipSpace(bytes, end);
-    if (bytes[position] === CLOSE_BRACE) return { start, end: position + 1, members, unknown };
+    return valueEnd;
+  });
+  return { start, end, members, unknown };
+}
+
+/**
+ * @param start on the brace
+ * @param take reads the value of the member whose name is at the first position
+ * @returns the position behind the object
+ * @throws JsonSyntaxError
+ */
+export function scanMembers(
+  bytes: Uint8Array,
+  start: number,
+  take: (nameAt: number, valueAt: number) => number,
+): number {
+  let position = skipSpace(bytes, expectByte(bytes, start, OPEN_BRACE));
+  if (bytes[position] === CLOSE_BRACE) return position + 1;
+  for (;;) {
+    position = skipSpace(bytes, take(position, endOfName(bytes, position)));
+    if (bytes[position] === CLOSE_BRACE) return position + 1;
     position = skipSpace(bytes, expectByte(bytes, position, COMMA));
   }
 }
@@ -110,7 +125,15 @@ export function textOf(bytes: Uint8Array, { start, end }: Span): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
 }
 
-/** Names are compared unescaped: `"d\u0061ta"` is `data`. @param from behind the opening quote of a valid string */
+/** Names are compared unescaped: `"d\u0061ta"` is `data`. @param start on the opening quote of a valid string */
+export function knownName(bytes: Uint8Array, start: number, known: readonly string[]): string | undefined {
+  const first = bytes[start + 1];
+  for (const name of known) {
+    if ((first === name.charCodeAt(0) || first === BACKSLASH) && isName(bytes, start + 1, name)) return name;
+  }
+  return undefined;
+}
+
 function isName(bytes: Uint8Array, from: number, name: string): boolean {
   let position = from;
   for (let index = 0; index < name.length; index++) {
