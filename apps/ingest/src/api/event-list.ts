@@ -90,26 +90,26 @@ function scannedList(
   maxEvents: number,
 ): List<ListedEvent> | undefined {
   let list: List<ListedEvent> | undefined;
-  const scanListAt = (at: number): number => {
+  const scanListAt = (text: Uint8Array, at: number): number => {
     const elements: ListedEvent[] = [];
     let count = 0;
-    const end = scanElements(body, at, (_, position) => {
-      if (++count > maxEvents) return endOfValue(body, position);
-      const scanned = scanValue(body, position, known);
+    const end = scanElements(text, at, (_, position) => {
+      if (++count > maxEvents) return endOfValue(text, position);
+      const scanned = scanValue(text, position, known);
       elements.push({ bytes: scanned.end - position, read: () => readScanned(body, scanned) });
       return scanned.end;
     });
     list = { count, elements };
     return end;
   };
-  const errors = jsonErrors(body, (_, at) => {
-    if (body[at] === OPEN_BRACKET) return scanListAt(at);
-    if (body[at] !== OPEN_BRACE) return endOfValue(body, at);
+  const errors = jsonErrors(body, (text, at) => {
+    if (text[at] === OPEN_BRACKET) return scanListAt(text, at);
+    if (text[at] !== OPEN_BRACE) return endOfValue(text, at);
     let isOnlyMember = true;
-    return scanMembers(body, at, (nameAt, valueAt) => {
+    return scanMembers(text, at, (nameAt, valueAt) => {
       list = undefined;
-      isOnlyMember &&= knownName(body, nameAt, WRAPPER) !== undefined;
-      return isOnlyMember && body[valueAt] === OPEN_BRACKET ? scanListAt(valueAt) : endOfValue(body, valueAt);
+      isOnlyMember &&= knownName(text, nameAt, WRAPPER) !== undefined;
+      return isOnlyMember && text[valueAt] === OPEN_BRACKET ? scanListAt(text, valueAt) : endOfValue(text, valueAt);
     });
   });
   if (errors.length > 0) throw invalid(errors);

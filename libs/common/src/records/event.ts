@@ -116,8 +116,8 @@ export function scanEvent(
   read: (bytes: Uint8Array, scanned: ScannedValue) => ParsedEvent,
 ): ParsedEvent {
   let scanned: ScannedValue | undefined;
-  const errors = jsonErrors(bytes, (_, at) => {
-    scanned = scanValue(bytes, at, known);
+  const errors = jsonErrors(bytes, (text, at) => {
+    scanned = scanValue(text, at, known);
     return scanned.end;
   });
   return scanned === undefined || errors.length > 0 ? invalid(errors) : read(bytes, scanned);
@@ -188,7 +188,7 @@ export function parseJson(bytes: Uint8Array): ParsedJson {
 /**
  * Checks a document without making values of it.
  *
- * @param scan reads its one value and returns the position behind it
+ * @param scan reads its one value, in a copy with an end, and returns the position behind it
  * @returns the errors of `parseJson`: none when the document is JSON
  */
 export function jsonErrors(bytes: Uint8Array, scan: Take): readonly FieldError[] {

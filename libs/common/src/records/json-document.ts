@@ -9,10 +9,12 @@ import {
   endOfValue,
   expectByte,
   JsonSyntaxError,
+  LETTER_U,
   OPEN_BRACE,
   OPEN_BRACKET,
   QUOTE,
   skipSpace,
+  withEnd,
 } from './json-scanner.js';
 import type { Span } from './raw-json.js';
 
@@ -31,19 +33,20 @@ export interface ScannedValue extends Span {
 }
 
 /** Reads one value. @returns the position behind it @throws JsonSyntaxError */
-export type Take = (bytes: Uint8Array, at: number) => number;
+export type Take = (text: Uint8Array, at: number) => number;
 
 /**
  * Checks a whole document.
  *
- * @param scan reads its one value and returns the position behind it
+ * @param scan reads its one value, in a copy with an end, and returns the position behind it
  * @returns the error that `JSON.parse` would have thrown, in other words; undefined when the document is JSON
  */
 export function checkDocument(bytes: Uint8Array, scan: Take): JsonSyntaxError | 'not UTF-8' | undefined {
   if (!isUtf8(bytes)) return 'not UTF-8';
+  const text = withEnd(bytes);
   try {
-    const end = skipSpace(bytes, scan(bytes, skipSpace(bytes, startOf(bytes))));
-    return end === bytes.length ? undefined : new JsonSyntaxError(bytes, end);
+    const end = skipSpace(text, scan(text, skipSpace(text, startOf(text))));
+    return end === bytes.length ? undefined : new JsonSyntaxError(text, end);
   } catch (error) {
     if (error instanceof JsonSyntaxError) return error;
     throw error;
@@ -127,9 +130,10 @@ export function textOf(bytes: Uint8Array, { start, end }: Span): string {
 
 /** Names are compared unescaped: `"d\u0061ta"` is `data`. @param start on the opening quote of a valid string */
 export function knownName(bytes: Uint8Array, start: number, known: readonly string[]): string | undefined {
-  const first = bytes[start + 1];
+  const byte = bytes[start + 1];
+  const first = byte === BACKSLASH && bytes[start + 2] === LETTER_U ? hexAt(bytes, start + 3) : byte;
   for (const name of known) {
-    if ((first === name.charCodeAt(0) || first === BACKSLASH) && isName(bytes, start + 1, name)) return name;
+    if (first === name.charCodeAt(0) && isName(bytes, start + 1, name)) return name;
   }
   return undefined;
 }
@@ -139,7 +143,7 @@ function isName(bytes: Uint8Array, from: number, name: string): boolean {
   for (let index = 0; index < name.length; index++) {
     let code = bytes[position++] ?? 0;
     if (code === BACKSLASH) {
-      if (bytes[position] !== 0x75) return false;
+      if (bytes[position] !== LETTER_U) return false;
       code = hexAt(bytes, position + 1);
       position += 5;
     }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { checkDocument, textOf } from './json-document.js';
-import { endOfValue } from './json-scanner.js';
+import { endOfValue, withEnd } from './json-scanner.js';
 
 const isScanned = (bytes: Uint8Array) => checkDocument(bytes, endOfValue) === undefined;
 
@@ -70,7 +70,7 @@ describe('endOfValue', () => {
         expect(isParsed(bytes)).toBe(true);
         expect(isScanned(bytes)).toBe(true);
         const start = Buffer.byteLength(around);
-        const value = Buffer.from(`${around}${text}]`);
+        const value = withEnd(Buffer.from(`${around}${text}]`));
         const end = /^\s/.test(text) ? undefined : endOfValue(value, start);
         if (end !== undefined) expect(JSON.parse(textOf(value, { start, end }))).toEqual(JSON.parse(text));
       }),
