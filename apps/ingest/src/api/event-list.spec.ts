@@ -51,3 +51,18 @@ describe.each([
     );
   });
 });
+
+describe('the time it takes', () => {
+  it('given 4 MiB of small objects of different shapes, then it holds the event loop less than 10 ms a mebibyte', () => {
+    const objects = Array.from({ length: 310_000 }, (_, index) => `{"k${index}":0}`).join();
+    const whole = Buffer.from(`[{"type":"a","data":[${objects}]}]`);
+    const heldMs = Array.from({ length: 10 }, () => {
+      const from = performance.now();
+      const [first] = listEvents(whole, NATIVE_LIST, MAX_EVENTS);
+      expect(first?.read().ok).toBe(true);
+      return performance.now() - from;
+    });
+    // The least of many: what other processes and a collection of garbage take is not the reader's.
+    expect(Math.min(...heldMs)).toBeLessThan((10 * whole.length) / 1_048_576);
+  });
+});
