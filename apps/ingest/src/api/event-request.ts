@@ -8,12 +8,11 @@ import {
   mediaTypeOf,
   parseBinary,
   parseStructured,
-  structuredEvent,
 } from '#common/records/cloud-event.js';
-import { nativeEvent, type ParsedEvent, type ProducedEvent, parseEvent, parseJson } from '#common/records/event.js';
-import { elementSpans, memberSpan } from '#common/records/raw-json.js';
+import { type ParsedEvent, type ProducedEvent, parseEvent } from '#common/records/event.js';
 import { type TraceContext, traceContext } from '#common/records/trace-context.js';
 import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { CLOUD_EVENT_LIST, type ListFormat, listEvents, NATIVE_LIST } from './event-list.js';
 
 /** An event that has all it needs to be stored. */
 export type AddressedEvent = ProducedEvent & {
@@ -58,17 +57,17 @@ export function readEvent(request: EventRequest, caller: AuthenticatedKey): Addr
  * @throws ProblemError BODY_INVALID naming fields like `events[3].type`, BODY_TOO_LARGE, FORBIDDEN, UNSUPPORTED_MEDIA_TYPE
  */
 export function readBatch(request: EventRequest, caller: AuthenticatedKey, limits: BatchLimits): AddressedEvent[] {
-  const parse = elementParser(mediaTypeOf(header(request, 'content-type')));
+  const format = listFormat(mediaTypeOf(header(request, 'content-type')));
   if (idempotencyKeyOf(request) !== undefined) {
     const message = 'is for single events: give each event of a batch its id';
     throw invalid('the batch is not valid', [{ field: 'idempotency-key', message }]);
   }
-  const { text, elements, spans } = listOf(request.body ?? EMPTY, limits.maxEvents);
+  const list = listEvents(request.body ?? EMPTY, format, limits.maxEvents);
   const errors: FieldError[] = [];
-  const events = spans.flatMap(({ start, end }, index) => {
+  const events = list.flatMap(({ bytes, read }, index) => {
     const place = `events[${index}]`;
-    if (Buffer.byteLength(text.slice(start, end)) > limits.maxEventBytes) throw tooLarge(place, limits.maxEventBytes);
-    const parsed = parse(elements[index], text, start);
+    if (bytes > limits.maxEventBytes) throw tooLarge(place, limits.maxEventBytes);
+    const parsed = read();
     if (parsed.ok) return [parsed.event];
     errors.push(...parsed.errors.map((error) => ({ ...error, field: within(place, error.field) })));
     return [];
@@ -89,35 +88,10 @@ function parseOne(request: EventRequest): ParsedEvent {
   throw unsupported(`content-type must be ${JSON_TYPE} or ${CLOUD_EVENT_TYPE}, or CloudEvents' ce- headers be there`);
 }
 
-type ElementParser = (value: unknown, text: string, at: number) => ParsedEvent;
-
-function elementParser(mediaType: string | undefined): ElementParser {
-  if (mediaType === JSON_TYPE) return nativeEvent;
-  if (mediaType === CLOUD_EVENT_BATCH_TYPE) return structuredEvent;
+function listFormat(mediaType: string | undefined): ListFormat {
+  if (mediaType === JSON_TYPE) return NATIVE_LIST;
+  if (mediaType === CLOUD_EVENT_BATCH_TYPE) return CLOUD_EVENT_LIST;
   throw unsupported(`content-type must be ${JSON_TYPE} or ${CLOUD_EVENT_BATCH_TYPE}`);
-}
-
-/** The list within a body, parsed, and where its elements are. */
-function listOf(body: Buffer, maxEvents: number) {
-  const json = parseJson(body);
-  if (!json.ok) throw invalid('the batch is not valid', json.errors);
-  const { value, text } = json;
-  const isWrapped = isObject(value) && Object.keys(value).length === 1;
-  const elements: unknown = isWrapped ? value.events : value;
-  if (!Array.isArray(elements)) {
-    const message = 'must be a list of events, or {"events": [...]}';
-    throw invalid('the batch is not valid', [{ field: 'body', message }]);
-  }
-  if (elements.length === 0 || elements.length > maxEvents) {
-    const message = `must hold 1 to ${maxEvents} events, not ${elements.length}`;
-    throw invalid('the batch is not valid', [{ field: 'events', message }]);
-  }
-  const spans = elementSpans(text, isWrapped ? memberSpan(text, 0, 'events')?.start : 0);
-  return { text, elements: elements as readonly unknown[], spans };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 interface Sender {

@@ -8,12 +8,17 @@ import {
   eventTypeField,
   fewMembers,
   invalid,
+  jsonErrors,
   occurredAtField,
   type ParsedEvent,
   parseJson,
   resourceIdField,
+  SCAN_BYTES,
+  scanEvent,
   tenantField,
 } from './event.js';
+import { type ScannedValue, textOf, valueForSchema } from './json-document.js';
+import { endOfValue } from './json-scanner.js';
 import { memberSpan } from './raw-json.js';
 
 /** Media type of one event in CloudEvents' structured mode; `-batch+json` is a list of them. */
@@ -45,10 +50,15 @@ export const structuredCloudEventSchema = cloudEventSchema.extend({
   data_base64: z.base64('must be base64').nullish(),
 });
 
-const MEMBERS = Object.keys(structuredCloudEventSchema.shape);
+export const CLOUD_EVENT_MEMBERS = Object.keys(structuredCloudEventSchema.shape);
 
-/** Reads structured mode: attributes and data in one JSON object. */
-export function parseStructured(bytes: Uint8Array): ParsedEvent {
+/**
+ * Reads structured mode: attributes and data in one JSON object.
+ *
+ * @param scanBytes size from which the text is scanned, not parsed; the result is the same
+ */
+export function parseStructured(bytes: Uint8Array, scanBytes = SCAN_BYTES): ParsedEvent {
+  if (bytes.length >= scanBytes) return scanEvent(bytes, CLOUD_EVENT_MEMBERS, scannedStructuredEvent);
   const json = parseJson(bytes);
   return json.ok ? structuredEvent(json.value, json.text) : json;
 }
@@ -58,15 +68,29 @@ export function parseStructured(bytes: Uint8Array): ParsedEvent {
  * @param text where the event's JSON text is, from `at` on
  */
 export function structuredEvent(value: unknown, text: string, at = 0): ParsedEvent {
-  const result = structuredCloudEventSchema.safeParse(fewMembers(value, MEMBERS), { error: wording });
+  const result = checkStructured(value);
   if (!result.success) return invalid(fieldErrors(result.error.issues));
   const data = memberSpan(text, at, 'data');
-  const { data_base64: base64 } = result.data;
-  if (typeof base64 === 'string') {
-    if (data !== undefined) return invalid([{ field: 'data_base64', message: 'cannot be used together with data' }]);
-    return produced(result.data, JSON.stringify(base64), '');
-  }
-  return produced(result.data, data === undefined ? 'null' : text.slice(data.start, data.end), '');
+  return withData(result.data, data && text.slice(data.start, data.end));
+}
+
+/** @param scanned with the spans of `CLOUD_EVENT_MEMBERS`; other members may have any name */
+export function scannedStructuredEvent(bytes: Uint8Array, scanned: ScannedValue): ParsedEvent {
+  const result = checkStructured(valueForSchema(bytes, { ...scanned, unknown: [] }, 'data'));
+  if (!result.success) return invalid(fieldErrors(result.error.issues));
+  const data = scanned.members.get('data');
+  return withData(result.data, data && textOf(bytes, data));
+}
+
+function checkStructured(value: unknown) {
+  return structuredCloudEventSchema.safeParse(fewMembers(value, CLOUD_EVENT_MEMBERS), { error: wording });
+}
+
+function withData(attributes: z.infer<typeof structuredCloudEventSchema>, rawData: string | undefined): ParsedEvent {
+  const { data_base64: base64 } = attributes;
+  if (typeof base64 !== 'string') return produced(attributes, rawData ?? 'null', '');
+  if (rawData === undefined) return produced(attributes, JSON.stringify(base64), '');
+  return invalid([{ field: 'data_base64', message: 'cannot be used together with data' }]);
 }
 
 /**
@@ -81,10 +105,11 @@ export function parseBinary(
   prefix: string,
   contentType: string | undefined,
   body: Uint8Array,
+  scanBytes = SCAN_BYTES,
 ): ParsedEvent {
   const result = cloudEventSchema.safeParse(attributes, { error: wording });
   const errors = result.success ? [] : fieldErrors(result.error.issues);
-  const data = rawDataOf(body, contentType);
+  const data = rawDataOf(body, contentType, scanBytes);
   if (!data.ok) return invalid([...prefixed(errors, prefix), ...data.errors]);
   return result.success ? produced(result.data, data.rawData, prefix) : invalid(prefixed(errors, prefix));
 }
@@ -123,12 +148,11 @@ type RawData =
   | { readonly ok: false; readonly errors: readonly FieldError[] };
 
 /** JSON stays as it is; text becomes a JSON string, anything else a JSON string of base64. */
-function rawDataOf(body: Uint8Array, contentType: string | undefined): RawData {
+function rawDataOf(body: Uint8Array, contentType: string | undefined, scanBytes: number): RawData {
   if (body.length === 0) return { ok: true, rawData: 'null' };
   const mediaType = mediaTypeOf(contentType) ?? 'application/json';
   if (/^(application|text)\/json$|\+json$/.test(mediaType)) {
-    const json = parseJson(body);
-    return json.ok ? { ok: true, rawData: json.text.trim() } : json;
+    return rawJsonOf(body, scanBytes);
   }
   if (!/^text\/|^application\/xml$|\+xml$/.test(mediaType)) {
     return { ok: true, rawData: JSON.stringify(Buffer.from(body).toString('base64')) };
@@ -136,6 +160,15 @@ function rawDataOf(body: Uint8Array, contentType: string | undefined): RawData {
   const text = decodeUtf8(body);
   if (text === undefined) return invalid([{ field: WHOLE_BODY, message: 'is not valid UTF-8' }]);
   return { ok: true, rawData: JSON.stringify(text) };
+}
+
+function rawJsonOf(body: Uint8Array, scanBytes: number): RawData {
+  if (body.length < scanBytes) {
+    const json = parseJson(body);
+    return json.ok ? { ok: true, rawData: json.text.trim() } : json;
+  }
+  const errors = jsonErrors(body, endOfValue);
+  return errors.length > 0 ? invalid(errors) : { ok: true, rawData: (decodeUtf8(body) ?? '').trim() };
 }
 
 /** CloudEvents' HTTP binding, 3.1.3.2: quotes are taken off, then percent-encoded UTF-8 is decoded once. */

@@ -48,6 +48,7 @@ describe('parseEvent', () => {
     ['a number', '7', ['body']],
     ['null', 'null', ['body']],
     ['an array', '[]', ['body']],
+    ['an array of 100 elements', `[${'0,'.repeat(99)}0]`, ['body']],
     ['no type', '{"data":1}', ['type']],
     ['no data', '{"type":"a"}', ['data']],
     ['unknown fields', '{"type":"a","data":1,"Type":1,"extra":2}', ['Type', 'extra']],

@@ -4,6 +4,7 @@ import { parseRfc3339 } from '../domain/rfc3339.js';
 import { EVENT_TYPE_PATTERN } from '../domain/subscription.js';
 import { fieldErrors, WHOLE_BODY, wording } from '../http/field-errors.js';
 import type { FieldError } from '../http/problem.js';
+import { checkDocument, type ScannedValue, scanValue, type Take, textOf, valueForSchema } from './json-document.js';
 import { memberSpan } from './raw-json.js';
 
 /** An event as a producer sent it, by either door and in any of the formats. */
@@ -74,7 +75,7 @@ export const eventSchema = z.strictObject({
   data: z.unknown().describe('Any JSON value; endpoints get its text exactly as it was sent.'),
 });
 
-const EVENT_MEMBERS = Object.keys(eventSchema.shape);
+export const EVENT_MEMBERS = Object.keys(eventSchema.shape);
 /** Members an object may have before those that no event has are left out. */
 const MANY_MEMBERS = 64;
 /** Of those left out, so many are named to the producer. */
@@ -82,7 +83,7 @@ const MAX_UNKNOWN = 10;
 
 /** A schema takes several times as long for a member as `JSON.parse` does: a producer may send some 30 000 of them. */
 export function fewMembers(value: unknown, known: readonly string[]): unknown {
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   const names = Object.keys(value);
   if (names.length <= MANY_MEMBERS) return value;
   const unknown = names.slice(0, known.length + MAX_UNKNOWN).filter((name) => !known.includes(name));
@@ -91,10 +92,35 @@ export function fewMembers(value: unknown, known: readonly string[]): unknown {
   return Object.fromEntries(kept.map((name) => [name, members[name]]));
 }
 
-/** Reads a native envelope: `{"id"?, "type", "tenant"?, "resource_id"?, "occurred_at"?, "data"}`. */
-export function parseEvent(bytes: Uint8Array): ParsedEvent {
+/**
+ * Documents of at least this many bytes are scanned, not parsed. At 400 bytes of ordinary data both take 5 µs, at 1 KB parsing
+ * takes 10 µs and scanning 8 µs, at 16 KB 215 and 92 (measured on a busy machine).
+ */
+export const SCAN_BYTES = 1_024;
+
+/**
+ * Reads a native envelope: `{"id"?, "type", "tenant"?, "resource_id"?, "occurred_at"?, "data"}`.
+ *
+ * @param scanBytes size from which the text is scanned, not parsed; the result is the same
+ */
+export function parseEvent(bytes: Uint8Array, scanBytes = SCAN_BYTES): ParsedEvent {
+  if (bytes.length >= scanBytes) return scanEvent(bytes, EVENT_MEMBERS, scannedNativeEvent);
   const json = parseJson(bytes);
   return json.ok ? nativeEvent(json.value, json.text) : json;
+}
+
+/** Reads a document that is one event. @param known names of the members that `read` asks for */
+export function scanEvent(
+  bytes: Uint8Array,
+  known: readonly string[],
+  read: (bytes: Uint8Array, scanned: ScannedValue) => ParsedEvent,
+): ParsedEvent {
+  let scanned: ScannedValue | undefined;
+  const errors = jsonErrors(bytes, (text, at) => {
+    scanned = scanValue(text, at, known);
+    return scanned.end;
+  });
+  return scanned === undefined || errors.length > 0 ? invalid(errors) : read(bytes, scanned);
 }
 
 /**
@@ -102,12 +128,28 @@ export function parseEvent(bytes: Uint8Array): ParsedEvent {
  * @param text where the event's JSON text is, from `at` on
  */
 export function nativeEvent(value: unknown, text: string, at = 0): ParsedEvent {
-  const result = eventSchema.safeParse(fewMembers(value, EVENT_MEMBERS), { error: wording });
+  const result = checkEvent(value);
   if (!result.success) return invalid(fieldErrors(result.error.issues));
-  const { id, id_from, type, tenant, resource_id: resourceId, occurred_at: occurredAt } = result.data;
   const span = memberSpan(text, at, 'data');
-  if (span === undefined) return invalid([{ field: 'data', message: 'is required' }]);
-  const event = { id, type, tenant, resourceId, occurredAt, rawData: text.slice(span.start, span.end) };
+  return withData(result.data, span && text.slice(span.start, span.end));
+}
+
+/** @param scanned with the spans of `EVENT_MEMBERS` */
+export function scannedNativeEvent(bytes: Uint8Array, scanned: ScannedValue): ParsedEvent {
+  const result = checkEvent(valueForSchema(bytes, scanned, 'data'));
+  if (!result.success) return invalid(fieldErrors(result.error.issues));
+  const span = scanned.members.get('data');
+  return withData(result.data, span && textOf(bytes, span));
+}
+
+function checkEvent(value: unknown) {
+  return eventSchema.safeParse(fewMembers(value, EVENT_MEMBERS), { error: wording });
+}
+
+function withData(fields: z.infer<typeof eventSchema>, rawData: string | undefined): ParsedEvent {
+  const { id, id_from, type, tenant, resource_id: resourceId, occurred_at: occurredAt } = fields;
+  if (rawData === undefined) return invalid([{ field: 'data', message: 'is required' }]);
+  const event = { id, type, tenant, resourceId, occurredAt, rawData };
   return id_from === undefined ? { ok: true, event } : withContentId(event);
 }
 
@@ -141,6 +183,19 @@ export function parseJson(bytes: Uint8Array): ParsedJson {
   } catch (error) {
     return invalid([{ field: WHOLE_BODY, message: `is not JSON: ${error instanceof Error ? error.message : error}` }]);
   }
+}
+
+/**
+ * Checks a document without making values of it.
+ *
+ * @param scan reads its one value, in a copy with an end, and returns the position behind it
+ * @returns the errors of `parseJson`: none when the document is JSON
+ */
+export function jsonErrors(bytes: Uint8Array, scan: Take): readonly FieldError[] {
+  const problem = checkDocument(bytes, scan);
+  if (problem === undefined) return [];
+  const message = problem === 'not UTF-8' ? 'is not valid UTF-8' : `is not JSON: ${problem.message}`;
+  return [{ field: WHOLE_BODY, message }];
 }
 
 export function invalid(errors: readonly FieldError[]): { ok: false; errors: readonly FieldError[] } {
