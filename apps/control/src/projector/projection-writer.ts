@@ -73,12 +73,16 @@ export class ProjectionWriter {
     await this.database.transaction((tx) => advanceOffsets(tx, [record], generations));
   }
 
-  /** Goes on behind offsets that hold no record, so that they are no gap; not where a record before them is missing. */
+  /**
+   * Goes on behind offsets that hold no record, so that they are no gap; not where a record before them is missing. A part of
+   * them may be stored already: a reading can end between an aborted batch and its marker.
+   */
   async pass(passages: readonly LogPassage[]): Promise<void> {
     await this.database.query(
       `UPDATE projector_offsets AS o SET next_offset = p.next
        FROM unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::bigint[]) AS p (topic, part, generation, after, next)
-       WHERE o.topic = p.topic AND o.partition = p.part AND o.generation = p.generation AND o.next_offset = p.after`,
+       WHERE o.topic = p.topic AND o.partition = p.part AND o.generation = p.generation
+         AND o.next_offset >= p.after AND o.next_offset < p.next`,
       [
         passages.map(({ topic }) => topic),
         passages.map(({ partition }) => partition),
