@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { encodeCommit } from '#common/domain/commit-metadata.js';
-import { clusterOf, createKafka } from '#common/kafka/client.js';
 import { CompactedTable } from '#common/kafka/compacted-table.js';
 import type { KafkaSettings } from '#common/kafka/settings.js';
 import { ensureTopics } from '#common/kafka/topic-admin.js';
@@ -129,23 +128,7 @@ describe('a truncated log', () => {
 
 /** A commit of the group by hand, as a member of another log would have left it. */
 async function commitAs(settings: KafkaSettings, topicId: string, offset: number): Promise<void> {
-  const cluster = clusterOf(createKafka(settings)) as ReturnType<typeof clusterOf> & {
-    connect(): Promise<void>;
-    refreshMetadata(): Promise<void>;
-    findGroupCoordinator(of: object): Promise<{ offsetCommit(request: object): Promise<unknown> }>;
-  };
-  opened.add(() => cluster.disconnect());
-  await cluster.connect();
-  await cluster.refreshMetadata();
-  const groupId = `${settings.prefix}readers`;
-  const coordinator = await cluster.findGroupCoordinator({ groupId });
-  const metadata = encodeCommit({ topicId, leaderEpoch: 0, evidence: undefined }, offset, [7]);
-  await coordinator.offsetCommit({
-    groupId,
-    memberId: '',
-    groupGenerationId: -1,
-    topics: [{ topic: `${settings.prefix}log`, partitions: [{ partition: 0, offset: String(offset), metadata }] }],
-  });
+  await opened.commit(settings, offset, encodeCommit({ topicId, leaderEpoch: 0, evidence: undefined }, offset, [7]));
 }
 
 async function ownBroker() {

@@ -1,5 +1,5 @@
 import { register } from 'prom-client';
-import { createKafka } from '#common/kafka/client.js';
+import { clusterOf, createKafka } from '#common/kafka/client.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import type { KafkaSettings } from '#common/kafka/settings.js';
 import { ensureTopics } from '#common/kafka/topic-admin.js';
@@ -7,6 +7,12 @@ import { RecordingConsumer } from './kafka-port.js';
 import { until } from './until.js';
 
 const GROUP = 'readers';
+
+interface CoordinatorCluster {
+  connect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  findGroupCoordinator(of: object): Promise<{ offsetCommit(request: object): Promise<unknown> }>;
+}
 
 /** What a test opens and is to be closed after it, last first. */
 export class Opened {
@@ -39,6 +45,22 @@ export class Opened {
     await admin.deleteTopics({ topics: [settings.prefix + topic] });
     await until('the topic is gone', async () => !(await admin.listTopics()).includes(settings.prefix + topic));
     await ensureTopics(settings);
+  }
+
+  /** Commits an offset of partition 0 of `log` by hand. The group must have no member. */
+  async commit(settings: KafkaSettings, offset: number, metadata: string): Promise<void> {
+    const cluster = clusterOf(createKafka(settings)) as ReturnType<typeof clusterOf> & CoordinatorCluster;
+    this.add(() => cluster.disconnect());
+    await cluster.connect();
+    await cluster.refreshMetadata();
+    const groupId = settings.prefix + GROUP;
+    const coordinator = await cluster.findGroupCoordinator({ groupId });
+    await coordinator.offsetCommit({
+      groupId,
+      memberId: '',
+      groupGenerationId: -1,
+      topics: [{ topic: `${settings.prefix}log`, partitions: [{ partition: 0, offset: String(offset), metadata }] }],
+    });
   }
 
   /** The commit of partition 0 of `log`. */
