@@ -49,9 +49,15 @@ export class Cluster {
     const envs = new Map<string, NodeJS.ProcessEnv>();
     const envOf = (name: string) => ({ ...shared, ...envs.get(name) });
     const processes = new AppProcesses({ folder, envOf, apiKey });
-    await processes.add('control');
-    await Promise.all([processes.add('ingest'), processes.add('dispatcher'), processes.add('retry-scheduler')]);
-    return new Cluster(folder, kafka, postgres, processes, shared, envs, apiKey);
+    const cluster = new Cluster(folder, kafka, postgres, processes, shared, envs, apiKey);
+    try {
+      await processes.add('control');
+      await Promise.all([processes.add('ingest'), processes.add('dispatcher'), processes.add('retry-scheduler')]);
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+    return cluster;
   }
 
   /** Runs `work` while no app runs. Each is stopped in order, and started again. */
