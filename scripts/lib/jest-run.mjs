@@ -34,18 +34,24 @@ export async function runJest(project, { node, args }) {
  * @param {string} command
  * @param {string[]} args
  * @param {string} report its last act
- * @returns {Promise<number | null>} exit code; null when it had to be killed
+ * @returns {Promise<number | null>} exit code; 0 when it had to be killed after its report, which then has every result
  */
 function run(command, args, report) {
   // Standard output holds the report, which is in the file as well.
   const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
   // A test that failed may leave something running, for which Jest waits for ever.
+  let isReported = false;
   const watch = setInterval(() => {
-    if (existsSync(report) && Date.now() - statSync(report).mtimeMs > EXIT_LIMIT_MS) child.kill('SIGKILL');
+    if (!existsSync(report) || Date.now() - statSync(report).mtimeMs <= EXIT_LIMIT_MS) return;
+    isReported = true;
+    child.kill('SIGKILL');
   }, 1_000);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code) => resolve(code));
+    child.once('exit', (code) => {
+      if (isReported) console.log('Jest was ended: something still ran behind the last test.');
+      resolve(isReported ? 0 : code);
+    });
   }).finally(() => clearInterval(watch));
 }
 
