@@ -1,27 +1,17 @@
 import { createHmac } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { SIGNATURES } from '../../../../packages/test-vectors/src/signatures.js';
 import { formatSecret, SECRET_PREFIX, signingKey, standardSignature, timestampedSignature } from './signature.js';
 
-interface Vector {
-  readonly description: string;
-  readonly secrets: readonly string[];
-  readonly id: string;
-  readonly timestamp_s: number;
-  readonly body_base64: string;
-  readonly standard: string;
-  readonly timestamped: string;
-}
-
-/** The same vectors that receivers verify; see packages/test-vectors/README.md. */
-const VECTORS: readonly Vector[] = JSON.parse(readFileSync('packages/test-vectors/signatures.json', 'utf8'));
-
 describe('packages/test-vectors/signatures.json', () => {
-  it.each(VECTORS)('$description', ({ secrets, id, timestamp_s: timestampS, body_base64, standard, timestamped }) => {
-    const keys = secrets.map((secret) => signingKey(Buffer.from(secret.slice(SECRET_PREFIX.length), 'base64')));
-    const body = Buffer.from(body_base64, 'base64');
-    expect(standardSignature(keys, id, timestampS, body)).toBe(standard);
-    expect(timestampedSignature(keys, timestampS, body)).toBe(timestamped);
-  });
+  it.each(SIGNATURES)(
+    '$description',
+    ({ secrets, id, timestamp_s: timestampS, body_base64, standard, timestamped }) => {
+      const keys = secrets.map((secret) => signingKey(Buffer.from(secret.slice(SECRET_PREFIX.length), 'base64')));
+      const body = Buffer.from(body_base64, 'base64');
+      expect(standardSignature(keys, id, timestampS, body)).toBe(standard);
+      expect(timestampedSignature(keys, timestampS, body)).toBe(timestamped);
+    },
+  );
 });
 
 /** The example of the Standard Webhooks specification. */
