@@ -7,6 +7,9 @@ const UPWARD_IMPORTS = [
   { from: 'kafka', to: 'security', files: ['settings', 'configuration-table'] },
 ];
 
+/** Rooms of the dispatcher, top first. */
+const ROOMS_OF_DISPATCHER = ['lanes', 'generations', 'attempts', 'endpoints', 'deliveries'];
+
 /**
  * The direction of imports: apps → adapters of libs/common → domain. `npm run lint` fails on an import against it. A second
  * configuration forbids cycles of folders.
@@ -59,11 +62,18 @@ export default {
     },
     {
       name: 'features-know-no-top',
-      comment: 'The top folder of control joins the features: a feature that imports it makes a cycle of folders.',
+      comment: 'The top folder of an app joins its folders: a folder that imports it makes a cycle of folders.',
       severity: 'error',
-      from: { path: '^apps/control/src/[^/]+/' },
-      to: { path: '^apps/control/src/[^/]+$' },
+      from: { path: '^apps/(control|dispatcher)/src/[^/]+/' },
+      to: { path: '^apps/$1/src/[^/]+$' },
     },
+    ...ROOMS_OF_DISPATCHER.slice(1).map((room, index) => ({
+      name: `dispatcher-${room}-imports-down`,
+      comment: 'A delivery passes the rooms of the dispatcher from top to bottom (docs/architecture.md#code).',
+      severity: 'error',
+      from: { path: `^apps/dispatcher/src/${room}/`, pathNot: '\\.spec\\.ts$' },
+      to: { path: `^apps/dispatcher/src/(${ROOMS_OF_DISPATCHER.slice(0, index + 1).join('|')})/` },
+    })),
     ...UPWARD_IMPORTS.map(({ from, to, files }) => ({
       name: `known-upward-imports-${from}-${to}`,
       comment: 'Of the two folders this one is below: only the files in UPWARD_IMPORTS import the other.',

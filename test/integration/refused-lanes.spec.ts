@@ -1,15 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Positions } from '#common/domain/positions.js';
+import { hopFor } from '#common/domain/tier.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import { Database } from '#common/postgres/database.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
 import { migrate } from '#common/postgres/migrate.js';
 import type { DeliveryMeta } from '#common/records/delivery-record.js';
-import type { Delivery } from '../../apps/dispatcher/src/delivery.js';
-import type { ActiveLane, LaneHost } from '../../apps/dispatcher/src/lanes/active-lane.js';
+import type { TurnTaker } from '../../apps/dispatcher/src/attempts/turns.js';
+import type { Delivery } from '../../apps/dispatcher/src/deliveries/delivery.js';
+import type { LaneCollaborators } from '../../apps/dispatcher/src/lanes/lane-collaborators.js';
 import { LaneJournal } from '../../apps/dispatcher/src/lanes/lane-journal.js';
 import { LogLanes } from '../../apps/dispatcher/src/lanes/log-lanes.js';
-import { ReadAhead } from '../../apps/dispatcher/src/read-ahead.js';
+import { ReadAhead } from '../../apps/dispatcher/src/lanes/read-ahead.js';
 import '../support/quiet.js';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
 import { until } from '../support/until.js';
@@ -31,7 +33,7 @@ afterAll(async () => {
 });
 
 /** The lanes of one log, with the rest of a dispatcher in short: attempts fail, or are held. */
-class Dispatcher implements LaneHost {
+class Dispatcher implements Omit<LaneCollaborators, 'readAhead'> {
   readonly attempted: number[] = [];
   readonly done: number[] = [];
   readonly givenUp: string[] = [];
@@ -45,7 +47,8 @@ class Dispatcher implements LaneHost {
     readonly name: string,
     journal: LaneJournal,
   ) {
-    this.own = new LogLanes(name, log, new Positions(0), journal, this, readAhead);
+    const { holds, turns, unfinished } = this;
+    this.own = new LogLanes(name, log, new Positions(0), journal, { holds, turns, unfinished, readAhead });
   }
 
   static async start(partition: number): Promise<Dispatcher> {
@@ -78,22 +81,20 @@ class Dispatcher implements LaneHost {
     this.own.hold('ep_1', isHeld);
   }
 
-  isHeld = () => this.held;
-  parkReason = () => 'paused';
-  turnEnded = () => undefined;
-  attempt(lane: ActiveLane, delivery: Delivery): void {
-    this.attempted.push(delivery.offset);
-    const { verdict } = this;
-    const store = async () => void (verdict === 'retry' && this.handedOver.push(delivery.offset));
-    setImmediate(() => this.own.ended(lane, { verdict, dueAt: Date.now() + 60_000, store }));
-  }
-  async giveUp({ offset }: Delivery, why?: { reason: string; detail: string }): Promise<void> {
-    this.givenUp.push(`${offset} ${why?.reason}: ${why?.detail}`);
-  }
-  handOverAgain = () => Promise.resolve();
-  finished({ offset }: Delivery): void {
-    this.done.push(offset);
-  }
+  readonly holds: LaneCollaborators['holds'] = { holdOf: () => (this.held ? 'paused' : undefined) };
+
+  readonly turns: LaneCollaborators['turns'] = {
+    request: (delivery: Delivery, _isProbe: boolean, lane: TurnTaker) => {
+      this.attempted.push(delivery.offset);
+      const hop = this.verdict === 'retry' ? hopFor(60_000, Date.now()) : undefined;
+      setImmediate(() => lane.ended({ records: [], hop }));
+    },
+    store: async ({ offset }, end) => void (end !== 'repeat' && end.hop && this.handedOver.push(offset)),
+    giveUp: async ({ offset }, { reason, detail }) => void this.givenUp.push(`${offset} ${reason}: ${detail}`),
+    handOverAgain: () => Promise.resolve(),
+  };
+
+  readonly unfinished: LaneCollaborators['unfinished'] = { finish: ({ offset }) => void this.done.push(offset) };
 }
 
 const NUL = `a${String.fromCharCode(0)}b`;

@@ -6,19 +6,21 @@ import type { LaneLimits } from '#common/postgres/lane-limits.js';
 import type { LaneStore } from '#common/postgres/lane-store.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
-import type { Attempter } from '../../apps/dispatcher/src/attempter.js';
-import { Attempts } from '../../apps/dispatcher/src/attempts.js';
+import type { Attempter } from '../../apps/dispatcher/src/attempts/attempter.js';
+import { Attempts } from '../../apps/dispatcher/src/attempts/attempts.js';
+import { Turns } from '../../apps/dispatcher/src/attempts/turns.js';
+import { MemoryBudget } from '../../apps/dispatcher/src/deliveries/memory-budget.js';
+import { ReplayCheck } from '../../apps/dispatcher/src/deliveries/replay-check.js';
 import { DeliveriesConsumer } from '../../apps/dispatcher/src/deliveries.consumer.js';
 import { DeliveryEngine } from '../../apps/dispatcher/src/delivery-engine.js';
-import { Drainer } from '../../apps/dispatcher/src/drainer.js';
-import type { EndpointDirectory } from '../../apps/dispatcher/src/endpoint-directory.js';
-import { Gates } from '../../apps/dispatcher/src/gates.js';
-import { Keeper } from '../../apps/dispatcher/src/keeper.js';
-import { LogOwners } from '../../apps/dispatcher/src/log-owners.js';
-import type { LostHeads } from '../../apps/dispatcher/src/lost-heads.js';
-import { MemoryBudget } from '../../apps/dispatcher/src/memory-budget.js';
-import { ReadAhead } from '../../apps/dispatcher/src/read-ahead.js';
-import { ReplayCheck } from '../../apps/dispatcher/src/replay-check.js';
+import type { EndpointDirectory } from '../../apps/dispatcher/src/endpoints/endpoint-directory.js';
+import { Gates } from '../../apps/dispatcher/src/endpoints/gates.js';
+import { UnfinishedDeliveries } from '../../apps/dispatcher/src/endpoints/unfinished-deliveries.js';
+import { Drainer } from '../../apps/dispatcher/src/lanes/drainer.js';
+import { LogOwners } from '../../apps/dispatcher/src/lanes/log-owners.js';
+import type { LostHeads } from '../../apps/dispatcher/src/lanes/lost-heads.js';
+import { ParkedLaneKeeper } from '../../apps/dispatcher/src/lanes/parked-lane-keeper.js';
+import { ReadAhead } from '../../apps/dispatcher/src/lanes/read-ahead.js';
 import { SimulatedLaneLimits } from './endpoint-tables.js';
 import { KafkaClient } from './kafka-client.js';
 import { SimulatedLaneCommands, SimulatedLaneStore } from './lane-tables.js';
@@ -47,12 +49,6 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   const memoryLimits = { endpointQueue, slowAfterMs, bytes };
   const gates = new Gates(directory, memoryLimits, { perSecond: shape.drainPerSecond });
   const readAhead = new ReadAhead(memoryLimits);
-  // No log loses records here, and none is replaced.
-  const owners = new LogOwners(store, standIn<LostHeads>({ restore: () => Promise.resolve() }), readAhead, {
-    present: () => Promise.resolve(0),
-    carriedOver: () => Promise.resolve(),
-    positionsOf: (_log, generation) => Promise.resolve(new Positions(generation)),
-  });
   const drainer = new Drainer(store, limits, gates, readAhead);
   const attempter = { onApplicationShutdown: () => Promise.resolve() };
   const attempts = new Attempts(
@@ -61,11 +57,22 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
     SIGNER,
     LIMITS,
   );
-  const memory = new MemoryBudget(memoryLimits);
-  const engine = new DeliveryEngine(owners, gates, attempts, memory, drainer, producer, {
-    recentDeliveries: shape.recentDeliveries,
-  });
-  const keeper = new Keeper(owners, directory, gates, drainer, limits, commands);
+  const turns = new Turns(gates, attempts, producer, { recentDeliveries: shape.recentDeliveries });
+  const unfinished = new UnfinishedDeliveries(new MemoryBudget(memoryLimits), gates);
+  // No log loses records here, and none is replaced.
+  const owners = new LogOwners(
+    store,
+    standIn<LostHeads>({ restore: () => Promise.resolve() }),
+    drainer,
+    { holds: gates, turns, unfinished, readAhead },
+    {
+      present: () => Promise.resolve(0),
+      carriedOver: () => Promise.resolve(),
+      positionsOf: (_log, generation) => Promise.resolve(new Positions(generation)),
+    },
+  );
+  const engine = new DeliveryEngine(owners, gates, attempts, unfinished);
+  const keeper = new ParkedLaneKeeper(owners, directory, gates, drainer, limits, commands);
   keeper.onApplicationBootstrap();
   const consumer = new DeliveriesConsumer(engine, producer, LIMITS, REPLAYS);
   return consume(site, settings, {

@@ -10,9 +10,9 @@ import { OwnedPartition } from '#common/kafka/owned-partition.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import { Projector } from '../../apps/control/src/projector/projector.js';
 import { DeliveryEngine } from '../../apps/dispatcher/src/delivery-engine.js';
-import { Gates } from '../../apps/dispatcher/src/gates.js';
+import { Gates } from '../../apps/dispatcher/src/endpoints/gates.js';
+import { ActiveLane } from '../../apps/dispatcher/src/lanes/active-lane.js';
 import { KnownLanes } from '../../apps/dispatcher/src/lanes/known-lanes.js';
-import { LogLanes } from '../../apps/dispatcher/src/lanes/log-lanes.js';
 import { Returner } from '../../apps/retry-scheduler/src/returner.js';
 import { type BreakerStep, EndpointTables } from './endpoint-tables.js';
 import type { EndpointShape, Fault, Shape } from './shape.js';
@@ -92,19 +92,19 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
   },
   'an offset is finished before the tier has its record': {
     plant: () =>
-      replaced(LogLanes.prototype, 'perform', (original) => {
-        return function (lane, effect) {
-          if (effect.type === 'handOver') this.host.finished(effect.item.work, false);
-          return original.call(this, lane, effect);
+      replaced(ActiveLane.prototype, 'perform', (original) => {
+        return function (effect) {
+          if (effect.type === 'handOver') this.home.unfinished.finish(effect.item.work);
+          return original.call(this, effect);
         };
       }),
   },
   'an offset is finished before its record is parked': {
     plant: () =>
-      replaced(LogLanes.prototype, 'perform', (original) => {
-        return function (lane, effect) {
-          for (const { work } of effect.transaction?.park ?? []) this.host.finished(work, false);
-          return original.call(this, lane, effect);
+      replaced(ActiveLane.prototype, 'perform', (original) => {
+        return function (effect) {
+          for (const { work } of effect.transaction?.park ?? []) this.home.unfinished.finish(work);
+          return original.call(this, effect);
         };
       }),
   },

@@ -1,9 +1,9 @@
 import type { Random } from '#common/domain/testing/random.js';
 import type { AttemptResult, judge } from '#common/domain/verdict.js';
 import type { PostGroup } from '#common/http/post-group.js';
-import type { Attempt, Attempter } from '../../apps/dispatcher/src/attempter.js';
-import type { Delivery } from '../../apps/dispatcher/src/delivery.js';
-import type { Endpoint } from '../../apps/dispatcher/src/unsealed-endpoint.js';
+import type { Attempt, Attempter } from '../../apps/dispatcher/src/attempts/attempter.js';
+import type { Delivery } from '../../apps/dispatcher/src/deliveries/delivery.js';
+import type { Endpoint } from '../../apps/dispatcher/src/endpoints/unsealed-endpoint.js';
 import type { EndpointBehaviour } from './endpoint-behaviour.js';
 import type { Network } from './network.js';
 import type { Host } from './virtual-time.js';

@@ -1,7 +1,7 @@
 import type { Random } from '#common/domain/testing/random.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
-import type { EndpointDirectory } from '../../apps/dispatcher/src/endpoint-directory.js';
-import type { Endpoint } from '../../apps/dispatcher/src/unsealed-endpoint.js';
+import type { EndpointDirectory } from '../../apps/dispatcher/src/endpoints/endpoint-directory.js';
+import type { Endpoint } from '../../apps/dispatcher/src/endpoints/unsealed-endpoint.js';
 import type { EndpointTables } from './endpoint-tables.js';
 import type { Network } from './network.js';
 import type { Host } from './virtual-time.js';

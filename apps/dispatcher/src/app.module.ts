@@ -17,27 +17,30 @@ import { maxBatchBytes } from '#common/records/topics.js';
 import { addressPolicy } from '#common/security/address-policy.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { Sealer } from '#common/security/sealing.js';
-import { ADDRESS_POLICY, Attempter } from './attempter.js';
-import { Attempts } from './attempts.js';
+import { ADDRESS_POLICY, Attempter } from './attempts/attempter.js';
+import { Attempts } from './attempts/attempts.js';
+import { TURN_LIMITS, Turns } from './attempts/turns.js';
 import type { DispatcherConfig } from './config.js';
+import { MEMORY_LIMITS, MemoryBudget } from './deliveries/memory-budget.js';
+import { RECORD_LIMITS } from './deliveries/record-limits.js';
+import { REPLAY_LIMITS, ReplayCheck } from './deliveries/replay-check.js';
 import { DeliveriesConsumer } from './deliveries.consumer.js';
-import { DeliveryEngine, ENGINE_LIMITS } from './delivery-engine.js';
-import { Drainer } from './drainer.js';
-import { EndpointDirectory } from './endpoint-directory.js';
-import { DRAIN_LIMITS, Gates } from './gates.js';
+import { DeliveryEngine } from './delivery-engine.js';
+import { EndpointDirectory } from './endpoints/endpoint-directory.js';
+import { DRAIN_LIMITS, Gates } from './endpoints/gates.js';
+import { UnfinishedDeliveries } from './endpoints/unfinished-deliveries.js';
 import { CarryOver } from './generations/carry-over.js';
 import { DeliveryGenerations } from './generations/delivery-generations.js';
-import { Keeper } from './keeper.js';
-import { LogOwners } from './log-owners.js';
-import { LostHeads } from './lost-heads.js';
-import { MEMORY_LIMITS, MemoryBudget } from './memory-budget.js';
-import { ReadAhead } from './read-ahead.js';
-import { RECORD_LIMITS } from './record-limits.js';
-import { REPLAY_LIMITS, ReplayCheck } from './replay-check.js';
+import { Drainer } from './lanes/drainer.js';
+import { LANE_COLLABORATORS, type LaneCollaborators } from './lanes/lane-collaborators.js';
+import { LogOwners } from './lanes/log-owners.js';
+import { LostHeads } from './lanes/lost-heads.js';
+import { ParkedLaneKeeper } from './lanes/parked-lane-keeper.js';
+import { ReadAhead } from './lanes/read-ahead.js';
 
-/** Least time between two fetches: deliveries come in batches, and the batch costs (measured: docs/adr/0002). */
+/** Least time between two fetches: deliveries arrive in batches, and each batch has a cost (measured: docs/adr/0002). */
 const FETCH_PACE_MS = 4;
-/** Many more than are under way to a few endpoints at a time: nobody's slots wait for a fetch. */
+/** Many more than a few endpoints have in flight: no slot of an endpoint waits for a fetch. */
 const RECORDS_PER_PACE = 128;
 
 @Module({})
@@ -69,7 +72,7 @@ export class AppModule {
           },
         },
         { provide: RECORD_LIMITS, useValue: { batchBytes: maxBatchBytes(config.MAX_EVENT_BYTES) } },
-        { provide: ENGINE_LIMITS, useValue: { recentDeliveries: config.RECENT_DELIVERIES } },
+        { provide: TURN_LIMITS, useValue: { recentDeliveries: config.RECENT_DELIVERIES } },
         DatabaseNote,
         GenerationMarkers,
         Generations,
@@ -79,17 +82,24 @@ export class AppModule {
         EndpointDirectory,
         Attempter,
         Attempts,
+        Turns,
         MemoryBudget,
         { provide: DRAIN_LIMITS, useValue: { perSecond: config.DRAIN_PER_SECOND } },
         Gates,
+        UnfinishedDeliveries,
         { provide: LaneStore, inject: [Database], useFactory: (database: Database) => new LaneStore(database) },
         { provide: LaneLimits, inject: [Database], useFactory: (database: Database) => new LaneLimits(database) },
         { provide: LaneCommands, inject: [Database], useFactory: (database: Database) => new LaneCommands(database) },
         ReadAhead,
+        {
+          provide: LANE_COLLABORATORS,
+          inject: [Gates, Turns, UnfinishedDeliveries, ReadAhead],
+          useFactory: laneCollaborators,
+        },
         LogOwners,
         LostHeads,
         Drainer,
-        Keeper,
+        ParkedLaneKeeper,
         DeliveryEngine,
         {
           provide: KafkaTransport,
@@ -99,6 +109,15 @@ export class AppModule {
       ],
     };
   }
+}
+
+function laneCollaborators(
+  holds: Gates,
+  turns: Turns,
+  unfinished: UnfinishedDeliveries,
+  readAhead: ReadAhead,
+): LaneCollaborators {
+  return { holds, turns, unfinished, readAhead };
 }
 
 function createTransport(

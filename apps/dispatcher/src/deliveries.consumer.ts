@@ -8,14 +8,18 @@ import { RecordProducer } from '#common/kafka/producer.js';
 import type { InRecord, OutRecord } from '#common/kafka/record.js';
 import { poisonRecord } from '#common/records/poison-record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
-import { readDelivery } from './delivery.js';
+import { dead } from './attempts/metrics.js';
+import { waitingAgain } from './attempts/outcome.js';
+import { readDelivery } from './deliveries/delivery.js';
+import { misplaced } from './deliveries/metrics.js';
+import { RECORD_LIMITS, type RecordLimits } from './deliveries/record-limits.js';
+import { ReplayCheck } from './deliveries/replay-check.js';
 import { DeliveryEngine } from './delivery-engine.js';
-import * as metrics from './metrics.js';
-import { waitingAgain } from './outcome.js';
-import { RECORD_LIMITS, type RecordLimits } from './record-limits.js';
-import { ReplayCheck } from './replay-check.js';
 
-/** Reads `deliveries` and hands every delivery to the engine. What is none is set aside; what lies wrong is moved. */
+/**
+ * Reads `deliveries` and hands every delivery to the engine. Poison records become dead letters. Records on the wrong
+ * partition are produced to the right one.
+ */
 @Controller()
 export class DeliveriesConsumer {
   private readonly logger = new Logger(DeliveriesConsumer.name);
@@ -30,7 +34,7 @@ export class DeliveriesConsumer {
   @EventPattern(DELIVERIES_TOPIC)
   take(@Payload() { log, records }: LogBatch & { log: FencedLog }): void {
     const positions = this.engine.positionsOf(log);
-    // What was read of a lost log is its next owner's.
+    // The log is lost: its next owner reads these records again.
     if (positions === undefined) return;
     for (const record of records) this.takeOne(log, record, positions);
   }
@@ -41,11 +45,11 @@ export class DeliveriesConsumer {
     const { batchBytes: maxBatchBytes } = this.limits;
     const delivery = readDelivery(log, record, { positions, maxBatchBytes, replayProblem: this.replayProblem });
     if ('detail' in delivery) {
-      metrics.dead.inc({ reason: 'payload_error' });
+      dead.inc({ reason: 'payload_error' });
       void this.pass(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));
     } else if (partitionOf(delivery.lane, log.partitions) !== log.partition) {
-      // A lane has one owner only while all of it is on the partition its key belongs to.
-      metrics.misplaced.inc();
+      // A lane has one owner only while all of its records are on the partition of its key.
+      misplaced.inc();
       void this.pass(log, record, { ...record, topic: DELIVERIES_TOPIC });
     } else {
       const { returned, dueAt = 0 } = delivery.meta;

@@ -25,7 +25,7 @@ export const BUGS = {
   'commit-before-post': {
     title: 'a delivery is finished before its attempt is made',
     patch: {
-      file: 'apps/dispatcher/src/delivery-engine.js',
+      file: 'apps/dispatcher/src/attempts/turns.js',
       text: 'outcome = await this.attempts.make(delivery);',
       becomes: 'delivery.log.finish(delivery.offset);\n            outcome = await this.attempts.make(delivery);',
     },
@@ -55,9 +55,9 @@ export const BUGS = {
   'park-row-dropped': {
     title: 'the first of several parked deliveries is not stored',
     patch: {
-      file: 'apps/dispatcher/src/lanes/log-lanes.js',
-      text: 'park: park.map((item) => this.toRecord(lane, item))',
-      becomes: 'park: park.slice(1).map((item) => this.toRecord(lane, item))',
+      file: 'apps/dispatcher/src/lanes/active-lane.js',
+      text: 'park: park.map((item) => this.toRecord(item))',
+      becomes: 'park: park.slice(1).map((item) => this.toRecord(item))',
     },
     fault: 'control-kill',
     findings: ['lost'],
@@ -65,10 +65,10 @@ export const BUGS = {
   'retry-after-commit': {
     title: 'a retry is handed to its tier after the source was committed',
     patch: {
-      file: 'apps/dispatcher/src/lanes/log-lanes.js',
-      text: 'return lane.ended?.store();',
+      file: 'apps/dispatcher/src/lanes/active-lane.js',
+      text: 'return this.store(item.work);',
       becomes:
-        'return ((store) => { setTimeout(() => void store().catch(() => undefined), 1000); return Promise.resolve(); })(lane.ended.store);',
+        'return ((end) => { setTimeout(() => void this.home.turns.store(item.work, end).catch(() => undefined), 1000); return Promise.resolve(); })(this.end);',
     },
     fault: 'dispatcher-kill',
     findings: ['lost', 'committed_too_early'],
@@ -106,7 +106,7 @@ export const BUGS = {
   'joins-without-keys': {
     title: 'a dispatcher joins its group although it lacks keys that endpoints need',
     patch: {
-      file: 'apps/dispatcher/src/endpoint-directory.js',
+      file: 'apps/dispatcher/src/endpoints/endpoint-directory.js',
       text: 'if (this.missingKeys.lacking().length === 0)\n            this.keysFound.resolve();',
       becomes: 'this.keysFound.resolve();',
     },

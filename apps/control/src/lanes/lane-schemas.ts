@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { PARK_REASONS } from '#common/domain/hold.js';
 import { line } from '#common/http/validation.js';
 import { pageOf, pageQuery } from '../shared/paging.js';
 
 const MAX_LANE_ID = 2_048;
 
 /** Why a lane's deliveries wait. */
-export const LANE_REASONS = ['paused', 'breaker', 'head', 'slow', 'key_missing', 'draining'] as const;
+export const LANE_REASONS = [...PARK_REASONS, 'draining'] as const;
 
 const moment = z.iso.datetime();
 

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { BreakerState } from '#common/domain/breaker.js';
 import { BREAKER_STATES } from '#common/domain/breaker.js';
+import { PARK_REASONS } from '#common/domain/hold.js';
 import { Database } from '#common/postgres/database.js';
 import { Rounds } from '#common/rounds.js';
 import { PeriodicJobs } from '../schema/periodic-jobs.js';
@@ -11,8 +12,6 @@ const PERIOD_MS = 10_000;
 const SHARE = 0.05;
 /** Breakers that are not closed and get a label of their own. */
 const MAX_BREAKERS = 200;
-/** What parks deliveries. A reason without lanes is 0, not missing: rules of alerts see nothing where there is no series. */
-const REASONS = ['head', 'paused', 'breaker', 'slow', 'key_missing'] as const;
 /** What the breaker's gauge shows. */
 const STATE_VALUES: Readonly<Record<BreakerState, number>> = { closed: 0, half_open: 1, open: 2 };
 
@@ -60,7 +59,8 @@ export class ParkingGauges {
        GROUP BY 1`,
     );
     metrics.parkedLanes.reset();
-    for (const reason of REASONS) metrics.parkedLanes.set({ reason }, 0);
+    // A reason without lanes is 0, not missing: rules of alerts see nothing where there is no series.
+    for (const reason of PARK_REASONS) metrics.parkedLanes.set({ reason }, 0);
     for (const { reason, lanes } of rows) metrics.parkedLanes.set({ reason }, lanes);
   }
 

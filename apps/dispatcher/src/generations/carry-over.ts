@@ -14,10 +14,10 @@ import {
 } from '#common/postgres/carry-store.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
-import { EndpointDirectory } from '../endpoint-directory.js';
-import * as metrics from '../metrics.js';
+import { EndpointDirectory } from '../endpoints/endpoint-directory.js';
 import { carryPage } from './carry-page.js';
 import { isLogNew } from './carry-plan.js';
+import * as metrics from './metrics.js';
 
 const TOPICS = [DELIVERIES_TOPIC, ...TIERS.map(({ topic }) => topic)];
 const POLL_MS = 200;

@@ -1,55 +1,266 @@
-import type { Lane } from '#common/domain/lane-machine.js';
-import type { DeadReason } from '#common/domain/verdict.js';
+import { Logger } from '@nestjs/common';
+import { isOrderedLane } from '#common/domain/lane.js';
+import {
+  type Lane,
+  type LaneEffect,
+  type LaneEvent,
+  type LaneItem,
+  type LaneTransaction,
+  newLane,
+  stepLane,
+} from '#common/domain/lane-machine.js';
 import type { FencedLog } from '#common/kafka/port.js';
-import type { Delivery } from '../delivery.js';
-import type { Reader } from '../read-ahead.js';
+import type { LaneWrite, ParkedRecord } from '#common/postgres/lane-store.js';
+import type { GivenUp, TurnEnd, TurnTaker } from '../attempts/turns.js';
+import type { Delivery } from '../deliveries/delivery.js';
+import { bytesOf } from '../deliveries/memory-budget.js';
+import type { LaneCollaborators } from './lane-collaborators.js';
+import type { LaneJournal } from './lane-journal.js';
+import * as metrics from './metrics.js';
+import { headOf, parkedRecord, unparked } from './parked-record.js';
+import type { Reader } from './read-ahead.js';
+import { type RefusedWrite, settleRefused, unstorable } from './refused-write.js';
 
-/** Why a delivery is given up without an attempt. */
-export interface GivenUp {
-  readonly reason: DeadReason;
-  readonly detail: string;
+/** What the lanes of one log share. */
+export interface LaneHome extends LaneCollaborators {
+  readonly log: FencedLog;
+  readonly journal: LaneJournal;
+  /** Lanes with an attempt begun whose consequences are not all stored. */
+  turnsUnderWay: number;
+  /** Removes the lane from the memory if it is idle. */
+  forgetIfIdle(lane: ActiveLane): void;
 }
 
-/** What became of an attempt, as far as its lane is concerned. */
-export interface Ended {
-  readonly verdict: 'over' | 'retry';
-  /** Nothing was sent: the same attempt was finished here lately. */
-  readonly isRepeat?: boolean;
-  /** When the next attempt is due, ms since the epoch. */
-  readonly dueAt: number | undefined;
-  /** Stores what the attempt's end caused: for `over` all of it, for `retry` the record in its tier, too. */
-  readonly store: () => Promise<void>;
-}
+const logger = new Logger('ActiveLane');
+const EXPIRED: GivenUp = { reason: 'expired', detail: 'it was parked too long, or too many were' };
 
-/** A lane that has something under way. */
-export interface ActiveLane extends Reader {
-  readonly name: string;
+/**
+ * A lane with something in flight or queued. It feeds events to the lane's state machine, performs the effects, and answers
+ * each effect with its event.
+ */
+export class ActiveLane implements Reader, TurnTaker {
   readonly machine: Lane<Delivery>;
-  /** When the head is due, as the database or the last attempt said. */
-  dueAt: number | undefined;
-  ended: Ended | undefined;
-  /** An attempt was begun, and not all it causes is stored. */
-  hasBegun: boolean;
-  isProbe: boolean;
-  /** A page of parked rows is on its way. */
-  isReading: boolean;
+  readBytes = 0;
+  /** When the head is due, as its row says; ms since the epoch. */
+  private dueAt: number | undefined;
+  /** How the attempt of the present turn ended. */
+  private end: TurnEnd | undefined;
+  /** The attempt of the present turn was begun. */
+  private hasBegun = false;
+  /** The half-open breaker admits the next attempt of this lane. */
+  private isProbe = false;
+  /** A page of parked rows is being read. */
+  private isReading = false;
   /** Why the delivery whose turn it is cannot be the lane's head. */
-  refusal: GivenUp | undefined;
+  private refusal: GivenUp | undefined;
+
+  constructor(
+    readonly name: string,
+    readonly endpointId: string,
+    private readonly home: LaneHome,
+    /** See newLane(). */
+    isKnown: boolean,
+  ) {
+    this.machine = newLane<Delivery>(isOrderedLane(name), isKnown, this.isEndpointHeld);
+  }
+
+  run(event: LaneEvent<Delivery>): void {
+    if (this.home.log.lost.aborted) return;
+    const { current } = this.machine;
+    const effects = stepLane(this.machine, event);
+    if (this.machine.current !== current) this.leaveTurn();
+    // Bytes of finished deliveries are released before more is read. Exception: the room of `roomMade` is reserved already.
+    if (event.type !== 'roomMade') this.releaseBytes();
+    for (const effect of effects) this.perform(effect);
+    if (event.type === 'roomMade') this.releaseBytes();
+    this.home.forgetIfIdle(this);
+  }
+
+  /** The half-open breaker admits one attempt of this lane. */
+  probe(): void {
+    this.isProbe = true;
+    this.run({ type: 'held', isHeld: false });
+  }
+
+  /** Asks the gate whether the endpoint holds; without a hold the lane drains. */
+  wake(): void {
+    this.run({ type: 'held', isHeld: this.isEndpointHeld });
+  }
+
+  began(): void {
+    this.hasBegun = true;
+    this.home.turnsUnderWay++;
+  }
+
+  ended(end: TurnEnd): void {
+    this.end = end;
+    // A repeat sent nothing, so the breaker learns nothing: the next delivery of the lane is the probe.
+    if (end !== 'repeat') this.endProbe();
+    this.run({ type: 'attempted', verdict: end !== 'repeat' && end.hop ? 'retry' : 'over' });
+  }
+
+  withdrawn(): void {
+    this.endProbe();
+    this.run({ type: 'withdrawn' });
+  }
+
+  /** The log is owned no more: the lane's bytes are free. */
+  close(): void {
+    this.home.readAhead.hold(this, 0);
+  }
+
+  private get isEndpointHeld(): boolean {
+    return this.home.holds.holdOf(this.endpointId) !== undefined;
+  }
+
+  private endProbe(): void {
+    if (!this.isProbe) return;
+    this.isProbe = false;
+    this.wake();
+  }
+
+  private leaveTurn(): void {
+    // A lane that waited long lies in V8's old generation: an outcome it still points to would be promoted.
+    this.end = undefined;
+    if (!this.hasBegun) return;
+    this.hasBegun = false;
+    this.home.turnsUnderWay--;
+  }
+
+  private releaseBytes(): void {
+    if (!this.isReading) this.home.readAhead.hold(this, bytesRead(this.machine));
+  }
+
+  private perform(effect: LaneEffect<Delivery>): void {
+    switch (effect.type) {
+      case 'load':
+        void this.load();
+        return;
+      case 'attempt':
+        this.home.turns.request(effect.item.work, this.isProbe, this);
+        return;
+      case 'settle':
+        this.after({ type: 'settled' }, this.store(effect.item.work));
+        return;
+      case 'giveUp':
+        this.after({ type: 'settled' }, this.giveUp(effect.item.work));
+        return;
+      case 'handOver':
+        this.after({ type: 'handedOver' }, this.handOver(effect));
+        return;
+      case 'transact':
+        void this.transact(effect.transaction);
+        return;
+      case 'readPage':
+        if (this.home.readAhead.tryEnter(this)) void this.readPage();
+        else void this.waitForRoom();
+        return;
+      case 'finish':
+        if (effect.isStale) metrics.stale.inc();
+        this.home.unfinished.finish(effect.item.work);
+        return;
+    }
+  }
+
+  private after(event: LaneEvent<Delivery>, work: Promise<void> | undefined): void {
+    // What could not be stored stays unfinished, and its lane waits: the next owner reads the record again.
+    work?.then(
+      () => this.run(event),
+      () => undefined,
+    );
+  }
+
+  private store(delivery: Delivery): Promise<void> | undefined {
+    return this.end && this.home.turns.store(delivery, this.end);
+  }
+
+  private handOver({ item, isAgain }: { item: LaneItem<Delivery>; isAgain: boolean }): Promise<void> | undefined {
+    if (!isAgain) return this.store(item.work);
+    return this.home.turns.handOverAgain(item.work, this.dueAt ?? 0);
+  }
+
+  private giveUp(delivery: Delivery): Promise<void> {
+    const { refusal } = this;
+    this.refusal = undefined;
+    return this.home.turns.giveUp(delivery, refusal ?? delivery.givenUp ?? EXPIRED);
+  }
+
+  private async transact(transaction: LaneTransaction<Delivery>): Promise<void> {
+    const write = this.toWrite(transaction);
+    const written = await this.home.journal.write(write);
+    if (written === undefined) this.run({ type: 'transacted' });
+    else this.settleRefused({ transaction, write, error: written.error });
+  }
+
+  private settleRefused(refused: Omit<RefusedWrite, 'isNaming'>): void {
+    const isNaming = this.machine.current?.stage === 'naming';
+    // As in `after`: what could not be stored stays unfinished.
+    settleRefused({ ...refused, isNaming }, this.home.journal, this.home.turns).then(
+      (type) => {
+        this.refusal = type === 'refused' ? unstorable(refused.error) : undefined;
+        this.run({ type });
+      },
+      (error: unknown) => logger.error({ err: error, lane: this.name }, 'lanes.refused_write_not_settled'),
+    );
+  }
+
+  private async load(): Promise<void> {
+    const { row, dueAt, lowestParked } = await this.home.journal.load(this.name);
+    this.dueAt = dueAt;
+    this.run({ type: 'loaded', row, lowestParked });
+  }
+
+  private async readPage(): Promise<void> {
+    const { log, journal, readAhead } = this.home;
+    this.isReading = true;
+    const rows = await journal.readPage(this.name);
+    if (log.lost.aborted) return;
+    this.isReading = false;
+    const items = rows.map((row) => parkedItem(log, row));
+    readAhead.read(this, totalBytes(items));
+    if (rows.length === 0) this.endProbe();
+    this.run({ type: 'pageRead', rows: items });
+  }
+
+  /** While the lane waits for room it does all but drain: an attempt of it may be in flight. */
+  private async waitForRoom(): Promise<void> {
+    const room = this.home.readAhead.enter(this, this.home.log.lost);
+    this.run({ type: 'pageRefused' });
+    await room;
+    this.run({ type: 'roomMade' });
+  }
+
+  private toWrite({ row, park, removeUpTo, remove }: LaneTransaction<Delivery>): LaneWrite {
+    const head = this.machine.current?.item.work;
+    if (row) this.dueAt = row.attempt === undefined || this.end === 'repeat' ? undefined : this.end?.hop?.dueAt;
+    return {
+      lane: this.name,
+      endpointId: this.endpointId,
+      ...(row ? { row: { ...row, deliveryId: headOf(head), dueAt: this.dueAt } } : {}),
+      ...(park ? { park: park.map((item) => this.toRecord(item)) } : {}),
+      ...(removeUpTo === undefined ? {} : { removeUpTo }),
+      ...(remove === undefined ? {} : { remove }),
+    };
+  }
+
+  private toRecord({ place, attempt, work }: LaneItem<Delivery>): ParkedRecord {
+    const reason = this.home.holds.holdOf(this.endpointId) ?? 'head';
+    return parkedRecord(work, { lane: this.name, place, attempt, reason, now: Date.now() });
+  }
 }
 
-/** What the lanes of a log need from the rest of the dispatcher. */
-export interface LaneHost {
-  isHeld(endpointId: string): boolean;
-  /** Why records are parked now, for the eyes of operators. */
-  parkReason(endpointId: string): string;
-  /** Makes an attempt when its turn comes; `ended` or `withdrawn` is called once. */
-  attempt(lane: ActiveLane, delivery: Delivery): void;
-  /** Gives a delivery up without an attempt. @param why undefined: as the delivery says, else because it has expired */
-  giveUp(delivery: Delivery, why?: GivenUp): Promise<void>;
-  /** Puts a head into its tier again, as the row says. */
-  handOverAgain(delivery: Delivery, dueAt: number): Promise<void>;
-  /** All that the lane's attempt caused is stored. */
-  turnEnded(log: FencedLog): void;
-  /** The record at this offset, and all it caused, is safe. */
-  finished(delivery: Delivery, isStale: boolean): void;
+function parkedItem(log: FencedLog, row: ParkedRecord): LaneItem<Delivery> {
+  const { place, attempt } = row;
+  const work = unparked(log, row);
+  return { place, attempt, offset: undefined, work, isUnreadable: work.unreadable !== undefined };
+}
+
+/** What a lane has in memory of parked rows. */
+function bytesRead({ page, current }: Lane<Delivery>): number {
+  const isRow = current !== undefined && current.item.offset === undefined;
+  return totalBytes(page) + (isRow ? bytesOf(current.item.work) : 0);
+}
+
+function totalBytes(items: readonly LaneItem<Delivery>[]): number {
+  return items.reduce((sum, { work }) => sum + bytesOf(work), 0);
 }

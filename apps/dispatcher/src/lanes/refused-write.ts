@@ -1,17 +1,21 @@
-import type { LaneItem, LaneTransaction } from '#common/domain/lane-machine.js';
+import type { LaneTransaction } from '#common/domain/lane-machine.js';
 import { messageOf } from '#common/postgres/errors.js';
 import type { LaneWrite } from '#common/postgres/lane-store.js';
 import { SetAside } from '#common/postgres/persist-batch.js';
-import type { Delivery } from '../delivery.js';
-import type { ActiveLane, GivenUp, LaneHost } from './active-lane.js';
+import type { GivenUp } from '../attempts/turns.js';
+import type { Delivery } from '../deliveries/delivery.js';
+import type { LaneCollaborators } from './lane-collaborators.js';
 import type { LaneJournal } from './lane-journal.js';
 
+type Turns = Pick<LaneCollaborators['turns'], 'giveUp'>;
+
 export interface RefusedWrite {
-  readonly lane: ActiveLane;
   readonly transaction: LaneTransaction<Delivery>;
   /** The transaction as PostgreSQL refused it. */
   readonly write: LaneWrite;
   readonly error: unknown;
+  /** The transaction names the delivery whose turn it is as the head (docs/lane-protocol.md, rule 3). */
+  readonly isNaming: boolean;
 }
 
 /**
@@ -23,18 +27,19 @@ export interface RefusedWrite {
  * @throws when Kafka does not store a dead letter, or PostgreSQL not the rest; the records stay unfinished then
  */
 export async function settleRefused(
-  { lane, transaction, write, error }: RefusedWrite,
+  { transaction, write, error, isNaming }: RefusedWrite,
   journal: LaneJournal,
-  host: LaneHost,
+  turns: Turns,
 ): Promise<'transacted' | 'refused'> {
   const { isRowRefused, park: refused } = await journal.refusedParts(write);
   const row = isRowRefused ? await namelessRow(write, journal) : write.row;
-  if (write.row !== undefined && row === undefined && lane.machine.current?.stage === 'naming') return 'refused';
+  if (write.row !== undefined && row === undefined && isNaming) return 'refused';
   const items = (transaction.park ?? []).filter((_, index) => {
     const record = write.park?.[index];
     return record !== undefined && refused.has(record);
   });
-  await giveUpAll(items, unstorable(error), host);
+  const why = unstorable(error);
+  await Promise.all(items.map(({ work }) => turns.giveUp(work, why)));
   await writeRest({ ...write, park: (write.park ?? []).filter((record) => !refused.has(record)) }, row, journal);
   return 'transacted';
 }
@@ -50,10 +55,6 @@ async function namelessRow({ lane, endpointId, row }: LaneWrite, journal: LaneJo
   const nameless = { ...row, deliveryId: '' };
   const { isRowRefused } = await journal.refusedParts({ lane, endpointId, row: nameless });
   return isRowRefused ? undefined : nameless;
-}
-
-async function giveUpAll(items: readonly LaneItem<Delivery>[], why: GivenUp, host: LaneHost): Promise<void> {
-  await Promise.all(items.map(({ work }) => host.giveUp(work, why)));
 }
 
 /**

@@ -9,7 +9,7 @@ import {
   unpackDelivery,
 } from '#common/records/delivery-record.js';
 import { encodeHeaders, readHeaders } from '#common/records/stored-headers.js';
-import type { Delivery, UnreadableRow } from './delivery.js';
+import type { Delivery, UnreadableRow } from '../deliveries/delivery.js';
 
 /** A delivery as the database keeps it. */
 export function parkedRecord(

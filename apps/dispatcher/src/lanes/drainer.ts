@@ -2,8 +2,8 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { judgeError } from '#common/postgres/errors.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
-import { Gates } from './gates.js';
-import type { LogLanes } from './lanes/log-lanes.js';
+import { Gates } from '../endpoints/gates.js';
+import type { LogLanes } from './log-lanes.js';
 import { ReadAhead } from './read-ahead.js';
 
 const PAGE = 200;

@@ -1,12 +1,12 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { FencedLog } from '#common/kafka/port.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
-import { DeliveryGenerations } from './generations/delivery-generations.js';
-import type { LaneHost } from './lanes/active-lane.js';
-import { LaneJournal } from './lanes/lane-journal.js';
-import { LogLanes } from './lanes/log-lanes.js';
+import { DeliveryGenerations } from '../generations/delivery-generations.js';
+import { Drainer } from './drainer.js';
+import { LANE_COLLABORATORS, type LaneCollaborators } from './lane-collaborators.js';
+import { LaneJournal } from './lane-journal.js';
+import { LogLanes } from './log-lanes.js';
 import { LostHeads } from './lost-heads.js';
-import { ReadAhead } from './read-ahead.js';
 
 const PREPARING = 'preparing';
 const RETRY_MS = 500;
@@ -25,7 +25,8 @@ export class LogOwners {
   constructor(
     @Inject(LaneStore) private readonly store: LaneStore,
     @Inject(LostHeads) private readonly lostHeads: LostHeads,
-    @Inject(ReadAhead) private readonly readAhead: ReadAhead,
+    @Inject(Drainer) private readonly drainer: Drainer,
+    @Inject(LANE_COLLABORATORS) private readonly collaborators: LaneCollaborators,
     @Inject(DeliveryGenerations)
     private readonly generations: Pick<DeliveryGenerations, 'present' | 'carriedOver' | 'positionsOf'>,
   ) {}
@@ -38,15 +39,35 @@ export class LogOwners {
     return this.lanes.get(log);
   }
 
-  /** @param onReady called before the log's first record is read */
-  async take(log: FencedLog, host: LaneHost, onReady: (lanes: LogLanes) => void): Promise<void> {
+  /** Lanes of owned logs with an attempt begun whose consequences are not all stored. */
+  get turnsUnderWay(): number {
+    let count = 0;
+    for (const { turnsUnderWay } of this.lanes.values()) count += turnsUnderWay;
+    return count;
+  }
+
+  /** The endpoint begins or ends to hold, or holds for another reason. Without a hold its parked lanes drain. */
+  hold(endpointId: string, isHeld: boolean): void {
+    for (const lanes of this.lanes.values()) {
+      lanes.hold(endpointId, isHeld);
+      this.drainer.start(lanes, endpointId);
+    }
+  }
+
+  /** The endpoint's backlog has room again. */
+  resume(endpointId: string): void {
+    for (const log of this.lanes.keys()) log.resume(endpointId);
+  }
+
+  /** Resolves when the log's first record may be read, or the log is lost. Its parked lanes drain from then on. */
+  async take(log: FencedLog): Promise<void> {
     log.pause(PREPARING);
     while (!log.lost.aborted) {
       try {
-        const lanes = await this.prepare(log, host);
+        const lanes = await this.prepare(log);
         if (log.lost.aborted) return;
         this.lanes.set(log, lanes);
-        onReady(lanes);
+        if (lanes.known.size > 0) void this.drainer.startAll(lanes);
         log.resume(PREPARING);
         return;
       } catch (error) {
@@ -86,7 +107,7 @@ export class LogOwners {
     this.lanes.delete(log);
   }
 
-  private async prepare(log: FencedLog, host: LaneHost): Promise<LogLanes> {
+  private async prepare(log: FencedLog): Promise<LogLanes> {
     const name = `${log.topic}/${log.partition}`;
     const generation = await this.generations.present();
     const seen = await this.store.epochOf(name);
@@ -97,7 +118,7 @@ export class LogOwners {
     // From now on no owner of an earlier generation writes rows of this log.
     await this.generations.carriedOver(log.lost);
     const positions = await this.generations.positionsOf(log, generation);
-    const lanes = new LogLanes(name, log, positions, journal, host, this.readAhead);
+    const lanes = new LogLanes(name, log, positions, journal, this.collaborators);
     this.epochs.set(lanes, epoch.epoch);
     const start = positions.of(log.start);
     for await (const names of this.store.waitingLanes(name, start)) for (const lane of names) lanes.known.add(lane);

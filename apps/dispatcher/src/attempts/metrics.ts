@@ -1,6 +1,5 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { BoundedLabel } from '#common/observability/bounded-label.js';
-import type { CarryCounts } from '#common/postgres/carry-store.js';
 
 /** Endpoints that get a label of their own; all further ones share `other`. */
 const ENDPOINT_LABELS = 200;
@@ -11,6 +10,12 @@ export const attempts = new Counter({
   name: 'posthorn_attempts_total',
   help: 'Attempts by outcome',
   labelNames: ['outcome'],
+});
+
+export const endpointAttempts = new Counter({
+  name: 'posthorn_endpoint_attempts_total',
+  help: 'Attempts by endpoint and outcome; endpoints beyond the label limit share "other"',
+  labelNames: ['endpoint', 'outcome'],
 });
 
 export const attemptErrors = new Counter({
@@ -47,19 +52,9 @@ export const replays = new Counter({
   help: 'Dead letters that came back to be delivered again',
 });
 
-export const unsignedReplays = new Counter({
-  name: 'posthorn_unsigned_replays_total',
-  help: 'Replays that were accepted without a MAC. REQUIRE_SIGNED_RECORDS refuses them',
-});
-
 export const repeats = new Counter({
   name: 'posthorn_repeated_records_total',
   help: 'Records dropped because their attempt was finished here lately',
-});
-
-export const stale = new Counter({
-  name: 'posthorn_stale_records_total',
-  help: 'Records whose place in their lane was over already',
 });
 
 export const drained = new Counter({
@@ -70,11 +65,6 @@ export const drained = new Counter({
 export const repeatedHandOvers = new Counter({
   name: 'posthorn_repeated_hand_overs_total',
   help: 'Deliveries put into their tier again, because a crash cut the first time off',
-});
-
-export const misplaced = new Counter({
-  name: 'posthorn_misplaced_records_total',
-  help: 'Records found on another partition than their key belongs to, and moved',
 });
 
 export const deliverySeconds = new Histogram({
@@ -89,20 +79,6 @@ export const firstAttemptSeconds = new Histogram({
   buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300],
 });
 
-const carriedOver = new Counter({
-  name: 'posthorn_deliveries_carried_over_total',
-  help: 'Deliveries that waited in a lost log and were made again: heads of lanes, parked ones, ones that wait in a tier; or lost heads, whose event is not archived',
-  labelNames: ['kind'],
-});
-
-/** @param before what was counted before the page */
-export function countCarried(before: CarryCounts, after: CarryCounts): void {
-  carriedOver.inc({ kind: 'head' }, after.heads - before.heads);
-  carriedOver.inc({ kind: 'parked' }, after.parked - before.parked);
-  carriedOver.inc({ kind: 'waiting' }, after.waiting - before.waiting);
-  carriedOver.inc({ kind: 'lost' }, after.lost - before.lost);
-}
-
 /** Gauges of what changes with every delivery are read when somebody asks for them. */
 export function exposeInFlight(attemptsUnderWay: () => number): void {
   new Gauge({
@@ -110,49 +86,6 @@ export function exposeInFlight(attemptsUnderWay: () => number): void {
     help: 'Attempts under way',
     collect() {
       this.set(attemptsUnderWay());
-    },
-  });
-}
-
-export function exposeQueue(queue: () => { readonly deliveries: number; readonly bytes: number }): void {
-  new Gauge({
-    name: 'posthorn_deliveries_queued',
-    help: 'Deliveries waiting in memory',
-    collect() {
-      this.set(queue().deliveries);
-    },
-  });
-  new Gauge({
-    name: 'posthorn_deliveries_queued_bytes',
-    help: 'Bytes of the deliveries waiting in memory',
-    collect() {
-      this.set(queue().bytes);
-    },
-  });
-}
-
-export const endpointAttempts = new Counter({
-  name: 'posthorn_endpoint_attempts_total',
-  help: 'Attempts by endpoint and outcome; endpoints beyond the label limit share "other"',
-  labelNames: ['endpoint', 'outcome'],
-});
-
-export function exposeKeyMissing(endpoints: () => number): void {
-  new Gauge({
-    name: 'posthorn_endpoints_key_missing',
-    help: 'Endpoints whose deliveries are parked, because SECRET_KEYS lacks a key their secrets are sealed under',
-    collect() {
-      this.set(endpoints());
-    },
-  });
-}
-
-export function exposeReadAhead(bytes: () => number): void {
-  new Gauge({
-    name: 'posthorn_parked_read_bytes',
-    help: 'Bytes of parked deliveries that were read, or are kept free for those being read, and are not over',
-    collect() {
-      this.set(bytes());
     },
   });
 }

@@ -1,9 +1,7 @@
+import type { HoldReason } from '#common/domain/hold.js';
 import type { OwnedLog } from '#common/kafka/port.js';
 import { Backlog, type BacklogOptions } from './backlog.js';
 import { Rate } from './rate.js';
-
-/** Why an endpoint takes nothing for now (docs/lane-protocol.md, rule 6). `key_missing`: its secrets do not open here. */
-export type HoldReason = 'paused' | 'breaker' | 'slow' | 'key_missing';
 
 /** What the operator, the breaker and `SECRET_KEYS` say of an endpoint. */
 export interface GateSettings {

@@ -4,27 +4,27 @@ import { LaneCommands } from '#common/postgres/lane-commands.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { unpackDelivery } from '#common/records/delivery-record.js';
 import { Rounds } from '#common/rounds.js';
-import type { Delivery } from './delivery.js';
+import type { Delivery } from '../deliveries/delivery.js';
+import { EndpointDirectory } from '../endpoints/endpoint-directory.js';
+import { Gates } from '../endpoints/gates.js';
 import { Drainer } from './drainer.js';
-import { EndpointDirectory } from './endpoint-directory.js';
-import { Gates } from './gates.js';
-import type { LogLanes } from './lanes/log-lanes.js';
+import type { LogLanes } from './log-lanes.js';
 import { LogOwners } from './log-owners.js';
 
 const COMMAND_INTERVAL_MS = 1_000;
 const KEEP_INTERVAL_MS = 5_000;
-/** Looking at a million parked deliveries takes the database a second: no more of the time goes to it than this. */
+/** Expiry reads a million parked deliveries in a second of PostgreSQL's time. It takes at most this share of the time. */
 const EXPIRY_SHARE = 0.02;
 
 /**
- * What the owner of parked lanes does from time to time: lets a half-open breaker's probe through, carries out what
- * operators ask, gives up what was parked too long, and wakes what no event has woken.
+ * The periodic work of the owner of parked lanes: admits the probe of a half-open breaker, runs operators' commands, expires
+ * deliveries that were parked too long, wakes parked lanes that no event has woken, and compares epochs.
  */
 @Injectable()
-export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly logger = new Logger(Keeper.name);
+export class ParkedLaneKeeper implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(ParkedLaneKeeper.name);
   private readonly rounds: Rounds[] = [];
-  /** Endpoints that had parked rows in our logs when they were looked at last. */
+  /** Endpoints that had parked rows in the owned logs in the last round. */
   private parked: ReadonlySet<string> = new Set();
 
   constructor(
@@ -37,7 +37,7 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.every(COMMAND_INTERVAL_MS, () => this.obey());
+    this.every(COMMAND_INTERVAL_MS, () => this.runCommands());
     this.every(KEEP_INTERVAL_MS, () => this.owners.checkEpochs());
     this.every(KEEP_INTERVAL_MS, () => this.drainAll());
     this.every(
@@ -58,12 +58,12 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
     rounds.startAfter(Promise.resolve());
   }
 
-  /** One after the other; one that fails keeps no other from its turn. */
+  /** Runs the work one item after the other. An item that fails does not stop the next. */
   private async forEach<Item>(items: Iterable<Item>, work: (item: Item) => Promise<void>): Promise<void> {
     for (const item of [...items]) await work(item).catch((error: unknown) => this.failed(error));
   }
 
-  /** What fails, because the database is away, has its turn in the next round. */
+  /** PostgreSQL is away: the next round repeats the work. */
   private failed(error: unknown): void {
     this.logger.debug({ err: error }, 'keeper.round_failed');
   }
@@ -80,10 +80,10 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async expire(endpointId: string): Promise<void> {
-    // What waits for a key is not given up: the operator who left it out may take longer than the endpoint's limit.
+    // Deliveries that wait for a key never expire: the operator who must add the key may take longer than the limit.
     if (this.gates.holdOf(endpointId) === 'key_missing') return;
     const record = this.directory.find(endpointId)?.record;
-    // Of an endpoint that was deleted nothing can be sent any more.
+    // Nothing can be sent to a deleted endpoint: all of its parked deliveries expire.
     const limit = record
       ? { maxAgeS: record.max_parked_age_s, maxCount: record.max_parked }
       : { maxAgeS: 0, maxCount: 0 };
@@ -91,21 +91,21 @@ export class Keeper implements OnApplicationBootstrap, OnModuleDestroy {
     const beyond = await this.limits.beyond(endpointId, limit);
     const byName = this.byName();
     for (const { log, lane, place } of beyond) {
-      byName.get(log)?.wake(lane, endpointId, { expireUpTo: place });
+      byName.get(log)?.expire(lane, endpointId, place);
     }
   }
 
-  /** One probe at a time over all dispatchers: the database gives the permit. */
+  /** PostgreSQL permits one probe at a time, over all dispatchers. */
   private async probe(lanes: LogLanes): Promise<void> {
     for (const endpointId of this.directory.halfOpen()) {
       if (this.gates.holdOf(endpointId) !== 'breaker') continue;
       const [candidate] = await this.limits.probeCandidate(lanes.name, endpointId);
       if (candidate === undefined || !(await this.limits.takeProbe(endpointId))) continue;
-      lanes.wake(candidate.lane, endpointId, { isProbe: true });
+      lanes.probe(candidate.lane, endpointId);
     }
   }
 
-  private async obey(): Promise<void> {
+  private async runCommands(): Promise<void> {
     const byName = this.byName();
     if (byName.size === 0) return;
     for (const command of await this.commands.open([...byName.keys()])) {

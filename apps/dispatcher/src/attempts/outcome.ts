@@ -7,7 +7,7 @@ import { DEAD_HEADERS, deadLetterHeaders } from '#common/records/dead-letter-rec
 import { DELIVERY_HEADER, type DeliveryMeta, encodeDelivery } from '#common/records/delivery-record.js';
 import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
 import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
-import type { Delivery } from './delivery.js';
+import type { Delivery } from '../deliveries/delivery.js';
 
 /** What is known of one attempt once it is over. Times in ms. */
 export interface AttemptFacts {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { Sealer, SealingError, sealingContext } from '#common/security/sealing.js';
-import { ENDPOINT } from '../../../test/support/endpoint-record.js';
+import { ENDPOINT } from '../../../../test/support/endpoint-record.js';
 import { unsealed } from './unsealed-endpoint.js';
 
 const keyText = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;

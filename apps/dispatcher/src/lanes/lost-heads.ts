@@ -5,7 +5,7 @@ import { Database } from '#common/postgres/database.js';
 import { overdueHeads } from '#common/postgres/overdue-heads.js';
 import { DELIVERY_HEADER } from '#common/records/delivery-record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
-import { EndpointDirectory } from './endpoint-directory.js';
+import { EndpointDirectory } from '../endpoints/endpoint-directory.js';
 
 const RETRY_MS = 1_000;
 

@@ -5,12 +5,12 @@ import { messageHeaders } from '#common/http/message.js';
 import type { PostGroup } from '#common/http/post-group.js';
 import { recordTrace } from '#common/records/trace-context.js';
 import type { AddressPolicy } from '#common/security/address-policy.js';
-import type { Delivery } from './delivery.js';
-import { EndpointClients } from './endpoint-clients.js';
-import { EndpointDirectory } from './endpoint-directory.js';
+import type { Delivery } from '../deliveries/delivery.js';
+import { EndpointClients } from '../endpoints/endpoint-clients.js';
+import { EndpointDirectory } from '../endpoints/endpoint-directory.js';
+import type { Endpoint } from '../endpoints/unsealed-endpoint.js';
 import * as metrics from './metrics.js';
 import type { AttemptFacts } from './outcome.js';
-import type { Endpoint } from './unsealed-endpoint.js';
 
 /** DI token of the {@link AddressPolicy} every connection is held against. */
 export const ADDRESS_POLICY = Symbol('AddressPolicy');

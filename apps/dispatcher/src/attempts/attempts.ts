@@ -5,14 +5,14 @@ import type { OwnedLog } from '#common/kafka/port.js';
 import type { OutRecord } from '#common/kafka/record.js';
 import { poisonRecord } from '#common/records/poison-record.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
+import type { Delivery, UnreadableRow } from '../deliveries/delivery.js';
+import { RECORD_LIMITS, type RecordLimits } from '../deliveries/record-limits.js';
+import { EndpointDirectory } from '../endpoints/endpoint-directory.js';
+import type { Endpoint } from '../endpoints/unsealed-endpoint.js';
 import { type Attempt, Attempter } from './attempter.js';
-import type { Delivery, UnreadableRow } from './delivery.js';
-import { EndpointDirectory } from './endpoint-directory.js';
 import * as metrics from './metrics.js';
 import { deadRecord, type Outcome, type OutcomeContext, outcomeOf } from './outcome.js';
 import { throughOwnFaults } from './own-faults.js';
-import { RECORD_LIMITS, type RecordLimits } from './record-limits.js';
-import type { Endpoint } from './unsealed-endpoint.js';
 
 /** How long a delivery waits for the configuration of an endpoint nobody has heard of: the router's table may be ahead. */
 const UNKNOWN_ENDPOINT_WAIT_MS = 5_000;

@@ -1,7 +1,7 @@
 import { HostResolver } from '#common/http/host-resolver.js';
-import { response } from '../../../test/support/raw-server.js';
-import { postRequest, useSender } from '../../../test/support/sender.js';
-import { SERVFAIL, StubDns } from '../../../test/support/stub-dns.js';
+import { response } from '../../../../test/support/raw-server.js';
+import { postRequest, useSender } from '../../../../test/support/sender.js';
+import { SERVFAIL, StubDns } from '../../../../test/support/stub-dns.js';
 import { throughOwnFaults } from './own-faults.js';
 
 const scene = useSender();

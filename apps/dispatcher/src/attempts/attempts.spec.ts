@@ -3,10 +3,10 @@ import { register } from 'prom-client';
 import type { FencedLog } from '#common/kafka/port.js';
 import { newLife } from '#common/records/delivery-record.js';
 import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
+import type { Delivery } from '../deliveries/delivery.js';
+import type { EndpointDirectory } from '../endpoints/endpoint-directory.js';
 import type { Attempter } from './attempter.js';
 import { Attempts } from './attempts.js';
-import type { Delivery } from './delivery.js';
-import type { EndpointDirectory } from './endpoint-directory.js';
 
 const LOG = { topic: 'deliveries', partition: 0, lost: new AbortController().signal } as unknown as FencedLog;
 const IDENTITY = {

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { HoldReason } from '#common/domain/hold.js';
 import type { OwnedLog } from '#common/kafka/port.js';
+import { MEMORY_LIMITS, type MemoryLimits } from '../deliveries/memory-budget.js';
 import { EndpointDirectory } from './endpoint-directory.js';
-import { EndpointGate, type GateSettings, type HoldReason } from './lanes/endpoint-gate.js';
-import { lookAtOurselves } from './lanes/patience.js';
-import { MEMORY_LIMITS, type MemoryLimits } from './memory-budget.js';
+import { EndpointGate, type GateSettings } from './endpoint-gate.js';
+import { patienceByLoad } from './patience.js';
 import type { Endpoint } from './unsealed-endpoint.js';
 
 /** DI token of {@link DrainLimits}. */
@@ -47,7 +48,7 @@ export class Gates {
     if (known) return known;
     const gate = new EndpointGate(this.settingsOf(endpointId), {
       queueLimit: this.memory.endpointQueue,
-      patience: () => lookAtOurselves(this.memory.slowAfterMs),
+      patience: () => patienceByLoad(this.memory.slowAfterMs),
       drainPerSecond: this.drain.perSecond,
       now: Date.now,
       onHold: (reason) => this.listener?.onHold(endpointId, reason),

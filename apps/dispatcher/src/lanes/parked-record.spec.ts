@@ -3,11 +3,11 @@ import type { FencedLog } from '#common/kafka/port.js';
 import type { ParkedRecord } from '#common/postgres/lane-store.js';
 import { newLife } from '#common/records/delivery-record.js';
 import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
-import type { Attempter } from './attempter.js';
-import { Attempts } from './attempts.js';
-import type { Delivery } from './delivery.js';
-import type { EndpointDirectory } from './endpoint-directory.js';
-import { parkedRecord, unparked } from './parking.js';
+import type { Attempter } from '../attempts/attempter.js';
+import { Attempts } from '../attempts/attempts.js';
+import type { Delivery } from '../deliveries/delivery.js';
+import type { EndpointDirectory } from '../endpoints/endpoint-directory.js';
+import { parkedRecord, unparked } from './parked-record.js';
 
 const LOG = { topic: 'deliveries', partition: 3 } as FencedLog;
 const NAMES = { deliveryId: 'dlv_1', eventId: 'e', endpointId: 'ep_1', tenant: 't', eventType: 'a' };

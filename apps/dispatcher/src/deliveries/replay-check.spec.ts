@@ -6,8 +6,8 @@ import { deadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { encodeDelivery } from '#common/records/delivery-record.js';
 import { poisonRecord } from '#common/records/poison-record.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
+import { deadRecord } from '../attempts/outcome.js';
 import { type Delivery, readDelivery } from './delivery.js';
-import { deadRecord } from './outcome.js';
 import { ReplayCheck } from './replay-check.js';
 
 const keyText = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;

@@ -1,7 +1,7 @@
 import { addressPolicy } from '#common/security/address-policy.js';
-import { response } from '../../../test/support/raw-server.js';
-import { postRequest, useSender } from '../../../test/support/sender.js';
-import { until } from '../../../test/support/until.js';
+import { response } from '../../../../test/support/raw-server.js';
+import { postRequest, useSender } from '../../../../test/support/sender.js';
+import { until } from '../../../../test/support/until.js';
 import { EndpointClients } from './endpoint-clients.js';
 
 const scene = useSender();

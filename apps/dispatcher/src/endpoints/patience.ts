@@ -11,7 +11,7 @@ const BUSY_FACTOR = 15;
  * @param patienceMs how long an endpoint's backlog may take while there is time to spare
  * @returns how long it may take, judged by the time since
  */
-export function lookAtOurselves(patienceMs: number): () => number {
+export function patienceByLoad(patienceMs: number): () => number {
   const before = performance.eventLoopUtilization();
   return () => {
     const { utilization } = performance.eventLoopUtilization(before);

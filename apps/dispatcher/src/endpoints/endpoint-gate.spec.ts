@@ -1,6 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import type { HoldReason } from '#common/domain/hold.js';
 import type { OwnedLog } from '#common/kafka/port.js';
-import { EndpointGate, type GateSettings, type HoldReason, type Turn } from './endpoint-gate.js';
+import { EndpointGate, type GateSettings, type Turn } from './endpoint-gate.js';
 
 const LOG = { lost: new AbortController().signal } as OwnedLog;
 const OPEN: GateSettings = { maxInFlight: 2, perSecond: undefined, hold: undefined };

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { MEMORY_LIMITS, type MemoryLimits } from './memory-budget.js';
+import { MEMORY_LIMITS, type MemoryLimits } from '../deliveries/memory-budget.js';
 import * as metrics from './metrics.js';
 
 /** Of what deliveries from the logs may take in memory, what parked rows may take beside them. */

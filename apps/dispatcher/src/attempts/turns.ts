@@ -1,0 +1,124 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { RecentSet } from '#common/domain/recent-set.js';
+import { hopFor } from '#common/domain/tier.js';
+import type { DeadReason } from '#common/domain/verdict.js';
+import { RecordProducer } from '#common/kafka/producer.js';
+import type { Delivery } from '../deliveries/delivery.js';
+import { Gates } from '../endpoints/gates.js';
+import { Attempts } from './attempts.js';
+import * as metrics from './metrics.js';
+import { type Outcome, waitingRecord } from './outcome.js';
+
+/** DI token of {@link TurnLimits}. */
+export const TURN_LIMITS = Symbol('TurnLimits');
+
+export interface TurnLimits {
+  /** Finished attempts that are remembered. */
+  readonly recentDeliveries: number;
+}
+
+/** How a turn ended: with what its attempt caused; or as a `repeat` of an attempt that this process finished recently. */
+export type TurnEnd = Outcome | 'repeat';
+
+/** Why a delivery is given up without an attempt. */
+export interface GivenUp {
+  readonly reason: DeadReason;
+  readonly detail: string;
+}
+
+/** What asks for a turn. Unless the log is lost, `ended` or `withdrawn` is called once for each request. */
+export interface TurnTaker {
+  /** The gate admitted the attempt. */
+  began(): void;
+  ended(end: TurnEnd): void;
+  /** Nothing was sent: the endpoint holds, or a key of it is missing here. */
+  withdrawn(): void;
+}
+
+/**
+ * The turns of deliveries: each waits at its endpoint's gate, makes one attempt, and stores what the attempt caused. The
+ * slot at the gate is free when the endpoint has answered.
+ */
+@Injectable()
+export class Turns {
+  private readonly logger = new Logger(Turns.name);
+  private readonly recent: RecentSet;
+
+  constructor(
+    @Inject(Gates) private readonly gates: Gates,
+    @Inject(Attempts) private readonly attempts: Attempts,
+    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(TURN_LIMITS) limits: TurnLimits,
+  ) {
+    this.recent = new RecentSet(limits.recentDeliveries);
+  }
+
+  /** @param isProbe the half-open breaker admits this attempt */
+  request(delivery: Delivery, isProbe: boolean, taker: TurnTaker): void {
+    if (this.recent.has(identity(delivery))) {
+      metrics.repeats.inc();
+      taker.ended('repeat');
+      return;
+    }
+    this.gates.of(delivery.meta.endpointId).ask({
+      log: delivery.log,
+      parkedAt: delivery.parkedAt,
+      isProbe,
+      begin: () => void this.attempt(delivery, taker),
+      withdraw: () => taker.withdrawn(),
+    });
+  }
+
+  /**
+   * Stores what ended the turn: when the delivery is over all of it, for a retry the record in its tier, too.
+   *
+   * @throws when Kafka does not acknowledge it; the delivery's record stays unfinished, and the next owner reads it again
+   */
+  async store(delivery: Delivery, end: TurnEnd): Promise<void> {
+    if (end === 'repeat') return;
+    try {
+      await this.producer.write(end.records);
+      this.recent.add(identity(delivery));
+    } catch (error) {
+      this.logger.error({ err: error, delivery_id: delivery.meta.deliveryId }, 'delivery.not_stored');
+      throw error;
+    }
+  }
+
+  /** Writes the dead letter of a delivery that is given up without an attempt. @throws when Kafka does not acknowledge it */
+  async giveUp(delivery: Delivery, why: GivenUp): Promise<void> {
+    await this.producer.write([this.attempts.givenUp(delivery, why)]);
+  }
+
+  /**
+   * Puts a head into its tier again, as its row says: a crash cut the first time off (docs/lane-protocol.md, rule 2).
+   *
+   * @param dueAt ms since the epoch
+   * @throws when Kafka does not acknowledge it
+   */
+  async handOverAgain(delivery: Delivery, dueAt: number): Promise<void> {
+    const now = Date.now();
+    metrics.repeatedHandOvers.inc();
+    await this.producer.write([waitingRecord(delivery, hopFor(dueAt - now, now))]);
+  }
+
+  private async attempt(delivery: Delivery, taker: TurnTaker): Promise<void> {
+    if (delivery.parkedAt !== undefined) metrics.drained.inc();
+    const gate = this.gates.of(delivery.meta.endpointId);
+    taker.began();
+    let outcome: Outcome | undefined;
+    try {
+      outcome = await this.attempts.make(delivery);
+    } finally {
+      gate.leave();
+    }
+    if (delivery.log.lost.aborted) return;
+    if (outcome === undefined) taker.withdrawn();
+    else taker.ended(outcome);
+  }
+}
+
+/** What makes two records the same attempt of the same life of a delivery. */
+function identity({ meta }: Delivery): string {
+  return `${meta.deliveryId}/${meta.attempt}/${meta.replay}`;
+}
