@@ -1,6 +1,5 @@
 import type { Bagged } from '#common/collections/bag.js';
 import type { Positions } from '#common/domain/positions.js';
-import type { DeadReason } from '#common/domain/verdict.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
 import {
@@ -27,8 +26,6 @@ export interface Delivery extends Bagged {
   readonly isReplay: boolean;
   /** When it was parked, ms since the epoch, if it comes from a parked row; `offset` is then that of its place. */
   readonly parkedAt: number | undefined;
-  /** Why it is given up without an attempt, when an operator asked for that. */
-  readonly givenUp?: { readonly reason: DeadReason; readonly detail: string };
   /** Of a parked row that holds no delivery: the row as a record, and why. Its `meta` has only what columns of the row say. */
   readonly unreadable?: UnreadableRow;
 }

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { isOrderedLane } from '#common/domain/lane.js';
 import {
+  type GiveUpCause,
   type Lane,
   type LaneEffect,
   type LaneEvent,
@@ -9,7 +10,9 @@ import {
   newLane,
   stepLane,
 } from '#common/domain/lane-machine.js';
+import { pageOf } from '#common/domain/lane-state.js';
 import type { FencedLog } from '#common/kafka/port.js';
+import { messageOf } from '#common/postgres/errors.js';
 import type { LaneWrite, ParkedRecord } from '#common/postgres/lane-store.js';
 import type { GivenUp, TurnEnd, TurnTaker } from '../attempts/turns.js';
 import type { Delivery } from '../deliveries/delivery.js';
@@ -32,7 +35,12 @@ export interface LaneHome extends LaneCollaborators {
 }
 
 const logger = new Logger('ActiveLane');
-const EXPIRED: GivenUp = { reason: 'expired', detail: 'it was parked too long, or too many were' };
+/** A row that cannot be read becomes a dead letter with a detail of its own. */
+const CAUSES: Readonly<Record<Exclude<GiveUpCause['kind'], 'unstorable'>, GivenUp>> = {
+  expired: { reason: 'expired', detail: 'it was parked too long, or too many were' },
+  skipped: { reason: 'unrecoverable', detail: 'skipped by an operator' },
+  unreadable: { reason: 'payload_error', detail: 'the parked row is malformed' },
+};
 
 /**
  * A lane with something in flight or queued. It feeds events to the lane's state machine, performs the effects, and answers
@@ -51,8 +59,6 @@ export class ActiveLane implements Reader, TurnTaker {
   private isProbe = false;
   /** A page of parked rows is being read. */
   private isReading = false;
-  /** Why the delivery whose turn it is cannot be the lane's head. */
-  private refusal: GivenUp | undefined;
 
   constructor(
     readonly name: string,
@@ -66,9 +72,9 @@ export class ActiveLane implements Reader, TurnTaker {
 
   run(event: LaneEvent<Delivery>): void {
     if (this.home.log.lost.aborted) return;
-    const { current } = this.machine;
+    const item = this.machine.turn?.item;
     const effects = stepLane(this.machine, event);
-    if (this.machine.current !== current) this.leaveTurn();
+    if (this.machine.turn?.item !== item) this.leaveTurn();
     // Bytes of finished deliveries are released before more is read. Exception: the room of `roomMade` is reserved already.
     if (event.type !== 'roomMade') this.releaseBytes();
     for (const effect of effects) this.perform(effect);
@@ -101,6 +107,8 @@ export class ActiveLane implements Reader, TurnTaker {
 
   withdrawn(): void {
     this.endProbe();
+    // The same delivery may begin its turn again within the step.
+    this.leaveTurn();
     this.run({ type: 'withdrawn' });
   }
 
@@ -143,7 +151,7 @@ export class ActiveLane implements Reader, TurnTaker {
         this.after({ type: 'settled' }, this.store(effect.item.work));
         return;
       case 'giveUp':
-        this.after({ type: 'settled' }, this.giveUp(effect.item.work));
+        this.after({ type: 'settled' }, this.giveUp(effect));
         return;
       case 'handOver':
         this.after({ type: 'handedOver' }, this.handOver(effect));
@@ -179,10 +187,11 @@ export class ActiveLane implements Reader, TurnTaker {
     return this.home.turns.handOverAgain(item.work, this.dueAt ?? 0);
   }
 
-  private giveUp(delivery: Delivery): Promise<void> {
-    const { refusal } = this;
-    this.refusal = undefined;
-    return this.home.turns.giveUp(delivery, refusal ?? delivery.givenUp ?? EXPIRED);
+  private giveUp({ item, cause }: { item: LaneItem<Delivery>; cause: GiveUpCause }): Promise<void> {
+    return this.home.turns.giveUp(
+      item.work,
+      cause.kind === 'unstorable' ? unstorable(cause.detail) : CAUSES[cause.kind],
+    );
   }
 
   private async transact(transaction: LaneTransaction<Delivery>): Promise<void> {
@@ -193,13 +202,10 @@ export class ActiveLane implements Reader, TurnTaker {
   }
 
   private settleRefused(refused: Omit<RefusedWrite, 'isNaming'>): void {
-    const isNaming = this.machine.current?.stage === 'naming';
+    const isNaming = this.machine.pending?.kind === 'naming';
     // As in `after`: what could not be stored stays unfinished.
     settleRefused({ ...refused, isNaming }, this.home.journal, this.home.turns).then(
-      (type) => {
-        this.refusal = type === 'refused' ? unstorable(refused.error) : undefined;
-        this.run({ type });
-      },
+      (type) => this.run(type === 'refused' ? { type, detail: messageOf(refused.error) } : { type }),
       (error: unknown) => logger.error({ err: error, lane: this.name }, 'lanes.refused_write_not_settled'),
     );
   }
@@ -231,7 +237,7 @@ export class ActiveLane implements Reader, TurnTaker {
   }
 
   private toWrite({ row, park, removeUpTo, remove }: LaneTransaction<Delivery>): LaneWrite {
-    const head = this.machine.current?.item.work;
+    const head = this.machine.turn?.item.work;
     if (row) this.dueAt = row.attempt === undefined || this.end === 'repeat' ? undefined : this.end?.hop?.dueAt;
     return {
       lane: this.name,
@@ -256,9 +262,11 @@ function parkedItem(log: FencedLog, row: ParkedRecord): LaneItem<Delivery> {
 }
 
 /** What a lane has in memory of parked rows. */
-function bytesRead({ page, current }: Lane<Delivery>): number {
-  const isRow = current !== undefined && current.item.offset === undefined;
-  return totalBytes(page) + (isRow ? bytesOf(current.item.work) : 0);
+function bytesRead(lane: Lane<Delivery>): number {
+  const { turn } = lane;
+  const page = pageOf(lane);
+  const isRow = turn !== undefined && turn.item.offset === undefined;
+  return (page ? totalBytes(page) : 0) + (isRow ? bytesOf(turn.item.work) : 0);
 }
 
 function totalBytes(items: readonly LaneItem<Delivery>[]): number {

@@ -122,7 +122,6 @@ export class ParkedLaneKeeper implements OnApplicationBootstrap, OnModuleDestroy
         isReplay: false,
         parkedAt: Date.now(),
         bagIndex: 0,
-        givenUp: { reason: 'unrecoverable', detail: 'skipped by an operator' },
       };
       lanes.skip(delivery);
     }

@@ -38,15 +38,15 @@ export async function settleRefused(
     const record = write.park?.[index];
     return record !== undefined && refused.has(record);
   });
-  const why = unstorable(error);
+  const why = unstorable(messageOf(error));
   await Promise.all(items.map(({ work }) => turns.giveUp(work, why)));
   await writeRest({ ...write, park: (write.park ?? []).filter((record) => !refused.has(record)) }, row, journal);
   return 'transacted';
 }
 
 /** Why a delivery is given up that the database cannot store. */
-export function unstorable(error: unknown): GivenUp {
-  return { reason: 'unrecoverable', detail: `the database cannot store the delivery: ${messageOf(error)}` };
+export function unstorable(detail: string): GivenUp {
+  return { reason: 'unrecoverable', detail: `the database cannot store the delivery: ${detail}` };
 }
 
 /** The delivery id of a row only informs people: a row without it keeps the lane in order all the same. */

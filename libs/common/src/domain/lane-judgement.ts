@@ -9,17 +9,20 @@ export type Judgement = 'go' | 'over' | 'again' | 'wait';
  */
 export function judge<Work>(lane: Lane<Work>, item: LaneItem<Work>): Judgement {
   const { row } = lane;
-  if (row && (item.place < row.place || (item.place === row.place && row.attempt === undefined))) return 'over';
-  if (row?.attempt !== undefined && item.place === row.place) {
-    if (item.attempt >= row.attempt) return 'go';
-    return item.attempt === row.attempt - 1 ? 'again' : 'over';
+  if (typeof row === 'object') {
+    if (item.place < row.place) return 'over';
+    if (row.state === 'head') {
+      if (item.place > row.place) return 'wait';
+      if (item.attempt >= row.attempt) return 'go';
+      return item.attempt === row.attempt - 1 ? 'again' : 'over';
+    }
+    if (item.place === row.place) return 'over';
   }
-  if (row?.attempt !== undefined) return 'wait';
-  return lane.hasParked && item.offset !== undefined ? 'wait' : 'go';
+  return lane.parked !== 'none' && item.offset !== undefined ? 'wait' : 'go';
 }
 
-/** The database must be asked first: a return may be a repeat of what has been over for long. */
+/** PostgreSQL must be asked first: a return may be a repeat of a delivery that has been over for long. */
 export function needsRow<Work>(lane: Lane<Work>, item: LaneItem<Work>): boolean {
   const isReturn = item.offset !== undefined && item.place < item.offset;
-  return isReturn && !lane.isRowKnown;
+  return isReturn && lane.row === 'unread';
 }

@@ -51,9 +51,8 @@ const FREE: Event = { type: 'held', isHeld: false };
 const SETTLED: Event = { type: 'settled' };
 const HANDED: Event = { type: 'handedOver' };
 const STORED: Event = { type: 'transacted' };
-const SPILLED: Event = { type: 'spilled' };
 const REFUSED: Event = { type: 'pageRefused' };
-const NAMELESS: Event = { type: 'refused' };
+const NAMELESS: Event = { type: 'refused', detail: 'a NUL' };
 const ROOM: Event = { type: 'roomMade' };
 const WITHDRAWN: Event = { type: 'withdrawn' };
 
@@ -189,19 +188,13 @@ const ORDERED: readonly Case[] = [
     when: HELD,
     wants: ['row 5/0, park 6/0'],
   },
-  {
-    rule: 'memory that is short is freed likewise',
-    given: [first(5), first(6)],
-    when: SPILLED,
-    wants: ['row 5/0, park 6/0'],
-  },
   { rule: 'a held lane does not drain', given: [HELD, first(5)], when: STORED, wants: ['finish @5'] },
   { rule: 'after a hold it drains', given: [HELD, first(5), STORED], when: FREE, wants: ['readPage'] },
   {
     rule: 'a page is read again once something below it was parked',
-    given: [head(5, 1, 5), first(7), returned(5, 1, 8), SPILLED, page([6, 0])],
+    given: [PARKED, page([6, 0], [7, 0]), returned(5, 1, 8), STORED, ENDED, SETTLED],
     when: STORED,
-    wants: ['finish @7', 'finish @8', 'readPage'],
+    wants: ['readPage'],
   },
   { rule: 'an attempt that did not begin waits again', given: [first(5), HELD], when: WITHDRAWN, wants: ['park 5/0'] },
   {
@@ -342,7 +335,7 @@ describe('a lane nobody knows', () => {
 
     stepLane(lane, head(5, 1));
 
-    expect(lane.row).toEqual({ place: 5, attempt: undefined });
+    expect(lane.row).toEqual({ state: 'over', place: 5 });
   });
 });
 

@@ -1,20 +1,29 @@
 import { judge, needsRow } from './lane-judgement.js';
-import { drain, hold, pageRead, park } from './lane-parking.js';
-import { type Current, hasHead, type Lane, type LaneEffect, type LaneItem, type LaneRow } from './lane-state.js';
-import { begin, continueTurn, giveUp, putBack, refuseHead } from './lane-turn.js';
+import { drain, hold, pageRead, park, parked, skip } from './lane-parking.js';
+import {
+  type HandOver,
+  headOf,
+  type Lane,
+  type LaneEffect,
+  type LaneItem,
+  type LaneRow,
+  noteParked,
+  type OpenTurn,
+  pageOf,
+  rowStored,
+} from './lane-state.js';
+import { begin, closed, continueTurn, endTurn, headNamed, headRefused, putBack } from './lane-turn.js';
 
 /*
- * The lane protocol (docs/lane-protocol.md) as a state machine: deterministic, free of I/O. One Lane is the state of one unit
- * of order in the memory of its owner; stepLane takes an event and returns the effects it wants. The shell performs them
- * and answers each with its event.
+ * The lane protocol (docs/lane-protocol.md) as a state machine: deterministic, and free of I/O. stepLane takes one event,
+ * mutates the lane and returns the effects it wants. The shell performs them and answers each with its event.
  *
- * A lane is flowing while it has no head and no parked rows: then nothing here asks for the database. Places, not
- * delivery ids, decide what is over.
+ * A flowing lane asks nothing of PostgreSQL. Places, not delivery ids, decide what is over.
  */
 
-export type { Lane, LaneEffect, LaneItem, LaneRow, LaneTransaction } from './lane-state.js';
+export type { GiveUpCause, Lane, LaneEffect, LaneItem, LaneRow, LaneTransaction } from './lane-state.js';
 
-/** What the database knows of a lane, with the place of its lowest parked row. */
+/** The lane row, and the place of the lowest parked row, as PostgreSQL has them. */
 interface Loaded {
   readonly type: 'loaded';
   readonly row: LaneRow | undefined;
@@ -25,17 +34,20 @@ export type LaneEvent<Work> =
   /** A record was read from the log. Events of one lane come in log order. */
   | { readonly type: 'arrived'; readonly item: LaneItem<Work> }
   | Loaded
-  /** The attempt is over: its delivery is (delivered or given up), or it must be tried again. */
+  /** The attempt ended: its delivery is over (delivered or dead), or must be attempted again. */
   | { readonly type: 'attempted'; readonly verdict: 'over' | 'retry' }
-  /** The attempt was not begun, and will not be: its endpoint began to hold before it had room for it. */
+  /** Nothing was sent: the endpoint holds, or a key of it is missing. */
   | { readonly type: 'withdrawn' }
-  /** What the attempt's end caused is stored. */
+  /** The outcome of the attempt, or the dead letter, is stored. */
   | { readonly type: 'settled' }
   /** The tier has the record. */
   | { readonly type: 'handedOver' }
   | { readonly type: 'transacted' }
-  /** The database can never name the delivery whose turn it is as the head. Nothing of the transaction is stored. */
-  | { readonly type: 'refused' }
+  /**
+   * PostgreSQL can never name the delivery whose turn it is as the head. Nothing of the transaction is stored. `detail` says
+   * why, for people.
+   */
+  | { readonly type: 'refused'; readonly detail: string }
   /** The lowest parked rows, ascending; none when there are none left. */
   | { readonly type: 'pageRead'; readonly rows: readonly LaneItem<Work>[] }
   /** The page is not read: memory is short. */
@@ -44,11 +56,9 @@ export type LaneEvent<Work> =
   | { readonly type: 'roomMade' }
   /** The endpoint takes nothing for now, or takes again. */
   | { readonly type: 'held'; readonly isHeld: boolean }
-  /** Memory is short: what waits here goes to the database. */
-  | { readonly type: 'spilled' }
   /** Parked rows at or below this place are to be given up, not attempted. */
   | { readonly type: 'expired'; readonly place: number }
-  /** The head, or without one the first parked row, is to be given up; what is known of it came from elsewhere. */
+  /** The head, or without one the first parked row, is to be given up. The item was read from elsewhere. */
   | { readonly type: 'skipped'; readonly item: LaneItem<Work> };
 
 /**
@@ -59,49 +69,43 @@ export type LaneEvent<Work> =
 export function newLane<Work>(isOrdered: boolean, isKnown: boolean, isHeld: boolean): Lane<Work> {
   return {
     isOrdered,
-    isLoaded: isKnown,
-    isRowKnown: isKnown && !isOrdered,
-    isLoading: false,
-    isHeld,
-    row: undefined,
-    hasParked: false,
-    isBlocked: false,
-    isStarved: false,
-    isSpilling: false,
-    expiredUpTo: -1,
-    toSkip: undefined,
+    row: isKnown ? (isOrdered ? 'unread' : 'none') : 'unloaded',
+    parked: 'none',
     queue: [],
-    page: [],
-    current: undefined,
-    transaction: undefined,
+    turn: undefined,
+    pending: undefined,
+    isHeld,
+    expiredUpTo: undefined,
+    toSkip: undefined,
   };
 }
 
-/** Nothing is under way and nothing waits in memory. Such a lane may be forgotten; see {@link mustBeLoaded}. */
+/** Nothing is in flight and nothing waits in memory. Such a lane may be forgotten; see {@link mustBeLoaded}. */
 export function isIdle<Work>(lane: Lane<Work>): boolean {
-  const isWaiting = lane.isLoading || lane.isStarved || lane.transaction !== undefined;
-  return !isWaiting && !lane.current && lane.queue.length === 0 && lane.page.length === 0;
+  const isReading = lane.parked === 'waitingForRoom' || pageOf(lane) !== undefined;
+  return !isReading && lane.pending === undefined && lane.turn === undefined && lane.queue.length === 0;
 }
 
 /** The database has a head or parked rows. */
 export function isParked<Work>(lane: Lane<Work>): boolean {
-  return lane.hasParked || hasHead(lane);
+  return lane.parked !== 'none' || headOf(lane) !== undefined;
 }
 
 /**
  * Once forgotten, the lane must be loaded before anything is judged: it is parked, or its row may call over what is
- * still to be read. That is so after a predecessor parked records and died before the commit: they are drained here
- * first, and then read once more.
+ * still to be read. The latter is so when a predecessor parked records and died before the commit: they are drained first,
+ * and then read once more.
  *
  * @param nextPosition of the log, the first that was not read yet
  */
 export function mustBeLoaded<Work>(lane: Lane<Work>, nextPosition: number): boolean {
-  return isParked(lane) || (lane.row !== undefined && lane.row.place >= nextPosition);
+  return isParked(lane) || (typeof lane.row === 'object' && lane.row.place >= nextPosition);
 }
 
 /**
- * Takes one event. The lane is changed in place; the effects are to be performed in order.
+ * Takes one event and mutates the lane.
  *
+ * @returns effects, to be performed in order
  * @throws Error when the event does not fit the lane's state: the shell is broken
  */
 export function stepLane<Work>(lane: Lane<Work>, event: LaneEvent<Work>): LaneEffect<Work>[] {
@@ -120,39 +124,34 @@ function apply<Work>(lane: Lane<Work>, event: LaneEvent<Work>, effects: LaneEffe
       loaded(lane, event);
       return;
     case 'attempted':
-      enter(lane, 'attempting', 'decided').verdict = event.verdict;
+      attempted(openTurn(lane, 'attempting'), event.verdict, effects);
       return;
     case 'withdrawn':
-      putBack(lane, enter(lane, 'attempting', 'decided'));
+      putBack(lane, openTurn(lane, 'attempting'));
       return;
     case 'settled':
-      enter(lane, 'settling', 'settled');
+      openTurn(lane, 'settling').stage = 'settled';
       return;
     case 'handedOver':
-      enter(lane, 'handing', 'handed');
+      handOverOf(lane).stage = 'handed';
       return;
     case 'transacted':
     case 'pageRead':
-      endTransaction(lane, event, effects);
-      return;
     case 'refused':
-      refuseHead(lane, enter(lane, 'naming', 'settling'), effects);
+      answered(lane, event, effects);
       return;
     case 'pageRefused':
-      lane.transaction = undefined;
-      lane.isStarved = true;
+      lane.pending = undefined;
+      lane.parked = 'waitingForRoom';
       return;
     case 'roomMade':
-      lane.isStarved = false;
+      if (lane.parked === 'waitingForRoom') lane.parked = 'unread';
       return;
     case 'held':
       hold(lane, event.isHeld);
       return;
-    case 'spilled':
-      lane.isSpilling = true;
-      return;
     case 'expired':
-      lane.expiredUpTo = Math.max(lane.expiredUpTo, event.place);
+      lane.expiredUpTo = Math.max(lane.expiredUpTo ?? event.place, event.place);
       return;
     case 'skipped':
       lane.toSkip = event.item;
@@ -162,36 +161,48 @@ function apply<Work>(lane: Lane<Work>, event: LaneEvent<Work>, effects: LaneEffe
 
 /** One more thing that can be done now. @returns false when there is none */
 function advance<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
-  if (lane.isLoading) return false;
-  if (!lane.isLoaded) return load(lane, effects);
-  if (lane.current !== undefined && continueTurn(lane, lane.current, effects)) return true;
+  // While the row is read nothing else of the lane happens: the answer must not be older than the lane's state.
+  if (lane.pending?.kind === 'loading') return false;
+  if (lane.row === 'unloaded') return load(lane, effects);
+  if (lane.turn !== undefined && continueTurn(lane, lane.turn, effects)) return true;
   if (park(lane, effects)) return true;
-  return lane.current === undefined && (skip(lane, effects) || takeFromQueue(lane, effects) || drain(lane, effects));
+  return lane.turn === undefined && (skip(lane, effects) || takeFromQueue(lane, effects) || drain(lane, effects));
 }
 
-/** While the database is asked nothing else of the lane is done: the answer must not be older than what is. */
+const LOADING = { kind: 'loading' } as const;
+
 function load<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
-  lane.isLoading = true;
+  lane.pending = LOADING;
   effects.push({ type: 'load' });
   return true;
 }
 
 function loaded<Work>(lane: Lane<Work>, { row, lowestParked }: Loaded): void {
-  // Asked for twice: by now more may be known here than this answer tells.
-  if (!lane.isLoading) return;
-  lane.isLoading = false;
-  lane.isLoaded = true;
-  lane.isRowKnown = true;
-  lane.row = row;
-  lane.hasParked = lowestParked !== undefined;
-  // What is parked above the head waits for it; at or below its place the head itself may be parked, or what is over.
-  lane.isBlocked = row?.attempt !== undefined && !(lowestParked !== undefined && lowestParked <= row.place);
+  // The lane was asked for twice: its state may be newer than this answer.
+  if (lane.pending?.kind !== 'loading') return;
+  lane.pending = undefined;
+  lane.row = 'none';
+  if (row) rowStored(lane, row);
+  if (lowestParked !== undefined) noteParked(lane);
+  else if (lane.parked !== 'waitingForRoom') lane.parked = 'none';
+  // Rows parked above the head wait for it. At or below its place the head itself may be parked, or a delivery that is over.
+  const head = headOf(lane);
+  if (head && lowestParked !== undefined && lowestParked <= head.place) head.whereabouts = 'perhapsParked';
+}
+
+function attempted<Work>(turn: OpenTurn<Work>, verdict: 'over' | 'retry', effects: LaneEffect<Work>[]): void {
+  if (verdict === 'retry') {
+    turn.stage = 'failed';
+    return;
+  }
+  turn.stage = 'settling';
+  effects.push({ type: 'settle', item: turn.item });
 }
 
 function takeFromQueue<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
   const [item] = lane.queue;
   if (item === undefined) return false;
-  if (needsRow(lane, item)) return lane.transaction === undefined && load(lane, effects);
+  if (needsRow(lane, item)) return lane.pending === undefined && load(lane, effects);
   const judgement = judge(lane, item);
   if (judgement === 'wait' || (judgement === 'go' && lane.isHeld)) return false;
   lane.queue.shift();
@@ -199,32 +210,38 @@ function takeFromQueue<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boo
   return true;
 }
 
-/** The head is given up where it waits; its record, when it comes, is stale. A parked row is left for draining to find. */
-function skip<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
-  const { toSkip } = lane;
-  if (toSkip === undefined) return false;
-  if (!hasHead(lane) && lane.hasParked && judge(lane, toSkip) === 'go') return false;
-  lane.toSkip = undefined;
-  if (!hasHead(lane) || lane.row?.place !== toSkip.place) return false;
-  giveUp(lane, toSkip, effects);
-  return true;
+type Answer<Work> = Extract<LaneEvent<Work>, { type: 'transacted' | 'pageRead' | 'refused' }>;
+
+/** PostgreSQL answered what was in flight. */
+function answered<Work>(lane: Lane<Work>, event: Answer<Work>, effects: LaneEffect<Work>[]): void {
+  const { pending, turn } = lane;
+  if (pending === undefined) throw new Error(`${event.type} without a transaction`);
+  lane.pending = undefined;
+  if (pending.kind === 'readingPage' && event.type === 'pageRead') {
+    pageRead(lane, event.rows);
+  } else if (pending.kind === 'parking' && event.type === 'transacted') {
+    parked(lane, pending, effects);
+  } else if (pending.kind === 'naming' && event.type === 'refused' && turn) {
+    headRefused(lane, turn, pending.followers, event.detail, effects);
+  } else if (pending.kind === 'naming' && event.type === 'transacted' && turn) {
+    headNamed(lane, turn, pending.followers, effects);
+  } else if (pending.kind === 'closing' && event.type === 'transacted' && turn) {
+    closed(lane, turn, effects);
+  } else if (pending.kind === 'removing' && event.type === 'transacted') {
+    endTurn(lane, effects);
+  } else {
+    throw new Error(`${event.type} while ${pending.kind}`);
+  }
 }
 
-function endTransaction<Work>(
-  lane: Lane<Work>,
-  event: { type: 'transacted' } | { type: 'pageRead'; rows: readonly LaneItem<Work>[] },
-  effects: LaneEffect<Work>[],
-): void {
-  const then = lane.transaction;
-  if (then === undefined) throw new Error(`${event.type} without a transaction`);
-  lane.transaction = undefined;
-  then(effects);
-  if (event.type === 'pageRead') pageRead(lane, event.rows);
+function openTurn<Work>({ turn }: Lane<Work>, stage: OpenTurn<Work>['stage']): OpenTurn<Work> {
+  if (turn === undefined || turn.stage === 'handing' || turn.stage === 'handed' || turn.stage !== stage) {
+    throw new Error(`a lane is ${turn?.stage ?? 'idle'}, and not ${stage}`);
+  }
+  return turn;
 }
 
-function enter<Work>(lane: Lane<Work>, from: Current<Work>['stage'], to: Current<Work>['stage']): Current<Work> {
-  const { current } = lane;
-  if (current?.stage !== from) throw new Error(`a lane cannot go from ${current?.stage ?? 'idle'} to ${to}`);
-  current.stage = to;
-  return current;
+function handOverOf<Work>({ turn }: Lane<Work>): HandOver<Work> {
+  if (turn?.stage !== 'handing') throw new Error(`a lane is ${turn?.stage ?? 'idle'}, and not handing`);
+  return turn;
 }

@@ -1,46 +1,72 @@
 import { judge } from './lane-judgement.js';
-import { hasHead, type Lane, type LaneEffect, type LaneItem, rowStored, transact } from './lane-state.js';
+import {
+  discardPage,
+  type GiveUpCause,
+  headOf,
+  keepPage,
+  type Lane,
+  type LaneEffect,
+  type LaneItem,
+  noteParked,
+  type Pending,
+  pageOf,
+  rowStored,
+  transact,
+} from './lane-state.js';
 import { begin, giveUp } from './lane-turn.js';
 
+const READING_PAGE = { kind: 'readingPage' } as const;
+const EXPIRED: GiveUpCause = { kind: 'expired' };
+const SKIPPED: GiveUpCause = { kind: 'skipped' };
+
 /**
- * Rules 4 and 6: what must wait goes to the database, lowest first, and never past a record that is under way unnamed.
+ * Rules 4 and 6: records that must wait go to PostgreSQL, lowest first, and never past a record in flight that no row names.
  *
  * @returns false when there is nothing to do now
  */
 export function park<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
-  if (lane.transaction !== undefined) return false;
+  if (lane.pending !== undefined) return false;
   const count = parkable(lane);
-  if (count === 0) {
-    lane.isSpilling = false;
-    return false;
-  }
+  if (count === 0) return false;
   const items = lane.queue.splice(0, count);
-  const { current } = lane;
-  const isUnnamed = lane.isOrdered && current?.item.offset !== undefined && !hasHead(lane);
-  const named = isUnnamed ? { place: current.item.place, attempt: current.item.attempt } : undefined;
-  // From now on a later record waits: it must not overtake those on their way to the database.
-  lane.hasParked = true;
-  transact(lane, { park: items, ...(named ? { row: named } : {}) }, effects, (then) => {
-    if (named) rowStored(lane, named);
-    const lowest = Math.min(...items.map(({ place }) => place));
-    // The head itself was parked, by a hold: the next drain must look at it, and not at what was read before.
-    if (lane.row && lowest <= lane.row.place) lane.isBlocked = false;
-    lane.page = lane.page.filter(({ place }) => place < lowest);
-    for (const item of items) then.push({ type: 'finish', item, isStale: false });
-  });
+  const inFlight = lane.turn?.item;
+  const isUnnamed = lane.isOrdered && inFlight?.offset !== undefined && !headOf(lane);
+  const named = isUnnamed ? { place: inFlight.place, attempt: inFlight.attempt } : undefined;
+  // From now on a later record waits: it must not overtake those on their way to PostgreSQL.
+  noteParked(lane);
+  transact(lane, { kind: 'parking', items, named }, named ? { park: items, row: named } : { park: items }, effects);
   return true;
+}
+
+/** The records are parked: their offsets finish. */
+export function parked<Work>(
+  lane: Lane<Work>,
+  { items, named }: Extract<Pending<Work>, { kind: 'parking' }>,
+  effects: LaneEffect<Work>[],
+): void {
+  if (named) rowStored(lane, named);
+  const lowest = Math.min(...items.map(({ place }) => place));
+  // A hold parked the head itself: the next drain must look at it, and not at rows that were read before.
+  const head = headOf(lane);
+  if (head && lowest <= head.place) head.whereabouts = 'perhapsParked';
+  const page = pageOf(lane);
+  if (page)
+    keepPage(
+      lane,
+      page.filter(({ place }) => place < lowest),
+    );
+  for (const item of items) effects.push({ type: 'finish', item, isStale: false });
 }
 
 /** How many records at the front of the queue are to be parked now. */
 function parkable<Work>(lane: Lane<Work>): number {
-  const mustLeave = lane.isHeld || lane.isSpilling;
+  const head = headOf(lane);
   let count = 0;
   for (const item of lane.queue) {
     const judgement = judge(lane, item);
-    const isBehind = lane.current === undefined || item.place > lane.current.item.place;
-    const isHead = hasHead(lane) && item.place === lane.row?.place;
-    const follows = count > 0 && lane.isOrdered && !isHead;
-    if (judgement !== 'wait' && !(judgement === 'go' && isBehind && (mustLeave || follows))) break;
+    const isBehind = lane.turn === undefined || item.place > lane.turn.item.place;
+    const follows = count > 0 && lane.isOrdered && item.place !== head?.place;
+    if (judgement !== 'wait' && !(judgement === 'go' && isBehind && (lane.isHeld || follows))) break;
     count++;
   }
   return count;
@@ -52,51 +78,69 @@ function parkable<Work>(lane: Lane<Work>): number {
  * @returns false when there is nothing to do now
  */
 export function drain<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
-  if (lane.transaction || lane.isStarved || !lane.hasParked || lane.isBlocked) return false;
-  if (lane.isHeld && !mayGiveUp(lane)) return false;
-  const [item] = lane.page;
-  if (item === undefined) return readPage(lane, effects);
-  const { toSkip } = lane;
-  const skipped = toSkip?.place === item.place ? toSkip : undefined;
-  const isGivenUp = skipped !== undefined || item.place <= lane.expiredUpTo;
-  if (lane.isHeld && !isGivenUp) {
-    lane.page = [];
-    lane.expiredUpTo = -1;
+  const { parked } = lane;
+  if (lane.pending || parked === 'none' || parked === 'waitingForRoom') return false;
+  const head = headOf(lane);
+  if (head?.whereabouts === 'elsewhere' || (lane.isHeld && !mayGiveUp(lane))) return false;
+  if (parked === 'unread') return readPage(lane, effects);
+  const [item] = parked;
+  const cause = causeToGiveUp(lane, item);
+  if (lane.isHeld && cause === undefined) {
+    discardPage(lane);
+    lane.expiredUpTo = undefined;
     lane.toSkip = undefined;
     return false;
   }
   const judgement = judge(lane, item);
   if (judgement === 'wait') {
-    lane.isBlocked = true;
-    lane.page = [];
+    discardPage(lane);
+    if (head) head.whereabouts = 'elsewhere';
     return false;
   }
-  lane.page.shift();
-  if (isGivenUp && judgement === 'go') giveUp(lane, skipped ?? item, effects);
+  keepPage(lane, parked.slice(1));
+  if (cause && judgement === 'go') giveUp(lane, cause === SKIPPED ? (lane.toSkip ?? item) : item, cause, effects);
   else begin(lane, item, judgement, effects);
   return true;
 }
 
-/** Whether parked rows may be over without an attempt, which a hold does not keep. */
+function causeToGiveUp<Work>({ toSkip, expiredUpTo }: Lane<Work>, { place }: LaneItem<Work>): GiveUpCause | undefined {
+  if (toSkip?.place === place) return SKIPPED;
+  return expiredUpTo !== undefined && place <= expiredUpTo ? EXPIRED : undefined;
+}
+
+/** Whether parked rows may be over without an attempt, which a hold does not prevent. */
 function mayGiveUp<Work>(lane: Lane<Work>): boolean {
-  return lane.expiredUpTo >= 0 || lane.toSkip !== undefined;
+  return lane.expiredUpTo !== undefined || lane.toSkip !== undefined;
+}
+
+/** An operator skips the head where it waits; its record, when it comes, is stale. Draining finds a parked row. */
+export function skip<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
+  const { toSkip } = lane;
+  if (toSkip === undefined) return false;
+  const head = headOf(lane);
+  if (!head && lane.parked !== 'none' && judge(lane, toSkip) === 'go') return false;
+  lane.toSkip = undefined;
+  if (head?.place !== toSkip.place) return false;
+  giveUp(lane, toSkip, SKIPPED, effects);
+  return true;
 }
 
 function readPage<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
-  lane.transaction = () => undefined;
+  lane.pending = READING_PAGE;
   effects.push({ type: 'readPage' });
   return true;
 }
 
-/** The lowest parked rows were read; what was read before a hold is dropped: what is parked meanwhile may be lower. */
+/** The lowest parked rows were read. Rows read before a hold are discarded: records parked during it may be lower. */
 export function pageRead<Work>(lane: Lane<Work>, rows: readonly LaneItem<Work>[]): void {
-  if (rows.length === 0) lane.hasParked = false;
-  lane.page = lane.isHeld && !mayGiveUp(lane) ? [] : [...rows];
+  if (rows.length === 0) lane.parked = 'none';
+  else if (!lane.isHeld || mayGiveUp(lane)) keepPage(lane, rows);
 }
 
 export function hold<Work>(lane: Lane<Work>, isHeld: boolean): void {
   lane.isHeld = isHeld;
-  if (isHeld) lane.page = [];
+  const head = headOf(lane);
+  if (isHeld) discardPage(lane);
   // After a hold the lowest parked row is judged even if a head is named: it may be that head.
-  else lane.isBlocked = false;
+  else if (head) head.whereabouts = 'perhapsParked';
 }

@@ -1,5 +1,21 @@
 import type { Judgement } from './lane-judgement.js';
-import { type Current, hasHead, type Lane, type LaneEffect, type LaneItem, rowStored, transact } from './lane-state.js';
+import {
+  discardPage,
+  type GiveUpCause,
+  headOf,
+  type Lane,
+  type LaneEffect,
+  type LaneItem,
+  noteParked,
+  rowStored,
+  type Turn,
+  transact,
+} from './lane-state.js';
+
+const CLOSING = { kind: 'closing' } as const;
+const REMOVING = { kind: 'removing' } as const;
+const UNREADABLE: GiveUpCause = { kind: 'unreadable' };
+const NO_FOLLOWERS = [] as const;
 
 /** A delivery's turn begins, as the row judged it. */
 export function begin<Work>(
@@ -9,81 +25,64 @@ export function begin<Work>(
   effects: LaneEffect<Work>[],
 ): void {
   if (item.isUnreadable && judgement !== 'over') {
-    giveUp(lane, item, effects);
+    giveUp(lane, item, UNREADABLE, effects);
   } else if (judgement === 'go') {
-    lane.current = { item, stage: 'attempting', verdict: 'over', followers: [] };
+    lane.turn = { item, stage: 'attempting' };
     effects.push({ type: 'attempt', item });
   } else if (judgement === 'again') {
-    lane.current = { item, stage: 'handing', verdict: 'retry', followers: [] };
-    effects.push({ type: 'handOver', item, attempt: item.attempt + 1, isAgain: true });
+    handOver(lane, item, NO_FOLLOWERS, true, effects);
   } else if (item.offset === undefined) {
-    lane.current = { item, stage: 'handed', verdict: 'retry', followers: [] };
+    lane.turn = { item, stage: 'handed', followers: NO_FOLLOWERS };
   } else {
     effects.push({ type: 'finish', item, isStale: true });
   }
 }
 
-export function giveUp<Work>(lane: Lane<Work>, item: LaneItem<Work>, effects: LaneEffect<Work>[]): void {
-  lane.current = { item, stage: 'settling', verdict: 'over', followers: [] };
-  effects.push({ type: 'giveUp', item });
-}
-
-/** A delivery that no row can name cannot wait for its next attempt in order: it is given up, and its followers go on. */
-export function refuseHead<Work>(lane: Lane<Work>, current: Current<Work>, effects: LaneEffect<Work>[]): void {
-  lane.transaction = undefined;
-  lane.queue.unshift(...current.followers);
-  current.followers = [];
-  current.verdict = 'over';
-  effects.push({ type: 'giveUp', item: current.item });
+export function giveUp<Work>(
+  lane: Lane<Work>,
+  item: LaneItem<Work>,
+  cause: GiveUpCause,
+  effects: LaneEffect<Work>[],
+): void {
+  lane.turn = { item, stage: 'settling' };
+  effects.push({ type: 'giveUp', item, cause });
 }
 
 /** The attempt was not made: its item is again where it came from. */
-export function putBack<Work>(lane: Lane<Work>, { item }: Current<Work>): void {
-  lane.current = undefined;
+export function putBack<Work>(lane: Lane<Work>, { item }: Turn<Work>): void {
+  lane.turn = undefined;
   if (item.offset !== undefined) {
     lane.queue.unshift(item);
     return;
   }
-  lane.page = [];
-  lane.isBlocked = false;
+  discardPage(lane);
+  const head = headOf(lane);
+  if (head) head.whereabouts = 'perhapsParked';
 }
 
 /**
- * What follows on an attempt's end, step by step; each waits for the transaction under way, if there is one.
+ * The next step of the turn; some steps wait for the transaction in flight.
  *
  * @returns false when there is nothing to do now
  */
-export function continueTurn<Work>(lane: Lane<Work>, current: Current<Work>, effects: LaneEffect<Work>[]): boolean {
-  const { item, stage, verdict } = current;
-  if (stage === 'decided' && verdict === 'over') {
-    current.stage = 'settling';
-    effects.push({ type: 'settle', item });
+export function continueTurn<Work>(lane: Lane<Work>, turn: Turn<Work>, effects: LaneEffect<Work>[]): boolean {
+  if (turn.stage === 'failed' && !lane.isOrdered) {
+    handOver(lane, turn.item, NO_FOLLOWERS, false, effects);
     return true;
   }
-  if (stage === 'named' || (stage === 'decided' && !lane.isOrdered)) {
-    current.stage = 'handing';
-    effects.push({ type: 'handOver', item, attempt: item.attempt + 1, isAgain: false });
-    return true;
-  }
-  if (lane.transaction !== undefined) return false;
-  if (stage === 'decided') return nameHead(lane, current, effects);
-  if (stage === 'settled') return close(lane, current, effects);
-  if (stage === 'handed') return afterHandOver(lane, current, effects);
+  if (lane.pending !== undefined) return false;
+  if (turn.stage === 'failed') return nameHead(lane, turn.item, effects);
+  if (turn.stage === 'settled') return close(lane, turn.item, effects);
+  if (turn.stage === 'handed') return removeSource(lane, turn.item, effects);
   return false;
 }
 
 /** Rule 3(a): the row names the head before the tier has it; what waits behind it is parked in the same transaction. */
-function nameHead<Work>(lane: Lane<Work>, current: Current<Work>, effects: LaneEffect<Work>[]): boolean {
-  const { place, attempt } = current.item;
+function nameHead<Work>(lane: Lane<Work>, { place, attempt }: LaneItem<Work>, effects: LaneEffect<Work>[]): boolean {
+  const followers = takeFollowers(lane, place);
+  discardPage(lane);
   const row = { place, attempt: attempt + 1 };
-  current.followers = takeFollowers(lane, place);
-  current.stage = 'naming';
-  lane.page = [];
-  transact(lane, { row, park: current.followers }, effects, () => {
-    rowStored(lane, row);
-    if (current.followers.length > 0) lane.hasParked = true;
-    current.stage = 'named';
-  });
+  transact(lane, { kind: 'naming', followers }, { row, park: followers }, effects);
   return true;
 }
 
@@ -94,44 +93,76 @@ function takeFollowers<Work>(lane: Lane<Work>, place: number): LaneItem<Work>[] 
   return followers;
 }
 
+/** Rule 3(b): the row names the head, so the tier may have it. */
+export function headNamed<Work>(
+  lane: Lane<Work>,
+  { item }: Turn<Work>,
+  followers: readonly LaneItem<Work>[],
+  effects: LaneEffect<Work>[],
+): void {
+  rowStored(lane, { place: item.place, attempt: item.attempt + 1 });
+  if (followers.length > 0) noteParked(lane);
+  handOver(lane, item, followers, false, effects);
+}
+
+/** A delivery that no row can name cannot wait for its next attempt in order: it is given up, and its followers go on. */
+export function headRefused<Work>(
+  lane: Lane<Work>,
+  { item }: Turn<Work>,
+  followers: readonly LaneItem<Work>[],
+  detail: string,
+  effects: LaneEffect<Work>[],
+): void {
+  lane.queue.unshift(...followers);
+  giveUp(lane, item, { kind: 'unstorable', detail }, effects);
+}
+
+function handOver<Work>(
+  lane: Lane<Work>,
+  item: LaneItem<Work>,
+  followers: readonly LaneItem<Work>[],
+  isAgain: boolean,
+  effects: LaneEffect<Work>[],
+): void {
+  lane.turn = { item, stage: 'handing', followers };
+  effects.push({ type: 'handOver', item, attempt: item.attempt + 1, isAgain });
+}
+
 /** Rule 3(c): the tier has the record, so its source may go, and after it those of the followers. */
-function afterHandOver<Work>(lane: Lane<Work>, current: Current<Work>, effects: LaneEffect<Work>[]): boolean {
-  const { item, followers } = current;
-  const end = (then: LaneEffect<Work>[]) => {
-    for (const follower of followers) then.push({ type: 'finish', item: follower, isStale: false });
-    lane.current = undefined;
-  };
-  if (item.offset !== undefined) {
-    effects.push({ type: 'finish', item, isStale: false });
-    end(effects);
-    return true;
+function removeSource<Work>(lane: Lane<Work>, item: LaneItem<Work>, effects: LaneEffect<Work>[]): boolean {
+  if (item.offset === undefined) {
+    transact(lane, REMOVING, { remove: { place: item.place, attempt: item.attempt } }, effects);
+  } else {
+    endTurn(lane, effects);
   }
-  current.stage = 'closing';
-  transact(lane, { remove: { place: item.place, attempt: item.attempt } }, effects, end);
   return true;
 }
 
-/** Rule 5: its outcome is stored, so its place is over. A lane the database knows nothing of needs no word there. */
-function close<Work>(lane: Lane<Work>, current: Current<Work>, effects: LaneEffect<Work>[]): boolean {
-  const { item } = current;
-  const isFromRow = item.offset === undefined;
-  const end = (then: LaneEffect<Work>[]) => {
-    if (!isFromRow) then.push({ type: 'finish', item, isStale: false });
-    lane.current = undefined;
-  };
-  if (!isFromRow && !(lane.isOrdered && (lane.hasParked || hasHead(lane)))) {
-    end(effects);
-    return true;
+/** Rule 5: its outcome is stored, so its place is over. A lane that is not parked writes nothing to PostgreSQL. */
+function close<Work>(lane: Lane<Work>, item: LaneItem<Work>, effects: LaneEffect<Work>[]): boolean {
+  const { place } = item;
+  if (item.offset !== undefined && !(lane.isOrdered && (lane.parked !== 'none' || headOf(lane)))) {
+    endTurn(lane, effects);
+  } else if (lane.isOrdered) {
+    transact(lane, CLOSING, { row: { place, attempt: undefined }, removeUpTo: place }, effects);
+  } else {
+    transact(lane, CLOSING, { removeUpTo: place }, effects);
   }
-  current.stage = 'closing';
-  if (!lane.isOrdered) {
-    transact(lane, { removeUpTo: item.place }, effects, end);
-    return true;
-  }
-  const row = { place: item.place, attempt: undefined };
-  transact(lane, { row, removeUpTo: item.place }, effects, (then) => {
-    rowStored(lane, row);
-    end(then);
-  });
   return true;
+}
+
+/** The row says that the turn's delivery is over, and its parked rows are removed. */
+export function closed<Work>(lane: Lane<Work>, { item }: Turn<Work>, effects: LaneEffect<Work>[]): void {
+  if (lane.isOrdered) rowStored(lane, { place: item.place, attempt: undefined });
+  endTurn(lane, effects);
+}
+
+/** Rule 7: the offset of the turn's record finishes, then those of its followers. */
+export function endTurn<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): void {
+  const { turn } = lane;
+  if (turn === undefined) return;
+  lane.turn = undefined;
+  if (turn.item.offset !== undefined) effects.push({ type: 'finish', item: turn.item, isStale: false });
+  if (turn.stage !== 'handing' && turn.stage !== 'handed') return;
+  for (const item of turn.followers) effects.push({ type: 'finish', item, isStale: false });
 }

@@ -99,15 +99,6 @@ export class Owner implements LogView {
     return true;
   }
 
-  /** Memory is short. */
-  spill(): boolean {
-    if (this.shell.lanes.size === 0) return false;
-    const lane = this.world.random.among([...this.shell.lanes.keys()]);
-    this.world.tell(`*** lane ${lane} is spilled`);
-    this.shell.feed(lane, { type: 'spilled' });
-    return true;
-  }
-
   /** A lane that has nothing to do leaves the memory. */
   forget(): boolean {
     const idle = [...this.shell.lanes].filter(([, lane]) => isIdle(lane));

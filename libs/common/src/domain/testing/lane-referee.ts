@@ -147,7 +147,7 @@ export class Referee {
 
   /** What must hold after every step of a lane. */
   checkLane(key: string, lane: Lane<Delivery>): void {
-    if (lane.current || lane.transaction || lane.isLoading || lane.queue.length === 0) return;
+    if (lane.turn || lane.pending || lane.queue.length === 0) return;
     this.fault(`memory: ${lane.queue.length} records wait in lane ${key}, and nothing is under way`);
   }
 
@@ -165,7 +165,7 @@ export class Referee {
     }
     for (const [key, lane] of lanes) {
       if (lane.queue.length > 0) this.fault(`stuck: records of lane ${key} wait in memory`);
-      if (lane.hasParked) this.fault(`stuck: lane ${key} does not flow`);
+      if (lane.parked !== 'none') this.fault(`stuck: lane ${key} does not flow`);
     }
     if (ground.committed.offset < ground.log.length) {
       this.fault(`stuck: the commit stands at ${ground.committed.offset} of ${ground.log.length}`);

@@ -43,7 +43,6 @@ export type Fault =
   | 'replay'
   | 'expire'
   | 'skip'
-  | 'spill'
   | 'probe'
   | 'outage'
   | 'forget'
@@ -81,7 +80,6 @@ export function shapeOf(random: Random): Shape {
       replay: random.pick(3),
       expire: random.pick(2),
       skip: random.pick(2),
-      spill: often(4),
       probe: random.pick(3),
       outage: random.pick(2),
       forget: often(6),

@@ -81,9 +81,9 @@ export class LaneShell {
 
   /** Attempts under way here may be repeated by another owner. */
   excuseInFlight(): void {
-    for (const [key, { current }] of this.lanes) {
-      const isBegun = current && this.begun.get(key) === current.item;
-      if (isBegun) this.world.referee.excuse(current.item.work, current.item.attempt);
+    for (const [key, { turn }] of this.lanes) {
+      const isBegun = turn && this.begun.get(key) === turn.item;
+      if (isBegun) this.world.referee.excuse(turn.item.work, turn.item.attempt);
     }
   }
 

@@ -177,7 +177,6 @@ export class World implements Scene {
     },
     expire: () => this.owner.expire(),
     skip: () => this.owner.skip(),
-    spill: () => this.owner.spill(),
     probe: () => this.owner.probe(),
     outage: () => {
       this.databaseAwayUntil = this.step + 10 + this.random.pick(50);
