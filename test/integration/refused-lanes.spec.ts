@@ -1,16 +1,23 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Positions } from '#common/domain/positions.js';
 import { hopFor } from '#common/domain/tier.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import { Database } from '#common/postgres/database.js';
+import { LaneCommands } from '#common/postgres/lane-commands.js';
+import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
 import { migrate } from '#common/postgres/migrate.js';
 import type { DeliveryMeta } from '#common/records/delivery-record.js';
 import type { TurnTaker } from '../../apps/dispatcher/src/attempts/turns.js';
 import type { Delivery } from '../../apps/dispatcher/src/deliveries/delivery.js';
+import type { EndpointDirectory } from '../../apps/dispatcher/src/endpoints/endpoint-directory.js';
+import type { Gates } from '../../apps/dispatcher/src/endpoints/gates.js';
+import type { Drainer } from '../../apps/dispatcher/src/lanes/drainer.js';
 import type { LaneCollaborators } from '../../apps/dispatcher/src/lanes/lane-collaborators.js';
 import { LaneJournal } from '../../apps/dispatcher/src/lanes/lane-journal.js';
 import { LogLanes } from '../../apps/dispatcher/src/lanes/log-lanes.js';
+import type { LogOwners } from '../../apps/dispatcher/src/lanes/log-owners.js';
+import { ParkedLaneKeeper } from '../../apps/dispatcher/src/lanes/parked-lane-keeper.js';
 import { ReadAhead } from '../../apps/dispatcher/src/lanes/read-ahead.js';
 import '../support/quiet.js';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
@@ -37,6 +44,8 @@ class Dispatcher implements Omit<LaneCollaborators, 'readAhead'> {
   readonly attempted: number[] = [];
   readonly done: number[] = [];
   readonly givenUp: string[] = [];
+  /** Headers of the dead letters' deliveries, by offset. */
+  readonly givenUpHeaders = new Map<number, Delivery['headers']>();
   readonly handedOver: number[] = [];
   readonly own: LogLanes;
   held = false;
@@ -90,7 +99,10 @@ class Dispatcher implements Omit<LaneCollaborators, 'readAhead'> {
       setImmediate(() => lane.ended({ records: [], hop }));
     },
     store: async ({ offset }, end) => void (end !== 'repeat' && end.hop && this.handedOver.push(offset)),
-    giveUp: async ({ offset }, { reason, detail }) => void this.givenUp.push(`${offset} ${reason}: ${detail}`),
+    giveUp: async ({ offset, headers }, { reason, detail }) => {
+      this.givenUp.push(`${offset} ${reason}: ${detail}`);
+      this.givenUpHeaders.set(offset, headers);
+    },
     handOverAgain: () => Promise.resolve(),
   };
 
@@ -213,5 +225,39 @@ describe('lanes with a delivery that PostgreSQL cannot store', () => {
     one.arrive(5, { lane: `ep_1:${NUL}`, meta: { returned: true, place: 3, attempt: 1 } });
     await until('it is finished', () => one.done.length === 1);
     expect(one.attempted).toEqual([5]);
+  });
+});
+
+describe('lanes of which an operator skips a parked delivery', () => {
+  let keeper: ParkedLaneKeeper;
+  beforeEach(() => {
+    keeper = new ParkedLaneKeeper(
+      { all: () => [one.own], checkEpochs: async () => undefined } as unknown as LogOwners,
+      { find: () => undefined, wasDeleted: () => false, halfOpen: () => [] } as unknown as EndpointDirectory,
+      { holdOf: () => 'paused' } as unknown as Gates,
+      { start: () => undefined } as unknown as Drainer,
+      new LaneLimits(database),
+      new LaneCommands(database),
+    );
+    keeper.onApplicationBootstrap();
+  });
+  afterEach(() => keeper.onModuleDestroy());
+
+  it('given headers of its record, then its dead letter has them, and the others stay parked', async () => {
+    one.hold(true);
+    one.arrive(1, { headers: { traceparent: Buffer.from('00-a'), own: Buffer.from('x') } });
+    one.arrive(2);
+    await until('both are parked', () => one.done.length === 2);
+
+    const [row] = await database.query<{ header: string; body: Buffer }>(
+      'SELECT header, body FROM parked_deliveries WHERE log = $1 AND place = 1',
+      [one.name],
+    );
+    const { header, body } = row ?? { header: '', body: Buffer.alloc(0) };
+    await new LaneCommands(database).ask(one.name, { lane: 'ep_1:r1', place: 1, attempt: 0, header, body });
+
+    await until('the first is removed', async () => (await parkedOf(one)).join() === '2');
+    expect(one.givenUp).toEqual(['1 unrecoverable: skipped by an operator']);
+    expect({ ...one.givenUpHeaders.get(1) }).toEqual({ traceparent: Buffer.from('00-a'), own: Buffer.from('x') });
   });
 });

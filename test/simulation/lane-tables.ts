@@ -157,7 +157,12 @@ export class SimulatedLaneCommands implements Public<LaneCommands> {
 
   open(logs: readonly string[]): Promise<OpenCommand[]> {
     return this.network.ask('postgres', () =>
-      logs.flatMap((log) => this.tables.openCommands(log).map((command) => ({ ...command, log }))),
+      logs.flatMap((log) =>
+        this.tables.openCommands(log).map((command) => {
+          const row = this.tables.log(log).parkedAt(command.lane, command.place);
+          return { ...command, log, extraHeaders: row?.work.extraHeaders ?? null };
+        }),
+      ),
     );
   }
 

@@ -1,4 +1,5 @@
 import type { Bagged } from '#common/collections/bag.js';
+import { offsetOf } from '#common/domain/position.js';
 import type { Positions } from '#common/domain/positions.js';
 import type { FencedLog } from '#common/kafka/port.js';
 import type { InRecord } from '#common/kafka/record.js';
@@ -11,7 +12,7 @@ import {
 import { DELIVERY_HEADER, type DeliveryMeta } from '#common/records/delivery-record.js';
 import { receiveDelivery } from '#common/records/received-delivery.js';
 
-/** A delivery that was read and is not over: the record it came in, and what the record says. */
+/** A delivery that was read and is not over: its record, parsed. */
 export interface Delivery extends Bagged {
   readonly log: FencedLog;
   readonly offset: number;
@@ -35,7 +36,7 @@ export interface UnreadableRow {
   readonly detail: string;
 }
 
-/** What the reading of a record depends on. */
+/** The data that a record is checked against. */
 export interface ReadingContext {
   /** Of the log's records. */
   readonly positions: Positions;
@@ -76,7 +77,7 @@ export function readDelivery(
     offset,
     lane,
     meta,
-    // A copy of its own: the value is a piece of a whole fetch, which would stay in memory as long as one of its records.
+    // A copy: the value is a slice of a whole fetch, which would stay in memory as long as one of its records.
     body: copyOf(value),
     headers: otherHeaders(headers),
     isReplay,
@@ -98,9 +99,28 @@ function refusalOf(record: InRecord, replayProblem: (record: InRecord) => string
   return replayProblem(record);
 }
 
+/** A row of PostgreSQL with a delivery: a parked row, or an operator's command. */
+export interface DeliveryRow {
+  readonly lane: string;
+  readonly place: number;
+  readonly body: Buffer;
+  /** ms since the epoch */
+  readonly parkedAt: number;
+}
+
+/** The delivery of a row. `readDelivery` and this function are the only ones that make a delivery. */
+export function storedDelivery(
+  log: FencedLog,
+  { lane, place, body, parkedAt }: DeliveryRow,
+  meta: DeliveryMeta,
+  headers: Delivery['headers'],
+): Delivery {
+  return { log, offset: offsetOf(place), lane, meta, body, headers, isReplay: false, parkedAt, bagIndex: 0 };
+}
+
 const NO_HEADERS: Readonly<Record<string, Buffer>> = {};
 
-/** Most deliveries have none besides the packed one, which is known to be there. */
+/** Most deliveries have only the packed header, which every delivery has. */
 function otherHeaders(headers: Readonly<Record<string, Buffer>>): Readonly<Record<string, Buffer>> {
   if (Object.keys(headers).length === 1) return NO_HEADERS;
   const { [DELIVERY_HEADER]: _packed, ...rest } = headers;

@@ -1,15 +1,13 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { offsetOf } from '#common/domain/position.js';
 import { LaneCommands } from '#common/postgres/lane-commands.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
-import { unpackDelivery } from '#common/records/delivery-record.js';
 import { Rounds } from '#common/rounds.js';
-import type { Delivery } from '../deliveries/delivery.js';
 import { EndpointDirectory } from '../endpoints/endpoint-directory.js';
 import { Gates } from '../endpoints/gates.js';
 import { Drainer } from './drainer.js';
 import type { LogLanes } from './log-lanes.js';
 import { LogOwners } from './log-owners.js';
+import { skippedDelivery } from './parked-record.js';
 
 const COMMAND_INTERVAL_MS = 1_000;
 const KEEP_INTERVAL_MS = 5_000;
@@ -110,20 +108,8 @@ export class ParkedLaneKeeper implements OnApplicationBootstrap, OnModuleDestroy
     if (byName.size === 0) return;
     for (const command of await this.commands.open([...byName.keys()])) {
       const lanes = byName.get(command.log);
-      const meta = unpackDelivery(command.header);
-      if (lanes === undefined || meta === undefined) continue;
-      const delivery: Delivery = {
-        log: lanes.log,
-        offset: offsetOf(command.place),
-        lane: command.lane,
-        meta: { ...meta, place: command.place, attempt: command.attempt },
-        body: command.body,
-        headers: {},
-        isReplay: false,
-        parkedAt: Date.now(),
-        bagIndex: 0,
-      };
-      lanes.skip(delivery);
+      const delivery = lanes && skippedDelivery(lanes.log, command);
+      if (delivery !== undefined) lanes?.skip(delivery);
     }
   }
 

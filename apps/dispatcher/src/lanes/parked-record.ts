@@ -1,5 +1,6 @@
 import { offsetOf } from '#common/domain/position.js';
 import type { FencedLog } from '#common/kafka/port.js';
+import type { OpenCommand } from '#common/postgres/lane-commands.js';
 import type { ParkedRecord } from '#common/postgres/lane-store.js';
 import {
   DELIVERY_HEADER,
@@ -9,7 +10,7 @@ import {
   unpackDelivery,
 } from '#common/records/delivery-record.js';
 import { encodeHeaders, readHeaders } from '#common/records/stored-headers.js';
-import type { Delivery, UnreadableRow } from '../deliveries/delivery.js';
+import { type Delivery, storedDelivery, type UnreadableRow } from '../deliveries/delivery.js';
 
 /** A delivery as the database keeps it. */
 export function parkedRecord(
@@ -31,22 +32,25 @@ export function parkedRecord(
   };
 }
 
-/** The delivery a parked row is; `unreadable` when the row holds none. Never throws: a lane waits for its lowest row. */
+/** The delivery of a parked row; `unreadable` when the row holds none. Never throws: a lane waits for its lowest row. */
 export function unparked(log: FencedLog, row: ParkedRecord): Delivery {
-  const { lane, place, body, parkedAt } = row;
-  const read = { log, offset: offsetOf(place), lane, body, isReplay: false, parkedAt, bagIndex: 0 };
   const meta = unpackDelivery(row.header);
   const headers = readHeaders(row.extraHeaders ?? {});
-  if (meta !== undefined && headers !== undefined) return { ...read, meta, headers };
-  return {
-    ...read,
-    meta: meta ?? metaOfColumns(row),
-    headers: headers ?? {},
-    unreadable: unreadable(log, row, headers),
-  };
+  if (meta !== undefined && headers !== undefined) return storedDelivery(log, row, meta, headers);
+  const delivery = storedDelivery(log, row, meta ?? metaOfColumns(row), headers ?? {});
+  return { ...delivery, unreadable: unreadable(log, row, headers) };
 }
 
-/** What the columns of a row say: enough to find its endpoint, and to remove it. */
+/** @returns the delivery that an operator's command skips; undefined when the command is malformed */
+export function skippedDelivery(log: FencedLog, command: OpenCommand): Delivery | undefined {
+  const { place, attempt, header, extraHeaders } = command;
+  const meta = unpackDelivery(header);
+  if (meta === undefined) return undefined;
+  const row = { ...command, parkedAt: Date.now() };
+  return storedDelivery(log, row, { ...meta, place, attempt }, readHeaders(extraHeaders ?? {}) ?? {});
+}
+
+/** The fields that columns of a row have: enough to find its endpoint, and to remove the row. */
 function metaOfColumns({ deliveryId, endpointId, attempt, place, parkedAt }: ParkedRecord): DeliveryMeta {
   const life = newLife({ deliveryId, endpointId, eventId: '', tenant: '', eventType: '', acceptedAt: parkedAt });
   return { ...life, attempt, place };

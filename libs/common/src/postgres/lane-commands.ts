@@ -1,3 +1,4 @@
+import type { StoredHeaders } from '../records/stored-headers.js';
 import type { Queryable } from './database.js';
 
 /** What an operator asks of a lane's owner: to give up its head, or, without one, its first parked row. */
@@ -13,12 +14,14 @@ export interface LaneCommand {
 
 export interface OpenCommand extends LaneCommand {
   readonly log: string;
+  /** Of the parked row; null for a delivery that is not parked, or has no headers but the packed one. */
+  readonly extraHeaders: StoredHeaders | null;
 }
 
 export class LaneCommands {
   constructor(private readonly database: Queryable) {}
 
-  /** Commands of these logs that are still to be carried out; those that have become idle are forgotten. */
+  /** @returns commands of these logs that are still to be carried out; commands about deliveries that are over are deleted */
   async open(logs: readonly string[]): Promise<OpenCommand[]> {
     return this.database.query<OpenCommand>(
       `WITH done AS (
@@ -31,7 +34,10 @@ export class LaneCommands {
              AND NOT EXISTS (SELECT FROM parked_deliveries p WHERE p.log = c.log AND p.lane = c.lane AND p.place = c.place))
          RETURNING c.log, c.lane, c.place
        )
-       SELECT log, lane, place, attempt, header, body FROM lane_commands c
+       SELECT log, lane, place, attempt, header, body,
+         (SELECT p.extra_headers FROM parked_deliveries p WHERE p.log = c.log AND p.lane = c.lane AND p.place = c.place)
+           AS "extraHeaders"
+       FROM lane_commands c
        WHERE log = ANY($1::text[])
          AND NOT EXISTS (SELECT FROM done WHERE done.log = c.log AND done.lane = c.lane AND done.place = c.place)
        ORDER BY asked_at LIMIT 100`,
