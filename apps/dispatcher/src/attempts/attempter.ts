@@ -12,34 +12,34 @@ import type { Endpoint } from '../endpoints/unsealed-endpoint.js';
 import * as metrics from './metrics.js';
 import type { AttemptFacts } from './outcome.js';
 
-/** DI token of the {@link AddressPolicy} every connection is held against. */
+/** DI token of the {@link AddressPolicy} that every connection must satisfy. */
 export const ADDRESS_POLICY = Symbol('AddressPolicy');
 
-/** What one attempt came to. */
+/** The result of one attempt, and its verdict. */
 export interface Attempt {
   readonly facts: AttemptFacts;
   readonly verdict: Verdict;
-  /** It never reached the endpoint, for a reason of ours: what it came to is not to be held against the endpoint. */
+  /** An own fault: the attempt never reached the endpoint, and does not count against it. */
   readonly isOurFault: boolean;
 }
 
-/** How often a fault of ours is told in the log. */
-const TELL_EVERY_MS = 60_000;
+/** Least time between two error lines about own faults. */
+const LOG_INTERVAL_MS = 60_000;
 
-/** Makes attempts: signs, posts, judges. */
+/** Makes attempts: signs the message, posts it, and classifies the response. */
 @Injectable()
 export class Attempter implements OnApplicationShutdown {
   private readonly logger = new Logger(Attempter.name);
   private readonly clients: EndpointClients;
-  private toldAt = Number.NEGATIVE_INFINITY;
+  private loggedAt = Number.NEGATIVE_INFINITY;
 
   constructor(@Inject(EndpointDirectory) directory: EndpointDirectory, @Inject(ADDRESS_POLICY) policy: AddressPolicy) {
     this.clients = new EndpointClients(policy);
-    // The next attempt connects anew, by the new configuration; those under way finish on the old one.
+    // The next attempt opens connections by the new configuration. Attempts in flight finish on the old ones.
     directory.onChange((endpointId) => this.clients.forget(endpointId));
   }
 
-  /** @param group ends the attempt when the delivery's partition is lost; never throws for an endpoint's fault */
+  /** Never rejects for a fault of the endpoint. @param group aborts the attempt when the delivery's partition is lost */
   attempt(delivery: Delivery, endpoint: Endpoint, group: PostGroup): Promise<Attempt> {
     const at = Date.now();
     const sending = this.clients.of(endpoint.record).post({
@@ -48,14 +48,14 @@ export class Attempter implements OnApplicationShutdown {
       timeoutMs: endpoint.record.timeout_ms,
       group,
     });
-    return sending.then((sent) => this.judged(sent, delivery, endpoint, at));
+    return sending.then((sent) => this.toAttempt(sent, delivery, endpoint, at));
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.clients.close();
   }
 
-  private judged(sent: SendResult, { meta }: Delivery, { record }: Endpoint, at: number): Attempt {
+  private toAttempt(sent: SendResult, { meta }: Delivery, { record }: Endpoint, at: number): Attempt {
     const verdict = judge(sent.result, {
       policy: record.retry_policy,
       attempt: meta.attempt + 1,
@@ -63,15 +63,15 @@ export class Attempter implements OnApplicationShutdown {
       nowMs: Date.now(),
       random: Math.random,
     });
-    if (sent.isOurFault) this.tellOwnFault(sent);
+    if (sent.isOurFault) this.recordOwnFault(sent);
     return { facts: toFacts(sent, at), verdict, isOurFault: sent.isOurFault };
   }
 
-  private tellOwnFault({ result, errorDetail }: SendResult): void {
+  private recordOwnFault({ result, errorDetail }: SendResult): void {
     metrics.ownFaults.inc();
     const now = performance.now();
-    if (now - this.toldAt < TELL_EVERY_MS) return;
-    this.toldAt = now;
+    if (now - this.loggedAt < LOG_INTERVAL_MS) return;
+    this.loggedAt = now;
     const error = result.kind === 'failure' ? result.error : undefined;
     this.logger.error({ error, error_detail: errorDetail }, 'attempts.cannot_be_made');
   }

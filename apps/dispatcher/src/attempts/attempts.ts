@@ -14,24 +14,24 @@ import * as metrics from './metrics.js';
 import { deadRecord, type Outcome, type OutcomeContext, outcomeOf } from './outcome.js';
 import { throughOwnFaults } from './own-faults.js';
 
-/** How long a delivery waits for the configuration of an endpoint nobody has heard of: the router's table may be ahead. */
+/** A delivery waits this long for the configuration of an unknown endpoint: the router's table may be ahead. */
 const UNKNOWN_ENDPOINT_WAIT_MS = 5_000;
 const UNKNOWN_ENDPOINT_CHECK_MS = 100;
 
-/** Deliveries of an endpoint that stayed unknown are given up at once until this long after the first of them came. */
+/** For this long after the first delivery of an endpoint that stayed unknown, its other deliveries do not wait. */
 const UNKNOWN_ENDPOINT_KEPT_MS = 10_000;
 const MAX_UNKNOWN_ENDPOINTS = 1_000;
 
-/** Makes one attempt, or says why none can be made, and counts what came of it. */
+/** Makes the attempt of a delivery, or gives the delivery up without one, and records metrics. */
 @Injectable()
 export class Attempts {
   private readonly logger = new Logger(Attempts.name);
-  /** By partition: ends the attempts when the partition is lost. */
+  /** By partition: aborts the attempts when the partition is lost. */
   private readonly groups = new WeakMap<OwnedLog, PostGroup>();
   private underWay = 0;
   /** Attempts that wait for DNS or file handles. */
   heldByOwnFaults = 0;
-  /** When the first delivery of an unknown endpoint came, by its id: with a wait for each, a lane of many takes hours. */
+  /** By endpoint id: when the first delivery of an unknown endpoint came. If each delivery waited, a lane would take hours. */
   private readonly unknownSince = new Map<string, number>();
 
   constructor(
@@ -44,7 +44,7 @@ export class Attempts {
   }
 
   /**
-   * @returns what it caused, of no meaning when the partition was lost meanwhile; undefined when nothing was sent and
+   * @returns the outcome, to be ignored if the partition was lost during the attempt; undefined when nothing was sent and
    *   nothing is decided, because a key of the endpoint is missing here
    */
   async make(delivery: Delivery): Promise<Outcome | undefined> {
@@ -63,7 +63,7 @@ export class Attempts {
     return this.underWay > 0;
   }
 
-  /** Requests of this partition that an endpoint has not answered. */
+  /** Requests of this partition in flight. */
   underWayOf(log: OwnedLog): number {
     return this.groups.get(log)?.size ?? 0;
   }
@@ -75,7 +75,7 @@ export class Attempts {
     return deadRecord(delivery, reason, this.context, { detail });
   }
 
-  /** @returns the row, whole, as a record that cannot be understood */
+  /** @returns the whole parked row as a poison record */
   private setAside({ record, detail }: UnreadableRow): OutRecord {
     metrics.dead.inc({ reason: 'payload_error' });
     const { topic, partition, offset } = record;
@@ -87,7 +87,7 @@ export class Attempts {
     this.groupOf(log).abort();
   }
 
-  /** Asks for the endpoint each time: while a fault of ours lasts, it may be disabled or move. */
+  /** Reads the endpoint's configuration each time: during an own fault an operator may disable or change it. */
   private async makeOnce(delivery: Delivery): Promise<{ outcome: Outcome | undefined; isOurFault: boolean }> {
     const endpoint = this.directory.find(delivery.meta.endpointId) ?? (await this.awaitEndpoint(delivery));
     const problem = undeliverable(endpoint);
@@ -106,7 +106,7 @@ export class Attempts {
     }
     const { isOurFault } = attempt;
     const outcome = outcomeOf(delivery, attempt.facts, attempt.verdict, this.context);
-    if (!isOurFault && !delivery.log.lost.aborted) tell(delivery, attempt, outcome);
+    if (!isOurFault && !delivery.log.lost.aborted) recordMetrics(delivery, attempt, outcome);
     return { outcome, isOurFault };
   }
 
@@ -163,7 +163,7 @@ function countBegun({ meta }: Delivery): void {
   metrics.firstAttemptSeconds.observe(Math.max(0, Date.now() - meta.acceptedAt) / 1_000);
 }
 
-function tell({ meta }: Delivery, { facts, verdict }: Attempt, { hop }: Outcome): void {
+function recordMetrics({ meta }: Delivery, { facts, verdict }: Attempt, { hop }: Outcome): void {
   const outcome = verdict.kind === 'gone' ? 'dead' : verdict.kind;
   metrics.attempts.inc({ outcome });
   metrics.endpointAttempts.inc({ endpoint: metrics.endpointLabel.of(meta.endpointId), outcome });

@@ -79,7 +79,7 @@ export const firstAttemptSeconds = new Histogram({
   buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300],
 });
 
-/** Gauges of what changes with every delivery are read when somebody asks for them. */
+/** The gauge is read with each scrape, since it changes with every delivery. */
 export function exposeInFlight(attemptsUnderWay: () => number): void {
   new Gauge({
     name: 'posthorn_attempts_in_flight',

@@ -20,15 +20,15 @@ export interface AttemptFacts {
   readonly responseBody: Buffer;
 }
 
-/** What a delivery's turn caused. */
+/** The records that an attempt caused. */
 export interface Outcome {
   /** All of them must be stored before the delivery's own record is finished. */
   readonly records: readonly OutRecord[];
-  /** Where it waits for its next attempt; undefined when it is over. */
+  /** The delivery's stay in a tier before its next attempt; undefined when the delivery is over. */
   readonly hop: Hop | undefined;
 }
 
-/** What a turn's records are made with. */
+/** The time and the signer that records are made with. */
 export interface OutcomeContext {
   /** ms since the epoch. */
   readonly nowMs: number;
@@ -42,10 +42,10 @@ export function outcomeOf(
   { nowMs, signer }: OutcomeContext,
 ): Outcome {
   const hop = verdict.kind === 'retry' ? hopFor(verdict.delayMs, nowMs) : undefined;
-  const told = attemptOutRecord(delivery, facts, verdict, hop);
-  if (hop) return { records: [waitingRecord(delivery, hop), told], hop };
-  if (verdict.kind === 'delivered' || verdict.kind === 'retry') return { records: [told], hop: undefined };
-  return { records: [deadRecord(delivery, verdict.reason, { nowMs, signer }, facts), told], hop: undefined };
+  const attempted = attemptOutRecord(delivery, facts, verdict, hop);
+  if (hop) return { records: [waitingRecord(delivery, hop), attempted], hop };
+  if (verdict.kind === 'delivered' || verdict.kind === 'retry') return { records: [attempted], hop: undefined };
+  return { records: [deadRecord(delivery, verdict.reason, { nowMs, signer }, facts), attempted], hop: undefined };
 }
 
 /**

@@ -3,8 +3,8 @@ import { setTimeout } from 'node:timers/promises';
 const RETRY_MS = 1_000;
 
 /**
- * Repeats an attempt that failed for as long as what stops it is a fault of ours: no DNS server answers, there are no file handles.
- * Such an attempt never reached its endpoint, so it is not counted against it: what is broken is waited for.
+ * Repeats an attempt until it is no own fault. Own faults are a DNS without an answer, or a lack of file handles: the
+ * attempt never reached its endpoint, and does not count against it.
  *
  * @param failed the attempt that failed
  * @param signal ends the waiting; the last failure is then returned

@@ -16,19 +16,19 @@ export interface MemoryLimits {
   readonly bytes: number;
 }
 
-/** What a delivery costs in memory beside its body; generous. */
+/** Bytes of a delivery in memory in addition to its body; generous. */
 const DELIVERY_OVERHEAD_BYTES = 1_024;
-/** What one endpoint may have of the memory: one that hangs, with large bodies, leaves room for the rest. */
+/** One endpoint's share of the memory: a hanging endpoint with large bodies leaves room for the others. */
 const SHARE_OF_ENDPOINT = 1 / 4;
 
-/** What a delivery takes in memory, in bytes; generous. */
+/** Bytes of a delivery in memory; generous. */
 export function bytesOf({ body }: Pick<Delivery, 'body'>): number {
   return body.length + DELIVERY_OVERHEAD_BYTES;
 }
 
 /**
- * Keeps what was read from the logs and is not finished within its bytes: beyond them all partitions pause, and what comes
- * waits in Kafka. Each endpoint's part of it is its `Backlog`'s business.
+ * Limits the bytes of deliveries that were read from the logs and are not finished. Beyond the limit all partitions pause, and
+ * records wait in Kafka. `Backlog` limits the deliveries of one endpoint.
  */
 @Injectable()
 export class MemoryBudget {

@@ -14,7 +14,7 @@ export interface ReplayLimits {
 }
 
 /**
- * Decides whether a record that claims to be a dead letter was one. Any producer of `ingest` can write such a record
+ * Decides whether a record with the headers of a dead letter was one. Any producer of `ingest` can write such a record
  * for any endpoint of any tenant. Only this system can make its MAC.
  */
 @Injectable()

@@ -2,42 +2,41 @@ export interface BacklogOptions {
   /** Deliveries that may be in memory, large ones counted several times. */
   readonly limit: number;
   /**
-   * Called when a look begins; what it returns is called at its end, and says how many ms the endpoint may take for as many
-   * deliveries before it counts as slower than its traffic.
+   * Called when a measurement begins. The function it returns is called at the end: how many ms the endpoint may take for
+   * `limit` deliveries before it counts as `slow`.
    */
   readonly patience: () => () => number;
-  /** By its rate limit an answer takes at least this many ms; 0 without a limit. */
+  /** The least ms per answer by the endpoint's rate limit; 0 without a limit. */
   readonly leastMs: () => number;
   readonly now: () => number;
-  /** Called when the endpoint becomes slow or is slow no more. */
+  /** Called when the endpoint becomes slow, or is no longer slow. */
   readonly onChange: () => void;
   /** Called when there is room again. */
   readonly onRoom: () => void;
 }
 
-const LOOK_MS = 500;
+const MEASUREMENT_MS = 500;
 /**
- * Of a slow endpoint so many times the limit may be on their way to the database: the more share a statement, the sooner
- * all are there.
+ * A slow endpoint may have this many times the limit on the way to PostgreSQL. More records per statement park the backlog
+ * sooner.
  */
 const PARKING_ROOM = 2;
 
 /**
- * What one endpoint has in memory, whether that is too much, and whether it is slower than its traffic. A number alone
- * does not tell: after a burst a fast endpoint has many deliveries waiting, too, or they wait for us, and parking them
- * would cost far more than to wait a moment. So the endpoint's own pace is looked at: how many answers it gives in the
- * time it is asked for any.
+ * Counts one endpoint's deliveries in memory, and decides whether the endpoint is slower than its traffic. The count alone is
+ * no evidence: a fast endpoint has many deliveries after a burst, and parking them costs far more than a short wait. So the
+ * backlog measures the endpoint's pace: its answers in the time it had attempts in flight.
  */
 export class Backlog {
   size = 0;
-  /** Attempts under way. */
+  /** Attempts in flight. */
   inFlight = 0;
   isSlow = false;
-  /** No more should be read for now. */
+  /** The partitions of its deliveries should pause. */
   isFull = false;
-  /** What a slow endpoint has in memory stays there; only what comes later is parked, and must not pile up either. */
+  /** Deliveries in memory when the endpoint became slow stay there. Only later ones are parked. */
   private sizeWhenSlow = 0;
-  /** Of this look: answers, sum over the attempts of the ms under way, and the most attempts under way at once. */
+  /** Of this measurement: answers, the sum of the ms in flight over all attempts, and the most attempts in flight at once. */
   private answers = 0;
   private busyMs = 0;
   private peak = 0;
@@ -50,7 +49,7 @@ export class Backlog {
     this.size += places;
     const { limit } = this.options;
     if (this.size >= this.sizeWhenSlow + this.room) this.isFull = true;
-    if (this.size >= limit && !this.isSlow && this.timer === undefined) this.look();
+    if (this.size >= limit && !this.isSlow && this.timer === undefined) this.measure();
   }
 
   remove(places: number): void {
@@ -59,10 +58,10 @@ export class Backlog {
     if (this.size * 2 >= this.options.limit) return;
     clearTimeout(this.timer);
     this.timer = undefined;
-    this.become(false);
+    this.setSlow(false);
   }
 
-  /** What may be in memory beside what was there when the endpoint turned out to be slow. */
+  /** Deliveries that may be in memory in addition to `sizeWhenSlow`. */
   private get room(): number {
     return this.isSlow ? PARKING_ROOM * this.options.limit : this.options.limit;
   }
@@ -94,28 +93,28 @@ export class Backlog {
     this.changedAt = now;
   }
 
-  private look(): void {
+  private measure(): void {
     this.answers = 0;
     this.busyMs = 0;
     this.peak = this.inFlight;
     this.changedAt = this.options.now();
     const patienceMs = this.options.patience();
-    // After a moment in which we were blocked, the answers that came meanwhile are read first.
+    // If the event loop was blocked, answers that arrived are read before the pace is judged.
     const judge = () => this.timer && this.judge(patienceMs());
-    this.timer = setTimeout(() => setImmediate(judge), LOOK_MS);
+    this.timer = setTimeout(() => setImmediate(judge), MEASUREMENT_MS);
   }
 
   private judge(patienceMs: number): void {
     this.note();
     this.timer = undefined;
     const { limit, leastMs } = this.options;
-    // With all it takes at a time under way, an answer costs the endpoint so long. NaN when it was asked for none.
+    // Ms per answer with the peak of attempts in flight. NaN when there was no attempt.
     const msPerAnswer = this.busyMs / this.answers / this.peak;
-    if (limit * Math.max(msPerAnswer || 0, leastMs()) > patienceMs) this.become(true);
-    else if (this.size >= limit) this.look();
+    if (limit * Math.max(msPerAnswer || 0, leastMs()) > patienceMs) this.setSlow(true);
+    else if (this.size >= limit) this.measure();
   }
 
-  private become(isSlow: boolean): void {
+  private setSlow(isSlow: boolean): void {
     if (this.isSlow === isSlow) return;
     this.isSlow = isSlow;
     this.sizeWhenSlow = isSlow ? this.size : 0;

@@ -2,12 +2,12 @@ import { EndpointClient } from '#common/http/endpoint-client.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import type { AddressPolicy } from '#common/security/address-policy.js';
 
-/** Longer than an idle connection is kept, so that a pool that is dropped holds none. */
+/** Longer than an idle connection is kept: a pool that is dropped has no connection. */
 const SWEEP_MS = 10_000;
 
 /**
- * A connection pool for each endpoint that was sent to lately. One that is not used holds 20 KB all the same (measured),
- * which tens of thousands of endpoints with an event now and then would turn into gigabytes.
+ * A connection pool for each endpoint with recent attempts. An unused pool takes 20 KB (measured), and tens of thousands of
+ * idle endpoints would take gigabytes.
  */
 export class EndpointClients {
   private readonly clients = new Map<string, EndpointClient>();
@@ -32,7 +32,7 @@ export class EndpointClients {
     return client;
   }
 
-  /** Requests under way finish on the connections they have. */
+  /** Requests in flight finish on the connections they have. */
   forget(endpointId: string): void {
     const client = this.clients.get(endpointId);
     this.clients.delete(endpointId);

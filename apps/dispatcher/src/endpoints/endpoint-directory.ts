@@ -14,11 +14,11 @@ import { type Endpoint, type Unsealed, unsealed } from './unsealed-endpoint.js';
 type Listener = (endpointId: string) => void;
 
 /**
- * Deleted endpoints that are remembered: a delivery of one need not wait for a configuration that never comes, and an older
- * record cannot bring one back.
+ * Deleted endpoints that are remembered: their deliveries do not wait for a configuration, and an older record cannot
+ * restore them.
  */
 const MAX_DELETIONS = 100_000;
-/** A secret that does not open may expire; then its key is needed no more. */
+/** A secret that does not open may expire; then its key is no longer needed. */
 const REOPEN_INTERVAL_MS = 1_000;
 
 /** Every endpoint's current configuration, in memory, from the compacted `endpoints` topic. */
@@ -77,7 +77,7 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     return this.endpoints.get(id);
   }
 
-  /** The topic has a record of this endpoint, be it of use or not. */
+  /** The topic has a record of this endpoint, readable or not. */
   hasSeen(id: string): boolean {
     return this.endpoints.has(id) || this.deletions.has(id) || this.unreadable.has(id);
   }
@@ -91,12 +91,12 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     return this.halfOpenIds;
   }
 
-  /** @param listener called after an endpoint changed, came or went */
+  /** @param listener called after an endpoint was created, changed or deleted */
   onChange(listener: Listener): void {
     this.listeners.push(listener);
   }
 
-  /** @throws when the value is not understood; the last configuration that was understood stays */
+  /** @throws when the value is malformed; the last valid configuration stays */
   private apply({ key: id, value, change }: ConfigurationRecord): void {
     const known = this.endpoints.get(id)?.record.version ?? 0;
     if (value === null) {
@@ -114,7 +114,7 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
       }
       const { endpoint } = read;
       const { version } = endpoint.record;
-      // A relay that was cut off may publish an older state after a newer one.
+      // An interrupted relay may publish an older version after a newer one.
       if (version < known || this.deletions.covers(id, version)) return;
       this.set(id, read);
       this.deletions.remove(id);
@@ -143,7 +143,7 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     this.missingKeys.note(id, { opened, missing: endpoint.missingKeys });
   }
 
-  /** Opens again where a secret has expired since: it may have been the one that does not open. */
+  /** Opens the secrets of an endpoint again if one has expired: it may be the one that does not open. */
   private reopen(): void {
     const now = Date.now();
     for (const id of this.missingKeys.endpoints()) {
@@ -158,7 +158,7 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  /** Deliveries of endpoints with a missing key wait: an operator must add the key, and nothing is lost until then. */
+  /** Deliveries of endpoints with a missing key wait until an operator adds the key. */
   private checkKeys(): void {
     if (!this.table.isCaughtUp) return;
     const keyIds = this.missingKeys.keyIds();

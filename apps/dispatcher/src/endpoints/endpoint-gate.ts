@@ -3,7 +3,7 @@ import type { OwnedLog } from '#common/kafka/port.js';
 import { Backlog, type BacklogOptions } from './backlog.js';
 import { Rate } from './rate.js';
 
-/** What the operator, the breaker and `SECRET_KEYS` say of an endpoint. */
+/** Limits and hold of an endpoint, by its configuration. */
 export interface GateSettings {
   readonly maxInFlight: number;
   /** This process's share of the endpoint's rate limit; undefined for none. */
@@ -11,36 +11,36 @@ export interface GateSettings {
   readonly hold: Exclude<HoldReason, 'slow'> | undefined;
 }
 
-/** A lane's wish to make one attempt. */
+/** A lane's request to make one attempt. */
 export interface Turn {
   readonly log: OwnedLog;
   /** When its delivery was parked, ms since the epoch; undefined when it comes from the log. */
   readonly parkedAt: number | undefined;
   /** The half-open breaker lets this one pass. */
   readonly isProbe: boolean;
-  /** Its turn has come. The gate's `leave` must be called when the endpoint has answered. */
+  /** The gate admits the attempt. The gate's `leave` must be called when the endpoint has answered. */
   begin(): void;
-  /** It will not come: the endpoint takes nothing now. */
+  /** The gate does not admit the attempt: the endpoint holds. */
   withdraw(): void;
 }
 
 export interface GateOptions {
   /** Deliveries from the log that may be in memory. */
   readonly queueLimit: number;
-  /** How long as many may take before the endpoint counts as slower than its traffic; see {@link BacklogOptions}. */
+  /** See {@link BacklogOptions}. */
   readonly patience: BacklogOptions['patience'];
-  /** What a hold parked begins no faster: an endpoint that comes back is not to be flooded by what waited. */
+  /** Attempts per second of deliveries that a hold parked. The limit protects an endpoint that just recovered. */
   readonly drainPerSecond: number;
   readonly now: () => number;
   /** Called when the hold begins, ends or changes its reason. */
   readonly onHold: (reason: HoldReason | undefined) => void;
-  /** Called when it is full no more. */
+  /** Called when the backlog is no longer full. */
   readonly onRoom: () => void;
 }
 
 /**
- * One endpoint's door: how many attempts are under way, who is next, and whether any may begin. A hanging endpoint costs
- * its own slots and nobody else's.
+ * One endpoint's gate: counts its attempts in flight, and decides which turn begins next and when. A hanging endpoint holds
+ * only its own slots.
  */
 export class EndpointGate {
   private fresh: Turn[] = [];
@@ -51,7 +51,7 @@ export class EndpointGate {
   private timer: NodeJS.Timeout | undefined;
   private readonly drainRate: Rate;
   private rate: Rate | undefined;
-  /** When the last hold ended, ms since the epoch. Of those before its time a gate knows nothing. */
+  /** When the last hold ended, ms since the epoch. A new gate counts rows parked before its creation as drains. */
   private heldUntil: number;
 
   constructor(
@@ -81,7 +81,7 @@ export class EndpointGate {
     return Math.max(0, Math.floor(this.options.queueLimit / 2) - this.waiting);
   }
 
-  /** It has as many deliveries in memory as it may have. */
+  /** The backlog has as many deliveries as it may have. */
   get isFull(): boolean {
     return this.backlog.isFull;
   }
@@ -98,14 +98,14 @@ export class EndpointGate {
     this.pump();
   }
 
-  /** Before a rebalance nothing new is begun; what waits keeps waiting. */
+  /** Before a rebalance no attempt begins; turns keep their places in the queue. */
   halt(isHalted: boolean): void {
     this.isHalted = isHalted;
     this.pump();
   }
 
   /**
-   * A delivery of this endpoint was read from the log, or is over or parked.
+   * A delivery of this endpoint was read from the log, or finished.
    *
    * @param places of the queue that it takes; below 0 it leaves them
    */
@@ -142,12 +142,12 @@ export class EndpointGate {
     else this.rate = new Rate(perSecond, this.options.now());
   }
 
-  /** A stronger hold keeps its name meanwhile. */
+  /** A hold by configuration keeps its reason. */
   private slownessChanged(): void {
-    if (this.settings.hold === undefined) this.tell(this.hold);
+    if (this.settings.hold === undefined) this.notifyHold(this.hold);
   }
 
-  private tell(hold: HoldReason | undefined): void {
+  private notifyHold(hold: HoldReason | undefined): void {
     if (hold === undefined) this.heldUntil = this.options.now();
     this.options.onHold(hold);
   }
@@ -155,9 +155,9 @@ export class EndpointGate {
   private afterChange(before: HoldReason | undefined): void {
     const after = this.hold;
     if (after === before) return;
-    this.tell(after);
+    this.notifyHold(after);
     if (after === undefined || after === 'slow') return;
-    // What has not begun goes back to its lane, and from there to the database. A probe cannot be signed without its key.
+    // Turns that have not begun return to their lanes, which park the deliveries. A probe cannot be signed without its key.
     const stays = (turn: Turn) => turn.isProbe && after !== 'key_missing';
     const waiting = [...this.drains, ...this.fresh];
     this.drains = this.drains.filter(stays);
@@ -179,7 +179,7 @@ export class EndpointGate {
     }
   }
 
-  /** Whose turn it is; or the ms until somebody's is; or undefined when nobody waits. Drains, the older ones, go first. */
+  /** @returns the next turn; the ms until it may begin; undefined without a turn. Drains, which are older, go first */
   private next(): Turn | number | undefined {
     for (const queue of [this.drains, this.fresh]) {
       while (queue[0]?.log.lost.aborted) queue.shift();

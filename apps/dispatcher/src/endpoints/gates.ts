@@ -18,11 +18,11 @@ export interface DrainLimits {
 interface GateListener {
   /** A hold of the endpoint begins, ends or changes its reason. */
   onHold(endpointId: string, reason: HoldReason | undefined): void;
-  /** The endpoint's memory is full no more. */
+  /** The endpoint's backlog is no longer full. */
   onRoom(endpointId: string): void;
 }
 
-/** The gate of every endpoint, kept in step with its configuration and with the share of the partitions owned here. */
+/** The gate of every endpoint. Gates follow the endpoint's configuration and this process's share of the partitions. */
 @Injectable()
 export class Gates {
   private readonly gates = new Map<string, EndpointGate>();
@@ -59,7 +59,7 @@ export class Gates {
     return gate;
   }
 
-  /** Why turns of this partition wait at a gate that works; undefined when none does. */
+  /** Why turns of this partition wait at a gate that works; undefined when no turn does. */
   waitsFor(log: OwnedLog): string | undefined {
     for (const gate of this.gates.values()) {
       const reason = gate.waitsFor(log);
@@ -102,8 +102,8 @@ export class Gates {
 }
 
 /**
- * A disabled endpoint holds nothing, nor does an open breaker that discards: what comes is given up at once. A missing key
- * is an operator's mistake: it holds whatever else would be given up, so that nothing is lost by it.
+ * Neither a disabled endpoint nor an open breaker that discards holds: deliveries are given up at once. A missing key is an
+ * operator's mistake, so it holds even deliveries that a breaker would discard: they must not be lost by it.
  */
 function holdBy({ record, missingKeys }: Endpoint): GateSettings['hold'] {
   if (!record.enabled) return undefined;

@@ -1,15 +1,15 @@
 import { performance } from 'node:perf_hooks';
 
-/** Above this share of time at work, what is slow may be us. */
+/** Above this utilization of the event loop, slow answers may be this process's own fault. */
 const BUSY_UTILIZATION = 0.8;
-/** How much longer an endpoint may then take. One that hangs takes longer still. */
+/** An endpoint may then take this many times as long. A hanging endpoint takes even longer. */
 const BUSY_FACTOR = 15;
 
 /**
- * Begins to watch how busy this process is.
+ * Begins to measure how busy this process is.
  *
- * @param patienceMs how long an endpoint's backlog may take while there is time to spare
- * @returns how long it may take, judged by the time since
+ * @param patienceMs how long an endpoint's backlog may take while the process is not busy
+ * @returns how long the backlog may take, by the utilization since the begin
  */
 export function patienceByLoad(patienceMs: number): () => number {
   const before = performance.eventLoopUtilization();

@@ -8,7 +8,7 @@ export interface Endpoint {
   /** Newest first. `expiresAt` in ms since the epoch. */
   readonly keys: readonly { readonly key: SigningKey; readonly expiresAt: number | undefined }[];
   readonly staticHeaders: Readonly<Record<string, string>>;
-  /** Ids of the keys that did not open a secret. While there are any, nothing may be sent: signatures would be missing. */
+  /** Ids of the keys that are missing here. With a missing key nothing may be sent: signatures would be missing. */
   readonly missingKeys: readonly string[];
 }
 
@@ -21,7 +21,7 @@ export interface Unsealed {
 const NO_HEADERS = Buffer.from('{}');
 
 /**
- * Opens what an endpoint's record has sealed. Secrets that have expired are left out: their keys may be gone.
+ * Opens the sealed secrets and headers of an endpoint's record. Expired secrets are left out: their keys may be gone.
  *
  * @param nowMs ms since the epoch
  * @throws SealingError when a sealed text is malformed

@@ -10,11 +10,11 @@ const PAGE = 200;
 const WAIT_FOR_ROOM_MS = 20;
 const RETRY_MS = 500;
 
-/** Wakes the parked lanes of an endpoint when nothing holds it any more, as many at a time as it has room for. */
+/** Wakes the parked lanes of an endpoint after a hold, at most as many at a time as its gate has room for. */
 @Injectable()
 export class Drainer {
   private readonly logger = new Logger(Drainer.name);
-  /** Drains under way, by log and endpoint; true when another one was asked for meanwhile. */
+  /** Running drains, by log and endpoint; true when another drain was requested during the run. */
   private readonly running = new WeakMap<LogLanes, Map<string, boolean>>();
 
   constructor(
@@ -38,7 +38,7 @@ export class Drainer {
     }
   }
 
-  /** Begins a drain, or has the one under way begin anew. Ends when nothing is left, a hold begins or the log is lost. */
+  /** Begins a drain, or restarts the running one. It ends when no parked lane is left, a hold begins or the log is lost. */
   start(lanes: LogLanes, endpointId: string): void {
     if (this.gates.holdOf(endpointId) !== undefined) return;
     const running = this.running.get(lanes) ?? new Map();
@@ -48,7 +48,7 @@ export class Drainer {
     if (!isRunning) void this.drainUntilQuiet(lanes, endpointId, running);
   }
 
-  /** What a short hold parked below a drain's position is seen by the next one. */
+  /** A short hold may park rows below the position of the running drain: the next drain finds them. */
   private async drainUntilQuiet(lanes: LogLanes, endpointId: string, running: Map<string, boolean>): Promise<void> {
     do {
       running.set(endpointId, false);

@@ -4,8 +4,8 @@ import { hash } from 'node:crypto';
 const DIGITS = 13;
 
 /**
- * Lanes the database must be asked about before anything of them is judged, by fingerprint: a million of them take some
- * 50 MB, their names would take several times that. Two lanes that share 52 bits cost one needless question.
+ * Lanes that PostgreSQL must be asked about before anything of them is judged, by fingerprint. A million fingerprints take
+ * about 50 MB, their names several times that. Two lanes with the same 52 bits cost one needless query.
  */
 export class KnownLanes {
   private readonly fingerprints = new Set<number>();

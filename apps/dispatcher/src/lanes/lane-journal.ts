@@ -11,7 +11,7 @@ const MAX_PAGES = 16;
 /** The first row of a page may be larger: as large as an event may be. */
 const PAGE = { rows: 8, bodyBytes: 64 * 1_024 };
 
-/** What PostgreSQL does not store of a lane's write. */
+/** The parts of a lane's write that PostgreSQL rejects. */
 export interface RefusedParts {
   readonly isRowRefused: boolean;
   readonly park: ReadonlySet<ParkedRecord>;
@@ -56,7 +56,7 @@ export class LaneJournal {
     return this.writes.add(write);
   }
 
-  /** Looks for what is at fault in a write that was set aside. */
+  /** Finds the parts that PostgreSQL rejects in a write that was set aside. */
   async refusedParts(write: LaneWrite): Promise<RefusedParts> {
     const { lane, endpointId, row, park = [] } = write;
     const [ofRow, ...ofPark] = await Promise.all([
@@ -79,8 +79,8 @@ export class LaneJournal {
   }
 
   /**
-   * There are no rows of a lane whose name PostgreSQL cannot store. Where rows of it cannot be read for another reason,
-   * nothing of the lane may be sent: it waits until the log has another owner.
+   * A lane whose name PostgreSQL cannot store has no rows. If its rows cannot be read for another reason, nothing of the lane
+   * may be sent: it waits until the log has another owner.
    */
   private nothingOf<Answer>(lane: string, { why, error }: SetAside, answer: Answer): Promise<Answer> {
     if (why === 'row') return Promise.resolve(answer);

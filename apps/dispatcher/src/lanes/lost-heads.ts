@@ -10,8 +10,8 @@ import { EndpointDirectory } from '../endpoints/endpoint-directory.js';
 const RETRY_MS = 1_000;
 
 /**
- * A lane waits for its head to come back. When the log lost records to retention the head may be among them, and its lane
- * would wait for ever: so every head that is due is made anew and put into the log again.
+ * A lane waits for its head to return. If retention removed records of the log, the head may be among them, and its lane would
+ * never continue. So every head that is due is made again from the archive and written to the log.
  */
 @Injectable()
 export class LostHeads {
@@ -24,7 +24,7 @@ export class LostHeads {
   ) {}
 
   /**
-   * Keeps at it until it is done, or the log is lost to another owner, who finds what is still in it.
+   * Retries until the heads are written, or the log is lost.
    *
    * @param areOrphans whether no attempt of this owner is in flight yet: heads that were in flight are lost, too
    */

@@ -2,19 +2,19 @@ import { Inject, Injectable } from '@nestjs/common';
 import { MEMORY_LIMITS, type MemoryLimits } from '../deliveries/memory-budget.js';
 import * as metrics from './metrics.js';
 
-/** Of what deliveries from the logs may take in memory, what parked rows may take beside them. */
+/** Parked rows may take this share of `MEMORY_LIMIT_BYTES`, in addition to deliveries from the logs. */
 const SHARE_OF_MEMORY = 1 / 2;
-/** Of that, what one endpoint may take: a hanging one leaves room for the rest. */
+/** One endpoint's share of that: a hanging endpoint leaves room for the others. */
 const SHARE_OF_ENDPOINT = 1 / 4;
-/** What a page is expected to take before any was read. */
+/** Expected bytes of a page before any page was read. */
 const FIRST_PAGE_BYTES = 64 * 1_024;
-/** How much of a large page's size is expected of the next. */
+/** The expected bytes fall to this share with each smaller page. */
 const MEMORY_OF_PAGES = 0.99;
 
-/** Who reads parked rows: a lane. */
+/** A lane that reads parked rows. */
 export interface Reader {
   readonly endpointId: string;
-  /** What is held for it; changed here alone. */
+  /** Bytes held for the lane; only ReadAhead changes them. */
   readBytes: number;
 }
 
@@ -25,8 +25,8 @@ interface Waiting {
 }
 
 /**
- * Keeps what was read of parked rows, and is not over, within its bytes. A lane asks before it reads a page; until the page
- * is there, as much is held for it as large pages took lately.
+ * Limits the bytes of parked rows that were read and are not over. A lane asks before it reads a page. Until the page is read,
+ * the bytes of recent large pages are held for it.
  */
 @Injectable()
 export class ReadAhead {
@@ -42,7 +42,7 @@ export class ReadAhead {
     metrics.exposeReadAhead(() => this.bytes);
   }
 
-  /** Some of the endpoint's lanes wait to read: to wake more of them would help nobody. */
+  /** Some of the endpoint's lanes wait to read: more awake lanes would only wait, too. */
   isWaiting(endpointId: string): boolean {
     return this.waiting.has(endpointId);
   }
@@ -55,7 +55,7 @@ export class ReadAhead {
     return true;
   }
 
-  /** Waits until bytes for a page are held for the reader; for ever when `ended` comes first. */
+  /** Resolves when bytes for a page are held for the reader; never after `ended`. */
   enter(reader: Reader, ended: AbortSignal): Promise<void> {
     return new Promise((go) => {
       const queue = this.waiting.get(reader.endpointId) ?? [];
@@ -70,7 +70,7 @@ export class ReadAhead {
     this.hold(reader, bytes);
   }
 
-  /** Of what the reader has read, so much is not over. */
+  /** @param bytes that the reader has read and that are not over */
   hold(reader: Reader, bytes: number): void {
     const change = bytes - reader.readBytes;
     if (change === 0) return;

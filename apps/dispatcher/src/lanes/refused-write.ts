@@ -11,7 +11,7 @@ type Turns = Pick<LaneCollaborators['turns'], 'giveUp'>;
 
 export interface RefusedWrite {
   readonly transaction: LaneTransaction<Delivery>;
-  /** The transaction as PostgreSQL refused it. */
+  /** The transaction as PostgreSQL rejected it. */
   readonly write: LaneWrite;
   readonly error: unknown;
   /** The transaction names the delivery whose turn it is as the head (docs/lane-protocol.md, rule 3). */
@@ -19,9 +19,8 @@ export interface RefusedWrite {
 }
 
 /**
- * Keeps a lane going whose write PostgreSQL does not store. Deliveries that cannot be parked become dead letters, whole,
- * before the rest of the write is stored. A head that cannot be named even without its delivery id is left to the lane
- * machine.
+ * Settles a lane's write that PostgreSQL rejects. Deliveries that cannot be parked become dead letters before the rest of the
+ * write is stored. A head that cannot be named even without its delivery id is given up by the lane machine.
  *
  * @returns the event that the lane machine takes next
  * @throws when Kafka does not store a dead letter, or PostgreSQL not the rest; the records stay unfinished then
@@ -58,8 +57,8 @@ async function namelessRow({ lane, endpointId, row }: LaneWrite, journal: LaneJo
 }
 
 /**
- * What is left of a write. Without a row, a crash before the delivery under way is over may let its followers go first;
- * and where PostgreSQL cannot even store the lane's name, it has no rows that need a word.
+ * Stores the rest of a write. Without a row, a crash before the delivery in flight is over may let its followers go first. If
+ * PostgreSQL cannot store the lane's name, there are no rows to change.
  */
 async function writeRest(
   { row: _refused, ...rest }: LaneWrite,

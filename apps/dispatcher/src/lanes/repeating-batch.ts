@@ -10,7 +10,7 @@ interface Waiting<In, Out> {
 export interface RepeatingBatchOptions<In, Out> {
   readonly name: string;
   readonly maxItems: number;
-  /** Most bytes of a statement that has more than one item. */
+  /** At most this many bytes in a statement with more than one item. */
   readonly bytes?: { readonly most: number; readonly of: (input: In) => number };
   /** @returns one output for each input, in order */
   readonly run: (inputs: readonly In[]) => Promise<readonly Out[]>;
@@ -26,9 +26,9 @@ export interface RepeatingBatchOptions<In, Out> {
 }
 
 /**
- * Gathers what is asked while a statement is under way into the next one. A statement that PostgreSQL cannot run now, or
- * whose outcome is unknown, is repeated as it was before anything else is done (docs/lane-protocol.md, rule 8), for as long as the log
- * is owned. An input at fault is singled out, and the others go on.
+ * Gathers inputs that arrive during a statement into the next one. A statement that PostgreSQL cannot run now, or whose result
+ * is unknown, is repeated unchanged before anything else (docs/lane-protocol.md, rule 8), until the log is lost. An input at
+ * fault is set aside, and the others are stored.
  */
 export class RepeatingBatch<In, Out> {
   private readonly logger = new Logger(RepeatingBatch.name);
@@ -52,7 +52,7 @@ export class RepeatingBatch<In, Out> {
 
   private async drain(): Promise<void> {
     this.isRunning = true;
-    // One turn of the event loop: what one batch of records asks for shares a statement.
+    // One turn of the event loop: the inputs of one batch of records share a statement.
     await new Promise(setImmediate);
     while (this.waiting.length > 0 && !this.options.ended.aborted) {
       const batch = this.waiting.splice(0, this.fitting());
