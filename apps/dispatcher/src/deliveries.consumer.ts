@@ -46,21 +46,22 @@ export class DeliveriesConsumer {
     const delivery = readDelivery(log, record, { positions, maxBatchBytes, replayProblem: this.replayProblem });
     if ('detail' in delivery) {
       dead.inc({ reason: 'payload_error' });
-      void this.pass(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));
+      void this.replace(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));
     } else if (partitionOf(delivery.lane, log.partitions) !== log.partition) {
       // A lane has one owner only while all of its records are on the partition of its key.
       misplaced.inc();
-      void this.pass(log, record, { ...record, topic: DELIVERIES_TOPIC });
+      void this.replace(log, record, { ...record, topic: DELIVERIES_TOPIC });
     } else {
       const { returned, dueAt = 0 } = delivery.meta;
       const nowMs = Date.now();
       const aheadMs = returned ? earlyMs(dueAt, { appendedAt: record.timestamp, nowMs }) : 0;
       if (aheadMs <= MAX_EARLY_MS) this.engine.accept(delivery, record.timestamp);
-      else void this.pass(log, record, waitingAgain(delivery, hopFor(aheadMs, nowMs)));
+      else void this.replace(log, record, waitingAgain(delivery, hopFor(aheadMs, nowMs)));
     }
   }
 
-  private async pass(log: OwnedLog, record: InRecord, out: OutRecord): Promise<void> {
+  /** Writes another record in place of this one. Its offset finishes when Kafka acknowledged the other. */
+  private async replace(log: OwnedLog, record: InRecord, out: OutRecord): Promise<void> {
     try {
       await this.producer.write([out]);
       log.finish(record.offset);

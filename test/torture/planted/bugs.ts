@@ -110,7 +110,7 @@ export const BUGS = {
     title: 'a record that is no delivery throws instead of being set aside',
     patch: {
       file: 'apps/dispatcher/src/deliveries.consumer.js',
-      text: 'void this.pass(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));',
+      text: 'void this.replace(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));',
       becomes: 'throw new Error(delivery.detail);',
     },
     fault: 'strange-records',

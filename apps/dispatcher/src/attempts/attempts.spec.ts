@@ -48,7 +48,7 @@ async function giveUpTimes(attempts: Attempts, count: number): Promise<number[]>
   return times;
 }
 
-describe('deliveries of an endpoint nobody knows', () => {
+describe('deliveries of an unknown endpoint', () => {
   const directory = { find: () => undefined, wasDeleted: () => false } as unknown as EndpointDirectory;
   const newAttempts = () =>
     new Attempts(directory, {} as Attempter, { sign: () => 'mac' } as unknown as DeadLetterSigner, {

@@ -96,7 +96,7 @@ export class Attempts {
       return { outcome: { records, hop: undefined }, isOurFault: false };
     }
     if (endpoint.missingKeys.length > 0) return { outcome: undefined, isOurFault: false };
-    countBegun(delivery);
+    recordFirstAttempt(delivery);
     this.underWay++;
     let attempt: Attempt;
     try {
@@ -158,7 +158,7 @@ function undeliverable(endpoint: Endpoint | undefined) {
   return undefined;
 }
 
-function countBegun({ meta }: Delivery): void {
+function recordFirstAttempt({ meta }: Delivery): void {
   if (meta.attempt > 0 || meta.replay > 0) return;
   metrics.firstAttemptSeconds.observe(Math.max(0, Date.now() - meta.acceptedAt) / 1_000);
 }

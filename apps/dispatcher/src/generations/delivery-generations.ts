@@ -13,7 +13,7 @@ const WATCH_INTERVAL_MS = 2_000;
 
 /**
  * The generation of `deliveries`, with what waited in the logs before it. The tiers' are registered with it. A dispatcher
- * reads no tier, so no assignment tells it of a tier's new log: it compares their topic ids every 2 s.
+ * reads no tier and gets no assignment of one, so it compares the topic ids of the tiers every 2 s.
  */
 @Injectable()
 export class DeliveryGenerations implements OnModuleInit, OnModuleDestroy {

@@ -20,7 +20,7 @@ import { bytesOf } from '../deliveries/memory-budget.js';
 import type { LaneCollaborators } from './lane-collaborators.js';
 import type { LaneJournal } from './lane-journal.js';
 import * as metrics from './metrics.js';
-import { headOf, parkedRecord, unparked } from './parked-record.js';
+import { parkedRecord, unparked } from './parked-record.js';
 import type { Reader } from './read-ahead.js';
 import { type RefusedWrite, settleRefused, unstorable } from './refused-write.js';
 
@@ -242,7 +242,7 @@ export class ActiveLane implements Reader, TurnTaker {
     return {
       lane: this.name,
       endpointId: this.endpointId,
-      ...(row ? { row: { ...row, deliveryId: headOf(head), dueAt: this.dueAt } } : {}),
+      ...(row ? { row: { ...row, deliveryId: head?.meta.deliveryId ?? '', dueAt: this.dueAt } } : {}),
       ...(park ? { park: park.map((item) => this.toRecord(item)) } : {}),
       ...(removeUpTo === undefined ? {} : { removeUpTo }),
       ...(remove === undefined ? {} : { remove }),

@@ -51,18 +51,18 @@ export class ParkedLaneKeeper implements OnApplicationBootstrap, OnModuleDestroy
   }
 
   private every(periodMs: number, round: () => Promise<void>, share = 1): void {
-    const rounds = new Rounds({ periodMs, share, round, onError: (error) => this.failed(error) });
+    const rounds = new Rounds({ periodMs, share, round, onError: (error) => this.logFailure(error) });
     this.rounds.push(rounds);
     rounds.startAfter(Promise.resolve());
   }
 
   /** Runs the work one item after the other. An item that fails does not stop the next. */
   private async forEach<Item>(items: Iterable<Item>, work: (item: Item) => Promise<void>): Promise<void> {
-    for (const item of [...items]) await work(item).catch((error: unknown) => this.failed(error));
+    for (const item of [...items]) await work(item).catch((error: unknown) => this.logFailure(error));
   }
 
   /** PostgreSQL is away: the next round repeats the work. */
-  private failed(error: unknown): void {
+  private logFailure(error: unknown): void {
     this.logger.debug({ err: error }, 'keeper.round_failed');
   }
 

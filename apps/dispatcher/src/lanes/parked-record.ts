@@ -74,8 +74,3 @@ function unreadable(
   };
   return { record, detail: `the parked row is malformed: its column ${part} cannot be read` };
 }
-
-/** The id a lane row shows for its head. */
-export function headOf(delivery: Delivery | undefined): string {
-  return delivery?.meta.deliveryId ?? '';
-}

@@ -87,7 +87,7 @@ describe('RepeatingBatch', () => {
     expect(statements).toHaveLength(4);
   });
 
-  it('given another owner, then it says so once, and answers nobody', async () => {
+  it('given another owner, then it reports the fence once, and answers no input', async () => {
     failures.push(new FencedError('log'));
     let answers = 0;
     void batch()

@@ -55,7 +55,7 @@ export class RepeatingBatch<In, Out> {
     // One turn of the event loop: the inputs of one batch of records share a statement.
     await new Promise(setImmediate);
     while (this.waiting.length > 0 && !this.options.ended.aborted) {
-      const batch = this.waiting.splice(0, this.fitting());
+      const batch = this.waiting.splice(0, this.nextBatchSize());
       const outputs = await this.runUntilDone(batch.map(({ input }) => input));
       if (outputs === undefined) return;
       batch.forEach(({ resolve }, index) => {
@@ -65,8 +65,8 @@ export class RepeatingBatch<In, Out> {
     this.isRunning = false;
   }
 
-  /** How many of those waiting are for the next statement: at least one. */
-  private fitting(): number {
+  /** How many of the waiting inputs share the next statement: at least one. */
+  private nextBatchSize(): number {
     const { maxItems, bytes } = this.options;
     if (bytes === undefined) return maxItems;
     let sum = 0;

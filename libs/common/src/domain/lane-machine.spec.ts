@@ -57,7 +57,7 @@ const ROOM: Event = { type: 'roomMade' };
 const WITHDRAWN: Event = { type: 'withdrawn' };
 
 /** Effects in short: places and attempts as `5/1`, records of the log as `@5`. */
-function told(effect: LaneEffect<string>): string {
+function shortOf(effect: LaneEffect<string>): string {
   if (effect.type === 'transact') {
     const { row, park = [], removeUpTo, remove } = effect.transaction;
     return [
@@ -303,19 +303,19 @@ function laneAfter(isOrdered: boolean, events: readonly Event[]) {
 
 describe('an ordered lane', () => {
   it.each(ORDERED)('$rule', ({ given, when, wants }) => {
-    expect(stepLane(laneAfter(true, given), when).map(told)).toEqual(wants);
+    expect(stepLane(laneAfter(true, given), when).map(shortOf)).toEqual(wants);
   });
 });
 
 describe('an unordered lane', () => {
   it.each(UNORDERED)('$rule', ({ given, when, wants }) => {
-    expect(stepLane(laneAfter(false, given), when).map(told)).toEqual(wants);
+    expect(stepLane(laneAfter(false, given), when).map(shortOf)).toEqual(wants);
   });
 });
 
-describe('a lane nobody knows', () => {
+describe('a lane that is not loaded', () => {
   it('is loaded before anything is judged', () => {
-    expect(stepLane(newLane<string>(true, false, false), first(5)).map(told)).toEqual(['load']);
+    expect(stepLane(newLane<string>(true, false, false), first(5)).map(shortOf)).toEqual(['load']);
   });
 
   it.each([
@@ -327,10 +327,10 @@ describe('a lane nobody knows', () => {
     const lane = newLane<string>(true, false, false);
     stepLane(lane, FREE);
 
-    expect(stepLane(lane, answer).map(told)).toEqual(wants);
+    expect(stepLane(lane, answer).map(shortOf)).toEqual(wants);
   });
 
-  it('does not believe an answer nobody waits for', () => {
+  it('ignores an answer that it does not wait for', () => {
     const lane = laneAfter(true, [head(5, 1), returned(5, 1, 8), ENDED, SETTLED, STORED]);
 
     stepLane(lane, head(5, 1));

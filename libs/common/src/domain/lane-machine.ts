@@ -141,6 +141,7 @@ function apply<Work>(lane: Lane<Work>, event: LaneEvent<Work>, effects: LaneEffe
       answered(lane, event, effects);
       return;
     case 'pageRefused':
+      if (lane.pending?.kind !== 'readingPage') throw new Error('pageRefused without a page being read');
       lane.pending = undefined;
       lane.parked = 'waitingForRoom';
       return;
