@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Database } from '#common/postgres/database.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { persistBatch } from '#common/postgres/persist-batch.js';
-import { type ArchivedEvent, EventArchive } from '../../apps/ingest/src/router/event-archive.js';
+import { type ArchiveEntry, EventArchive } from '../../apps/ingest/src/router/event-archive.js';
 import { runSql } from '../../scripts/lib/postgres.mjs';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
 
 const ACCEPTED_AT = Date.UTC(2026, 0, 31, 12, 0, 0, 123);
 
-function event(id: string, over: Partial<ArchivedEvent['event']> = {}, endpointIds: string[] = []): ArchivedEvent {
+function event(id: string, over: Partial<ArchiveEntry['event']> = {}, endpointIds: string[] = []): ArchiveEntry {
   return {
     event: {
       id,

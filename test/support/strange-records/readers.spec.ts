@@ -13,7 +13,7 @@ import { maxBatchBytes } from '#common/records/topics.js';
 import { projectAttempts, projectDeadLetter } from '../../../apps/control/src/projector/projection.js';
 import { readDelivery } from '../../../apps/dispatcher/src/delivery.js';
 import { parkedRecord, unparked } from '../../../apps/dispatcher/src/parking.js';
-import { readBatch, settle } from '../../../apps/ingest/src/router/batch.js';
+import { classifyBatch, settle } from '../../../apps/ingest/src/router/batch.js';
 import { readWaiting, returnOf } from '../../../apps/retry-scheduler/src/waiting.js';
 import { ENDPOINT } from '../endpoint-record.js';
 import { BROKEN_VALUES, recordsWithManyHeaders, strangeRecords } from './corpus.js';
@@ -49,12 +49,12 @@ function route(record: InRecord): void {
     maxBatchBytes: MAX_BATCH,
     nowMs: NOW,
   };
-  const { steps, rounds } = readBatch([{ log: LOG, record, bytes: 0 }], context);
+  const { routedRecords, rounds } = classifyBatch([{ log: LOG, record, bytes: 0 }], context);
   for (const candidate of rounds.flat()) {
-    expectStorable(candidate.archived.event);
+    expectStorable(candidate.entry.event);
     settle(candidate, 'fresh', context);
   }
-  for (const { records } of steps) expectWritable(records);
+  for (const { records } of routedRecords) expectWritable(records);
 }
 
 function deliver(record: InRecord): void {
