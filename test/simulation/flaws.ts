@@ -151,7 +151,7 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
   },
   'the scheduler finishes what it has not written': {
     plant: () =>
-      replaced(Returner.prototype, 'bring', (original) => {
+      replaced(Returner.prototype, 'writeUntilStored', (original) => {
         return async function (record, source) {
           void original.call(this, record, source);
           return true;
