@@ -1,5 +1,6 @@
 /**
- * Every fault, in the order of the table: its title, and whether `.ci/run` runs it. What it does is in test/torture/faults.
+ * Every fault, in the order of the table: its title, and whether `.ci/run` runs it. test/torture/faults implements
+ * them.
  *
  * @typedef {{ title: string, isFixed?: true }} FaultEntry
  */
@@ -56,10 +57,10 @@ export const CATALOGUE = /** @type {const} @satisfies {Record<string, FaultEntry
 
 /** @typedef {keyof typeof CATALOGUE} FaultName */
 
-/** Not a fault of its own: a choice of them. */
+/** A random choice of faults. */
 export const MIXED = { name: 'mixed', title: 'two at a time for a minute, as the seed chooses' };
 
-/** Those that are also worth running with three brokers, where only one of them is hit. */
+/** Faults that also run with three brokers, of which one is hit. */
 export const ON_THREE_BROKERS = /** @type {const} @satisfies {readonly FaultName[]} */ ([
   'broker-stop',
   'broker-kill',
