@@ -16,7 +16,7 @@ import { runTask } from './lib/task.mjs';
 /** The exports of test/simulation/simulate.ts that this command calls. */
 interface Simulation {
   simulate(plan: { seed: number; seconds: number; histories: number; say: (line: string) => void }): Promise<Outcome>;
-  tell(seed: number): Promise<string>;
+  storyOf(seed: number): Promise<string>;
 }
 
 interface Outcome {
@@ -64,17 +64,17 @@ async function main(): Promise<boolean> {
   const { Logger } = await import('@nestjs/common');
   // The product's log lines about faults would hide the results.
   Logger.overrideLogger(false);
-  const { simulate, tell }: Simulation = await import(
+  const { simulate, storyOf }: Simulation = await import(
     pathToFileURL(join(OUT, 'test', 'simulation', 'simulate.js')).href
   );
   progress.say(`first seed ${seed}`);
   const say = (line: string) => progress.say(line);
   const { failed } = await simulate({ seed, seconds: minutes * 60, histories, say });
-  if (histories === 1) progress.say(await tell(seed));
+  if (histories === 1) progress.say(await storyOf(seed));
   if (failed === undefined) return true;
-  const lines = histories === 1 ? [] : (await tell(failed.seed)).split('\n').slice(-LAST_LINES);
+  const lines = histories === 1 ? [] : (await storyOf(failed.seed)).split('\n').slice(-LAST_LINES);
   progress.say(['', ...lines, '', `history ${failed.seed} broke a promise:`, ...failed.violations].join('\n'));
-  progress.say(`tell all of it: npm run simulate:faults -- --seed ${failed.seed} --histories 1`);
+  progress.say(`the whole story: npm run simulate:faults -- --seed ${failed.seed} --histories 1`);
   return false;
 }
 
