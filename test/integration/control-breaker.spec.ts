@@ -41,7 +41,7 @@ const toldAbout = (id: string): { type: string; data: Record<string, unknown>; t
     .map(({ value }) => JSON.parse(String(value)));
 const typesAbout = (id: string) => toldAbout(id).map(({ type }) => type);
 
-/** This many deliveries, each given up after its only attempt. */
+/** Makes this number of deliveries, each dead after its only attempt. */
 async function die(endpoint: string, count: number): Promise<Made[]> {
   const made: Made[] = [];
   for (let index = 0; index < count; index++) made.push(await newDelivery(control, endpoint));
@@ -51,7 +51,7 @@ async function die(endpoint: string, count: number): Promise<Made[]> {
 const dead = (made: Made) => attempt(made, { outcome: 'dead', dead_reason: 'max_retries', status_code: 500 });
 
 describe('settings', () => {
-  it('given none, then an endpoint has the defaults, and no hold', async () => {
+  it('given no settings, then an endpoint has the defaults, and no hold', async () => {
     const id = await newEndpoint();
     const settings = {
       max_per_second: null,
@@ -70,7 +70,7 @@ describe('settings', () => {
     });
   });
 
-  it('given some, then they are kept, changed one by one, and told to the services', async () => {
+  it('given settings, then they are stored, changed one by one, and announced', async () => {
     const id = await newEndpoint({ max_per_second: 2.5, breaker: { mode: 'manual', threshold: 3 }, max_parked: 10 });
     const { body } = await control.patch(`/v1/endpoints/${id}`, { breaker: { mode: 'discard' }, max_per_second: null });
     expect(body).toMatchObject({ max_per_second: null, breaker: { mode: 'discard', threshold: 3, cooldown_s: 60 } });
@@ -94,7 +94,7 @@ describe('settings', () => {
 });
 
 describe('the breaker', () => {
-  it('given 24 dead in a row, one delivered, and 25 more dead, then it opens with the last of them', async () => {
+  it('given 24 dead in a row, one delivered, and 25 dead, then the breaker opens with the last one', async () => {
     const id = await newEndpoint();
     await die(id, 24);
     await control.write(attempt(await newDelivery(control, id)));
@@ -128,7 +128,7 @@ describe('the breaker', () => {
     });
   });
 
-  it('given the same attempt twice, and failures that are tried again, then neither is counted', async () => {
+  it('given the same attempt twice, and failures with a retry, then the breaker counts neither', async () => {
     const id = await newEndpoint({ breaker: { threshold: 3 } });
     const [one] = await die(id, 1);
     if (one === undefined) throw new Error('no delivery was made');
@@ -140,7 +140,7 @@ describe('the breaker', () => {
     expect((await healthOf(id)).breaker).toMatchObject({ state: 'closed', consecutive_dead: 2 });
   });
 
-  it('given its cool-down is over, then a probe that fails opens it longer, and one that succeeds closes it', async () => {
+  it('given the end of the cool-down, then a failed probe doubles it, and a successful one closes the breaker', async () => {
     const id = await newEndpoint({ breaker: { threshold: 2, cooldown_s: 1 } });
     await die(id, 2);
     await onceBreaker(id, 'open');
@@ -161,11 +161,11 @@ describe('the breaker', () => {
       opened_at: null,
     });
     await until('the tenant is told', () => typesAbout(id).includes('endpoint.recovered'));
-    // A probe that fails is no news.
+    // A failed probe causes no operational event.
     expect(typesAbout(id)).toEqual(['endpoint.disabled', 'endpoint.recovered']);
   });
 
-  it('given a probe that repeats an attempt of before, then its outcome is heard once, and not counted again', async () => {
+  it('given a probe that repeats an earlier attempt, then its outcome decides the breaker once, and is not counted again', async () => {
     const id = await newEndpoint({ breaker: { threshold: 1, cooldown_s: 1 } });
     const [probed] = await die(id, 1);
     if (probed === undefined) throw new Error('no delivery was made');
@@ -180,7 +180,7 @@ describe('the breaker', () => {
     expect((await healthOf(id)).last_hour).toMatchObject({ attempts: 1, delivered: 0 });
   });
 
-  it('given control stops while it is open, then the next one ends the cool-down', async () => {
+  it('given control stops while the breaker is open, then the next control ends the cool-down', async () => {
     const id = await newEndpoint({ breaker: { threshold: 1, cooldown_s: 2 } });
     await die(id, 1);
     await onceBreaker(id, 'open');
@@ -195,7 +195,7 @@ describe('the breaker', () => {
     expect((await healthOf(id)).breaker).toMatchObject({ state: 'half_open', openings: 1 });
   });
 
-  it('given the manual mode, then only an operator closes it', async () => {
+  it('given the manual mode, then only an operator closes the breaker', async () => {
     const id = await newEndpoint({ breaker: { threshold: 1, cooldown_s: 1, mode: 'manual' } });
     await die(id, 1);
     await onceBreaker(id, 'open');
@@ -208,7 +208,7 @@ describe('the breaker', () => {
     await until('the tenant is told', () => typesAbout(id).includes('endpoint.recovered'));
   });
 
-  it('given the mode changes while it is open, then that holds from now on', async () => {
+  it('given a change of mode while the breaker is open, then the new mode applies at once', async () => {
     const id = await newEndpoint({ breaker: { threshold: 1, cooldown_s: 1, mode: 'manual' } });
     await die(id, 1);
     await onceBreaker(id, 'open');
@@ -220,7 +220,7 @@ describe('the breaker', () => {
 });
 
 describe('an operator', () => {
-  it('given a pause and a resume, then the services learn of both, and either may be said twice', async () => {
+  it('given a pause and a resume, then both are announced, and each may be repeated', async () => {
     const id = await newEndpoint();
     const paused = await control.post(`/v1/endpoints/${id}/pause`);
     expect(paused).toMatchObject({ status: 200, body: { paused_at: expect.any(String), status: 'active' } });
@@ -232,7 +232,7 @@ describe('an operator', () => {
     expect(await control.post(`/v1/endpoints/${id}/resume`)).toMatchObject({ status: 200, body: { paused_at: null } });
   });
 
-  it('given a 410, then the endpoint is disabled and the tenant told; a resume enables it', async () => {
+  it('given a 410, then the endpoint is disabled and an operational event published; a resume enables it', async () => {
     const id = await newEndpoint();
     const gone = { status_code: 410, outcome: 'dead', dead_reason: 'invalid_endpoint', gone: true } as const;
     await control.write(attempt(await newDelivery(control, id), gone));
@@ -246,7 +246,7 @@ describe('an operator', () => {
     await until('the tenant is told', () => typesAbout(id).includes('endpoint.recovered'));
   });
 
-  it("given another tenant's key, then there is no such endpoint", async () => {
+  it("given another tenant's key, then the endpoint is not found", async () => {
     const id = await newEndpoint();
     const other = await control.keyFor('other');
     const answers = await Promise.all([
@@ -262,7 +262,7 @@ describe('an operator', () => {
 });
 
 describe('delivery.dead', () => {
-  it('given a subscriber, then dead deliveries of others are told, and those of operational events are not', async () => {
+  it('given a subscriber, then it gets events about dead deliveries of others, except those of operational events', async () => {
     const id = await newEndpoint();
     const before = await newDelivery(control, id);
     await control.write(deadLetter(before));

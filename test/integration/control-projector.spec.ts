@@ -48,7 +48,7 @@ const deliveryOnceOf = async (record: ReturnType<typeof attempt>): Promise<void>
 };
 
 describe('projector', () => {
-  it('given attempts, then the delivery shows each, and its state', async () => {
+  it('given attempts, then the delivery shows each attempt, and its state', async () => {
     const made = await newDelivery(control, endpointId);
     const [item] = (await control.get(`/v1/deliveries?event_id=${made.eventId}`)).body.items;
     expect(item).toMatchObject({ id: made.id, status: 'pending', attempts: [], next_attempt_at: null });
@@ -88,7 +88,7 @@ describe('projector', () => {
     expect(await deliveryOnce(control, made.id, 'dead')).toMatchObject({ dead_reason: 'max_retries' });
   });
 
-  it('given records of other shapes, then they are counted, kept where they can be, and the next goes on', async () => {
+  it('given malformed records, then they are counted, stored if possible, and later records are projected', async () => {
     const made = await newDelivery(control, endpointId);
     const junk = { topic: ATTEMPTS_TOPIC, key: endpointId, value: '{"v":9}' };
     await control.write(junk, { ...junk, value: null }, attempt(made));
@@ -99,7 +99,7 @@ describe('projector', () => {
     ]);
   });
 
-  it('given a record of a dispatcher of the release before, then it is read, too', async () => {
+  it('given a record of the previous release, then it is projected, too', async () => {
     const made = await newDelivery(control, endpointId);
     const facts = { delivery_id: made.id, event_id: made.eventId, endpoint_id: endpointId, tenant: 'acme', v: 1 };
     const life = { event_type: made.type, lane: made.lane, accepted_at: made.acceptedAt, replay: 0, attempt: 1 };
@@ -112,7 +112,7 @@ describe('projector', () => {
     });
   });
 
-  it('given a 410, then the endpoint is disabled and the services are told', async () => {
+  it('given a 410, then the endpoint is disabled, and the change announced', async () => {
     const { id } = await newEndpoint();
     const endpoints = await control.table(ENDPOINTS_TOPIC);
     const made = await newDelivery(control, id);
@@ -131,7 +131,7 @@ describe('projector', () => {
     });
   });
 
-  it('given records that were projected before, then nothing is counted twice; given a topic made anew, then it is', async () => {
+  it('given records that were projected before, then none counts twice; given a recreated topic, then its records count', async () => {
     const writer = control.app.get(ProjectionWriter);
     const made = await newDelivery(control, endpointId);
     const at = (offset: number, timestamp: number): InRecord => {
@@ -152,18 +152,18 @@ describe('projector', () => {
   });
 });
 
-/** A record of `attempts`, in a partition that nobody else writes. */
+/** Writes a record of `attempts` to a partition that no other test writes. */
 const told = (made: Made, offset: number, over: Parameters<typeof attempt>[1] = {}): InRecord => ({
   ...{ topic: ATTEMPTS_TOPIC, partition: 98, offset, timestamp: made.acceptedAt, key: null, headers: {} },
   value: Buffer.from(String(attempt(made, over).value)),
 });
 
-describe('attempts that are told again', () => {
+describe('redelivered attempts', () => {
   const attemptsOf = async ({ id }: Made) => (await control.get(`/v1/deliveries/${id}`)).body.attempts;
   const counted = async (endpoint: string) =>
     (await control.get(`/v1/endpoints/${endpoint}/health`)).body.last_hour.attempts;
 
-  it('given some that are known among new ones, then the new ones count, each once', async () => {
+  it('given known attempts among new ones, then each new one counts once', async () => {
     const writer = control.app.get(ProjectionWriter);
     const { id } = await newEndpoint();
     const made = await newDelivery(control, id);
@@ -174,7 +174,7 @@ describe('attempts that are told again', () => {
     expect(await counted(id)).toBe(4);
   });
 
-  it('given deliveries that their first attempt delivered, then no further row tells of it, and it counts once', async () => {
+  it('given deliveries that their first attempt delivered, then the attempt has no row of its own, and counts once', async () => {
     const writer = control.app.get(ProjectionWriter);
     const { id } = await newEndpoint();
     const [one, two] = [await newDelivery(control, id), await newDelivery(control, id)];
@@ -193,7 +193,7 @@ describe('attempts that are told again', () => {
     expect(await control.database.query(stored, [[one.id, two.id]])).toEqual([{ rows: 0 }]);
   });
 
-  it('given a first attempt that failed, made again, then the delivery is delivered and the first word stays', async () => {
+  it('given a repeated first attempt that failed before, then the delivery is delivered, and the first record stays', async () => {
     const writer = control.app.get(ProjectionWriter);
     const { id } = await newEndpoint();
     const [one, two] = [await newDelivery(control, id), await newDelivery(control, id)];
@@ -208,7 +208,7 @@ describe('attempts that are told again', () => {
     expect(await counted(id)).toBe(2);
   });
 
-  it('given a delivered delivery that lives again, then the attempts of both lives are shown', async () => {
+  it('given a replay of a delivered delivery, then the attempts of both lives are shown', async () => {
     const writer = control.app.get(ProjectionWriter);
     const made = await newDelivery(control, (await newEndpoint()).id);
     await writer.write([told(made, 0, { status_code: 202 }), told(made, 1, { replay: 1, outcome: 'retry' })]);
@@ -225,7 +225,7 @@ describe('transactions of other producers on a topic of outcomes', () => {
   const gaps = () => control.database.query('SELECT topic, from_offset, to_offset FROM projector_gaps');
   const junk = { key: 'stranger', value: 'junk' };
 
-  it('given committed and aborted ones between records, then no record counts as missing', async () => {
+  it('given committed and aborted transactions between records, then no record counts as missing', async () => {
     const producer = await transactionalProducer();
     const topic = control.settings.prefix + ATTEMPTS_TOPIC;
     await deliveryOnceOf(attempt(await newDelivery(control, endpointId)));
@@ -238,7 +238,7 @@ describe('transactions of other producers on a topic of outcomes', () => {
     expect(await gaps()).toEqual([]);
   });
 
-  it('given one behind the last record, when the projector has read it, then its offsets are stored', async () => {
+  it('given a transaction behind the last record, when the projector has read it, then its offsets are stored', async () => {
     await LogBoundsReader.use(control.settings, async (reader) => {
       const isStored = async () => {
         const ends = new Map((await reader.of(ATTEMPTS_TOPIC)).map(({ partition, high }) => [partition, high]));
@@ -254,7 +254,7 @@ describe('transactions of other producers on a topic of outcomes', () => {
 });
 
 describe('a database restored from a backup', () => {
-  it('given offsets behind the group, when the projector goes on, then it says which records are missing', async () => {
+  it('given offsets behind the group, when the projector continues, then an error line names the missing records', async () => {
     await deliveryOnceOf(attempt(await newDelivery(control, endpointId)));
     await control.database.query('UPDATE projector_offsets SET next_offset = next_offset - 1 WHERE topic = $1', [
       ATTEMPTS_TOPIC,
@@ -275,7 +275,7 @@ describe('a database restored from a backup', () => {
 });
 
 describe('while PostgreSQL is away', () => {
-  it('given it goes and comes back, then 503 meanwhile, and nothing is missing afterwards, without a restart', async () => {
+  it('given an outage, then 503 during the outage, and every record is projected afterwards, without a restart', async () => {
     const made = await newDelivery(control, endpointId);
     proxy.cut();
     const answer = await control.get('/v1/endpoints');
