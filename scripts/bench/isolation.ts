@@ -20,7 +20,7 @@ const LEAST_THROUGHPUT_RATIO = 0.9;
  */
 const MOST_GROWTH_MB = 40;
 /**
- * Time until the dispatcher's throughput is steady, and V8 has taken the memory of its limits (scripts/lib/apps.mjs).
+ * Share of the flood after which the dispatcher's throughput is steady, and V8 has taken the memory of its limits (scripts/lib/apps.mjs).
  */
 const SETTLED_SHARE = 0.5;
 
@@ -30,7 +30,7 @@ const TICK_MS = 20;
 /** Warm-up: code is compiled and connections are open, so that the first run is not slower. */
 const WARM_UP_S = 15;
 const SAMPLE_MS = 1_000;
-/** Other deliveries are in memory, in tiers, or dead. */
+/** Share of the flood that must be parked. Other deliveries are in memory, in tiers, or dead. */
 const PARKED_SHARE = 0.95;
 const PARKING_LIMIT_MS = 300_000;
 

@@ -6,7 +6,7 @@ const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 30_000;
 /** A service that ran for this long has recovered: its next restart waits the first delay. */
 const STABLE_MS = 60_000;
-/** First restart delay: after a kill, the system may need a moment to release ports. */
+/** Tries of a start: after a kill, the system may need a moment to release ports. */
 const START_TRIES = 3;
 
 /** @typedef {import('./process-file.mjs').Stopping} Stopping */

@@ -36,7 +36,7 @@ export const CATALOGUE = /** @type {const} @satisfies {Record<string, FaultEntry
   'cut-receiver': { title: 'dispatchers cut off from two endpoints' },
   'dns-dead': { title: 'no name server answers for 8 s' },
   'dns-slow': { title: 'name servers answer after 1.5 s' },
-  poison: { title: '52 records nobody can understand', isFixed: true },
+  poison: { title: '52 poison records', isFixed: true },
   transactions: { title: 'transactions of another producer, committed and aborted, on every topic', isFixed: true },
   'strange-records': { title: 'malformed, forged and out-of-range records on every topic' },
   duplicates: { title: 'events published again, at once and later' },

@@ -67,7 +67,7 @@ const deadOf = async (id: string) =>
 const post = <Body>(path: string, body: unknown = {}) => cluster.call<Body>('control', path, { method: 'POST', body });
 
 /** Types of the operational events about an endpoint that a hook received, each event once. */
-function toldAbout(hook: Hook, endpointId: string): string[] {
+function typesAbout(hook: Hook, endpointId: string): string[] {
   const events = new Map(hook.hits.map(({ event }) => [event.id, event]));
   const about = (data: unknown) => (data as { endpoint_id?: string } | undefined)?.endpoint_id;
   return [...events.values()].filter(({ data }) => about(data) === endpointId).map(({ type }) => type);
@@ -100,17 +100,17 @@ describe('the breaker', () => {
     await until('two probes have failed', async () => (await health(id)).breaker.openings >= 3, 60_000);
     seen.isDown = false;
     await onceBreaker(id, 'closed');
-    await until('it is drained', async () => (await health(id)).parked.deliveries === 0);
+    await until('the lanes are drained', async () => (await health(id)).parked.deliveries === 0);
     const died = await deadOf(id);
     await until('all that is not dead was accepted', () => seen.accepted.size === 400 - died);
     // Each failed probe was one delivery. The dispatchers sent no other request during the hold.
     expect(died - deadAtOnce).toBeGreaterThanOrEqual(2);
     expect(died - deadAtOnce).toBeLessThanOrEqual(5);
     expect(seen.disorder).toBe(0);
-    await until('the recovery is told', () => toldAbout(told, id).includes('endpoint.recovered'));
-    const types = toldAbout(told, id);
+    await until('the recovery is published', () => typesAbout(told, id).includes('endpoint.recovered'));
+    const types = typesAbout(told, id);
     expect(types.filter((type) => type !== 'delivery.dead')).toEqual(['endpoint.disabled', 'endpoint.recovered']);
-    await until('every death is told', () => toldAbout(told, id).length === died + 2);
+    await until('every dead delivery is published', () => typesAbout(told, id).length === died + 2);
   }, 240_000);
 
   it('given no parked delivery at the end of the cool-down, then the next delivery is the probe', async () => {
@@ -138,7 +138,7 @@ describe('the breaker', () => {
     await publishTo(seen, 'while-open');
     const expired = () =>
       cluster.call<{ items: unknown[] }>('control', `/v1/dead-letters?endpoint_id=${id}&reason=expired`);
-    await until('it is dead', async () => (await expired()).items.length === 1);
+    await until('the delivery is dead', async () => (await expired()).items.length === 1);
     await onceBreaker(id, 'half_open');
     await publishTo(seen, 'half-open');
     await onceBreaker(id, 'closed');
@@ -264,13 +264,13 @@ describe('a recovery', () => {
     seen.isDown = false;
     const job = await post<Job>(`/v1/endpoints/${id}/recover`, { since });
     const progress = () => cluster.call<Job>('control', `/v1/recoveries/${job.id}`);
-    await until('it is under way', async () => (await progress()).sent >= 100);
+    await until('the recovery has begun', async () => (await progress()).sent >= 100);
     const control = cluster.app('control');
     await control.server.kill();
     await startAgain(control);
     expect((await progress()).state).toBe('sending');
 
-    await until('it is done', async () => (await progress()).state === 'done', 60_000);
+    await until('the recovery is done', async () => (await progress()).state === 'done', 60_000);
     expect(await progress()).toMatchObject({ total: 400, sent: 400, skipped: 0 });
     await seen.complete();
     expect(seen.disorder).toBe(0);

@@ -11,7 +11,7 @@ const START_LIMIT_MS = 240_000;
 const TEST_LIMIT_MS = 300_000;
 const QUIET_LIMIT_MS = 90_000;
 const TYPE = 'invoice.paid';
-/** Rounds of traffic: half a minute. */
+/** Number of events: half a minute of traffic. */
 const DURING_EVENTS = 2_000;
 
 const archive = new WalArchive();

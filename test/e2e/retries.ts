@@ -103,7 +103,7 @@ export function whatBecomesOfFailures(use: SystemInUse, schedule: { readonly hoo
     const endpoint = async () => (await use.system.request(url)).body as { status: string; disabled_reason: string };
     await until('the endpoint is disabled', async () => (await endpoint()).status === 'disabled');
     expect((await endpoint()).disabled_reason).toBe('gone');
-    await until('a later event is for nobody', async () => {
+    await until('no endpoint takes a later event', async () => {
       const later = await use.client.publish({ type: 'customer.left', data: null });
       await until('it is routed', () => use.client.isRouted(later));
       return (await use.client.deliveries({ event_id: later })).length === 0;

@@ -52,9 +52,9 @@ describe('npm start', () => {
       const lines = readFileSync(home.file(`logs/${app}.log`), 'utf8')
         .trim()
         .split('\n');
-      const told = new Set(lines.map((line) => JSON.parse(line)).map(({ level, app: name }) => `${name}: ${level}`));
-      expect([...told]).toContain(`${app}: info`);
-      expect([...told].filter((entry) => !/^[a-z-]+: (trace|debug|info|warn|error|fatal)$/.test(entry))).toEqual([]);
+      const levels = new Set(lines.map((line) => JSON.parse(line)).map(({ level, app: name }) => `${name}: ${level}`));
+      expect([...levels]).toContain(`${app}: info`);
+      expect([...levels].filter((entry) => !/^[a-z-]+: (trace|debug|info|warn|error|fatal)$/.test(entry))).toEqual([]);
     }
   });
 

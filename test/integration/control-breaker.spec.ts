@@ -61,7 +61,7 @@ describe('settings', () => {
       breaker: { state: 'closed', mode: 'automatic', threshold: 25, cooldown_s: 60, max_cooldown_s: 3_600 },
     };
     expect((await control.get(`/v1/endpoints/${id}`)).body).toMatchObject(settings);
-    await until('it is published', () => record(id) !== undefined);
+    await until('the change is published', () => record(id) !== undefined);
     expect(record(id)).toMatchObject({
       paused: false,
       breaker: 'closed',
@@ -74,7 +74,7 @@ describe('settings', () => {
     const id = await newEndpoint({ max_per_second: 2.5, breaker: { mode: 'manual', threshold: 3 }, max_parked: 10 });
     const { body } = await control.patch(`/v1/endpoints/${id}`, { breaker: { mode: 'discard' }, max_per_second: null });
     expect(body).toMatchObject({ max_per_second: null, breaker: { mode: 'discard', threshold: 3, cooldown_s: 60 } });
-    await until('it is published', () => record(id)?.breaker_mode === 'discard');
+    await until('the change is published', () => record(id)?.breaker_mode === 'discard');
     expect(record(id)).toMatchObject({ max_per_second: null, max_parked: 10, max_parked_age_s: 604_800 });
   });
 
@@ -113,7 +113,7 @@ describe('the breaker', () => {
     expect(breaker).toMatchObject({ state: 'open', consecutive_dead: 25, openings: 1 });
     expect(Date.parse(breaker.next_probe_at) - Date.parse(breaker.opened_at)).toBe(60_000);
     expect(last_failure_at > last_success_at).toBe(true);
-    await until('the tenant is told', () => typesAbout(id).length > 0);
+    await until('the operational event is published', () => typesAbout(id).length > 0);
     expect(toldAbout(id)).toMatchObject([
       {
         type: 'endpoint.disabled',
@@ -160,7 +160,7 @@ describe('the breaker', () => {
       openings: 0,
       opened_at: null,
     });
-    await until('the tenant is told', () => typesAbout(id).includes('endpoint.recovered'));
+    await until('the operational event is published', () => typesAbout(id).includes('endpoint.recovered'));
     // A failed probe causes no operational event.
     expect(typesAbout(id)).toEqual(['endpoint.disabled', 'endpoint.recovered']);
   });
@@ -205,7 +205,7 @@ describe('the breaker', () => {
       body: { breaker: { state: 'closed' } },
     });
     await onceBreaker(id, 'closed');
-    await until('the tenant is told', () => typesAbout(id).includes('endpoint.recovered'));
+    await until('the operational event is published', () => typesAbout(id).includes('endpoint.recovered'));
   });
 
   it('given a change of mode while the breaker is open, then the new mode applies at once', async () => {
@@ -225,10 +225,10 @@ describe('an operator', () => {
     const paused = await control.post(`/v1/endpoints/${id}/pause`);
     expect(paused).toMatchObject({ status: 200, body: { paused_at: expect.any(String), status: 'active' } });
     expect((await control.post(`/v1/endpoints/${id}/pause`)).body).toEqual(paused.body);
-    await until('it is told', () => record(id)?.paused === true);
+    await until('the change is published', () => record(id)?.paused === true);
     expect(await healthOf(id)).toMatchObject({ paused_at: paused.body.paused_at });
     expect((await control.post(`/v1/endpoints/${id}/resume`)).body).toMatchObject({ paused_at: null });
-    await until('it is told', () => record(id)?.paused === false);
+    await until('the change is published', () => record(id)?.paused === false);
     expect(await control.post(`/v1/endpoints/${id}/resume`)).toMatchObject({ status: 200, body: { paused_at: null } });
   });
 
@@ -236,14 +236,14 @@ describe('an operator', () => {
     const id = await newEndpoint();
     const gone = { status_code: 410, outcome: 'dead', dead_reason: 'invalid_endpoint', gone: true } as const;
     await control.write(attempt(await newDelivery(control, id), gone));
-    await until('the tenant is told', () => typesAbout(id).length > 0);
+    await until('the operational event is published', () => typesAbout(id).length > 0);
     expect(toldAbout(id)).toMatchObject([{ type: 'endpoint.disabled', data: { reason: 'gone' } }]);
     expect(record(id)).toMatchObject({ enabled: false });
     expect((await control.post(`/v1/endpoints/${id}/resume`)).body).toMatchObject({
       status: 'active',
       disabled_reason: null,
     });
-    await until('the tenant is told', () => typesAbout(id).includes('endpoint.recovered'));
+    await until('the operational event is published', () => typesAbout(id).includes('endpoint.recovered'));
   });
 
   it("given another tenant's key, then the endpoint is not found", async () => {
@@ -266,13 +266,13 @@ describe('delivery.dead', () => {
     const id = await newEndpoint();
     const before = await newDelivery(control, id);
     await control.write(deadLetter(before));
-    await until('it is dead', async () => (await control.get(`/v1/deliveries/${before.id}`)).body.status === 'dead');
+    await until('the delivery is dead', async () => (await control.get(`/v1/deliveries/${before.id}`)).body.status === 'dead');
     const subscriber = await newEndpoint({ event_types: ['delivery.*'] });
     const made = await newDelivery(control, id);
     const own = await newDelivery(control, subscriber);
     const news = await newDelivery(control, id, 'endpoint.disabled');
     await control.write(deadLetter(own), deadLetter(news), deadLetter(made), deadLetter(made));
-    await until('it is told', () => typesAbout(id).length >= 2);
+    await until('the change is published', () => typesAbout(id).length >= 2);
     const ids = new Set(toldAbout(id).map((event) => (event as unknown as { id: string }).id));
     expect([...ids]).toEqual([`${made.id}.dead.0`]);
     expect(toldAbout(id)[0]).toMatchObject({

@@ -283,7 +283,7 @@ describe('LogConsumer', () => {
       throw new Error('handler is broken');
     });
 
-    await until('the failure is told', () => fatal.length === 1);
+    await until('onFatal is called', () => fatal.length === 1);
     expect(fatal[0]?.message).toBe('handler is broken');
   });
 

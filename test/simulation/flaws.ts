@@ -108,7 +108,7 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
         };
       }),
   },
-  'nobody remembers which lanes wait': {
+  'waiting lanes are forgotten': {
     plant: () => replaced(KnownLanes.prototype, 'add', () => () => undefined),
   },
   'records are read before it is known what waits': {
@@ -200,7 +200,7 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
       return verdict.kind === 'retry' ? { ...verdict, delayMs: Math.floor(verdict.delayMs / 2) } : verdict;
     },
   },
-  'nobody reads Retry-After': {
+  'Retry-After is ignored': {
     judge: (result, context) =>
       judge(result.kind === 'response' ? { ...result, retryAfter: undefined } : result, context),
   },

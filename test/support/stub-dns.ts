@@ -17,7 +17,7 @@ export interface Zone {
   readonly afterMs?: number;
 }
 
-/** A DNS server of a few names. It does not answer for other names, or denies them after `denyAll`. */
+/** A DNS server of a few names. It does not answer for other names, or denies them after `denyTheRest`. */
 export class StubDns {
   /** Queries in order: `name A` or `name AAAA`. */
   readonly questions: string[] = [];

@@ -11,7 +11,7 @@ import { HttpDoor } from './http-door.ts';
 import type { Scene } from './scene.ts';
 
 const RESOURCES = 1_000;
-/** Number of connections, as in the raw loop. */
+/** Requests in flight, as in the raw loop. */
 const IN_FLIGHT = 64;
 const BATCH = 500;
 const WARM_UP_EVENTS = 25_000;

@@ -111,7 +111,7 @@ function deadLetterSamples(cast: Cast, number: number): Sample[] {
 
 function attemptSamples(cast: Cast, number: number): Sample[] {
   const meta = metaOf(cast, number);
-  const told = {
+  const fields = {
     delivery_id: meta.deliveryId,
     event_id: meta.eventId,
     endpoint_id: 'ep_strange',
@@ -132,9 +132,9 @@ function attemptSamples(cast: Cast, number: number): Sample[] {
     next_attempt_at: cast.nowMs,
     response_body: Buffer.from('a\0b'),
   } as const;
-  const json = JSON.stringify({ ...told, v: 1, response_body: 'YQ==' });
+  const json = JSON.stringify({ ...fields, v: 1, response_body: 'YQ==' });
   return [
-    { kind: 'an attempt', key: 'ep_strange', value: encodeAttempt(told) },
+    { kind: 'an attempt', key: 'ep_strange', value: encodeAttempt(fields) },
     { kind: 'an attempt in JSON', key: 'ep_strange', value: json },
   ];
 }

@@ -148,8 +148,8 @@ function eventIdOf(value: Buffer | null, headers: Readonly<Record<string, Buffer
 }
 
 function attemptOf(value: Buffer | null): AttemptRecord | undefined {
-  const told = decodeAttempt(value);
-  return 'problem' in told ? undefined : told;
+  const decoded = decodeAttempt(value);
+  return 'problem' in decoded ? undefined : decoded;
 }
 
 function parse(value: Buffer | null): unknown {

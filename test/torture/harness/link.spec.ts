@@ -173,7 +173,7 @@ describe('a link', () => {
     await two.answered(1);
     const lift = link.impose({ kind: 'freeze', client: /^one$/ });
     one.ask(2, HEARTBEAT);
-    await until('somebody waits', () => link.unanswered.length > 0, 2_000);
+    await until('a request waits', () => link.unanswered.length > 0, 2_000);
     expect(link.unanswered).toEqual([one.port]);
     expect(portsOf(process.pid)).toContain(one.port);
 

@@ -145,7 +145,7 @@ function poisonLost({ evidence: { ledger, topics } }: Case): Finding[] {
     .filter((entry) => entry.expects === 'dead_letter' && entry.outcome === 'ok' && !isSetAside(entry))
     .map(({ eventId, position }) => ({
       kind: 'poison_not_set_aside',
-      text: `a record nobody can understand (ingest/${position?.partition}/${position?.offset}) has no dead letter`,
+      text: `a poison record (ingest/${position?.partition}/${position?.offset}) has no dead letter`,
       eventId,
     }));
 }
