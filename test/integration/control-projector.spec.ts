@@ -179,8 +179,15 @@ describe('redelivered attempts', () => {
     const { id } = await newEndpoint();
     const [one, two] = [await newDelivery(control, id), await newDelivery(control, id)];
     const [body, at] = [Buffer.from('fine'), Date.now() - 5_000];
-    await writer.write([attemptAt(one, 0, { response_body: body, at, duration_ms: 7, status_code: 202 }), attemptAt(one, 1)]);
-    await writer.write([attemptAt(two, 2), attemptAt(one, 3), attemptAt(one, 4, { outcome: 'retry', status_code: 500 })]);
+    await writer.write([
+      attemptAt(one, 0, { response_body: body, at, duration_ms: 7, status_code: 202 }),
+      attemptAt(one, 1),
+    ]);
+    await writer.write([
+      attemptAt(two, 2),
+      attemptAt(one, 3),
+      attemptAt(one, 4, { outcome: 'retry', status_code: 500 }),
+    ]);
     await writer.write([attemptAt(one, 5, { outcome: 'retry', status_code: 500 })]);
 
     expect(await control.get(`/v1/deliveries/${one.id}`)).toMatchObject({ body: { status: 'delivered' } });
@@ -198,7 +205,11 @@ describe('redelivered attempts', () => {
     const { id } = await newEndpoint();
     const [one, two] = [await newDelivery(control, id), await newDelivery(control, id)];
     await writer.write([attemptAt(one, 0, { outcome: 'retry', status_code: 503 })]);
-    await writer.write([attemptAt(one, 1), attemptAt(two, 2, { outcome: 'retry', status_code: 503 }), attemptAt(two, 3)]);
+    await writer.write([
+      attemptAt(one, 1),
+      attemptAt(two, 2, { outcome: 'retry', status_code: 503 }),
+      attemptAt(two, 3),
+    ]);
     for (const made of [one, two]) {
       expect((await control.get(`/v1/deliveries/${made.id}`)).body).toMatchObject({
         status: 'delivered',
