@@ -153,7 +153,7 @@ describe('projector', () => {
 });
 
 /** Writes a record of `attempts` to a partition that no other test writes. */
-const attemptAt = (made: Made, offset: number, over: Parameters<typeof attempt>[1] = {}): InRecord => ({
+const entry = (made: Made, offset: number, over: Parameters<typeof attempt>[1] = {}): InRecord => ({
   ...{ topic: ATTEMPTS_TOPIC, partition: 98, offset, timestamp: made.acceptedAt, key: null, headers: {} },
   value: Buffer.from(String(attempt(made, over).value)),
 });
@@ -167,7 +167,7 @@ describe('redelivered attempts', () => {
     const writer = control.app.get(ProjectionWriter);
     const { id } = await newEndpoint();
     const made = await newDelivery(control, id);
-    const retry = (offset: number, number: number) => attemptAt(made, offset, { attempt: number, outcome: 'retry' });
+    const retry = (offset: number, number: number) => entry(made, offset, { attempt: number, outcome: 'retry' });
     await writer.write([retry(0, 1), retry(1, 2)]);
     await writer.write([retry(2, 2), retry(3, 3), retry(4, 3), retry(5, 1), retry(6, 4)]);
     expect(await attemptsOf(made)).toHaveLength(4);
@@ -179,16 +179,9 @@ describe('redelivered attempts', () => {
     const { id } = await newEndpoint();
     const [one, two] = [await newDelivery(control, id), await newDelivery(control, id)];
     const [body, at] = [Buffer.from('fine'), Date.now() - 5_000];
-    await writer.write([
-      attemptAt(one, 0, { response_body: body, at, duration_ms: 7, status_code: 202 }),
-      attemptAt(one, 1),
-    ]);
-    await writer.write([
-      attemptAt(two, 2),
-      attemptAt(one, 3),
-      attemptAt(one, 4, { outcome: 'retry', status_code: 500 }),
-    ]);
-    await writer.write([attemptAt(one, 5, { outcome: 'retry', status_code: 500 })]);
+    await writer.write([entry(one, 0, { response_body: body, at, duration_ms: 7, status_code: 202 }), entry(one, 1)]);
+    await writer.write([entry(two, 2), entry(one, 3), entry(one, 4, { outcome: 'retry', status_code: 500 })]);
+    await writer.write([entry(one, 5, { outcome: 'retry', status_code: 500 })]);
 
     expect(await control.get(`/v1/deliveries/${one.id}`)).toMatchObject({ body: { status: 'delivered' } });
     const first = { at: new Date(at).toISOString(), duration_ms: 7, status_code: 202, response_body: 'fine' };
@@ -204,12 +197,8 @@ describe('redelivered attempts', () => {
     const writer = control.app.get(ProjectionWriter);
     const { id } = await newEndpoint();
     const [one, two] = [await newDelivery(control, id), await newDelivery(control, id)];
-    await writer.write([attemptAt(one, 0, { outcome: 'retry', status_code: 503 })]);
-    await writer.write([
-      attemptAt(one, 1),
-      attemptAt(two, 2, { outcome: 'retry', status_code: 503 }),
-      attemptAt(two, 3),
-    ]);
+    await writer.write([entry(one, 0, { outcome: 'retry', status_code: 503 })]);
+    await writer.write([entry(one, 1), entry(two, 2, { outcome: 'retry', status_code: 503 }), entry(two, 3)]);
     for (const made of [one, two]) {
       expect((await control.get(`/v1/deliveries/${made.id}`)).body).toMatchObject({
         status: 'delivered',
@@ -222,8 +211,8 @@ describe('redelivered attempts', () => {
   it('given a replay of a delivered delivery, then the attempts of both lives are shown', async () => {
     const writer = control.app.get(ProjectionWriter);
     const made = await newDelivery(control, (await newEndpoint()).id);
-    await writer.write([attemptAt(made, 0, { status_code: 202 }), attemptAt(made, 1, { replay: 1, outcome: 'retry' })]);
-    await writer.write([attemptAt(made, 2, { replay: 1, attempt: 2, status_code: 204 })]);
+    await writer.write([entry(made, 0, { status_code: 202 }), entry(made, 1, { replay: 1, outcome: 'retry' })]);
+    await writer.write([entry(made, 2, { replay: 1, attempt: 2, status_code: 204 })]);
     expect(await attemptsOf(made)).toMatchObject([
       { replay: 0, attempt: 1, status_code: 202 },
       { replay: 1, attempt: 1, outcome: 'retry' },
