@@ -15,8 +15,8 @@ import { testBrokers } from '../support/servers.js';
 import { until } from '../support/until.js';
 
 /*
- * What the Kafka folder promises to the rest of the system, whatever client it is made with (kafka/port.ts). Another
- * client may take kafkajs's place when this file passes with it.
+ * The promises of the Kafka port (kafka/port.ts), independent of the client library. Another client may replace kafkajs
+ * when this file passes with it.
  */
 
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -71,7 +71,7 @@ async function committedOffsets(settings: KafkaSettings) {
 const group = { groupId: 'readers', topics: ['log'] };
 
 describe('topics', () => {
-  it('given no topics, then they are created as configured, and a second check is content', async () => {
+  it('given no topics, then they are created as configured, and a second check passes', async () => {
     const settings = await prepared(testSettings([logTopic('log', 3)]));
     const { topics } = await (await admin()).fetchTopicMetadata({ topics: [`${settings.prefix}log`] });
 
@@ -102,7 +102,7 @@ describe('RecordProducer', () => {
     expect(reader.values()).toEqual(numbers(500));
   });
 
-  it('given a key, then it lies on the partition murmur2 gives, where any murmur2 client looks for it', async () => {
+  it('given a key, then its record is on the partition by murmur2, as with other clients', async () => {
     const settings = await prepared(testSettings([logTopic('log', 5)]));
     const theirs = new Kafka({ brokers: testBrokers(), logLevel: logLevel.NOTHING }).producer();
     await theirs.connect();
@@ -117,7 +117,7 @@ describe('RecordProducer', () => {
     for (const record of reader.records) expect(record.partition).toBe(partitionOf(record.key ?? '', 5));
   });
 
-  it('given one record too large for its topic, then it alone is refused', async () => {
+  it('given one record too large for its topic, then only that record is rejected', async () => {
     const settings = await prepared(testSettings([logTopic('log')]));
     const writer = await producer(settings);
     const large = writer.write([{ topic: 'log', key: 'k', value: Buffer.alloc(2_000_000) }]);
@@ -139,7 +139,7 @@ describe('RecordProducer', () => {
 });
 
 describe('LogConsumer', () => {
-  it('given a batch that a producer compressed, which kafkajs could not read, then it is read', async () => {
+  it('given a compressed batch that kafkajs cannot read, then its records are read', async () => {
     const { CompressionCodecs, CompressionTypes } = kafkajs;
     const theirCodec = CompressionCodecs[CompressionTypes.ZSTD];
     CompressionCodecs[CompressionTypes.ZSTD] = () => ({
@@ -162,7 +162,7 @@ describe('LogConsumer', () => {
     expect(reader.values()).toEqual(numbers(100));
   });
 
-  it('given records finished out of order, when another consumer takes over, then only the unfinished are handed out', async () => {
+  it('given records finished out of order, when another consumer takes over, then it gets only the unfinished ones', async () => {
     const settings = await prepared(testSettings([logTopic('log')]));
     await publish(settings, numbers(10));
     const finished = new Set(['0', '1', '4', '5', '8']);
@@ -185,7 +185,7 @@ describe('LogConsumer', () => {
     expect(second.values()).toEqual(['2', '3', '6', '7', '9', '10']);
   });
 
-  it('given a second consumer, then partitions are shared, kept ones are not handed out again, and lost ones are told', async () => {
+  it('given a second consumer, then partitions are shared, kept ones are not handed out again, and lost ones are reported', async () => {
     const settings = await prepared(testSettings([logTopic('log', 4)]));
     for (const key of numbers(40)) await publish(settings, [key], key);
     const first = await consumer(settings, group, () => undefined);
@@ -203,7 +203,7 @@ describe('LogConsumer', () => {
     expect(first.lost.every(({ lost }) => lost.aborted)).toBe(true);
   });
 
-  it('given a lost partition, when a record of it is finished late, then nothing is committed for it', async () => {
+  it('given a lost partition, when one of its records is finished late, then no offset of it is committed', async () => {
     const settings = await prepared(testSettings([logTopic('log', 2)]));
     for (const key of numbers(20)) await publish(settings, [key], key);
     const first = await consumer(settings, group, () => undefined);
@@ -220,7 +220,7 @@ describe('LogConsumer', () => {
     expect(committed.find(({ partition }) => partition === gone?.partition)?.offset).toMatch(/^(0|-1)$/);
   });
 
-  it('given records that left the log before they were read, then the loss is counted and the rest is read', async () => {
+  it('given records that left the log unread, then the loss is counted, and later records are read', async () => {
     const settings = await prepared(testSettings([logTopic('log')]));
     await publish(settings, numbers(10));
     const first = await consumer(settings, group, (log, { offset }) => {
@@ -240,7 +240,7 @@ describe('LogConsumer', () => {
     expect(metric?.values.find(({ labels }) => labels.topic === `${settings.prefix}log`)?.value).toBe(4);
   });
 
-  it('given a pause longer than the session, then nothing is handed out, nobody is evicted, and it goes on', async () => {
+  it('given a pause longer than the session, then no record is handed out, no member is evicted, and reading resumes', async () => {
     const settings = await prepared(testSettings([logTopic('log')], { sessionTimeoutMs: 6_000 }));
     await publish(settings, ['first']);
     const reader = await consumer(settings, group, (log, record) => {
@@ -261,7 +261,7 @@ describe('LogConsumer', () => {
     expect(reader.lost).toHaveLength(0);
   });
 
-  it('given an event loop that hangs for most of a session, then nobody is evicted', async () => {
+  it('given an event loop that hangs for most of a session, then no member is evicted', async () => {
     const settings = await prepared(testSettings([logTopic('log')], { sessionTimeoutMs: 10_000 }));
     const reader = await consumer(settings, group);
     await publish(settings, ['before']);
@@ -275,7 +275,7 @@ describe('LogConsumer', () => {
     expect(reader.lost).toHaveLength(0);
   });
 
-  it('given a handler that throws, then the process is told to end', async () => {
+  it('given a handler that throws, then onFatal is called', async () => {
     const fatal: Error[] = [];
     const settings = await prepared(testSettings([logTopic('log')], { onFatal: (error) => void fatal.push(error) }));
     await publish(settings, ['bad']);
@@ -283,11 +283,11 @@ describe('LogConsumer', () => {
       throw new Error('handler is broken');
     });
 
-    await until('the failure is told', () => fatal.length === 1);
+    await until('onFatal is called', () => fatal.length === 1);
     expect(fatal[0]?.message).toBe('handler is broken');
   });
 
-  it('given a killed process of the same name, then its successor does not wait for the session to end', async () => {
+  it('given a killed process of the same name, then its successor does not wait for the end of the session', async () => {
     const named = { clientId: 'posthorn-dispatcher-0', sessionTimeoutMs: 45_000 };
     const settings = await prepared(testSettings([logTopic('log')], named));
     await publish(settings, ['one']);
@@ -303,7 +303,7 @@ describe('LogConsumer', () => {
 describe('CompactedTable', () => {
   const compacted = { topic: 'table', partitions: 1, config: { 'cleanup.policy': 'compact' } };
 
-  it('given a topic with records, then it is caught up when it starts, follows changes, and leaves no group behind', async () => {
+  it('given a topic with records, then the table is caught up after its start, follows changes, and leaves no group', async () => {
     const settings = await prepared(testSettings([compacted]));
     const writer = await producer(settings);
     const put = (key: string, value: string | null) => writer.write([{ topic: 'table', key, value }]);
@@ -328,7 +328,7 @@ describe('CompactedTable', () => {
     expect(groups.filter(({ groupId }) => groupId.startsWith(settings.prefix))).toEqual([]);
   });
 
-  it('given many batches, then each record is read once, and none again when nothing new comes', async () => {
+  it('given many batches, then each record is read once, also without new records', async () => {
     const settings = await prepared(testSettings([compacted]));
     const writer = await producer(settings);
     for (const key of numbers(300)) await writer.write([{ topic: 'table', key, value: key }]);
@@ -349,7 +349,7 @@ describe('CompactedTable', () => {
     read.mockRestore();
   });
 
-  it('given an empty topic, then it is caught up at once', async () => {
+  it('given an empty topic, then the table is caught up at once', async () => {
     const settings = await prepared(testSettings([compacted]));
     const table = new CompactedTable(settings, { topic: 'table', apply: () => undefined });
     cleanups.push(() => table.stop());

@@ -8,7 +8,7 @@ import { freshTopicPrefix, testBrokers } from './servers.js';
 
 const NAMELESS = 'test';
 
-/** Settings for a few topics of a test's own. */
+/** Settings for a few topics of one test. */
 export function testSettings(topics: readonly TopicSpec[], overrides: Partial<KafkaSettings> = {}): KafkaSettings {
   return {
     brokers: testBrokers(),
@@ -29,7 +29,7 @@ export function logTopic(topic: string, partitions = 1): TopicSpec {
   return { topic, partitions, config: { 'cleanup.policy': 'delete', 'max.message.bytes': '1048576' } };
 }
 
-/** A consumer that keeps what it was given, and finishes a record when told to, or at once. */
+/** A consumer that keeps its records, and finishes each at once, or when the test calls `finish`. */
 export class RecordingConsumer {
   readonly records: InRecord[] = [];
   readonly owned: OwnedLog[] = [];
@@ -42,7 +42,7 @@ export class RecordingConsumer {
     options: Pick<LogConsumerOptions, 'groupId' | 'topics'> & Partial<LogConsumerOptions>,
     private readonly onRecord: (log: OwnedLog, record: InRecord) => void = (log, { offset }) => log.finish(offset),
   ) {
-    // Two consumers of one name would be lives of one process.
+    // Two consumers of the same name would count as successive lives of one process.
     const clientId = settings.clientId === NAMELESS ? `test-${randomUUID()}` : settings.clientId;
     this.consumer = new LogConsumer(
       { ...settings, clientId },
