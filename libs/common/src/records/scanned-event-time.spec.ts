@@ -1,8 +1,9 @@
+import { leastMs } from '../testing/least-ms.js';
 import { CLOUD_EVENT_TYPE } from './cloud-event.js';
 import { parseEventRecord } from './event-record.js';
 
 const MIB = 1_048_576;
-const ROUNDS = 25;
+const LIMIT_MS = 10;
 
 /** Parts without end, until they have as many bytes as an event may. */
 function repeated(part: (index: number) => string): string {
@@ -29,21 +30,20 @@ describe('the time it takes', () => {
       ['a native event', {}],
       ['a structured CloudEvent', { 'content-type': Buffer.from(CLOUD_EVENT_TYPE) }],
       ['a binary CloudEvent', { ce_specversion: '1.0', ce_id: '1', ce_source: 's', ce_type: 'a' }],
-    ])('given as %s, then a mebibyte holds the event loop less than 10 ms', (form, attributes) => {
+    ])('given as %s, then a mebibyte holds the event loop less than 10 ms', async (form, attributes) => {
       const headers = Object.fromEntries(Object.entries(attributes).map(([name, text]) => [name, Buffer.from(text)]));
       const text = data();
       const isBinary = form === 'a binary CloudEvent';
       const cloud = form === 'a native event' ? '' : '"specversion":"1.0","source":"s",';
       const value = Buffer.from(isBinary ? text : `{${cloud}"id":"1","type":"a","data":${text}}`);
-      const heldMs: number[] = [];
-      for (let round = 0; round < ROUNDS; round++) {
+      const heldMs = await leastMs(() => {
         const from = performance.now();
         const parsed = parseEventRecord({ value, headers }, 2 * MIB);
-        heldMs.push(performance.now() - from);
+        const tookMs = performance.now() - from;
         expect(parsed.ok && parsed.event.rawData.length).toBe(text.length);
-      }
-      // The least of many: what other processes and a collection of garbage take is not the reader's.
-      expect(Math.min(...heldMs)).toBeLessThan(10);
+        return tookMs;
+      }, LIMIT_MS);
+      expect(heldMs).toBeLessThan(LIMIT_MS);
     });
   });
 });
