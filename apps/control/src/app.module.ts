@@ -33,7 +33,7 @@ import { ControlConfigModule } from './shared/control-config.js';
 
 const APP = 'control';
 
-/** What the features read of the configuration, each its own part. */
+/** Options of all features: each feature declares its own part. */
 type FeatureConfig = SchemaConfig &
   SealingConfig &
   SigningConfig &

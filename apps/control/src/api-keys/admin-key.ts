@@ -3,7 +3,7 @@ import { SchemaState } from '../schema/schema-state.js';
 import { CONTROL_CONFIG } from '../shared/control-config.js';
 import { ApiKeysService } from './api-keys.service.js';
 
-/** What {@link AdminKey} reads of the configuration. */
+/** Options of {@link AdminKey}. */
 export interface AdminKeyConfig {
   readonly ADMIN_API_KEY?: string | undefined;
 }

@@ -102,7 +102,7 @@ export async function storeHealth(tx: Queryable, changes: readonly HealthChange[
   );
 }
 
-/** What an endpoint's record says of its breaker, by column. */
+/** The breaker's fields of an endpoint record, by column. */
 export interface RecordedBreaker {
   readonly id: string;
   readonly breaker_state: BreakerState;

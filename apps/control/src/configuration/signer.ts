@@ -3,7 +3,7 @@ import type { OutRecord } from '#common/kafka/record.js';
 import { RecordSigner } from '#common/security/record-signature.js';
 import { CONTROL_CONFIG } from '../shared/control-config.js';
 
-/** What {@link ConfigurationSigner} reads of the configuration. */
+/** Options of {@link ConfigurationSigner}. */
 export interface SigningConfig {
   readonly CONFIG_SIGNING_KEY?: string | undefined;
 }

@@ -7,7 +7,7 @@ import { EndpointsController } from './endpoints.controller.js';
 import { ADDRESS_POLICY, EndpointsService } from './endpoints.service.js';
 import { TestEvents } from './test-events.js';
 
-/** What the {@link AddressPolicy} reads of the configuration. */
+/** Options of the {@link AddressPolicy}. */
 export interface AddressConfig {
   readonly ALLOW_HTTP: boolean;
   readonly ALLOWED_ADDRESSES: readonly string[];

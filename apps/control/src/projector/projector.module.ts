@@ -15,7 +15,7 @@ import { Projector } from './projector.js';
 
 /** The consumer group. */
 const GROUP_ID = 'control';
-/** Least time between two fetches: outcomes are written in batches, and nobody waits for them by the millisecond. */
+/** Least time between two fetches. Outcomes are written in batches, and readers of outcomes notice no delay of this length. */
 const FETCH_PACE_MS = 50;
 /** All outcomes of an endpoint are in one partition: some thousands of them. */
 const FETCH_BYTES_PER_PARTITION = 524_288;

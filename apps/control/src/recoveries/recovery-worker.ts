@@ -16,7 +16,7 @@ const POLL_MS = 1_000;
 const MAX_UNKNOWN_FAILURES = 3;
 const PAGES = { endpoint: recoverPage, dead_letters: replayPage } as const;
 
-/** What {@link RecoveryWorker} reads of the configuration. */
+/** Options of {@link RecoveryWorker}. */
 export interface RecoveryConfig {
   readonly RECOVERY_PER_SECOND: number;
 }

@@ -2,12 +2,12 @@ import { Module } from '@nestjs/common';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { CONTROL_CONFIG } from '../shared/control-config.js';
 
-/** What the signer of dead letters reads of the configuration. */
+/** Options of the signer of dead letters. */
 export interface ReplayConfig {
   readonly SECRET_KEYS: string;
 }
 
-/** What a replay needs, whichever feature asks for it. */
+/** Providers of replays, for the features that offer them. */
 @Module({
   providers: [
     {

@@ -14,7 +14,7 @@ const ROWS_AT_ONCE = 20_000;
 /** The rates of the last hour need no more. */
 const MINUTES_KEPT_MS = 2 * 3_600_000;
 
-/** What {@link Janitor} reads of the configuration. */
+/** Options of {@link Janitor}. */
 export interface RetentionConfig {
   readonly RETENTION_DAYS: number;
 }

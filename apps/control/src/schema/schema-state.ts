@@ -8,7 +8,7 @@ import { CONTROL_CONFIG } from '../shared/control-config.js';
 
 const RETRY_MS = 1_000;
 
-/** What {@link SchemaState} reads of the configuration. */
+/** Options of {@link SchemaState}. */
 export interface SchemaConfig {
   readonly DATABASE_URL: string;
 }

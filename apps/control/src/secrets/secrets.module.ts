@@ -4,7 +4,7 @@ import { SchemaModule } from '../schema/schema.module.js';
 import { CONTROL_CONFIG } from '../shared/control-config.js';
 import { SealingKeys } from './sealing-keys.js';
 
-/** What the sealer reads of the configuration. */
+/** Options of the sealer. */
 export interface SealingConfig {
   readonly SECRET_KEYS: string;
 }
