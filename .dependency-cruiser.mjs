@@ -1,13 +1,4 @@
 /**
- * Files of libs/common that import a folder above their own: each makes a cycle of folders, and is to move. None is added.
- */
-const UPWARD_IMPORTS = [
-  { from: 'records', to: 'http', files: ['cloud-event', 'event', 'event-record'] },
-  { from: 'records', to: 'kafka', files: ['received-delivery', 'operational-event', 'poison-record'] },
-  { from: 'kafka', to: 'security', files: ['settings', 'configuration-table'] },
-];
-
-/**
  * The direction of imports: apps → adapters of libs/common → domain. `npm run lint` fails on an import against it. A second
  * configuration forbids cycles of folders.
  *
@@ -64,13 +55,6 @@ export default {
       from: { path: '^apps/control/src/[^/]+/' },
       to: { path: '^apps/control/src/[^/]+$' },
     },
-    ...UPWARD_IMPORTS.map(({ from, to, files }) => ({
-      name: `known-upward-imports-${from}-${to}`,
-      comment: 'Of the two folders this one is below: only the files in UPWARD_IMPORTS import the other.',
-      severity: 'error',
-      from: { path: `^libs/common/src/${from}/`, pathNot: `/(${files.join('|')})\\.ts$|\\.spec\\.ts$|/testing/` },
-      to: { path: `^libs/common/src/${to}/` },
-    })),
     {
       name: 'libs-know-no-app',
       severity: 'error',

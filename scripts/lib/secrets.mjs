@@ -74,7 +74,7 @@ function newSigningKey() {
 }
 
 /**
- * The same form as libs/common/src/security/api-key.ts makes; it is repeated here because this runs before anything is
+ * The same form as libs/common/src/api-keys/api-key.ts makes; it is repeated here because this runs before anything is
  * built. secrets.spec.ts compares the two.
  *
  * @returns {string} `ph_<id>_<256 random bits>_<checksum>`

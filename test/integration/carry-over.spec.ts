@@ -2,10 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { deliveryIdOf } from '#common/domain/identifiers.js';
 import { carriedPosition } from '#common/domain/position.js';
 import { partitionOf } from '#common/kafka/partitioner.js';
-import type { OutRecord } from '#common/kafka/record.js';
 import { type CarryState, type CarryWork, carryWork, lockCarry, storeCarry } from '#common/postgres/carry-store.js';
 import { Database } from '#common/postgres/database.js';
 import { migrate } from '#common/postgres/migrate.js';
+import type { OutRecord } from '#common/records/record.js';
 import { carryPage } from '../../apps/dispatcher/src/generations/carry-page.js';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
 

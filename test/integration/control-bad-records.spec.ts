@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { generateApiKey, hashApiKey } from '#common/api-keys/api-key.js';
 import { ConfigurationTable, UnsignedRecordsError } from '#common/kafka/configuration-table.js';
 import { ignoredConfigurationRecords } from '#common/kafka/metrics.js';
-import type { InRecord, OutRecord } from '#common/kafka/record.js';
-import { CHANGE_HEADER, SEQUENCE_MARKER } from '#common/records/configuration-change.js';
+import { CHANGE_HEADER } from '#common/records/configuration-change.js';
+import { SEQUENCE_MARKER } from '#common/records/marker.js';
+import type { InRecord, OutRecord } from '#common/records/record.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
-import { generateApiKey, hashApiKey } from '#common/security/api-key.js';
 import { RecordSigner, RecordVerifier, SIGNATURE_HEADER } from '#common/security/record-signature.js';
 import { compact } from '../support/compaction.js';
 import { ControlApp } from '../support/control-app.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { InRecord } from '#common/kafka/record.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { ABOUT_HEADER } from '#common/records/operational-event.js';
+import type { InRecord } from '#common/records/record.js';
 import { ENDPOINTS_TOPIC, INGEST_TOPIC } from '#common/records/topics.js';
 import { type Answer, ControlApp } from '../support/control-app.js';
 import type { RecordingConsumer } from '../support/kafka-port.js';

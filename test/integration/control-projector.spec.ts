@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { LogBoundsReader } from '#common/kafka/log-bounds.js';
-import type { InRecord } from '#common/kafka/record.js';
 import { decodeDelivery } from '#common/records/delivery-record.js';
+import type { InRecord } from '#common/records/record.js';
 import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, DLQ_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { projectorGapRecords, rejectedRecords } from '../../apps/control/src/projector/metrics.js';
 import { ProjectionWriter } from '../../apps/control/src/projector/projection-writer.js';

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { generateApiKey } from '#common/api-keys/api-key.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import { ensureTopics } from '#common/kafka/topic-admin.js';
 import { CHANGE_HEADER } from '#common/records/configuration-change.js';
 import { API_KEYS_TOPIC, DELIVERIES_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
-import { generateApiKey } from '#common/security/api-key.js';
 import { configurationAhead } from '../../apps/control/src/changes/metrics.js';
 import { orphanedKeys } from '../../apps/control/src/configuration/metrics.js';
 import { type Kept, reconcile } from '../../apps/control/src/configuration/reconcile.js';

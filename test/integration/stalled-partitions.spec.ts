@@ -7,8 +7,8 @@ import { type ConsumerClient, LogConsumer, type LogConsumerOptions } from '#comm
 import type { OwnedLog } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
 import type { KafkaSettings } from '#common/kafka/settings.js';
-import { delay } from '#common/kafka/timing.js';
 import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { delay } from '#common/timing/timing.js';
 import { logTopic, testSettings } from '../support/kafka-port.js';
 import { testBrokers } from '../support/servers.js';
 import { until } from '../support/until.js';

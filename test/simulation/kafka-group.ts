@@ -1,6 +1,6 @@
 import type { FetchedBatch } from '#common/kafka/fetched-batch.js';
 import type { GroupHooks, KafkaGroup } from '#common/kafka/kafkajs-group.js';
-import type { InRecord } from '#common/kafka/record.js';
+import type { InRecord } from '#common/records/record.js';
 import { logName } from './broker.js';
 import type { Cluster } from './cluster.js';
 import type { Assigned, Joined } from './group-coordinator.js';

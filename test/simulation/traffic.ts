@@ -1,8 +1,8 @@
 import { laneOf } from '#common/domain/lane.js';
 import type { Random } from '#common/domain/testing/random.js';
 import type { RecordProducer } from '#common/kafka/producer.js';
-import type { OutRecord } from '#common/kafka/record.js';
 import { encodeDelivery } from '#common/records/delivery-record.js';
+import type { OutRecord } from '#common/records/record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import type { EndpointShape, Shape } from './shape.js';
 import { BEGINNING } from './virtual-time.js';

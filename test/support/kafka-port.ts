@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { LogConsumer, type LogConsumerOptions } from '#common/kafka/log-consumer.js';
 import type { OwnedLog } from '#common/kafka/port.js';
-import type { InRecord } from '#common/kafka/record.js';
 import type { KafkaSettings } from '#common/kafka/settings.js';
+import type { InRecord } from '#common/records/record.js';
 import type { TopicSpec } from '#common/records/topics.js';
 import { freshTopicPrefix, testBrokers } from './servers.js';
 

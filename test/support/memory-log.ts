@@ -1,5 +1,5 @@
 import type { OwnedLog } from '../../libs/common/src/kafka/port.js';
-import type { InRecord, OutRecord } from '../../libs/common/src/kafka/record.js';
+import type { InRecord, OutRecord } from '../../libs/common/src/records/record.js';
 
 /** One partition in memory: takes records at its end, hands them out in order unless paused, remembers what is finished. */
 export class MemoryLog implements OwnedLog {

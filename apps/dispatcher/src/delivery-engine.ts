@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { RecentSet } from '#common/collections/recent-set.js';
 import type { Positions } from '#common/domain/positions.js';
-import { RecentSet } from '#common/domain/recent-set.js';
 import { earlyMs, hopFor } from '#common/domain/tier.js';
 import type { FencedLog, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';

@@ -2,7 +2,6 @@ import type { Bagged } from '#common/collections/bag.js';
 import type { Positions } from '#common/domain/positions.js';
 import type { DeadReason } from '#common/domain/verdict.js';
 import type { FencedLog } from '#common/kafka/port.js';
-import type { InRecord } from '#common/kafka/record.js';
 import {
   DEAD_HEADERS,
   hasDeadLetterHeaders,
@@ -11,6 +10,7 @@ import {
 } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, type DeliveryMeta } from '#common/records/delivery-record.js';
 import { receiveDelivery } from '#common/records/received-delivery.js';
+import type { InRecord } from '#common/records/record.js';
 
 /** A delivery that was read and is not over: the record it came in, and what the record says. */
 export interface Delivery extends Bagged {

@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { ApiKeyModule } from '#common/api-keys/api-key.module.js';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { Generations } from '#common/generations/generations.js';
 import { LogPositions } from '#common/generations/log-positions.js';
@@ -10,7 +11,6 @@ import { ObservabilityModule } from '#common/observability/observability.module.
 import { Database } from '#common/postgres/database.js';
 import { DatabaseNote } from '#common/postgres/database-note.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
-import { ApiKeyModule } from '#common/security/api-key.module.js';
 import { EventRoutes, ROUTE_LIMITS } from './api/event-routes.js';
 import { OpenApiController } from './api/openapi.controller.js';
 import { PUBLISH_PRODUCER, PUBLISHER_LIMITS, Publisher } from './api/publisher.js';

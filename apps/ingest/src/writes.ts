@@ -1,6 +1,6 @@
 import type { WriteOptions } from '#common/kafka/producer.js';
-import type { OutRecord } from '#common/kafka/record.js';
 import { recordBytes } from '#common/records/limits.js';
+import type { OutRecord } from '#common/records/record.js';
 
 /** Well below the largest batch of any topic, so that only a single record may be larger. */
 const MAX_WRITE_BYTES = 256 * 1_024;

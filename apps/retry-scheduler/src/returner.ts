@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { OwnedLog, RecordWriter } from '#common/kafka/port.js';
 import { RecordProducer } from '#common/kafka/producer.js';
-import type { OutRecord } from '#common/kafka/record.js';
+import type { OutRecord } from '#common/records/record.js';
 import { writeFailures } from './metrics.js';
 
 /** Between two tries of a record that its topic refuses. */

@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { RecordProducer } from '#common/kafka/producer.js';
-import type { OutRecord } from '#common/kafka/record.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { CHANGE_HEADER, type ChangeNumber, decodeChange, UNNUMBERED } from '#common/records/configuration-change.js';
+import type { OutRecord } from '#common/records/record.js';
 import { knownChanges } from '../changes/changes.js';
 import { CONFIGURATION_TOPICS } from '../changes/configuration-topics.js';
 import { tombstone } from '../changes/tombstone.js';

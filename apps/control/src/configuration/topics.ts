@@ -2,11 +2,11 @@ import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@ne
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { type ConfigurationRecord, ConfigurationTable } from '#common/kafka/configuration-table.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
-import { atMost } from '#common/kafka/timing.js';
 import { apiKeyRecordSchema } from '#common/records/api-key-record.js';
 import type { ChangeNumber } from '#common/records/configuration-change.js';
 import { readEndpoint } from '#common/records/endpoint-record.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
+import { atMost } from '#common/timing/timing.js';
 import { CONFIGURATION_TOPICS, type ConfigurationTopic } from '../changes/configuration-topics.js';
 import { TopicEntries } from './topic-entries.js';
 

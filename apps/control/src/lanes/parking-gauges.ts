@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { BreakerState } from '#common/domain/breaker.js';
 import { BREAKER_STATES } from '#common/domain/breaker.js';
 import { Database } from '#common/postgres/database.js';
-import { Rounds } from '#common/rounds.js';
+import { Rounds } from '#common/timing/rounds.js';
 import { PeriodicJobs } from '../schema/periodic-jobs.js';
 import * as metrics from './metrics.js';
 

@@ -1,6 +1,6 @@
-import type { InRecord } from '#common/kafka/record.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { judgeError } from '#common/postgres/errors.js';
+import type { InRecord } from '#common/records/record.js';
 import { storeOutcomes } from '../projector/outcome-rows.js';
 import {
   type DeliveryRow,

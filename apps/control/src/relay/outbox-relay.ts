@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { RecordProducer } from '#common/kafka/producer.js';
-import type { OutRecord } from '#common/kafka/record.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
 import { Database, type Session } from '#common/postgres/database.js';
+import type { OutRecord } from '#common/records/record.js';
 import { decodeHeaders } from '#common/records/stored-headers.js';
 import { CONFIGURATION_TOPICS } from '../changes/configuration-topics.js';
 import { ConfigurationPublisher } from '../configuration/publisher.js';

@@ -1,8 +1,8 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ApiKeyTable } from '#common/api-keys/api-key-table.js';
 import { callerOf } from '#common/http/api-key.guard.js';
-import { ApiKeyTable } from '#common/security/api-key-table.js';
 import * as metrics from '../metrics.js';
 import { type BatchLimits, readBatch, readEvent } from './event-request.js';
 import { Publisher } from './publisher.js';

@@ -1,5 +1,5 @@
 import { KafkaUnavailableError, type RecordProducer, type WriteOptions } from '#common/kafka/producer.js';
-import type { OutRecord } from '#common/kafka/record.js';
+import type { OutRecord } from '#common/records/record.js';
 import type { AddressedEvent } from './event-request.js';
 import { Publisher } from './publisher.js';
 

@@ -11,8 +11,8 @@ import { Reflector } from '@nestjs/core';
 import { ApiBearerAuth } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { NO_KEY_NEEDED } from '../access/no-key-needed.js';
-import { type ApiScope, type AuthenticatedKey, hasScope } from '../security/api-key.js';
-import { ApiKeyTable } from '../security/api-key-table.js';
+import { type ApiScope, type AuthenticatedKey, hasScope } from '../api-keys/api-key.js';
+import { ApiKeyTable } from '../api-keys/api-key-table.js';
 import { ProblemError } from './problem.js';
 
 declare module 'fastify' {

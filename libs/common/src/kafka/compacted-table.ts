@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { Admin, Consumer } from 'kafkajs';
+import type { InRecord } from '../records/record.js';
+import { atMost, delay, MAX_STARTING_MS } from '../timing/timing.js';
 import { createKafka } from './client.js';
 import { BATCH_RUN, type BatchPayload } from './fetched-batch.js';
 import type { LogBounds } from './fetched-records.js';
@@ -10,10 +12,8 @@ import type { LagWatch } from './lag-watch.js';
 import { LeadersRefresh } from './leaders-refresh.js';
 import { leftOutRecords, replacedLogs } from './metrics.js';
 import { endPredecessor } from './predecessor.js';
-import type { InRecord } from './record.js';
 import type { KafkaSettings } from './settings.js';
 import { tableLag } from './table-lag.js';
-import { atMost, delay, MAX_STARTING_MS } from './timing.js';
 import { isSameTopic, type TopicIdentity } from './topic-identity.js';
 
 /** How late a recreated topic is noticed. */

@@ -1,15 +1,10 @@
 import { Logger } from '@nestjs/common';
-import {
-  CHANGE_HEADER,
-  decodeChange,
-  MARKER_PREFIX,
-  type RecordedChange,
-  SEQUENCE_MARKER,
-} from '../records/configuration-change.js';
+import { CHANGE_HEADER, decodeChange, type RecordedChange } from '../records/configuration-change.js';
+import { MARKER_PREFIX, SEQUENCE_MARKER } from '../records/marker.js';
+import type { InRecord } from '../records/record.js';
 import type { Authenticity } from '../security/record-signature.js';
 import { CompactedTable } from './compacted-table.js';
 import { ignoredConfigurationRecords, unsignedConfigurationRecords } from './metrics.js';
-import type { InRecord } from './record.js';
 import type { KafkaSettings } from './settings.js';
 
 /** A record of `endpoints` or `api-keys` that may be used. */

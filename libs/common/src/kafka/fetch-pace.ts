@@ -1,6 +1,6 @@
+import { atMost, delay, monotonicMs } from '../timing/timing.js';
 import type { KafkaGroup } from './kafkajs-group.js';
 import type { OwnedPartition } from './owned-partition.js';
-import { atMost, delay, monotonicMs } from './timing.js';
 
 export interface FetchPaceOptions {
   /** Least time between two fetches that brought something: a fetch per record costs three times the CPU (measured). */

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { named } from '../collections/named.js';
+import type { InRecord } from '../records/record.js';
 import { ByteReader, MalformedBytesError } from './byte-reader.js';
 import { inflate, isCompressed, MAX_INFLATED_BYTES } from './codecs.js';
-import type { InRecord } from './record.js';
 import { type BatchHeader, isAbortMarker, producerIdOf, readBatchHeader, recordBytes } from './record-batch.js';
 import { readHeaders } from './record-headers.js';
 

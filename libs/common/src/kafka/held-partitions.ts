@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
+import type { OutRecord } from '../records/record.js';
+import { delay } from '../timing/timing.js';
 import { splitPart, takeParts, type WritePart } from './pending-write.js';
-import type { OutRecord } from './record.js';
-import { delay } from './timing.js';
 
 export const MIN_BACKOFF_MS = 100;
 export const MAX_BACKOFF_MS = 2_000;

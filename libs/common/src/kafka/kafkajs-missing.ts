@@ -1,8 +1,8 @@
 import Cluster from 'kafkajs/src/cluster/index.js';
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js';
 import MetadataRequest, { type DescribedTopics } from 'kafkajs/src/protocol/requests/metadata/index.js';
+import { delay } from '../timing/timing.js';
 import { epochEnds, offsetsAt } from './partition-queries.js';
-import { delay } from './timing.js';
 import { topicIdentities } from './topic-identity.js';
 
 /** Error codes of a topic or a partition that is away for a time, not refused. */

@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
+import { monotonicMs } from '../timing/timing.js';
 import type { LogOffsets, OffsetsOfGroup, OffsetsReader } from './group-offsets.js';
 import { lagRecords, openTransactionRecords, stalledPartitions } from './metrics.js';
 import type { KafkaSettings } from './settings.js';
 import { endRefusal, type Stall, type StallEnd, type StallSample, StallWatch } from './stall-watch.js';
-import { monotonicMs } from './timing.js';
 
 /** What this process does with one partition now. */
 export interface Reading extends Pick<StallSample, 'position' | 'unfinished' | 'isPaused' | 'outage' | 'hold'> {}

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Consumer, ConsumerConfig } from 'kafkajs';
+import { atMost, delay, MAX_STARTING_MS } from '../timing/timing.js';
 import { Committer } from './committer.js';
 import { consumerClient, consumerLag } from './consumer-lag.js';
 import { FetchPace, type FetchPaceOptions } from './fetch-pace.js';
@@ -16,7 +17,6 @@ import type { OwnedPartition, PartitionConsumer } from './owned-partition.js';
 import type { LogBatch, OwnedLog, OwnershipListener } from './port.js';
 import { endPredecessor } from './predecessor.js';
 import type { KafkaSettings } from './settings.js';
-import { atMost, delay, MAX_STARTING_MS } from './timing.js';
 
 export interface LogConsumerOptions extends FetchPaceOptions {
   /** Without prefix. */

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Consumer } from 'kafkajs';
+import type { InRecord } from '../records/record.js';
 import { createKafka } from './client.js';
 import { BATCH_RUN, type BatchPayload } from './fetched-batch.js';
 import { hookedAssigner } from './kafkajs-patches.js';
 import { LogBoundsReader } from './log-bounds.js';
-import type { InRecord } from './record.js';
 import type { KafkaSettings } from './settings.js';
 
 /** A part of a topic: from a moment on, up to where each partition ends when the reading begins. */

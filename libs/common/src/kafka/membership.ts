@@ -1,5 +1,5 @@
+import { monotonicMs } from '../timing/timing.js';
 import type { KafkaGroup } from './kafkajs-group.js';
-import { monotonicMs } from './timing.js';
 
 /** What a group answers to a member that it has put out, or that it has gone on without. */
 const REFUSALS: ReadonlySet<unknown> = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION']);

@@ -1,11 +1,11 @@
 import { Watermark } from '../collections/watermark.js';
 import { decodeLog, encodeCommit } from '../domain/commit-metadata.js';
 import type { ReadExtent } from '../domain/start-offset.js';
+import type { InRecord } from '../records/record.js';
 import type { StartPosition } from './committed-offsets.js';
 import { EvidenceKeeper } from './evidence-keeper.js';
 import type { Reading } from './fetched-records.js';
 import type { FencedLog } from './port.js';
-import type { InRecord } from './record.js';
 import type { TopicIdentity } from './topic-identity.js';
 
 /** What a commit of one partition says: the watermark, and the finished offsets above it. */

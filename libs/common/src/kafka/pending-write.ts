@@ -1,4 +1,4 @@
-import type { OutRecord } from './record.js';
+import type { OutRecord } from '../records/record.js';
 
 /** A call of `write` until its outcome is known. */
 export interface PendingWrite {

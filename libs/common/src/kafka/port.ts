@@ -1,5 +1,5 @@
 import type { ReadExtent } from '../domain/start-offset.js';
-import type { InRecord, OutRecord } from './record.js';
+import type { InRecord, OutRecord } from '../records/record.js';
 import type { TopicIdentity } from './topic-identity.js';
 
 /** One partition this process owns, from its assignment until `lost` is aborted. */

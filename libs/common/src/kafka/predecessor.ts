@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
+import { delay, monotonicMs } from '../timing/timing.js';
 import type { KafkaGroup } from './kafkajs-group.js';
-import { delay, monotonicMs } from './timing.js';
 
 const logger = new Logger('endPredecessor');
 

@@ -1,14 +1,14 @@
 import { Logger } from '@nestjs/common';
 import { Partitioners, type Producer, type ProducerConfig, type RecordMetadata } from 'kafkajs';
+import type { OutRecord } from '../records/record.js';
+import { atMost, delay, monotonicMs } from '../timing/timing.js';
 import { createKafka, REQUEST_TIMEOUT_MS } from './client.js';
 import { HeldPartitions, MAX_BACKOFF_MS, MIN_BACKOFF_MS } from './held-partitions.js';
 import { partitionOf } from './partitioner.js';
 import { bytesOf, type PendingWrite, takeParts, type WritePart } from './pending-write.js';
 import type { RecordWriter } from './port.js';
 import { PartitionBatch } from './produce-request.js';
-import type { OutRecord } from './record.js';
 import { type KafkaSettings, partitionsOf } from './settings.js';
-import { atMost, delay, monotonicMs } from './timing.js';
 import { type TopicPart, withoutAcknowledged } from './unacknowledged.js';
 
 /** Kafka did not confirm a write in time. Whether it is stored is unknown. */

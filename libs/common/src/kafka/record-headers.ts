@@ -1,6 +1,6 @@
 import { named } from '../collections/named.js';
+import type { InRecord } from '../records/record.js';
 import type { ByteReader } from './byte-reader.js';
-import type { InRecord } from './record.js';
 
 /** Most headers of a record, Posthorn's own not counted. */
 export const MAX_HEADERS = 256;

@@ -1,10 +1,10 @@
 import { Logger } from '@nestjs/common';
 import kafkajs, { type Admin } from 'kafkajs';
 import type { TopicSpec } from '../records/topics.js';
+import { delay } from '../timing/timing.js';
 import { clusterOf, createKafka } from './client.js';
 import type { RequestCluster } from './raw-request.js';
 import type { KafkaSettings } from './settings.js';
-import { delay } from './timing.js';
 import { type TopicState, topicIdentities } from './topic-identity.js';
 
 // Node does not see this name among the exports of a CommonJS package.

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Health } from '../observability/health.js';
-import { Rounds } from '../rounds.js';
+import { Rounds } from '../timing/rounds.js';
 import { Database } from './database.js';
 
 const PERIOD_MS = 5_000;

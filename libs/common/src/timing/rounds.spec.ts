@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { until } from '../../../test/support/until.js';
+import { until } from '../../../../test/support/until.js';
 import { Rounds } from './rounds.js';
 
 const open: Rounds[] = [];

@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import type { FieldError } from './problem.js';
 
 /** The part of zod's issues that is read here. */
 interface Issue {
@@ -11,6 +10,12 @@ interface Issue {
   readonly errors?: readonly (readonly Issue[])[];
   /** Of `invalid_key`: what is wrong with the key. */
   readonly issues?: readonly Issue[];
+}
+
+/** One fault of an input: the field (`url`, `event_types[0]`, or a header's name) and what is wrong with it. */
+export interface FieldError {
+  readonly field: string;
+  readonly message: string;
 }
 
 /** How errors call what has no field of its own. */
