@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { kafkaEnv, loadConfig } from '#common/config/env.js';
-import { kafkaSettings } from '#common/kafka/settings.js';
+import { kafkaSettings } from '#common/kafka/port/settings.js';
 
 /**
  * Settings of the product's own Kafka clients, for those who load it: they take less of the CPU that is measured.

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { deliveryIdOf } from '#common/domain/identifiers.js';
 import { carriedPosition } from '#common/domain/position.js';
-import { partitionOf } from '#common/kafka/partitioner.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
 import { type CarryState, type CarryWork, carryWork, lockCarry, storeCarry } from '#common/postgres/carry-store.js';
 import { Database } from '#common/postgres/database.js';
 import { migrate } from '#common/postgres/migrate.js';

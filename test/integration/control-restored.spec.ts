@@ -2,8 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generateApiKey } from '#common/api-keys/api-key.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { kafkaClient } from '#common/kafka/connect.js';
 import { CHANGE_HEADER } from '#common/records/configuration-change.js';
 import { API_KEYS_TOPIC, DELIVERIES_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { configurationAhead } from '../../apps/control/src/changes/metrics.js';
@@ -63,7 +62,7 @@ async function restoreOlder(): Promise<Changed> {
   return { changed, deleted, created, revokedKey, newKey };
 }
 
-const keep = (kept: Kept, isDryRun = false) => reconcile(control.database, control.settings, { keep: kept, isDryRun });
+const keep = (kept: Kept, isDryRun = false) => reconcile(control.database, control.kafka, { keep: kept, isDryRun });
 /** `npm run reconcile`, on the servers of the test. @returns what it printed */
 const runCommand = async (...args: string[]): Promise<string> => {
   const env = {
@@ -209,8 +208,8 @@ describe('topics that an earlier release has written', () => {
     const { adminKey } = control;
     const settings = { ...control.settings, prefix: freshTopicPrefix() };
     await control.stop();
-    await ensureTopics(settings);
-    const producer = new RecordProducer(settings);
+    await kafkaClient(settings).ensureTopics();
+    const producer = kafkaClient(settings).producer();
     await producer.connect();
     const stranger = { ...old, id: 'ep_stranger' };
     await producer.write([

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Positions } from '#common/domain/positions.js';
-import type { FencedLog } from '#common/kafka/port.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import { Database } from '#common/postgres/database.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
 import { migrate } from '#common/postgres/migrate.js';

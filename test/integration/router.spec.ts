@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CloudEvent, Kafka as CloudEventsKafka } from 'cloudevents';
 import { Kafka, logLevel } from 'kafkajs';
-import { partitionOf } from '#common/kafka/partitioner.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
 import { deadLetterHeaders, readDeadLetter, withoutDeadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER } from '#common/records/delivery-record.js';
 import type { OutRecord } from '#common/records/record.js';

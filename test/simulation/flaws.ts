@@ -4,10 +4,10 @@ import './processes.js';
 import { Watermark } from '#common/collections/watermark.js';
 import { stepBreaker } from '#common/domain/breaker.js';
 import { judge } from '#common/domain/verdict.js';
-import { LogConsumer } from '#common/kafka/log-consumer.js';
-import { Membership } from '#common/kafka/membership.js';
-import { OwnedPartition } from '#common/kafka/owned-partition.js';
-import { RecordProducer } from '#common/kafka/producer.js';
+import { KafkajsConsumer } from '#common/kafka/kafkajs/consumer/log-consumer.js';
+import { Membership } from '#common/kafka/kafkajs/consumer/membership.js';
+import { KafkajsProducer } from '#common/kafka/kafkajs/producer/producer.js';
+import { OwnedPartition } from '#common/kafka/partition/owned-partition.js';
 import { Projector } from '../../apps/control/src/projector/projector.js';
 import { DeliveryEngine } from '../../apps/dispatcher/src/delivery-engine.js';
 import { Gates } from '../../apps/dispatcher/src/gates.js';
@@ -121,16 +121,16 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
   },
   'partitions are kept without a heartbeat': {
     shape: often({}, 'cutFromKafka'),
-    plant: () => replaced(LogConsumer.prototype, 'check', () => () => undefined),
+    plant: () => replaced(KafkajsConsumer.prototype, 'check', () => () => undefined),
   },
   'what the group says of its members is not heard': {
     shape: often({ kind: 'slow', timeoutMs: 15_000 }, 'evict', 'extra'),
-    plant: () => replaced(Membership.prototype, 'heed', () => (_, answer) => answer),
+    plant: () => replaced(Membership.prototype, 'watchRefusals', () => (_, answer) => answer),
   },
   'what has not ended in time goes on': {
     shape: often({ kind: 'hanging', timeoutMs: 14_000, troublePermille: 200 }, 'extra', 'terminate'),
     plant: () =>
-      replaced(LogConsumer.prototype, 'drain', (original) => {
+      replaced(KafkajsConsumer.prototype, 'drain', (original) => {
         return async function () {
           await original.call(this);
           return true;
@@ -143,7 +143,7 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
   },
   'a write without an answer passes for written': {
     plant: () =>
-      replaced(RecordProducer.prototype, 'send', (original) => {
+      replaced(KafkajsProducer.prototype, 'send', (original) => {
         return async function (request) {
           await Promise.resolve(original.call(this, request)).catch(() => undefined);
         };

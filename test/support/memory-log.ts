@@ -1,4 +1,4 @@
-import type { OwnedLog } from '../../libs/common/src/kafka/port.js';
+import type { OwnedLog } from '../../libs/common/src/kafka/port/owned-log.js';
 import type { InRecord, OutRecord } from '../../libs/common/src/records/record.js';
 
 /** One partition in memory: takes records at its end, hands them out in order unless paused, remembers what is finished. */

@@ -2,8 +2,8 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { RecentSet } from '#common/collections/recent-set.js';
 import type { Positions } from '#common/domain/positions.js';
 import { earlyMs, hopFor } from '#common/domain/tier.js';
-import type { FencedLog, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
-import { RecordProducer } from '#common/kafka/producer.js';
+import type { FencedLog, OwnedLog, OwnershipListener } from '#common/kafka/port/owned-log.js';
+import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
 import { Attempts } from './attempts.js';
 import type { Delivery } from './delivery.js';
 import { Drainer } from './drainer.js';
@@ -46,7 +46,7 @@ export class DeliveryEngine implements OwnershipListener, LaneHost {
     @Inject(Attempts) private readonly attempts: Attempts,
     @Inject(MemoryBudget) private readonly memory: MemoryBudget,
     @Inject(Drainer) private readonly drainer: Drainer,
-    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
     @Inject(ENGINE_LIMITS) limits: EngineLimits,
   ) {
     this.recent = new RecentSet(limits.recentDeliveries);

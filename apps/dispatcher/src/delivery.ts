@@ -1,7 +1,7 @@
 import type { Bagged } from '#common/collections/bag.js';
 import type { Positions } from '#common/domain/positions.js';
 import type { DeadReason } from '#common/domain/verdict.js';
-import type { FencedLog } from '#common/kafka/port.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import {
   DEAD_HEADERS,
   hasDeadLetterHeaders,

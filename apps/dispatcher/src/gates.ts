@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { OwnedLog } from '#common/kafka/port.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import { EndpointGate, type GateSettings, type HoldReason } from './lanes/endpoint-gate.js';
 import { lookAtOurselves } from './lanes/patience.js';

@@ -1,4 +1,4 @@
-import type { WriteOptions } from '#common/kafka/producer.js';
+import type { WriteOptions } from '#common/kafka/port/record-writer.js';
 import { recordBytes } from '#common/records/limits.js';
 import type { OutRecord } from '#common/records/record.js';
 

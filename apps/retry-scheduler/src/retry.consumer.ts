@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { TIERS } from '#common/domain/tier.js';
-import type { LogBatch } from '#common/kafka/port.js';
+import type { LogBatch } from '#common/kafka/port/owned-log.js';
 import { Scheduler } from './scheduler.js';
 
 /** Reads every retry tier. */

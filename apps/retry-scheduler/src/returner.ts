@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { OwnedLog, RecordWriter } from '#common/kafka/port.js';
-import { RecordProducer } from '#common/kafka/producer.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
+import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
 import type { OutRecord } from '#common/records/record.js';
 import { writeFailures } from './metrics.js';
 
@@ -17,7 +17,7 @@ export class Returner {
   private underWay = 0;
   private whenIdle: (() => void)[] = [];
 
-  constructor(@Inject(RecordProducer) private readonly writer: RecordWriter) {}
+  constructor(@Inject(RECORD_WRITER) private readonly writer: RecordWriter) {}
 
   /** @returns true once the record is stored; false when its source partition was lost first, and its next owner sees to it */
   async bring(record: OutRecord, source: OwnedLog): Promise<boolean> {

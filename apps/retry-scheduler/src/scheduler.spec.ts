@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import fc from 'fast-check';
 import { MAX_DELAY_MS, MIN_DELAY_MS } from '#common/domain/retry-policy.js';
 import { hopFor, TIERS } from '#common/domain/tier.js';
-import type { RecordWriter } from '#common/kafka/port.js';
+import type { RecordWriter } from '#common/kafka/port/record-writer.js';
 import { readDeadLetter } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
 import type { OutRecord } from '#common/records/record.js';

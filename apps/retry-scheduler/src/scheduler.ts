@@ -1,5 +1,5 @@
 import { EAGER_TIER } from '#common/domain/tier.js';
-import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
+import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port/owned-log.js';
 import { poisonRecord } from '#common/records/poison-record.js';
 import type { InRecord, OutRecord } from '#common/records/record.js';
 import { Alarm, type Clock } from './alarm.js';

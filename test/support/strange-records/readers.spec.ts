@@ -1,7 +1,7 @@
 import { Positions } from '#common/domain/positions.js';
 import { TIERS } from '#common/domain/tier.js';
-import type { FencedLog } from '#common/kafka/port.js';
-import { encodeProduce } from '#common/kafka/produce-request.js';
+import { encodeProduce } from '#common/kafka/kafkajs/wire/produce-request.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import { readApiKey } from '#common/records/api-key-record.js';
 import { decodeAttempt } from '#common/records/attempt-record.js';
 import type { DeliveryMeta } from '#common/records/delivery-record.js';

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { PassedOffsets } from '#common/kafka/port.js';
+import type { PassedOffsets } from '#common/kafka/port/owned-log.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { listOf } from '#common/postgres/list-of.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';

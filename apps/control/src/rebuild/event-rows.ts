@@ -1,7 +1,7 @@
 import { DEFAULT_TENANT } from '#common/domain/identifiers.js';
 import { parseRfc3339 } from '#common/domain/rfc3339.js';
-import type { IsFinished } from '#common/kafka/finished-offsets.js';
-import { partitionOf } from '#common/kafka/partitioner.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
+import type { IsFinished } from '#common/kafka/port/topics.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { hasDeadLetterHeaders, readDeadLetter, withoutDeadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';

@@ -1,5 +1,5 @@
 import type { Positions } from '#common/domain/positions.js';
-import type { IsFinished } from '#common/kafka/finished-offsets.js';
+import type { IsFinished } from '#common/kafka/port/topics.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { hasDeadLetterHeaders, withoutDeadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';

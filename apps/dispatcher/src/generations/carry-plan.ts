@@ -1,7 +1,7 @@
 import { isOrderedLane } from '#common/domain/lane.js';
 import { carriedPosition } from '#common/domain/position.js';
 import { hopFor, tiersOnTheWay } from '#common/domain/tier.js';
-import { partitionOf } from '#common/kafka/partitioner.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
 import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import type {
   CarriedHead,

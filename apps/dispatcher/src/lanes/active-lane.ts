@@ -1,6 +1,6 @@
 import type { Lane } from '#common/domain/lane-machine.js';
 import type { DeadReason } from '#common/domain/verdict.js';
-import type { FencedLog } from '#common/kafka/port.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import type { Delivery } from '../delivery.js';
 import type { Reader } from '../read-ahead.js';
 

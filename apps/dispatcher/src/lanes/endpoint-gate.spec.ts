@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { OwnedLog } from '#common/kafka/port.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import { EndpointGate, type GateSettings, type HoldReason, type Turn } from './endpoint-gate.js';
 
 const LOG = { lost: new AbortController().signal } as OwnedLog;

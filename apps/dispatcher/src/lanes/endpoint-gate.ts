@@ -1,4 +1,4 @@
-import type { OwnedLog } from '#common/kafka/port.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import { Backlog, type BacklogOptions } from './backlog.js';
 import { Rate } from './rate.js';
 

@@ -13,7 +13,7 @@ import {
   stepLane,
 } from '#common/domain/lane-machine.js';
 import type { Positions } from '#common/domain/positions.js';
-import type { FencedLog } from '#common/kafka/port.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import type { LaneWrite, ParkedRecord } from '#common/postgres/lane-store.js';
 import type { Delivery } from '../delivery.js';
 import { bytesOf } from '../memory-budget.js';

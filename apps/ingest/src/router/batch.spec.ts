@@ -1,4 +1,4 @@
-import type { OwnedLog } from '#common/kafka/port.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import { SetAside } from '#common/postgres/persist-batch.js';
 import { DEAD_HEADERS } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';

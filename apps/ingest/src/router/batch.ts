@@ -1,5 +1,5 @@
 import { parseRfc3339 } from '#common/domain/rfc3339.js';
-import type { OwnedLog } from '#common/kafka/port.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import { messageOf } from '#common/postgres/errors.js';
 import { SetAside } from '#common/postgres/persist-batch.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';

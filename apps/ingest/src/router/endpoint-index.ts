@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { type ConfigurationRecord, ConfigurationTable } from '#common/kafka/configuration-table.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
 import { Health } from '#common/observability/health.js';
 import { Database } from '#common/postgres/database.js';
 import { type EndpointRecord, readEndpoint } from '#common/records/endpoint-record.js';
@@ -23,12 +23,12 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
   private readonly started = Promise.withResolvers<void>();
 
   constructor(
-    @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
+    @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
     @Inject(Health) health: Health,
     @Inject(GenerationMarkers) markers: GenerationMarkers,
     @Inject(Database) private readonly database: Database,
   ) {
-    this.table = new ConfigurationTable(settings, {
+    this.table = new ConfigurationTable(kafka, {
       topic: ENDPOINTS_TOPIC,
       apply: (record) => this.apply(record),
       onOtherMarker: (key, value) => markers.apply(key, value),
@@ -40,7 +40,7 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
   }
 
   onModuleInit(): void {
-    this.table.start().then(this.started.resolve, this.settings.onFatal);
+    this.table.start().then(this.started.resolve, this.kafka.settings.onFatal);
   }
 
   async onModuleDestroy(): Promise<void> {

@@ -1,4 +1,4 @@
-import { partitionOf } from '#common/kafka/partitioner.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
 import { deadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, encodeDelivery } from '#common/records/delivery-record.js';
 import type { InRecord } from '#common/records/record.js';

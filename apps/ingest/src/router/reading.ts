@@ -1,5 +1,5 @@
 import { DEFAULT_TENANT } from '#common/domain/identifiers.js';
-import { partitionOf } from '#common/kafka/partitioner.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
 import {
   DEAD_HEADERS,
   hasDeadLetterHeaders,

@@ -1,4 +1,4 @@
-import type { OwnedLog } from '#common/kafka/port.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import type { InRecord } from '#common/records/record.js';
 import { RecordQueue } from './record-queue.js';
 

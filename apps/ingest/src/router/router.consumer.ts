@@ -1,6 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
-import type { LogBatch } from '#common/kafka/port.js';
+import type { LogBatch } from '#common/kafka/port/owned-log.js';
 import { INGEST_TOPIC } from '#common/records/topics.js';
 import { Router } from './router.js';
 

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { ConfigurationTable } from '../kafka/configuration-table.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '../kafka/settings.js';
+import { KAFKA_CLIENT, type KafkaClient } from '../kafka/port/kafka-client.js';
 import { Health } from '../observability/health.js';
 import { API_KEYS_TOPIC } from '../records/topics.js';
 import { ApiKeyTable } from './api-key-table.js';
@@ -11,11 +11,11 @@ class ApiKeyReader implements OnModuleInit, OnModuleDestroy {
   private readonly reader: ConfigurationTable;
 
   constructor(
-    @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
+    @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
     @Inject(ApiKeyTable) private readonly table: ApiKeyTable,
     @Inject(Health) health: Health,
   ) {
-    this.reader = new ConfigurationTable(settings, {
+    this.reader = new ConfigurationTable(kafka, {
       topic: API_KEYS_TOPIC,
       apply: ({ key, value, change }) => table.apply(key, value, change?.version),
     });
@@ -30,7 +30,7 @@ class ApiKeyReader implements OnModuleInit, OnModuleDestroy {
     const markComplete = () => {
       this.table.isComplete = true;
     };
-    this.reader.start().then(markComplete, this.settings.onFatal);
+    this.reader.start().then(markComplete, this.kafka.settings.onFatal);
   }
 
   async onModuleDestroy(): Promise<void> {

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { OwnedLog } from '../kafka/port.js';
+import type { OwnedLog } from '../kafka/port/owned-log.js';
 import type { Generations } from './generations.js';
 
 const PREPARING = 'preparing';

@@ -1,5 +1,5 @@
 import { deliveryIdOf } from '../domain/identifiers.js';
-import { partitionOf } from '../kafka/partitioner.js';
+import { partitionOf } from '../kafka/port/partitioner.js';
 import { encodeDelivery, newLife } from './delivery-record.js';
 import { receiveDelivery } from './received-delivery.js';
 import type { InRecord } from './record.js';

@@ -1,6 +1,3 @@
-/** What is told to stop while it starts to consume waits this much for that. */
-export const MAX_STARTING_MS = 10_000;
-
 /** Milliseconds of a clock that nobody sets: an hour's jump of the wall clock must neither end a lease nor pace a fetch. */
 export function monotonicMs(): number {
   return performance.now();
