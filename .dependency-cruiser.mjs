@@ -39,7 +39,8 @@ export default {
     },
     {
       name: 'apps-see-the-port',
-      comment: 'Apps know the interfaces, tokens, settings and pure helpers of kafka/port/, and what Nest needs of kafka/.',
+      comment:
+        'Apps know the interfaces, tokens, settings and pure helpers of kafka/port/, and what Nest needs of kafka/.',
       severity: 'error',
       from: { path: '^apps/', pathNot: '\\.spec\\.ts$' },
       to: { path: '^libs/common/src/kafka/', pathNot: '^libs/common/src/kafka/(port/|[^/]+$)' },
