@@ -3,7 +3,7 @@ import './processes.js';
 
 import { Watermark } from '#common/collections/watermark.js';
 import { stepBreaker } from '#common/domain/breaker.js';
-import { judge } from '#common/domain/verdict.js';
+import { verdictOf } from '#common/domain/verdict.js';
 import { KafkajsConsumer } from '#common/kafka/kafkajs/consumer/log-consumer.js';
 import { Membership } from '#common/kafka/kafkajs/consumer/membership.js';
 import { KafkajsProducer } from '#common/kafka/kafkajs/producer/producer.js';
@@ -22,7 +22,7 @@ export interface Flaw {
   /** In which histories it shows sooner; the rest of a shape is as the seed says. */
   readonly shape?: Partial<Shape>;
   readonly breaker?: BreakerStep;
-  readonly judge?: typeof judge;
+  readonly verdictOf?: typeof verdictOf;
   /** Breaks methods of the product until what it returns is called. */
   readonly plant?: () => () => void;
 }
@@ -195,13 +195,13 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
       event.type === 'attempted' && event.isRepeat ? breaker : stepBreaker(breaker, event, settings, now),
   },
   'a retry comes early': {
-    judge: (result, context) => {
-      const verdict = judge(result, context);
+    verdictOf: (result, context) => {
+      const verdict = verdictOf(result, context);
       return verdict.kind === 'retry' ? { ...verdict, delayMs: Math.floor(verdict.delayMs / 2) } : verdict;
     },
   },
   'nobody reads Retry-After': {
-    judge: (result, context) =>
-      judge(result.kind === 'response' ? { ...result, retryAfter: undefined } : result, context),
+    verdictOf: (result, context) =>
+      verdictOf(result.kind === 'response' ? { ...result, retryAfter: undefined } : result, context),
   },
 };

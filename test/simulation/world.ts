@@ -1,6 +1,6 @@
 import { stepBreaker } from '#common/domain/breaker.js';
 import type { Random } from '#common/domain/testing/random.js';
-import { judge } from '#common/domain/verdict.js';
+import { verdictOf } from '#common/domain/verdict.js';
 import { KafkajsProducer } from '#common/kafka/kafkajs/producer/producer.js';
 import type { KafkaSettings } from '#common/kafka/port/settings.js';
 import { topicSpecs } from '#common/records/topics.js';
@@ -229,7 +229,7 @@ export class World implements Site, Ground {
       network: this.network,
       random: this.random,
       witness: this.referee,
-      judge: flaw?.judge ?? judge,
+      verdictOf: flaw?.verdictOf ?? verdictOf,
       answerLost: this.shape.answerLost,
       behaviourOf: (id) => {
         const behaviour = this.behaviours.get(id);

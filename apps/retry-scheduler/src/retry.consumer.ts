@@ -1,4 +1,4 @@
-import { Controller, Inject } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { TIERS } from '#common/domain/tier.js';
 import type { LogBatch } from '#common/kafka/port/owned-log.js';
@@ -7,7 +7,7 @@ import { Scheduler } from './scheduler.js';
 /** Reads every retry tier. */
 @Controller()
 export class RetryConsumer {
-  constructor(@Inject(Scheduler) private readonly scheduler: Scheduler) {}
+  constructor(private readonly scheduler: Scheduler) {}
 
   @EventPattern(TIERS.map(({ topic }) => topic))
   handle(@Payload() batch: LogBatch): void {

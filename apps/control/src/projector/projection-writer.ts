@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { PassedOffsets } from '#common/kafka/port/owned-log.js';
+import { listOf } from '#common/postgres/array-parameters.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import { listOf } from '#common/postgres/list-of.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';
 import type { InRecord } from '#common/records/record.js';
 import { ATTEMPTS_TOPIC } from '#common/records/topics.js';

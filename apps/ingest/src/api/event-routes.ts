@@ -28,9 +28,9 @@ interface RawRoute {
 @Injectable()
 export class EventRoutes implements OnModuleInit {
   constructor(
-    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
-    @Inject(ApiKeyTable) private readonly keys: ApiKeyTable,
-    @Inject(Publisher) private readonly publisher: Publisher,
+    private readonly host: HttpAdapterHost,
+    private readonly keys: ApiKeyTable,
+    private readonly publisher: Publisher,
     @Inject(ROUTE_LIMITS) private readonly limits: RouteLimits,
   ) {}
 

@@ -1,4 +1,5 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import { joinedColumn, timeOf, unnestColumns } from '#common/postgres/array-parameters.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import type { AcceptedEvent } from './fan-out.js';
 
@@ -13,24 +14,21 @@ export interface ArchivedEvent {
 /** `fresh`: not seen before. `redelivered`: seen at this very position. `duplicate`: seen at another one. */
 export type Novelty = 'fresh' | 'redelivered' | 'duplicate';
 
-/** Cannot occur within any column: ids are printable, and JSON text has no raw control characters but white space. */
+/** Ids are printable, and JSON text has no raw control characters but white space: no column contains it. */
 const SEPARATOR = '\x1e';
 
 /**
- * Columns come as text, joined: an array parameter would be escaped character by character here and unescaped there.
  * Keys are inserted in order, so that two routers that meet at the same ids cannot deadlock. A conflict with the same
  * source updates nothing but makes the row count as claimed; one with another source leaves it out.
  */
 const ARCHIVE = `
 WITH input AS MATERIALIZED (
   SELECT ordinality::int AS place, tenant, id, type, resource_id,
-    to_timestamp(occurred_ms::float8 / 1000) AS occurred_at, to_timestamp(accepted_ms::float8 / 1000) AS accepted_at,
+    ${timeOf('occurred_ms')} AS occurred_at, ${timeOf('accepted_ms')} AS accepted_at,
     source_partition::int, source_offset::bigint, coalesce(string_to_array(endpoint_ids, ','), '{}') AS endpoint_ids, data
-  FROM unnest(string_to_array($1, E'\\x1e'), string_to_array($2, E'\\x1e'), string_to_array($3, E'\\x1e'),
-    string_to_array($4, E'\\x1e', ''), string_to_array($5, E'\\x1e'), string_to_array($6, E'\\x1e'),
-    string_to_array($7, E'\\x1e'), string_to_array($8, E'\\x1e'), string_to_array($9, E'\\x1e', ''),
-    string_to_array($10, E'\\x1e')) WITH ORDINALITY AS columns(tenant, id, type, resource_id, occurred_ms, accepted_ms,
-    source_partition, source_offset, endpoint_ids, data, ordinality)
+  FROM ${unnestColumns(10, SEPARATOR)} WITH ORDINALITY
+    AS columns(tenant, id, type, resource_id, occurred_ms, accepted_ms, source_partition, source_offset, endpoint_ids,
+      data, ordinality)
 ), claimed AS (
   INSERT INTO event_keys AS known (tenant, event_id, source_partition, source_offset, accepted_at)
   SELECT tenant, id, source_partition, source_offset, accepted_at FROM input ORDER BY tenant, id
@@ -53,7 +51,7 @@ WHERE claimed.is_fresh IS NOT TRUE`;
 /** Remembers every event, and which ids were seen: one statement for a whole batch. */
 @Injectable()
 export class EventArchive {
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(private readonly database: Database) {}
 
   /**
    * Repeating it is harmless: what was stored already comes back as `redelivered`.
@@ -80,7 +78,7 @@ async function storeIn(on: Queryable, batch: readonly ArchivedEvent[]): Promise<
 }
 
 function columns(batch: readonly ArchivedEvent[]): string[] {
-  const column = (value: (archived: ArchivedEvent) => string | number) => batch.map(value).join(SEPARATOR);
+  const column = (value: (archived: ArchivedEvent) => string | number) => joinedColumn(batch, value, SEPARATOR);
   return [
     column(({ event }) => event.tenant),
     column(({ event }) => event.id),

@@ -52,10 +52,10 @@ export class IngestGenerations {
 
   constructor(
     @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
-    @Inject(Database) private readonly database: Database,
-    @Inject(Generations) private readonly generations: Generations,
-    @Inject(LogPositions) private readonly positions: LogPositions,
-    @Inject(EndpointIndex) private readonly endpoints: EndpointIndex,
+    private readonly database: Database,
+    private readonly generations: Generations,
+    private readonly positions: LogPositions,
+    private readonly endpoints: EndpointIndex,
     @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
   ) {}
 

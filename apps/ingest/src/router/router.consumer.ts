@@ -1,4 +1,4 @@
-import { Controller, Inject } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import type { LogBatch } from '#common/kafka/port/owned-log.js';
 import { INGEST_TOPIC } from '#common/records/topics.js';
@@ -7,7 +7,7 @@ import { Router } from './router.js';
 /** Hands what is read from `ingest` to the router. */
 @Controller()
 export class RouterConsumer {
-  constructor(@Inject(Router) private readonly router: Router) {}
+  constructor(private readonly router: Router) {}
 
   @EventPattern(INGEST_TOPIC)
   take(@Payload() batch: LogBatch): void {

@@ -42,12 +42,12 @@ export class Router implements OwnershipListener {
   private writing: Promise<void> = Promise.resolve();
 
   constructor(
-    @Inject(EventArchive) private readonly archive: EventArchive,
-    @Inject(EndpointIndex) private readonly endpoints: EndpointIndex,
+    private readonly archive: EventArchive,
+    private readonly endpoints: EndpointIndex,
     @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(ROUTER_LIMITS) private readonly limits: RouterLimits,
-    @Inject(IngestGenerations) private readonly logs: IngestGenerations,
+    private readonly logs: IngestGenerations,
   ) {
     this.generations = new OwnedGenerations(logs);
     this.queue = new RecordQueue(limits.queueBytes);

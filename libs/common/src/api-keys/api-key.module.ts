@@ -12,8 +12,8 @@ class ApiKeyReader implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
-    @Inject(ApiKeyTable) private readonly table: ApiKeyTable,
-    @Inject(Health) health: Health,
+    private readonly table: ApiKeyTable,
+    health: Health,
   ) {
     this.reader = new ConfigurationTable(kafka, {
       topic: API_KEYS_TOPIC,

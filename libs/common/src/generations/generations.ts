@@ -43,8 +43,8 @@ export class Generations {
 
   constructor(
     @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
-    @Inject(Database) private readonly database: Database,
-    @Inject(GenerationMarkers) private readonly markers: GenerationMarkers,
+    private readonly database: Database,
+    private readonly markers: GenerationMarkers,
   ) {}
 
   /** @throws when Kafka or PostgreSQL does not answer */

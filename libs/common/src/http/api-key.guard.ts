@@ -3,7 +3,6 @@ import {
   type CanActivate,
   createParamDecorator,
   type ExecutionContext,
-  Inject,
   Injectable,
   SetMetadata,
 } from '@nestjs/common';
@@ -65,8 +64,8 @@ const DEFAULT_SCOPE: ApiScope = 'admin';
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
   constructor(
-    @Inject(ApiKeyTable) private readonly keys: ApiKeyTable,
-    @Inject(Reflector) private readonly reflector: Reflector,
+    private readonly keys: ApiKeyTable,
+    private readonly reflector: Reflector,
   ) {}
 
   canActivate(context: ExecutionContext): boolean {

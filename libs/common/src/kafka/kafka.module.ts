@@ -36,7 +36,7 @@ class KafkaLifecycle implements OnModuleInit, OnApplicationShutdown {
     @Inject(KAFKA_CLIENT) private readonly client: KafkaClient,
     @Inject(TOPICS_READY) private readonly topicsReady: PromiseWithResolvers<void>,
     @Inject(PRODUCERS) private readonly producers: readonly RecordProducer[],
-    @Inject(Health) private readonly health: Health,
+    private readonly health: Health,
     @Inject(TOPIC_IDS) private readonly keeper: TopicKeeper,
   ) {}
 

@@ -1,3 +1,5 @@
+import { Backoff } from './backoff.js';
+
 const MIN_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 15_000;
 
@@ -18,7 +20,7 @@ interface RoundsOptions {
 export class Rounds {
   private timer: NodeJS.Timeout | undefined;
   private stopping = false;
-  private failures = 0;
+  private readonly backoff = new Backoff(MIN_RETRY_MS, MAX_RETRY_MS);
 
   constructor(private readonly options: RoundsOptions) {}
 
@@ -41,22 +43,18 @@ export class Rounds {
     if (this.stopping) return;
     const { periodMs, round, onError, share = 1 } = this.options;
     const startedAt = performance.now();
-    await round().then(
+    const pauseMs = await round().then(
       () => {
-        this.failures = 0;
+        this.backoff.reset();
+        return periodMs;
       },
       (error: unknown) => {
-        this.failures++;
         onError(error);
+        return Math.min(periodMs, this.backoff.next());
       },
     );
     const tookMs = performance.now() - startedAt;
     const restMs = Math.min(tookMs / share, LONGEST_WAIT_MS);
-    if (!this.stopping) this.timer = setTimeout(() => void this.run(), Math.max(this.pauseMs(periodMs), restMs));
-  }
-
-  private pauseMs(periodMs: number): number {
-    if (this.failures === 0) return periodMs;
-    return Math.min(periodMs, MIN_RETRY_MS * 2 ** (this.failures - 1), MAX_RETRY_MS);
+    if (!this.stopping) this.timer = setTimeout(() => void this.run(), Math.max(pauseMs, restMs));
   }
 }

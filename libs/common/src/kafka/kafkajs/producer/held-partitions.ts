@@ -1,10 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { OutRecord } from '../../../records/record.js';
+import { Backoff } from '../../../timing/backoff.js';
 import { delay } from '../../../timing/timing.js';
 import { splitPart, takeParts, type WritePart } from './pending-write.js';
-
-export const MIN_BACKOFF_MS = 100;
-export const MAX_BACKOFF_MS = 2_000;
 
 /** The parts of a producer that held partitions need. */
 export interface PartSender {
@@ -80,7 +78,8 @@ export class HeldPartitions {
   private async pump(name: string, queue: WritePart[], cause: unknown): Promise<void> {
     let failures = 1;
     let parts: WritePart[] = [];
-    for (let waitMs = MIN_BACKOFF_MS; ; ) {
+    const backoff = new Backoff();
+    for (let waitMs = backoff.next(); ; ) {
       if (waitMs > 0) await delay(waitMs);
       parts = parts.filter(({ write }) => !write.isSettled);
       if (parts.length === 0) parts = takeParts(queue, this.sender.maxBytes);
@@ -88,10 +87,11 @@ export class HeldPartitions {
       const error = await this.try(parts);
       if (error === undefined) {
         parts = [];
+        backoff.reset();
         waitMs = 0;
       } else {
         if (++failures === REPORTED_FAILURES) this.logger.warn({ err: error, log: name }, 'kafka.partition_held');
-        waitMs = Math.min(Math.max(waitMs * 2, MIN_BACKOFF_MS), MAX_BACKOFF_MS);
+        waitMs = backoff.next();
       }
     }
     this.queues.delete(name);

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { Partitioners, type Producer, type ProducerConfig, type RecordMetadata } from 'kafkajs';
 import type { OutRecord } from '../../../records/record.js';
+import { Backoff } from '../../../timing/backoff.js';
 import { atMost, delay, monotonicMs } from '../../../timing/timing.js';
 import { partitionOf } from '../../port/partitioner.js';
 import {
@@ -12,7 +13,7 @@ import {
 import { type KafkaSettings, partitionsOf } from '../../port/settings.js';
 import { createKafka, REQUEST_TIMEOUT_MS } from '../connection/client.js';
 import { PartitionBatch } from '../wire/produce-request.js';
-import { HeldPartitions, MAX_BACKOFF_MS, MIN_BACKOFF_MS } from './held-partitions.js';
+import { HeldPartitions } from './held-partitions.js';
 import { bytesOf, type PendingWrite, takeParts, type WritePart } from './pending-write.js';
 import { type TopicPart, withoutAcknowledged } from './unacknowledged.js';
 
@@ -76,12 +77,13 @@ export class KafkajsProducer implements RecordProducer {
   }
 
   async connect(): Promise<void> {
-    for (let waitMs = MIN_BACKOFF_MS; !this.isClosed; waitMs = Math.min(waitMs * 2, MAX_BACKOFF_MS)) {
+    const backoff = new Backoff();
+    while (!this.isClosed) {
       try {
         return await this.producer.connect();
       } catch (error) {
         this.logger.warn({ err: error }, 'kafka.unreachable');
-        await delay(waitMs);
+        await delay(backoff.next());
       }
     }
   }

@@ -1,4 +1,4 @@
-import { arrayLiteral } from './array-literal.js';
+import { arrayLiteral, joinedColumn, timeOf, unnestColumns } from './array-parameters.js';
 
 describe('arrayLiteral', () => {
   it.each([
@@ -17,5 +17,23 @@ describe('arrayLiteral', () => {
     { name: 'an object, as JSON', values: [{ a: 'b' }], literal: '{"{\\"a\\":\\"b\\"}"}' },
   ])('given $name, then it is as PostgreSQL reads it', ({ values, literal }) => {
     expect(arrayLiteral(values)).toBe(literal);
+  });
+});
+
+describe('joined columns', () => {
+  it('given rows, then each column is one text, and the SQL names each parameter', () => {
+    const rows = [
+      { name: 'a b', size: 1 },
+      { name: null, size: 2 },
+    ];
+    expect(joinedColumn(rows, ({ name }) => name)).toBe('a b\n');
+    expect(joinedColumn(rows, ({ size }) => size)).toBe('1\n2');
+    expect(unnestColumns(2)).toBe(`unnest(string_to_array($1, E'\\n', ''), string_to_array($2, E'\\n', ''))`);
+    expect(timeOf('at_ms')).toBe('to_timestamp(at_ms::float8 / 1000)');
+  });
+
+  it('given JSON text, which may have line feeds, then its columns are joined with another separator', () => {
+    expect(joinedColumn(['{\n}', '1'], (data) => data, '\x1e')).toBe('{\n}\x1e1');
+    expect(unnestColumns(1, '\x1e')).toBe(`unnest(string_to_array($1, E'\\x1e', ''))`);
   });
 });
