@@ -8,7 +8,7 @@ export default {
   forbidden: [
     {
       name: 'no-cycle',
-      comment: 'A cycle means that a third module wants out.',
+      comment: 'A cycle means that the shared part belongs in a third module.',
       severity: 'error',
       from: {},
       to: { circular: true },
@@ -22,7 +22,7 @@ export default {
     },
     {
       name: 'one-home-for-kafkajs',
-      comment: 'Another Kafka client can take its place when one folder knows it.',
+      comment: 'Only one folder imports kafkajs, so that another Kafka client can replace it.',
       severity: 'error',
       from: { path: '^(apps|libs)/', pathNot: '^libs/common/src/kafka/kafkajs/|\\.spec\\.ts$' },
       to: { path: 'node_modules/kafkajs(/|$)' },
@@ -102,7 +102,7 @@ export default {
     },
     {
       name: 'receiver-stands-alone',
-      comment: 'libs/receiver is shipped to those who receive webhooks.',
+      comment: 'libs/receiver is shipped to customers who receive webhooks.',
       severity: 'error',
       from: { path: '^libs/receiver/' },
       to: { path: '^(apps|libs|test|scripts)/', pathNot: '^libs/receiver/' },
@@ -123,7 +123,7 @@ export default {
     },
     {
       name: 'no-barrel',
-      comment: 'A file that re-exports others hides where things are, and makes cycles.',
+      comment: 'A file that re-exports others hides the source of a name, and makes cycles.',
       severity: 'error',
       from: { path: '/index[.](ts|mjs|js)$', pathNot: 'node_modules' },
       to: {},
@@ -137,7 +137,7 @@ export default {
     },
     {
       name: 'no-unresolvable',
-      comment: 'What cannot be resolved escapes every other rule.',
+      comment: 'An unresolved import escapes every other rule.',
       severity: 'error',
       from: {},
       to: { couldNotResolve: true },
@@ -149,7 +149,7 @@ export default {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {
-      // `types` leads #common/… to the sources; dist may not be there yet.
+      // `types` resolves #common/… to the sources, since dist may be missing.
       conditionNames: ['types', 'import', 'node', 'default'],
       exportsFields: ['exports'],
       extensions: ['.ts', '.mjs', '.js', '.d.ts'],

@@ -1,4 +1,4 @@
-/** A subject begins with one of these when it says how somebody acted on the code, and not what the code does now. */
+/** First words of subjects that describe the author's work instead of the change of the code. */
 const VAGUE = new Set([
   'let',
   'tell',

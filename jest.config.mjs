@@ -5,7 +5,7 @@ function swc({ tsx }) {
   return ['@swc/jest', { jsc: { target: 'es2024', parser, transform }, module: { type: 'es6' } }];
 }
 
-/** Unit and property tests live beside the code; integration and end-to-end tests in test/ need real servers. */
+/** Unit and property tests are next to the code. Integration and end-to-end tests in test/ need real servers. */
 const common = {
   testEnvironment: 'node',
   setupFiles: ['<rootDir>/test/support/quiet.ts'],
@@ -18,7 +18,7 @@ const common = {
   transform: { '^.+\\.ts$': swc({ tsx: false }), '^.+\\.tsx$': swc({ tsx: true }) },
 };
 
-/** Fixtures install a package as it is published: its own tests do not belong to this run. */
+/** Fixtures install published packages, whose own tests do not belong to this run. */
 const PACKED = ['<rootDir>/(packages|web)/[^/]+/(fixtures|dist)/'];
 
 const withServers = {
@@ -42,7 +42,7 @@ export default {
     { ...withServers, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.spec.ts'] },
     // Each file of the next three projects starts a whole system.
     { ...common, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/!(*.timing|*.nightly).spec.ts'] },
-    // Tests with limits of a second or less: no other test runs beside them.
+    // Tests with limits of a second or less: no other test runs in parallel.
     { ...common, displayName: 'timing', testMatch: ['<rootDir>/test/e2e/*.timing.spec.ts'] },
     // Tests that take minutes.
     { ...common, displayName: 'nightly', testMatch: ['<rootDir>/test/e2e/*.nightly.spec.ts'] },

@@ -1,7 +1,7 @@
 # Sourced by .ci/run and .ci/nightly, from the repository's root.
 
-# What tests want beside Node, Java and Maven, by command and Debian package: a test whose program is missing would be
-# skipped, and in CI a skipped test counts as failed.
+# Programs that tests need in addition to Node, Java and Maven, by command and Debian package. Without its program a test
+# is skipped, and in CI a skipped test counts as failed.
 install_tools() {
   local -A tools=([promtool]=prometheus [docker-compose]=docker-compose [kcat]=kcat)
   local missing=() tool root=() log
@@ -35,7 +35,7 @@ part() {
   fi
 }
 
-# Runs a command that says by its exit code alone whether it passed: one test.
+# Runs a command whose exit code is its result, as one test.
 check() {
   if "$@"; then ((passed += 1)); else ((failed += 1)); fi
 }

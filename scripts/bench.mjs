@@ -4,8 +4,8 @@ import { Progress } from './lib/progress.mjs';
 import { checkKafkaTools } from './lib/toolchain.mjs';
 
 /**
- * `npm run bench [-- <name>] [options]`: each benchmark starts what it needs, prints a report, and one line of JSON last.
- * Without a name it is the whole system's throughput.
+ * `npm run bench [-- <name>] [options]`: each benchmark starts its servers, prints a report, and
+ * one line of JSON last. The default is the throughput of the whole system.
  */
 const BENCHMARKS = {
   throughput: () => import('./bench/throughput.ts'),
@@ -26,7 +26,7 @@ if (load === undefined) {
 checkKafkaTools(process.env);
 await prepare(new Progress(process.stdout), { needsKafka: true });
 if (runsTypeScript()) {
-  // Imported late: its packages may have been installed a moment ago.
+  // Imported here: `prepare` may have installed its packages just before.
   const { run } = await load();
   process.exitCode = (await run(isNamed ? rest : process.argv.slice(2))) ? 0 : 1;
 } else process.exitCode = await runAgainOnAppNode();

@@ -19,7 +19,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const run = await runningSystem(process.env);
-  // Imported late: without packages, the better message is that no system runs.
+  // Imported here: on a fresh clone, the message that no system runs must come before one about missing packages.
   const { runDemo } = await import('./demo/run-demo.ts');
   return runDemo(run, events);
 }

@@ -6,7 +6,7 @@ import { renderDocuments } from './docs/documents.ts';
 import { CONTROL, WORKERS } from './lib/apps.mjs';
 import { ROOT } from './lib/paths.mjs';
 
-/** Writes the documents that follow from code, with the compiled modules: npm run docs builds them first. */
+/** Generates documents from the compiled modules. `npm run docs` builds these first. */
 const configs: AppConfig[] = [];
 for (const { name: app } of [CONTROL, ...WORKERS]) {
   const { configSchema } = await import(join(ROOT, `dist/apps/${app}/src/config.js`));

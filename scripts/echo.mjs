@@ -2,8 +2,8 @@ import { createServer } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /*
- * A receiver to play with: prints what arrives and answers 200, or misbehaves as its path says. `npm run echo -- 4011`
- * runs another one.
+ * The echo receiver: prints requests and answers 200, or misbehaves as the path says. `npm run echo -- 4011` runs
+ * another one.
  *
  *   /fail/500      answers that status, always
  *   /flaky/2       answers 503 to the first 2 attempts of a delivery
@@ -15,7 +15,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const port = Number(process.argv[2] ?? 4010);
 const host = process.argv[3] ?? '127.0.0.1';
-/** Beyond this many lines a second, requests are only counted. */
+/** Most requests printed per second; further ones are counted. */
 const PRINTED_PER_SECOND = 20;
 const MAX_BODY_PRINTED = 2_000;
 
@@ -91,7 +91,7 @@ setInterval(() => {
   unprinted = 0;
 }, 1_000);
 
-// Whoever reads the output may end first.
+// The reader of the output may end first.
 process.stdout.on('error', () => undefined);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(0));
 server.on('error', (error) => {

@@ -50,7 +50,7 @@ function showSummary({ topics, voided, heads, sent, overtaken }: RebuildSummary,
   for (const lane of overtaken) process.stdout.write(`  ${lane}\n`);
 }
 
-/** @returns undefined when help was asked for */
+/** @returns undefined after `--help` */
 function readArguments() {
   const known = {
     since: { type: 'string' },

@@ -53,7 +53,7 @@ function readConfig(env: NodeJS.ProcessEnv) {
   return withConfigErrors(() => loadConfig(z.object({ ...kafkaEnv, ...postgresEnv, ...trustEnv }), env));
 }
 
-/** The environment, with the keys of the system that `npm start` runs where its servers are used. */
+/** The environment; with the servers of `npm start`, also its keys. */
 function environment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const servers = withServers(env);
   if (env.KAFKA_BROKERS && env.DATABASE_URL) return servers;
@@ -65,7 +65,7 @@ function fail(error: Error) {
   process.exit(1);
 }
 
-/** @returns undefined when help was asked for */
+/** @returns undefined after `--help` */
 function readArguments() {
   const known = {
     keep: { type: 'string' },

@@ -70,7 +70,7 @@ function lineOf({ at, reason, endpointId, eventType, eventId }: DeadLetter) {
   return `${new Date(at).toISOString()}  ${reason.padEnd(16)}  ${what}`;
 }
 
-/** @returns undefined when help was asked for */
+/** @returns undefined after `--help` */
 function readArguments() {
   const string = { type: 'string' } as const;
   const flag = { type: 'boolean' } as const;

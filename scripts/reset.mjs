@@ -4,7 +4,7 @@ import { KAFKA_LIBS } from './lib/kafka-libs.mjs';
 import { ProcessFile } from './lib/process-file.mjs';
 import { readSettings } from './lib/settings.mjs';
 
-/* `npm run reset`: forgets all events, endpoints, keys and logs of the local system. Kafka's jars stay. */
+/* `npm run reset`: deletes all events, endpoints, keys and logs of the local system. Kafka's jars stay. */
 
 const { paths } = readSettings(process.env);
 const alive = new ProcessFile(paths.processes).alive();
@@ -17,7 +17,7 @@ removeAllBut(paths.home);
 process.stdout.write(`${paths.home} is empty: the next npm start begins anew, with a new API key.\n`);
 
 /**
- * @param {string} folder emptied, except for Kafka's jars
+ * @param {string} folder folder to empty, except for Kafka's jars
  */
 function removeAllBut(folder) {
   let names;

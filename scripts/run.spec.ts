@@ -8,7 +8,7 @@ const SOURCES = readdirSync('scripts', { recursive: true, encoding: 'utf8' })
 const stripped = (code: string) => () => nodeModule.stripTypeScriptTypes(code);
 
 describe('type stripping by Node.js', () => {
-  it.each(SOURCES)('runs %s as it is', (file) => {
+  it.each(SOURCES)('runs %s unchanged', (file) => {
     expect(stripped(readFileSync(file, 'utf8'))).not.toThrow();
   });
 
@@ -28,7 +28,7 @@ describe('commands of package.json', () => {
     return command === undefined ? (direct ?? []) : `${command}.ts`;
   });
 
-  it.each(files)('start a file that exists: scripts/%s', (file) => {
+  it.each(files)('start an existing file: scripts/%s', (file) => {
     expect(readdirSync('scripts')).toContain(file);
   });
 });

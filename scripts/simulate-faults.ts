@@ -9,14 +9,14 @@ import { UserError } from './lib/settings.mjs';
 import { runTask } from './lib/task.mjs';
 
 /*
- * `npm run simulate:faults -- --minutes 30 [--seed N] [--histories N]`: the whole system in virtual time, history after
- * history, for as long as asked (docs/reliability.md). `--seed N --histories 1` tells one history step by step.
+ * `npm run simulate:faults -- --minutes 30 [--seed N] [--histories N]`: runs random histories of the whole system in
+ * virtual time (docs/reliability.md). `--seed N --histories 1` prints one history step by step.
  */
 
 /** The exports of test/simulation/simulate.ts that this command calls. */
 interface Simulation {
   simulate(plan: { seed: number; seconds: number; histories: number; say: (line: string) => void }): Promise<Outcome>;
-  tell(seed: number): Promise<string>;
+  storyOf(seed: number): Promise<string>;
 }
 
 interface Outcome {
@@ -24,7 +24,7 @@ interface Outcome {
 }
 
 const OUT = join(ROOT, 'dist', 'simulation');
-/** Lines of the story of a history that failed; the whole is a command away. */
+/** Last lines printed of a failed history. Another command prints all of it. */
 const LAST_LINES = 60;
 const MAX_SEED = 2 ** 31 - 1;
 
@@ -47,7 +47,7 @@ function numberOf(name: string, text: string | undefined): number | undefined {
   return value;
 }
 
-/** Compiles the simulation with what it runs of the product, beside what `npm run build` makes. */
+/** Compiles the simulation, with the product's code, into a folder of its own. */
 async function compile() {
   mkdirSync(OUT, { recursive: true });
   const scope = { type: 'module', imports: { '#common/*.js': './libs/common/src/*.js' } };
@@ -57,24 +57,24 @@ async function compile() {
   await progress.step('Compile the simulation', () => runTask(launch, { failure: 'it does not compile' }));
 }
 
-/** @returns whether nothing broke */
+/** @returns whether every history kept the promises */
 async function main(): Promise<boolean> {
   const { seed, minutes, histories } = readArguments();
   await compile();
   const { Logger } = await import('@nestjs/common');
-  // What the product logs of faults would bury the results.
+  // The product's log lines about faults would hide the results.
   Logger.overrideLogger(false);
-  const { simulate, tell }: Simulation = await import(
+  const { simulate, storyOf }: Simulation = await import(
     pathToFileURL(join(OUT, 'test', 'simulation', 'simulate.js')).href
   );
   progress.say(`first seed ${seed}`);
   const say = (line: string) => progress.say(line);
   const { failed } = await simulate({ seed, seconds: minutes * 60, histories, say });
-  if (histories === 1) progress.say(await tell(seed));
+  if (histories === 1) progress.say(await storyOf(seed));
   if (failed === undefined) return true;
-  const lines = histories === 1 ? [] : (await tell(failed.seed)).split('\n').slice(-LAST_LINES);
+  const lines = histories === 1 ? [] : (await storyOf(failed.seed)).split('\n').slice(-LAST_LINES);
   progress.say(['', ...lines, '', `history ${failed.seed} broke a promise:`, ...failed.violations].join('\n'));
-  progress.say(`tell all of it: npm run simulate:faults -- --seed ${failed.seed} --histories 1`);
+  progress.say(`the whole story: npm run simulate:faults -- --seed ${failed.seed} --histories 1`);
   return false;
 }
 

@@ -2,21 +2,21 @@ import { optionsOrExit } from './lib/options.mjs';
 import { printSizing } from './sizing/report.ts';
 
 /*
- * `npm run sizing -- --events 1000 --endpoints 3`: what a system for such a traffic needs, from figures measured by
+ * `npm run sizing -- --events 1000 --endpoints 3`: estimates CPU, memory and disk for a traffic, from figures of
  * `npm run bench` (docs/performance.md).
  */
 const options = {
-  /** Per second, at the busiest time. */
+  /** Events per second at the peak. */
   events: { type: 'string', default: '1000' },
-  /** That one event goes to, on average. */
+  /** Mean number of endpoints per event. */
   endpoints: { type: 'string', default: '1' },
-  /** Of `data`, in bytes. */
+  /** Size of `data`, in bytes. */
   bytes: { type: 'string', default: '500' },
-  /** Share of attempts. */
+  /** Share of failed attempts. */
   failing: { type: 'string', default: '0.05' },
-  /** The mean rate, as a share of the busiest one: disks fill by the mean. */
+  /** Mean rate, as a share of the peak: disks fill by the mean. */
   mean: { type: 'string', default: '0.3' },
-  /** Days that PostgreSQL remembers (RETENTION_DAYS), and that the topics keep. */
+  /** Retention of PostgreSQL (RETENTION_DAYS) and of the topics, in days. */
   days: { type: 'string', default: '30' },
   'topic-days': { type: 'string', default: '7' },
 } as const;

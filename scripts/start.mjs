@@ -16,11 +16,11 @@ import { takeOver } from './lib/take-over.mjs';
 import { checkKafkaTools } from './lib/toolchain.mjs';
 
 /*
- * `npm start`: everything from a fresh clone to a running system. This file and what it imports is plain JavaScript on
- * Node 20 without dependencies, because it runs before there are any; what needs one imports it when it is installed.
+ * `npm start`: brings a fresh clone to a running system. This file and its imports are plain JavaScript for Node 20
+ * without dependencies, because they run before the installation. Modules with dependencies are imported afterwards.
  */
 
-/** Apps stop first: they finish and commit while the servers are still there. */
+/** Apps stop first: they finish and commit while the servers still run. */
 const SERVERS = 1;
 const RECEIVERS = 2;
 const APP_STAGE = 3;
@@ -29,7 +29,7 @@ const progress = new Progress(process.stdout);
 const stop = stopSignal();
 
 /**
- * Starts Kafka and PostgreSQL, or finds those that exist.
+ * Starts Kafka and PostgreSQL, unless the settings name existing servers.
  *
  * @param {import('./lib/settings.mjs').Settings} settings
  * @param {{ supervisor: Supervisor, password: string }} options
@@ -56,7 +56,7 @@ async function startServers({ paths, ports, kafkaBrokers, databaseUrl }, { super
 async function startApps({ ports }, { supervisor, env, signingKey }) {
   const node = appNode();
   const echo = echoService({ node, port: ports.ECHO_PORT, onOutput: (text) => progress.say(text.trimEnd()) });
-  // Who has this key decides who may do what: only control does.
+  // Only control gets this key: its holder decides over all rights.
   const own = { CONFIG_SIGNING_KEY: signingKey };
   const serviceOf = (/** @type {import('./lib/apps.mjs').App} */ app) =>
     appService(app, { node, port: ports[app.portName], env: app === CONTROL ? { ...env, ...own } : env });
@@ -68,11 +68,11 @@ async function startApps({ ports }, { supervisor, env, signingKey }) {
 /**
  * @param {Awaited<ReturnType<typeof startServers>>} servers
  * @param {import('./lib/secrets.mjs').Secrets} secrets
- * @returns {NodeJS.ProcessEnv} what the apps see
+ * @returns {NodeJS.ProcessEnv} environment of the apps
  */
 function appEnvironment({ kafkaBrokers, databaseUrl }, { secretKeys, adminApiKey, configSigningKey }) {
   return {
-    // For development: the receivers are on this machine.
+    // In development, the receivers are on this machine.
     ALLOW_HTTP: 'true',
     ALLOWED_ADDRESSES: '127.0.0.0/8,::1/128',
     CONFIG_PUBLIC_KEYS: publicKeyOf(configSigningKey),

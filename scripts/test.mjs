@@ -11,37 +11,37 @@ import { runTask } from './lib/task.mjs';
 import { checkKafkaTools } from './lib/toolchain.mjs';
 
 /*
- * `npm test`: everything a change must pass, on a fresh clone too. `npm test -- unit` runs one part: checks, unit,
- * integration, e2e or timing; what follows a part goes to Jest: `npm test -- integration router`. The part nightly runs
- * only when it is named.
+ * `npm test`: all checks of a change, also on a fresh clone. `npm test -- unit` runs one part: checks, unit,
+ * integration, e2e or timing. Further arguments go to Jest: `npm test -- integration router`. The part nightly runs
+ * only when named.
  */
 
 /** @typedef {{ name: string, args: readonly string[], needsKafka?: true, isNightly?: true }} Project */
 
 /** Jest's projects, in the order in which they run. */
 const PROJECTS = /** @satisfies {readonly Project[]} */ ([
-  // A minute of virtual time beside all the others.
+  // A minute of simulation, in parallel with the other files.
   { name: 'unit', args: ['--maxWorkers=2'] },
   { name: 'integration', args: ['--maxWorkers=3'], needsKafka: true },
   { name: 'e2e', args: ['--maxWorkers=2'], needsKafka: true },
-  // Limits of a second or less: one file at a time.
+  // Tests with limits of a second or less: one file at a time.
   { name: 'timing', args: ['--runInBand'], needsKafka: true },
   { name: 'nightly', args: ['--runInBand'], needsKafka: true, isNightly: true },
 ]);
 const NIGHTLY_SUFFIX = '.nightly.spec.ts';
 
-/** Packages have settings of their own: the server's do not sweep them. */
+/** Packages have their own settings: those of the server do not include them. */
 const PACKAGES = ['packages', 'web']
   .flatMap((folder) => subfolders(folder))
   .filter((folder) => existsSync(join(ROOT, folder, 'tsconfig.json')));
 
-/** @param {string} folder below the root */
+/** @param {string} folder folder below the root */
 function subfolders(folder) {
   const path = join(ROOT, folder);
   return existsSync(path) ? readdirSync(path).map((name) => `${folder}/${name}`) : [];
 }
 
-/** Each counts as one test. The arguments are for node. */
+/** Checks; each counts as one test. `args` are Node's arguments. */
 const CHECKS = [
   { title: 'Lint', args: ['@biomejs/biome/bin/biome', 'check', '.'] },
   {
@@ -102,7 +102,7 @@ function readArguments(words) {
   return { parts: [part], jestArgs };
 }
 
-/** @returns {string} what `npm test` leaves out, and how to run it */
+/** @returns {string} the parts that `npm test` leaves out, and how to run them */
 function nightlyNote() {
   const files = readdirSync(join(ROOT, 'test'), { recursive: true }).map(String);
   const names = files.filter((file) => file.endsWith(NIGHTLY_SUFFIX)).map((file) => basename(file, NIGHTLY_SUFFIX));
@@ -131,7 +131,7 @@ async function main() {
 
 try {
   const { passed, failed, skipped } = await main();
-  // A check that nobody runs is none: where a machine is there for nothing but tests, everything must run.
+  // On a CI machine a skipped test fails the run, so that every check runs somewhere.
   const counted = process.env.CI ? failed + skipped : failed;
   if (skipped > 0) progress.say(`${skipped} skipped${process.env.CI ? ', which counts as failed here' : ''}`);
   progress.say(`\n${passed} passed, ${counted} failed`);

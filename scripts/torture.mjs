@@ -11,8 +11,8 @@ import { checkKafkaTools } from './lib/toolchain.mjs';
 import { CATALOGUE, MIXED, ON_THREE_BROKERS } from './torture/catalogue.mjs';
 
 /*
- * `npm run torture`: breaks a running system in every way of the catalogue, and judges what it promised. Ends with a table
- * in Markdown and `N passed, N failed`.
+ * `npm run torture`: runs every fault of the catalogue on a running system, and judges its promises. Prints a table in
+ * Markdown and `N passed, N failed`.
  */
 
 const USAGE = `usage: npm run torture -- [what] [options]
@@ -52,7 +52,7 @@ const values = optionsOrExit(
   { usage: USAGE },
 );
 
-/** @returns {Piece[]} systems to start, one after the other, and what each is to suffer */
+/** @returns {Piece[]} systems to start, one after the other, each with its faults */
 function pieces() {
   const names = Object.keys(CATALOGUE);
   const brokers = Number(values.brokers);

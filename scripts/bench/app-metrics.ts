@@ -1,7 +1,7 @@
 /**
- * What an app's `/metrics` says now.
+ * Reads an app's `/metrics`.
  *
- * @returns gives the sum over all labels; 0 for an unknown name
+ * @returns function that sums a metric over its labels; 0 for an unknown name
  */
 export async function readMetrics(port: number): Promise<(name: string) => number> {
   const response = await fetch(`http://127.0.0.1:${port}/metrics`);

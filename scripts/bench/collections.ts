@@ -6,8 +6,8 @@ import { appNode } from '../lib/node-binary.mjs';
 const SCRIPT = fileURLToPath(new URL('./promotion-process.ts', import.meta.url));
 
 /**
- * How often V8 collects its old generation while short-lived items pass through a set, a map, and Posthorn's own bag and
- * slot map. ADR 17 has the reason for the two.
+ * Counts V8's collections of the old generation while short-lived items pass through a set, a map, a bag and a slot
+ * map. ADR 17 explains why the bag and the slot map exist.
  *
  * @returns whether the bag and the slot map cause less than half of the collections of set and map
  */

@@ -1,11 +1,11 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Of `stat`: it counts blocks of this size, whatever the file system's own are. */
+/** Block size in bytes that `stat` counts by, on every file system. */
 const BLOCK_BYTES = 512;
 
 /**
- * What a folder occupies. Sparse files, as Kafka's indexes, count with what is written of them.
+ * The disk usage of a folder. Sparse files, e.g. Kafka's indexes, count only the blocks that were written.
  *
  * @returns bytes
  */

@@ -2,7 +2,7 @@ import { type ChildProcess, fork, type Serializable } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** A helper process of a benchmark, and the messages it sends. It ends when the connection does. */
+/** A child process of a benchmark, and the messages it sends. The child exits when the IPC channel closes. */
 export class Ipc {
   private readonly child: ChildProcess;
 
@@ -13,13 +13,13 @@ export class Ipc {
     });
   }
 
-  /** @returns its next message */
+  /** @returns the child's next message */
   async next<Message>(): Promise<Message> {
     const [message] = await once(this.child, 'message');
     return message;
   }
 
-  /** @returns the message it answers with */
+  /** @returns the child's reply */
   ask<Answer>(question: Serializable): Promise<Answer> {
     const answer = this.next<Answer>();
     this.child.send(question);

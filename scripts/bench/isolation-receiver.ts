@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 
 /*
  * The endpoints of the isolation benchmark, in a process of their own: /ok/<n> answers at once, /slow/<n> after 5 s,
- * /hang/<n> never. Told `report`, it answers with what the healthy ones got since the last report.
+ * /hang/<n> never. The message `report` returns the arrivals at healthy endpoints since the last report.
  */
 
 const SLOW_MS = 5_000;

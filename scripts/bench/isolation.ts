@@ -12,27 +12,32 @@ import type { Latencies, Listening } from './messages.ts';
 import { percentiles } from './percentiles.ts';
 import { BenchSystem } from './system.ts';
 
-/** What the project promises of 47 healthy endpoints beside three bad ones, against the same run without those. */
+/** Promise for 47 healthy endpoints next to three bad ones, relative to the same run without bad ones. */
 const MOST_P99_RATIO = 1.5;
 const LEAST_THROUGHPUT_RATIO = 0.9;
-/** Growth of the dispatcher over the second half of the flood: a queue in memory would grow by a hundred. */
+/**
+ * Largest memory growth of the dispatcher in the second half of the flood. A queue in memory would grow 100 times as
+ * much.
+ */
 const MOST_GROWTH_MB = 40;
-/** By then it works at the flood's pace, and V8 has taken the memory that its limits allow (scripts/lib/apps.mjs). */
+/**
+ * Share of the flood after which the dispatcher's throughput is steady, and V8 has taken the memory of its limits (scripts/lib/apps.mjs).
+ */
 const SETTLED_SHARE = 0.5;
 
 const ENDPOINTS = 50;
 const BAD = ['hang', 'slow', 'refuse'];
 const TICK_MS = 20;
-/** Compilers, connections and memory settle, so that the first run is not the worse one. */
+/** Warm-up: code is compiled and connections are open, so that the first run is not slower. */
 const WARM_UP_S = 15;
 const SAMPLE_MS = 1_000;
-/** The others are in memory, in tiers, or given up. */
+/** Share of the flood that must be parked. Other deliveries are in memory, in tiers, or dead. */
 const PARKED_SHARE = 0.95;
 const PARKING_LIMIT_MS = 300_000;
 
 /**
- * Same load twice: 50 healthy endpoints, then three of them hang, answer in 5 s, and refuse connections. Afterwards the
- * three are flooded, and the dispatcher's memory is watched.
+ * Runs the same load twice: with 50 healthy endpoints, then with three bad ones: one hangs, one answers after 5 s, one
+ * refuses connections. Then events flood the three, while the benchmark measures the dispatcher's memory.
  *
  * @param args `--rate` events per second over all endpoints, `--seconds` of each run, `--flood` deliveries
  * @returns whether the promises were kept
@@ -75,7 +80,7 @@ export async function run(args: string[]): Promise<boolean> {
 /**
  * @param number of the endpoint
  * @param port of the receiver
- * @param refusing a port nobody listens on
+ * @param refusing a closed port
  */
 function badUrl(number: number, port: number, refusing: number) {
   const behaviour = BAD[number];

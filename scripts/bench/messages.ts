@@ -1,27 +1,27 @@
-/** The first message of a receiver: its port. */
+/** First message of a receiver: its port. */
 export interface Listening {
   readonly listening: number;
 }
 
-/** Answer to `count`. */
+/** Reply to `count`. */
 export interface Count {
   readonly accepted: number;
 }
 
-/** Answer of the receiver of the isolation benchmark to `report`. */
+/** Reply to `report` of the isolation benchmark's receiver. */
 export interface Latencies {
   /** ms from publishing to arrival. */
   readonly latencies: readonly number[];
 }
 
-/** Answer of the receiver of the throughput benchmark to `report`. */
+/** Reply to `report` of the throughput benchmark's receiver. */
 export interface Arrivals extends Latencies {
   readonly requests: number;
-  /** ms since the epoch, of each accepted delivery. */
+  /** Arrival time of each accepted delivery, ms since the epoch. */
   readonly acceptedAt: readonly number[];
 }
 
-/** The only message of the raw loop. */
+/** The raw loop's only message. */
 export interface RawRate {
   readonly perSecond: number;
   readonly failed: number;

@@ -1,4 +1,4 @@
-/** @returns 0 of nothing */
+/** @returns 0 for an empty list */
 export function percentiles(values: readonly number[]): { p50: number; p95: number; p99: number; max: number } {
   const sorted = Float64Array.from(values).sort();
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;

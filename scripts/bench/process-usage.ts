@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-/** Of Linux; it has been 100 on every architecture for decades. */
+/** Clock ticks per second of Linux (USER_HZ): 100 on every architecture. */
 const TICKS_PER_SECOND = 100;
 
 /**
- * CPU and memory of a process and its descendants, from /proc. PostgreSQL is one process per connection, and those that
- * ended are counted by their parent.
+ * CPU and memory of a process and its descendants, from /proc. PostgreSQL runs one process per connection; the parent's
+ * counters include processes that ended.
  *
- * @param stats of all processes
+ * @param stats statistics of all processes
  * @returns undefined where there is no /proc
  */
 export function usageOf(pid: number, stats: Map<number, Stat>): { cpuSeconds: number; peakRssMb: number } | undefined {
@@ -25,7 +25,7 @@ interface Stat {
   cpuSeconds: number;
 }
 
-/** @returns of all processes; empty where there is no /proc */
+/** @returns statistics of all processes; empty without /proc */
 export function readStats(): Map<number, Stat> {
   if (!existsSync('/proc')) return new Map();
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
@@ -37,11 +37,11 @@ export function readStats(): Map<number, Stat> {
   );
 }
 
-/** @returns undefined when it ended meanwhile */
+/** @returns undefined when the process has ended */
 function readStat(pid: string): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name, in parentheses, may hold spaces. Fields from there, by proc(5): 4 parent, 14 to 17 times.
+    // The name, in parentheses, may contain spaces. Fields by proc(5): 4 is the parent, 14 to 17 are CPU times.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
     return { parent: Number(fields[1]), cpuSeconds: ticks / TICKS_PER_SECOND };

@@ -4,16 +4,16 @@ import { Bag } from '#common/collections/bag.js';
 import { SlotMap } from '#common/collections/slot-map.js';
 
 /*
- * Adds and removes 1.3 GB of items, at most a hundred of 32 KB at a time. Prints how often V8 collected its old generation,
- * where none of these items belongs.
+ * Adds and removes 1.3 GB of items, at most 100 of 32 KB at a time. Prints the number of V8's collections of the old
+ * generation, in which none of these items belongs.
  *
- * Wants `--max-semi-space-size=16`, as the apps have it.
+ * Requires `--max-semi-space-size=16`, as the apps.
  */
 
 const HELD = 100;
 const ITEMS = 40_000;
 const CONTENT_WORDS = 4_000;
-/** PerformanceObserver reports a collection a little later. */
+/** PerformanceObserver reports a collection with a delay. */
 const TOLD_AFTER_MS = 100;
 
 let majors = 0;
@@ -59,7 +59,7 @@ const ofKeys = (byKey: SlotMap<string, Item> | Map<string, Item>) =>
     (one) => byKey.delete(one.key),
   );
 
-// All are made before any is used: what is in use in an app is old, too.
+// All collections are created before use, so that they are in the old generation, as in an app.
 const bag = new Bag() as Bag<Item>;
 const slotMap = new SlotMap() as SlotMap<string, Item>;
 const set = new Set<Item>();

@@ -10,10 +10,10 @@ import { benchKafkaSettings } from './kafka-settings.ts';
 
 const VALUE = Buffer.from(JSON.stringify({ id: 'evt', data: 'x'.repeat(1_000) }));
 const BURST_MS = 10;
-/** As the dispatcher reads. */
+/** The dispatcher's fetch settings. */
 const DISPATCHER_PACE_MS = 4;
 
-/** The waits a failing world asks for: presets, jittered backoff, `Retry-After`, a few long ones. */
+/** Delays of a typical mix of failures: presets, jittered backoff, `Retry-After`, a few long ones. */
 const MIX: readonly { share: number; waitMs: () => number }[] = [
   { share: 0.25, waitMs: () => 4_000 },
   { share: 0.2, waitMs: () => 16_000 },
@@ -24,16 +24,16 @@ const MIX: readonly { share: number; waitMs: () => number }[] = [
   { share: 0.01, waitMs: () => between(30_000, 66_000) },
 ];
 
-/** Plays the dispatcher on both sides of the tiers: asks for retries, and reads the returns. */
+/** Stands in for the dispatcher: writes retries to the tiers, and reads the returns. */
 export class RetryLoad {
   private readonly producer: RecordProducer;
   private readonly consumer: LogConsumer;
   sent = 0;
-  /** Ids of the deliveries that came back. */
+  /** Ids of the deliveries that returned. */
   returned = new Set<string>();
-  /** How late each return was stored by Kafka, in ms. */
+  /** Lateness at which Kafka stored each return, in ms. */
   stored: number[] = [];
-  /** How late each was read from there, in ms. */
+  /** Lateness at which each return was read from Kafka, in ms. */
   arrived: number[] = [];
 
   constructor(brokers: string[]) {
@@ -53,7 +53,7 @@ export class RetryLoad {
     await until('the consumer is ready', () => this.consumer.problem() === undefined, { timeoutMs: 30_000 });
   }
 
-  /** Sends at a fixed rate, without waiting for answers. */
+  /** Writes at a fixed rate, without waiting for acknowledgements. */
   async send({ rate, seconds }: { rate: number; seconds: number }) {
     const startedAt = Date.now();
     const writes = [];

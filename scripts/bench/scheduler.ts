@@ -11,11 +11,11 @@ import { readMetrics } from './app-metrics.ts';
 import { percentiles } from './percentiles.ts';
 import { RetryLoad } from './retry-load.ts';
 
-/** What the project promises at 1000 returns a second (docs/adr/0003). */
+/** Promise at 1,000 returns per second (docs/adr/0003). */
 const MOST_P99_MS = 250;
 
 /**
- * Asks for retries at a fixed rate, whatever comes back, and measures how late each returns to `deliveries`.
+ * Writes retries at a fixed rate, independent of the returns, and measures the lateness of each return to `deliveries`.
  *
  * @param args `--rate` retries per second, `--seconds` of load
  * @returns whether the promise was kept

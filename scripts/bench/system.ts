@@ -13,7 +13,7 @@ import { stopSignal } from '../lib/stop-signal.mjs';
 import { diskBytes } from './disk-usage.ts';
 import { readStats, usageOf } from './process-usage.ts';
 
-/** The whole system for a benchmark, in a folder of its own: Kafka, PostgreSQL and one process of each app. */
+/** The whole system of a benchmark, in its own folder: Kafka, PostgreSQL and one process of each app. */
 export class BenchSystem {
   readonly dir: string;
   readonly kafka: Awaited<ReturnType<typeof startKafka>>;
@@ -28,7 +28,7 @@ export class BenchSystem {
     this.postgres = postgres;
   }
 
-  /** Starts everything and waits until it is ready. */
+  /** Starts servers and apps, and waits until they are ready. */
   static async start() {
     const dir = await mkdtemp(join(tmpdir(), 'posthorn-bench-'));
     const [kafka, postgres] = await Promise.all([
@@ -65,7 +65,7 @@ export class BenchSystem {
     return response;
   }
 
-  /** A second dispatcher, beside the first. */
+  /** Starts a second dispatcher. */
   async addDispatcher() {
     await this.#startApp({ name: 'dispatcher', portName: 'DISPATCHER_PORT' }, 1);
   }
@@ -75,17 +75,17 @@ export class BenchSystem {
     return mapUsage(this.#servers(), ({ cpuSeconds }) => cpuSeconds);
   }
 
-  /** @returns CPU seconds used since, by process */
+  /** @returns CPU seconds used since `before`, by process */
   cpuSince(before: Record<string, number>): Record<string, number> {
     return Object.fromEntries(Object.entries(this.usage()).map(([name, now]) => [name, now - (before[name] ?? 0)]));
   }
 
-  /** @returns of each app, the broker, and PostgreSQL's first process */
+  /** @returns process ids of the apps, the broker, and PostgreSQL's first process */
   peakRssMb(): Record<string, number> {
     return mapUsage(this.#servers(), ({ peakRssMb }) => peakRssMb);
   }
 
-  /** Bytes of the topics, and of PostgreSQL's tables and indexes without its log. */
+  /** Disk bytes of the topics, and of PostgreSQL's tables and indexes, without the WAL. */
   async diskBytes() {
     const [kafka, postgres] = await Promise.all([
       diskBytes(join(this.dir, 'kafka', 'data')),
@@ -129,7 +129,7 @@ export class BenchSystem {
   }
 }
 
-/** @returns without those that cannot be read */
+/** @returns usage of the processes that can be read */
 function mapUsage(
   servers: readonly (readonly [string, Server])[],
   pick: (usage: NonNullable<ReturnType<typeof usageOf>>) => number,

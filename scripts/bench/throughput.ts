@@ -27,9 +27,9 @@ const ALL_SCENES: readonly Scene[] = (['kafka', 'http'] as const).flatMap((door)
 );
 
 /**
- * The whole system against a bare sender, on the same machine, in the same run.
+ * Compares the whole system with a raw loop, on the same machine, in the same run.
  *
- * @param args `--quick` for the scenes that matter most, in less than two minutes
+ * @param args `--quick` runs the most important scenes, in less than two minutes
  * @returns whether every delivery arrived
  */
 export async function run(args: string[]): Promise<boolean> {
@@ -43,7 +43,7 @@ export async function run(args: string[]): Promise<boolean> {
     console.log('measuring latency, then idle CPU');
     const light = await measureLight(load, values.quick ? 10 : 30);
     const idle = await measureIdle(system, values.quick ? 10 : 30);
-    // The first scene is not to pay for the rest that was measured.
+    // A warm-up, so that the first scene does not start from an idle system.
     await load.warmUp(AFTER_IDLE_EVENTS);
     const { raw, runs } = await measureScenes(load, values.quick ? QUICK_SCENES : ALL_SCENES);
     const scaling = values.quick ? undefined : await measureScaling(system, load);
@@ -64,8 +64,8 @@ export async function run(args: string[]): Promise<boolean> {
 }
 
 /**
- * Each scene between two raw loops of each kind, whose means it is compared with: a shared machine is now faster, now slower,
- * from one minute to the next.
+ * Runs each scene between two raw loops of each kind, and compares it with their means: the speed of a shared machine
+ * changes within minutes.
  */
 async function measureScenes(load: Load, scenes: readonly Scene[]) {
   const raws = [await measureRaws(load)];

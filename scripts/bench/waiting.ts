@@ -13,21 +13,21 @@ const APPS = ['control', 'ingest', 'dispatcher', 'retry-scheduler'] as const;
 const BATCH = 500;
 const SAMPLE_MS = 1_000;
 const RESOURCES = 100_000;
-/** They wait in all tiers above the first two, beyond the end of the benchmark. */
+/** Delays longer than the benchmark: deliveries wait in all tiers above the first two. */
 const WAITS_MS = [1_800_000, 7_200_000, 36_000_000, 172_800_000];
-/** Garbage of what was done to have them wait is collected by then. */
+/** Time until garbage of parking and retrying is collected. */
 const SETTLE_MS = 20_000;
-/** Without one more parked for this long, something is stuck. */
+/** Longest time without a further parked delivery; after it the benchmark fails. */
 const STALLED_MS = 60_000;
-/** What no app may exceed, in MiB. */
+/** Memory limit of each app, in MiB. */
 const MOST_MB = 250;
 
 /**
- * The memory of the apps while very many deliveries wait: first parked behind a paused endpoint, then in the retry tiers,
- * too.
+ * Measures the apps' memory while many deliveries wait: first parked behind a paused endpoint, then also in the
+ * tiers.
  *
  * @param args `--deliveries` of each kind
- * @returns whether no app had more than {@link MOST_MB}, at any moment
+ * @returns whether every app stayed below {@link MOST_MB}
  */
 export async function run(args: string[]): Promise<boolean> {
   const values = optionsOrExit({ deliveries: { type: 'string', default: '1000000' } }, { args });
@@ -93,7 +93,7 @@ async function settled(system: BenchSystem) {
   return residentMb(system);
 }
 
-/** Samples the apps' memory until it is stopped. */
+/** Samples the apps' memory until `stop`. */
 function watch(system: BenchSystem) {
   const peak: Record<string, number> = {};
   const sample = async () => {

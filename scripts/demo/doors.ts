@@ -8,7 +8,7 @@ interface Door {
   readonly publish: (event: DemoEvent) => Promise<void>;
 }
 
-/** Every way a producer can bring an event in. The CloudEvents SDK comes twice, once for each mode. */
+/** Every way in which a producer can publish an event. The CloudEvents SDK occurs twice, once per mode. */
 export async function openDoors({
   ingestUrl,
   apiKey,

@@ -1,23 +1,25 @@
 /** One endpoint of the demo. */
 export interface DemoEndpoint {
-  /** Also its path at the receiver. */
+  /** Name, and path at the receiver. */
   readonly name: string;
   readonly behaviour: string;
-  /** Whether a resource's events must come in order. */
+  /** Whether the events of a resource must arrive in order. */
   readonly isOrdered: boolean;
-  /** False for the endpoint that is meant to fail. */
+  /** False for the endpoint that fails by design. */
   readonly mustGetAll: boolean;
-  /** Of its registration. */
+  /** Further fields of its registration. */
   readonly settings: object;
 }
 
-/** Short waits, so that the demo need not wait minutes for the last retry; enough of them to outlast bad luck. */
+/**
+ * Short delays, so that the last retry comes within seconds; enough retries to make a random dead delivery unlikely.
+ */
 const FLAKY_DELAYS_S = [0.1, 0.1, 0.2, 0.2, 0.4, 0.4, 0.8, 0.8, 1.6, 1.6, 3.2];
 const DEAD_DELAYS_S = [0.5, 1];
 
 /**
- * Most payloads are of one repository. In order, one that takes a second for each, or has to give up each, would take
- * minutes over them; so those two endpoints ask for no order.
+ * Most payloads belong to one repository. In order, the slow and the dead endpoint would need minutes for them. These
+ * two endpoints therefore have no ordering.
  */
 export const ENDPOINTS: readonly DemoEndpoint[] = [
   { name: 'healthy', behaviour: 'answers at once', isOrdered: true, mustGetAll: true, settings: {} },
@@ -35,7 +37,8 @@ export const ENDPOINTS: readonly DemoEndpoint[] = [
     behaviour: 'always fails',
     isOrdered: false,
     mustGetAll: false,
-    // Its breaker opens after 25 of them. Parked, the others would wait for days; so it gives them up.
+    // Its breaker opens after 25 dead deliveries. The mode `discard` gives up the others, which would otherwise wait
+    // for days.
     settings: { ordering: 'none', retry_policy: { delays_s: DEAD_DELAYS_S }, breaker: { mode: 'discard' } },
   },
 ];
@@ -45,7 +48,7 @@ interface DeliveryPage {
   readonly next_cursor?: string | null;
 }
 
-/** The control API, as far as the demo needs it. */
+/** The calls of the control API that the demo uses. */
 export class ControlApi {
   private readonly url: string;
   private readonly apiKey: string;
@@ -68,7 +71,7 @@ export class ControlApi {
     await this.#call<null>('DELETE', `/v1/endpoints/${id}`);
   }
 
-  /** @returns deliveries of the endpoint that were given up */
+  /** @returns number of the endpoint's dead letters */
   async countDead(endpointId: string): Promise<number> {
     let count = 0;
     let cursor = '';

@@ -2,7 +2,7 @@ import { encodeEvent, parseEvent } from '#common/records/event.js';
 import { githubEvents, PAYLOADS } from './github-events.ts';
 
 describe('githubEvents', () => {
-  it('given every payload, then each makes an event the doors take', () => {
+  it('given every payload, then each makes a valid event', () => {
     const events = githubEvents(PAYLOADS.length, 'run');
     const refused = events.filter(({ id, type, resourceId, data }) => {
       const rawData = JSON.stringify(data);
@@ -19,7 +19,7 @@ describe('githubEvents', () => {
     expect(new Set(events.map(({ data }) => data)).size).toBe(Math.min(count, PAYLOADS.length));
   });
 
-  it('given a payload of a repository, then its resource is what it is about', () => {
+  it('given a payload of a repository, then its resource names the repository and the subject', () => {
     const opened = githubEvents(PAYLOADS.length, 'run').find(({ type }) => type === 'github.pull_request.opened');
     expect(opened?.resourceId).toBe('Codertocat/Hello-World/pull_request');
   });

@@ -7,16 +7,16 @@ export interface DemoEvent {
   readonly type: string;
   /** Subject of the event, e.g. the issues of a repository: `Codertocat/Hello-World/issues`. */
   readonly resourceId: string;
-  /** The payload, as GitHub sent it. */
+  /** GitHub's payload, unchanged. */
   readonly data: object;
 }
 
-/** How many real payloads there are; beyond it they are published again, under new ids. */
+/** Number of real payloads. Larger counts repeat them under new ids. */
 export const PAYLOADS = readPayloads();
 
 /**
- * @param run makes the ids unique
- * @returns spread evenly over the payloads
+ * @param run prefix that makes the ids unique
+ * @returns events, spread evenly over the payloads
  */
 export function githubEvents(count: number, run: string): DemoEvent[] {
   const stride = count < PAYLOADS.length ? PAYLOADS.length / count : 1;
@@ -57,8 +57,8 @@ function readPayloads(): Payload[] {
 }
 
 /**
- * A repository, else an organisation or an account. Nearly all payloads are of one repository: as one resource they would
- * be delivered one by one.
+ * The repository, else the organisation or account. Nearly all payloads belong to one repository: as one resource, they
+ * would be delivered one by one.
  */
 function ownerOf(payload: GithubPayload): string {
   const owner = payload.organization ?? payload.installation?.account ?? payload.sender;

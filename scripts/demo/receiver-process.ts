@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 
 /**
- * The receiver in a process of its own, so that its work never delays the publisher. Emits `arrival` (an Arrival),
- * `forged` (what was wrong with a signature) and `ended`.
+ * The receiver in its own process, so that its work does not delay the publisher. Emits `arrival` (an Arrival),
+ * `forged` (the error of a wrong signature) and `ended`.
  */
 export class ReceiverProcess extends EventEmitter {
   private readonly child: ChildProcess;
@@ -17,14 +17,14 @@ export class ReceiverProcess extends EventEmitter {
     this.child.once('exit', () => this.emit('ended'));
   }
 
-  /** @returns where it listens */
+  /** @returns URL of the receiver */
   async listening(): Promise<string> {
     const [port] = await once(this, 'listening', { signal: AbortSignal.timeout(10_000) });
     return `http://127.0.0.1:${port}`;
   }
 
   /**
-   * Resolves when signatures can be checked.
+   * Passes the secrets. Resolves when the receiver can check signatures.
    *
    * @param secrets by endpoint
    */

@@ -36,20 +36,20 @@ describe('the receiver', () => {
     return response.status;
   }
 
-  it('given a good signature, then it answers as its endpoint does and tells of the arrival', async () => {
+  it('given a good signature, then the receiver answers as its endpoint, and reports the arrival', async () => {
     expect([await post('healthy too', BODY), await post('dead', BODY)]).toEqual([204, 500]);
-    await until('both arrivals are told', () => arrivals.length >= 2);
-    const told = { eventId: 'e1', resourceId: 'a/b', sequence: 3, attempt: 2 };
+    await until('both arrivals are reported', () => arrivals.length >= 2);
+    const arrival = { eventId: 'e1', resourceId: 'a/b', sequence: 3, attempt: 2 };
     expect(arrivals).toMatchObject([
-      { ...told, endpoint: 'healthy too', status: 204 },
-      { ...told, endpoint: 'dead', status: 500 },
+      { ...arrival, endpoint: 'healthy too', status: 204 },
+      { ...arrival, endpoint: 'dead', status: 500 },
     ]);
     expect(forged).toEqual([]);
   });
 
-  it('given another body than was signed, then it answers 401 and says so', async () => {
+  it('given another body than was signed, then the receiver answers 401 and reports it', async () => {
     expect(await post('healthy too', BODY.replace('a/b', 'a/c'))).toBe(401);
-    await until('the forgery is told', () => forged.length >= 1);
+    await until('the forgery is reported', () => forged.length >= 1);
     expect([arrivals, forged]).toEqual([[], ['healthy too: No matching signature found']]);
   });
 });

@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'no
 import { setTimeout as delay } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 
-/** One request, as the receiver reports it over the channel to the process that started it. */
+/** One request, reported by IPC to the parent process. */
 export interface Arrival {
   /** Its name. */
   readonly endpoint: string;
@@ -10,9 +10,9 @@ export interface Arrival {
   readonly resourceId: string | null;
   readonly sequence: number;
   readonly attempt: number;
-  /** When the request was complete, ms since the epoch. */
+  /** Time at which the request was complete, ms since the epoch. */
   readonly at: number;
-  /** The answer. */
+  /** Response status. */
   readonly status: number;
 }
 
@@ -29,7 +29,7 @@ const MAX_BODY_BYTES = 2 * 1024 * 1024;
 const SLOW_MS = 1_000;
 const FLAKY_RATE = 0.3;
 
-/** How each endpoint answers a request that is signed well. */
+/** Each endpoint's answer to a request with a valid signature. */
 const ANSWERS: Record<string, () => number | Promise<number>> = {
   healthy: () => 204,
   'healthy too': () => 204,
@@ -38,7 +38,7 @@ const ANSWERS: Record<string, () => number | Promise<number>> = {
   dead: () => 500,
 };
 
-/** By endpoint; they come once the endpoints exist. */
+/** Verifiers by endpoint, filled once the endpoints exist. */
 const verifiers = new Map<string, Webhook>();
 
 process.on('message', ({ secrets }: { secrets: Record<string, string> }) => {
@@ -46,7 +46,7 @@ process.on('message', ({ secrets }: { secrets: Record<string, string> }) => {
   process.send?.({ ready: true });
 });
 process.on('disconnect', () => process.exit());
-// Ctrl-C goes to the whole group; the demo still needs the receiver until its endpoints are deleted.
+// Ctrl-C goes to the whole process group. The demo needs the receiver until its endpoints are deleted.
 process.on('SIGINT', () => undefined);
 
 const server = createServer(async (request, response) => {
@@ -73,7 +73,7 @@ async function answer(request: IncomingMessage): Promise<number> {
   return status;
 }
 
-/** @returns the parsed body, or undefined when the signature is not right */
+/** @returns the parsed body; undefined for a wrong signature */
 function verified(endpoint: string, body: string, headers: IncomingHttpHeaders): DeliveredEvent | undefined {
   try {
     const verifier = verifiers.get(endpoint);

@@ -25,7 +25,7 @@ describe('the report', () => {
     expect(missing([row])).toEqual(left);
   });
 
-  it('given disorder, then it counts where order was asked for', () => {
+  it('given disorder, then it counts only at endpoints with ordering', () => {
     const rows = [row(healthy, { disorder: 2 }), row(slow, { disorder: 2 })];
     expect(disorder(rows)).toEqual(['healthy got 2 events after a later one of their resource']);
   });

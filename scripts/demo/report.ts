@@ -3,7 +3,7 @@ import { percentile, type Score } from './tally.ts';
 
 export type Row = Score & DemoEndpoint & { expected: number; dead: number };
 
-/** Column title, and what stands in it. */
+/** Columns: title and content. */
 const COLUMNS = [
   ['endpoint', (row) => `${row.name} (${row.behaviour})`],
   ['expected', (row) => row.expected],
@@ -29,7 +29,7 @@ export function table(rows: readonly Row[]): string {
   return lines.join('\n');
 }
 
-/** @returns what has not arrived where it should */
+/** @returns descriptions of missing deliveries */
 export function missing(rows: readonly Row[]): string[] {
   return rows.flatMap(({ name, mustGetAll, expected, delivered, dead }) => {
     if (mustGetAll) return delivered < expected ? [`${name} missed ${expected - delivered} of ${expected} events`] : [];
@@ -37,7 +37,7 @@ export function missing(rows: readonly Row[]): string[] {
   });
 }
 
-/** @returns where a resource's events came in another order than they were accepted */
+/** @returns endpoints at which events of a resource arrived out of order */
 export function disorder(rows: readonly Row[]): string[] {
   const unruly = rows.filter(({ isOrdered, disorder }) => isOrdered && disorder > 0);
   return unruly.map(({ name, disorder }) => `${name} got ${disorder} events after a later one of their resource`);

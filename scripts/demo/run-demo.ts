@@ -9,16 +9,16 @@ import { ReceiverProcess } from './receiver-process.ts';
 import { disorder, missing, type Row, table } from './report.ts';
 import { Tally } from './tally.ts';
 
-/** Longest wait for the next sign of life, once everything is published: longer than any wait between two attempts. */
+/** Longest wait for the next arrival after the last publish: longer than any delay between two attempts. */
 const PATIENCE_MS = 45_000;
-/** After the last delivery: duplicates would come by now. */
+/** Wait after the last delivery, in which duplicates would arrive. */
 const SETTLE_MS = 1_000;
 const PROGRESS_EVERY_MS = process.stdout.isTTY ? 200 : 5_000;
 
 const say = (text: string) => process.stdout.write(text);
 
 /**
- * @param events how many; each payload once, when undefined
+ * @param events number of events; undefined publishes each payload once
  * @returns exit code: 1 when an event is missing or out of order, or a signature is wrong
  */
 export async function runDemo(run: RunFile, events: number | undefined): Promise<number> {
@@ -40,7 +40,7 @@ export async function runDemo(run: RunFile, events: number | undefined): Promise
   }
 }
 
-/** @param ids filled as endpoints come to exist, so that they can be deleted whatever happens */
+/** @param ids receives the id of each created endpoint, so that the caller can delete them after an error, too */
 async function register(control: ControlApi, receiver: ReceiverProcess, ids: Record<string, string>) {
   const url = await receiver.listening();
   const secrets: Record<string, string> = {};
@@ -62,7 +62,7 @@ async function demonstrate({
   signal,
 }: {
   run: RunFile;
-  /** of this run: its tenant, and the beginning of its event ids */
+  /** Name of this run: its tenant, and the prefix of its event ids. */
   name: string;
   count: number;
   control: ControlApi;

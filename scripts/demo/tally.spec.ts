@@ -20,7 +20,7 @@ function scoreOf(...arrivals: Partial<Arrival>[]) {
 }
 
 describe('Tally', () => {
-  it('given one delivery, then it counts once, with its latency', () => {
+  it('given one delivery, then the tally has one, with its latency', () => {
     expect(scoreOf({})).toEqual({ delivered: 1, duplicates: 0, retried: 0, disorder: 0, latenciesMs: [10] });
   });
 

@@ -4,13 +4,13 @@ import type { Arrival } from './receiver.ts';
 export interface Score {
   /** Events answered 2xx. */
   delivered: number;
-  /** Superfluous requests: after a 2xx, or for an attempt that had come already. */
+  /** Duplicate requests: after a 2xx, or of an attempt that had arrived before. */
   duplicates: number;
   /** Events that took more than one attempt. */
   retried: number;
-  /** Events first delivered after a later one of their resource. */
+  /** Events first delivered after a later event of their resource. */
   disorder: number;
-  /** From the producer's call to the arrival that was answered 2xx, ascending. */
+  /** Latencies from the producer's call to the arrival that was answered 2xx, ascending. */
   latenciesMs: number[];
 }
 
@@ -20,7 +20,7 @@ interface Course {
   isDelivered: boolean;
 }
 
-/** Counts arrivals, endpoint by endpoint. Deterministic: its caller passes every input, clock included. */
+/** Counts arrivals per endpoint. Deterministic: the caller passes every input, clock included. */
 export class Tally {
   #publishedAt = new Map<string, number>();
   #endpoints = new Map<string, Score & { courses: Map<string, Course>; highest: Map<string, number> }>();

@@ -13,7 +13,7 @@ const SOURCES = FILES.filter(
 const NAMES = new Set(FILES.map((file) => basename(file)));
 const PROTOCOL = 'docs/lane-protocol.md';
 
-/** A path as a comment has it: from the root, from the file, or from a folder of the sources; or a file's name alone. */
+/** Roots of a cited path: the checkout, the file's folder, or a source folder. A bare file name is valid, too. */
 function found(path: string, source: string): string | undefined {
   const candidates = [path, join(dirname(source), path)];
   const here = candidates.find((candidate) => existsSync(candidate)) ?? FILES.find((file) => file.endsWith(`/${path}`));

@@ -1,4 +1,4 @@
-/** What a comment or a string cites. */
+/** A citation in a comment or a string. */
 export interface Citation {
   readonly kind: 'path' | 'rule' | 'adr' | 'section';
   readonly text: string;
@@ -8,7 +8,7 @@ export interface Citation {
 const COMMENT = /^\s*(?:\/\/|\/?\*+|#)(.*)$/;
 const TRAILING = /\s\/\/ (.*)$/;
 const STRING_WITH_DOCUMENT = /['"`][^'"`]*\.md\b/;
-/** Types, addresses, and files that exist only while a system runs are no citations. */
+/** Types, addresses, and files of a running system are no citations. */
 const IGNORED =
   /import\([^)]*\)|https?:\S+|`\/[^`]*`|\.posthorn\/\S+|\brun\.json\b|\bNode\.js\b|\S*[…*]\S*|node_modules\/\S+|kafkajs\/\S+/g;
 const PATH = /((?:[\w@.-]+\/)*[\w@-][\w@.-]*\.(?:md|ts|mjs|js|json|yml|conf|sql))\b(?:#([\w-]+))?/g;

@@ -22,7 +22,7 @@ const START = `\`npm start\` reads these, and passes the whole environment on to
 as well. It sets \`HOST\`, \`PORT\`, \`KAFKA_BROKERS\`, \`DATABASE_URL\`, \`SECRET_KEYS\`, \`ADMIN_API_KEY\`, \`CONFIG_SIGNING_KEY\` (control only) and \`INSTANCE\` for them itself, and,
 unless you do, \`CONFIG_PUBLIC_KEYS\`, \`ALLOW_HTTP=true\` and \`ALLOWED_ADDRESSES=127.0.0.0/8,::1/128\`.`;
 
-/** docs/configuration.md, from the schemas the apps read their environment with. */
+/** Generates docs/configuration.md from the apps' configuration schemas. */
 export function renderConfiguration(configs: readonly AppConfig[]) {
   const groups = Map.groupBy(variablesOf(configs), ({ apps }) => apps.join(', '));
   const sections = [...groups]
@@ -40,7 +40,7 @@ export function renderConfiguration(configs: readonly AppConfig[]) {
   ]);
 }
 
-/** @returns in the order the schemas have them */
+/** @returns variables in the order of the schemas */
 function variablesOf(configs: readonly AppConfig[]): Variable[] {
   const variables = new Map<string, Variable>();
   for (const { app, schema } of configs) {

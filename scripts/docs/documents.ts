@@ -9,9 +9,9 @@ interface Sources {
 }
 
 /**
- * Every document that is written from code.
+ * Every generated document.
  *
- * @returns by path within the checkout
+ * @returns contents by path within the checkout
  */
 export function renderDocuments({ configs, problems }: Sources): Record<string, string> {
   return {

@@ -17,7 +17,7 @@ const INTRO = `Every error is \`application/problem+json\` (RFC 9457), whichever
 
 \`code\` is stable: match it, never the texts. \`errors\` is there when single fields can be named.`;
 
-/** What a caller does about it. */
+/** The caller's remedy for each code. */
 const REMEDIES: Readonly<Record<string, string>> = {
   BODY_INVALID: 'Correct what `errors` names. Nothing was stored.',
   UNAUTHENTICATED: 'Send `Authorization: Bearer ph_…` with a key that exists, has not expired and was not revoked.',
@@ -40,9 +40,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /**
- * docs/errors.md, from the table the apps answer with.
+ * Generates docs/errors.md from the apps' table of problems.
  *
- * @throws Error when a code has no remedy here, or a remedy no code
+ * @throws Error when a code lacks a remedy, or a remedy has no code
  */
 export function renderErrors(problems: Problems) {
   const stray = Object.keys(REMEDIES).filter((name) => !(name in problems));

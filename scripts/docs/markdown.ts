@@ -1,4 +1,4 @@
-/** First line of every document that is written by npm run docs. */
+/** First line of every generated document. */
 const NOTICE = '<!-- Written by `npm run docs`. A test fails when it is stale. Do not edit. -->';
 
 export function page(title: string, parts: string[]) {

@@ -16,11 +16,11 @@ const KINDS = new Set(['Counter', 'Gauge', 'Histogram', 'Summary']);
 const INTRO = `\`GET /metrics\` of each app, in Prometheus' text format; no key is asked for. Every metric has the label \`app\`.
 Times are in seconds, sizes in bytes. Beside these there are the defaults of prom-client (\`process_*\`, \`nodejs_*\`).`;
 
-/** Which apps have the metrics of a folder of libs/common. */
+/** Apps that export the metrics of a folder of libs/common. */
 const SHARED: Readonly<Record<string, string>> = { kafka: 'every app', postgres: 'ingest, control, dispatcher' };
 
 /**
- * docs/metrics.md, from the sources: every metric is made by a literal in one `new Counter({…})` or the like.
+ * Generates docs/metrics.md from the sources: every metric is a literal in one `new Counter({…})` or similar.
  *
  * @param root of the checkout
  */
@@ -33,7 +33,7 @@ export function renderMetrics(root: string) {
   return page('Metrics', [INTRO, table(['metric', 'type', 'labels', 'apps', 'meaning'], rows)]);
 }
 
-/** @param list the same metric, of each app that has it */
+/** @param list one metric, as each app declares it */
 function row(list: Metric[]) {
   const [{ name, kind, labels, help }] = list as [Metric];
   if (list.some((other) => other.help !== help || String(other.labels) !== String(labels))) {

@@ -27,7 +27,7 @@ describe.each(DOCUMENTS)('%s', (document) => {
   const text = readFileSync(document, 'utf8');
   const target = (path: string | undefined) => (path ? join(dirname(document), path) : document);
 
-  it('links to what exists', () => {
+  it('links to existing files and headings', () => {
     const broken = [...text.matchAll(LINK)].filter(([, path, anchor]) => {
       const file = target(path);
       return !existsSync(file) || (anchor !== undefined && !anchorsOf(file).includes(anchor));
@@ -35,7 +35,7 @@ describe.each(DOCUMENTS)('%s', (document) => {
     expect(broken.map(([link]) => link)).toEqual([]);
   });
 
-  it('names tests that exist', () => {
+  it('names existing tests', () => {
     const missing = [...text.matchAll(TESTS)].flatMap(([, path, names]) => {
       const file = target(path);
       const tests = existsSync(file) ? readFileSync(file, 'utf8') : '';

@@ -3,10 +3,9 @@ import { ROOT } from './paths.mjs';
 import { until } from './until.mjs';
 
 /**
- * The same as in the image (deploy/Dockerfile). The old generation is kept compact: left alone, V8 lets a process that
- * turns over thousands of records a second grow to twice the size. Told of a limit alone, it would mark all of it again
- * whenever 30 % have been added. In a smaller young one, what waits for a moment would be copied twice as often
- * (docs/performance.md).
+ * V8 options, as in the image (deploy/Dockerfile). They keep the old generation compact: without them, a process with
+ * thousands of records per second grows to twice the size. With a limit alone, V8 would mark the whole heap after each
+ * growth of 30 %. A smaller young generation would copy short-lived records twice as often (docs/performance.md).
  */
 const NODE_FLAGS = [
   '--enable-source-maps',
@@ -14,16 +13,16 @@ const NODE_FLAGS = [
   '--max-old-space-size=192',
   '--heap-growing-percent=50',
 ];
-/** glibc would give each of a process's dozen threads memory of its own. Also in the image. */
+/** Limits glibc's memory arenas: the default gives each of a dozen threads its own. Also in the image. */
 const ALLOCATOR = { MALLOC_ARENA_MAX: '2' };
 const READY_TIMEOUT_MS = 60_000;
-/** Enough to finish attempts under way; together with the servers' it stays below 15 s. */
+/** Grace time of an app: enough to finish attempts in flight. With that of the servers, a stop takes less than 15 s. */
 const APP_GRACE_MS = 8_000;
 
 /** @typedef {import('./server.mjs').Service} Service */
 /** @typedef {{ name: string, portName: import('./settings.mjs').PortName }} App */
 
-/** Migrates the database and publishes the API key the others wait for, so it starts first. */
+/** Control starts first: it migrates the database, and publishes the API key that the other apps wait for. */
 export const CONTROL = /** @type {const} @satisfies {App} */ ({ name: 'control', portName: 'CONTROL_PORT' });
 
 export const WORKERS = /** @type {const} @satisfies {readonly App[]} */ ([
@@ -34,8 +33,8 @@ export const WORKERS = /** @type {const} @satisfies {readonly App[]} */ ([
 
 /**
  * @param {string} name
- * @param {string} [home] holds `dist`; this checkout when missing
- * @returns {string} what node runs
+ * @param {string} [home] folder of `dist`; this checkout by default
+ * @returns {string} path of the app's main file
  */
 export function appMain(name, home = ROOT) {
   return join(home, 'dist', 'apps', name, 'src', 'main.js');
@@ -44,7 +43,7 @@ export function appMain(name, home = ROOT) {
 /**
  * @param {App} app
  * @param {{ node: string, port: number, env: NodeJS.ProcessEnv, instance?: number, home?: string }} options `instance`
- *   tells apart the processes of one app; `home` holds `dist`, this checkout when missing
+ *   distinguishes processes of one app; `home` is the folder of `dist`, by default this checkout
  * @returns {Service}
  */
 export function appService({ name }, { node, port, env, instance = 0, home = ROOT }) {
@@ -63,7 +62,7 @@ export function appService({ name }, { node, port, env, instance = 0, home = ROO
 }
 
 /**
- * The receiver to play with.
+ * The echo receiver (scripts/echo.mjs).
  *
  * @param {{ node: string, port: number, onOutput: (text: string) => void }} options
  * @returns {Service}

@@ -7,11 +7,11 @@ import { ROOT } from './paths.mjs';
 import { runTask } from './task.mjs';
 
 const DIST = join(ROOT, 'dist');
-/** Says which sources dist was built from, and what came out; missing while a build is under way. */
+/** Stamp of a build: digests of its sources and output. Missing during a build. */
 const STAMP = join(DIST, '.built-from');
 
 /**
- * Compiles the apps, unless dist already is what these sources compile to.
+ * Compiles the apps, unless `dist` is up to date.
  *
  * @param {{ signal?: AbortSignal | undefined, note: (text: string) => void }} options
  */

@@ -8,14 +8,14 @@ import { dirname } from 'node:path';
  * @typedef {object} Launch
  * @property {string} command
  * @property {string[]} args
- * @property {NodeJS.ProcessEnv} [env] the whole environment; the caller's own when missing
+ * @property {NodeJS.ProcessEnv} [env] the whole environment; by default the caller's
  * @property {string} [cwd]
  * @property {number} [uid]
  * @property {number} [gid]
- * @property {(text: string) => void} [onOutput] also given what it writes to its standard output
+ * @property {(text: string) => void} [onOutput] receives the standard output, in addition to the log
  */
 
-/** One process in its own group, writing to its own log file: neither a Ctrl-C nor the end of its parent reaches it. */
+/** A process in its own group, with its own log file. Ctrl-C and the end of its parent do not end it. */
 export class Child {
   /**
    * @param {Launch} launch
@@ -32,7 +32,7 @@ export class Child {
       appendFileSync(logFile, text);
       onOutput?.(text);
     });
-    /** Resolves, never rejects, when the process has ended; the text says how. */
+    /** Resolves when the process has ended, with the exit code or signal as text. Never rejects. */
     this.ended = /** @type {Promise<string>} */ (
       new Promise((resolve) => {
         this.process.once('error', (error) => resolve(error.message));
@@ -50,7 +50,7 @@ export class Child {
   }
 
   /**
-   * Asks the process to end, and ends its whole group when it has not done so in time.
+   * Sends the signal, and kills the process group after the grace time.
    *
    * @param {{ signal: NodeJS.Signals, graceMs: number }} options
    */
@@ -62,7 +62,7 @@ export class Child {
     clearTimeout(timer);
   }
 
-  /** As a crash: no chance to finish anything. */
+  /** SIGKILL: the process cannot finish its work, as in a crash. */
   async kill() {
     this.signalGroup('SIGKILL');
     await this.ended;
@@ -74,7 +74,7 @@ export class Child {
     try {
       process.kill(-this.pid, signal);
     } catch {
-      // The group has ended meanwhile.
+      // The group has ended already.
     }
   }
 }

@@ -1,9 +1,9 @@
 import { UserError } from './settings.mjs';
 
 /**
- * Runs a command. What its user can mend is printed as one message; other errors end the process with their stack.
+ * Runs a command. A UserError is printed as one message; other errors end the process with their stack.
  *
- * @param {() => Promise<number | void>} main returns the exit code; `process.exitCode` stands when it is left out
+ * @param {() => Promise<number | void>} main returns the exit code; without one, `process.exitCode` applies
  */
 export async function runCommand(main) {
   try {

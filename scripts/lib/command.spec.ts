@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { runCommand } from './command.mjs';
 import { UserError } from './settings.mjs';
 
-/** @returns the exit code that the process would end with */
+/** @returns exit code of the process */
 async function exitCodeOf(main: () => Promise<number | undefined>): Promise<typeof process.exitCode> {
   const before = process.exitCode;
   try {
@@ -15,7 +15,7 @@ async function exitCodeOf(main: () => Promise<number | undefined>): Promise<type
 }
 
 describe('runCommand', () => {
-  it('given a command that returns a code, then the process ends with it', async () => {
+  it('given a command that returns a code, then that is the exit code', async () => {
     expect(await exitCodeOf(async () => 3)).toBe(3);
   });
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
-/** What commitlint says of a message by the rules of this repository. */
+/** Runs commitlint with the rules of this repository. */
 function problemsOf(message: string): string[] {
   const { stdout } = spawnSync('npx', ['--no-install', 'commitlint'], { input: message, encoding: 'utf8' });
   return [...stdout.matchAll(/\[([\w-]+)\]/g)].map(([, rule = '']) => rule);

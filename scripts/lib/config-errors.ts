@@ -2,9 +2,9 @@ import { InvalidConfigError } from '#common/config/env.js';
 import { UserError } from './settings.mjs';
 
 /**
- * Runs work that reads its configuration with the apps' schemas.
+ * Runs a command that reads its configuration with the apps' schemas.
  *
- * @throws UserError naming every bad variable, in place of the apps' InvalidConfigError
+ * @throws UserError naming every bad variable, instead of the apps' InvalidConfigError
  */
 export async function withConfigErrors<Result>(work: () => Result | Promise<Result>): Promise<Result> {
   try {

@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { ROOT } from './paths.mjs';
 import { runTask } from './task.mjs';
 
-/** Variables by which an outer npm tells a script about itself; an inner npm would take them for its own settings. */
+/** Variables that npm sets for its scripts. An inner npm would read them as its own settings. */
 const OUTER_NPM = /^npm_(config_(local_)?prefix|config_global|command|lifecycle_|package_)/i;
 
-/** Holds the digest of the lock file by which only the server's packages were installed. */
+/** File with the digest of the lock file from which the server's packages alone were installed. */
 const SERVER_ONLY = join(ROOT, 'node_modules', '.server-only');
 
 /**
- * Installs what package-lock.json names, unless that is what node_modules holds.
+ * Installs the packages of package-lock.json, unless node_modules has them.
  *
  * @param {object} options
- * @param {boolean} options.workspaces false: only what the server needs, and nothing of packages/ and web/
+ * @param {boolean} options.workspaces false installs only the server's packages, without those of packages/ and web/
  * @param {AbortSignal} [options.signal]
  * @param {(text: string) => void} options.note
  */
@@ -66,7 +66,7 @@ export function areDependenciesCurrent() {
   const present = packagesOf(installed);
   return Object.entries(wanted).every(([path, { version, optional, link }]) => {
     if (path === '' || link) return true;
-    // npm leaves out what is optional and made for another platform.
+    // npm skips optional packages of other platforms.
     return present[path] ? present[path].version === version : optional === true;
   });
 }

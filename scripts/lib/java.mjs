@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-/** Kafka 4's brokers need this one. */
+/** Oldest Java version that Kafka 4's brokers run on. */
 export const OLDEST_JAVA = 17;
 
 /**
  * @param {NodeJS.ProcessEnv} env
- * @returns {string} the `java` to run: that of JAVA_HOME, else the first on the path
+ * @returns {string} the `java` command: that of JAVA_HOME, else the first on the path
  */
 export function javaCommand(env) {
   return env.JAVA_HOME ? join(env.JAVA_HOME, 'bin', 'java') : 'java';
@@ -14,7 +14,7 @@ export function javaCommand(env) {
 
 /**
  * @param {string} command
- * @returns {number | undefined} the major version; undefined when it cannot be run
+ * @returns {number | undefined} the major version; undefined when the command fails
  */
 export function javaVersion(command) {
   const { status, stderr } = spawnSync(command, ['-version'], { encoding: 'utf8' });

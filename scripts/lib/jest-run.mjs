@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from './paths.mjs';
 
-/** How long Jest may take to exit after its report. */
+/** Time for Jest to exit after its report. */
 const EXIT_LIMIT_MS = 15_000;
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Tally */
@@ -33,13 +33,13 @@ export async function runJest(project, { node, args }) {
 /**
  * @param {string} command
  * @param {string[]} args
- * @param {string} report its last act
- * @returns {Promise<number | null>} exit code; 0 when it had to be killed after its report, which then has every result
+ * @param {string} report file that Jest writes last
+ * @returns {Promise<number | null>} exit code; 0 when Jest was killed after its report, which has every result
  */
 function run(command, args, report) {
-  // Standard output holds the report, which is in the file as well.
+  // Jest repeats the report on standard output.
   const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
-  // A test that failed may leave something running, for which Jest waits for ever.
+  // A failed test may leave a server running. Jest would wait for it without end.
   let isReported = false;
   const watch = setInterval(() => {
     if (!existsSync(report) || Date.now() - statSync(report).mtimeMs <= EXIT_LIMIT_MS) return;

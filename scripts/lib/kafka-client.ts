@@ -5,9 +5,9 @@ import { saslOf } from './kafka-sasl.mjs';
 interface ClientOptions {
   readonly clientId: string;
   readonly brokers: string[];
-  /** Where brokers are expected to be away at times. */
+  /** Retry settings for brokers that stop during a run. */
   readonly isQuiet?: boolean;
-  /** Has the user name and password, if the brokers ask for them. */
+  /** Environment with user name and password, if the brokers require them. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -20,7 +20,7 @@ export function kafkaClient({ clientId, brokers, isQuiet = false, env = process.
   return new Kafka({ clientId, brokers, ...saslOf(env), logLevel: isQuiet ? logLevel.NOTHING : logLevel.ERROR });
 }
 
-/** @returns a producer that brings a key to the same partition as any other client: murmur2, as Java's client */
+/** @returns a producer that partitions keys by murmur2, as Java's client */
 export function keyedProducer(kafka: Kafka, options?: ProducerConfig) {
   return kafka.producer({ ...options, createPartitioner: Partitioners.DefaultPartitioner });
 }

@@ -6,19 +6,22 @@ import { runTask } from './task.mjs';
 
 const POM = join(ROOT, 'deploy', 'kafka', 'pom.xml');
 
-/** Kafka's jars. They are a cache beside node_modules, not data: neither a reset nor POSTHORN_HOME touches them. */
+/**
+ * Folder of Kafka's jars. They are a cache, like node_modules: a reset keeps them, and POSTHORN_HOME does not move
+ * them.
+ */
 export const KAFKA_LIBS = join(ROOT, '.posthorn', 'kafka', 'libs');
 
-/** Copy of the pom the jars were fetched by: a changed pom fetches anew. */
+/** Copy of the pom from which the jars were fetched. A changed pom causes a new fetch. */
 const FETCHED_POM = join(KAFKA_LIBS, 'fetched-by.xml');
 
-/** @returns {boolean} whether the jars of the current pom are there */
+/** @returns {boolean} whether the jars of the current pom are fetched */
 export function hasKafkaLibs() {
   return existsSync(FETCHED_POM) && readFileSync(FETCHED_POM, 'utf8') === readFileSync(POM, 'utf8');
 }
 
 /**
- * Fetches Kafka's jars by Maven, all or none.
+ * Fetches Kafka's jars with Maven. After an error no jar is kept.
  *
  * @param {{ signal?: AbortSignal | undefined, note: (text: string) => void }} options
  * @throws Error with Maven's last lines

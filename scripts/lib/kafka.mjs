@@ -15,23 +15,23 @@ const GRACE_MS = 4_000;
 
 /**
  * @typedef {object} KafkaOptions
- * @property {string} dir holds data, configuration and log
+ * @property {string} dir folder of data, configuration and log
  * @property {number} port of the listener for clients
- * @property {number} [controllerPort] of the listener a broker talks to itself by; a free one when missing
+ * @property {number} [controllerPort] port of the controller listener; by default a free one
  * @property {number} [heapMb]
  * @property {Proxied} [proxied] a second listener
- * @property {Membership} [membership] missing for a cluster of one
- * @property {Sasl} [sasl] a listener whose clients are authenticated, and may do what ACLs allow
+ * @property {Membership} [membership] place in the cluster; by default the node is the only one
+ * @property {Sasl} [sasl] a listener with authentication; ACLs apply to its clients
  */
 
 /**
- * Passwords by user name. The user `admin` and clients of the other listeners may do everything.
+ * Passwords by user name. The user `admin` and clients of other listeners have all rights.
  *
  * @typedef {{ port: number, users: Readonly<Record<string, string>> }} Sasl
  */
 
 /**
- * A listener whose clients are sent to another port, that of a proxy.
+ * A listener that advertises another port: that of a proxy.
  *
  * @typedef {{ port: number, advertisedPort: number }} Proxied
  */
@@ -72,20 +72,21 @@ export function kafkaService({ dir, port, controllerPort, heapMb = 512, proxied,
 }
 
 /**
- * At `info` a broker writes many lines per topic. For a heap this small the serial collector is enough, and the start
- * costs 7 s of CPU instead of 9 (measured).
+ * At level `info`, a broker logs many lines per topic. The serial collector suffices for a small heap: the start costs
+ * 7 s of CPU instead of 9 (measured).
  */
 const BROKER = [
   '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
   '-Djava.awt.headless=true',
   '-XX:+UseSerialGC',
-  // The second compiler takes half of what a broker costs in its first minutes, and more memory (docs/performance.md).
+  // The second JIT compiler would double the broker's CPU in its first minutes, and need more memory
+  // (docs/performance.md).
   '-XX:TieredStopAtLevel=1',
 ];
 
 /**
- * Whatever the load, a young collection stops a broker for 10 to 25 ms. With a larger young generation there are half as many;
- * room for it is what the cleaner does not need (`log.cleaner.dedupe.buffer.size`).
+ * A young collection stops a broker for 10 to 25 ms, at any load. A larger young generation halves their number. Its
+ * memory comes from the log cleaner (`log.cleaner.dedupe.buffer.size`).
  *
  * @param {number} heapMb
  * @returns {string[]}
@@ -95,7 +96,7 @@ function heapOf(heapMb) {
 }
 
 /**
- * Starts one and waits until groups can be joined.
+ * Starts a broker and waits until consumers can join groups.
  *
  * @param {KafkaOptions} options
  * @returns {Promise<Server & { brokers: string[] }>} with `stop`, `kill`, `start` and `restart`
@@ -107,17 +108,17 @@ export async function startKafka(options) {
 }
 
 /**
- * Waits until the brokers answer and group coordination works: the first group makes the broker create
- * `__consumer_offsets`, which takes seconds on a new one.
+ * Waits until the brokers answer and group coordination works. The first group causes the creation of
+ * `__consumer_offsets`, which takes seconds.
  *
  * @param {string[]} brokers
  * @param {AbortSignal} [signal]
- * @param {NodeJS.ProcessEnv} [env] has the user name and password, if the brokers ask for them
+ * @param {NodeJS.ProcessEnv} [env] has user name and password, if the brokers require them
  */
 export async function awaitKafka(brokers, signal, env = {}) {
   const { Kafka, logLevel } = (await import('kafkajs')).default;
   hideTimerWarning();
-  // kafkajs learns the brokers of a cluster only after its first failure to find a coordinator, so it must retry.
+  // kafkajs fetches the list of brokers only after a failed coordinator lookup, so the client must retry.
   const retry = { retries: 3, initialRetryTime: 50, maxRetryTime: 100 };
   const client = new Kafka({ clientId: 'posthorn-start', brokers, ...saslOf(env), logLevel: logLevel.NOTHING, retry });
   const isServing = async () => {
@@ -133,7 +134,7 @@ export async function awaitKafka(brokers, signal, env = {}) {
   await until(`Kafka at ${brokers.join(',')} serves`, isServing, { timeoutMs: READY_TIMEOUT_MS, everyMs: 150, signal });
 }
 
-/** kafkajs asks for timers in the past, which Node comments on once per process. */
+/** Suppresses Node's warning about kafkajs's timers with negative delays. */
 function hideTimerWarning() {
   const [print] = process.listeners('warning');
   if (!print || print.name === 'printOthers') return;
@@ -151,7 +152,7 @@ function aloneAt(controllerPort) {
   return { clusterId: newClusterId(), nodeId: 1, controllerPorts: [controllerPort] };
 }
 
-/** @returns {string} for the nodes of a new cluster */
+/** @returns {string} a random cluster id */
 export function newClusterId() {
   return Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
 }
@@ -195,7 +196,7 @@ function withSasl(settings, { port, users }) {
 }
 
 /**
- * A cluster of three keeps three copies of everything, and takes what two have.
+ * A cluster of three keeps three replicas, and acknowledges records that two have.
  *
  * @param {Membership} membership
  */
@@ -217,23 +218,23 @@ function clusterSettings({ nodeId, controllerPorts }) {
 
 /**
  * @param {string} home
- * @param {Record<string, string | number>} node what is this node's own
+ * @param {Record<string, string | number>} node settings of this node
  * @returns {Promise<string>} the file written
  */
 async function writeConfig(home, node) {
   const settings = {
     ...node,
     'log.dirs': join(home, 'data'),
-    // The apps create their topics themselves; a misspelt name must be an error.
+    // The apps create their topics. Without auto-creation, a misspelt name is an error.
     'auto.create.topics.enable': false,
     'offsets.topic.num.partitions': 8,
     'group.initial.rebalance.delay.ms': 0,
-    // A killed broker may register again when the session of its former run has expired: 9 s unless told.
+    // A killed broker can register only after the session of its former run expired. The default is 9 s.
     'broker.session.timeout.ms': 3_000,
     'broker.heartbeat.interval.ms': 500,
-    // A controller with nothing to write would write that, and sync it to the disk, twice a second.
+    // By default, an idle controller writes a no-op record, and syncs the disk, twice a second.
     'metadata.max.idle.interval.ms': 10_000,
-    // Of 128 MB unless told, most of a small heap; ours is enough for a million keys.
+    // The default of 128 MB is most of a small heap. This size is enough for a million keys.
     'log.cleaner.dedupe.buffer.size': 33_554_432,
   };
   await mkdir(home, { recursive: true });
@@ -244,7 +245,7 @@ async function writeConfig(home, node) {
 }
 
 /**
- * Gives the storage its cluster id, the first time.
+ * Formats the storage with its cluster id, once.
  *
  * @param {string} home
  * @param {string} config

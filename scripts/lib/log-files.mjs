@@ -5,11 +5,12 @@ const MAX_BYTES = 16 * 1_024 * 1_024;
 const CHECK_MS = 10_000;
 
 /**
- * Keeps log files bounded while processes append to them: one that is too long becomes `<name>.log.1` and starts anew.
- * It is copied and cut, not renamed, because the process that writes holds it open; lines written in between are lost.
+ * Limits the size of log files while processes append to them. A file that is too long is copied to `<name>.log.1` and
+ * truncated. A rename would not help: the writing process keeps the file open. Lines written between copy and
+ * truncation are lost.
  *
  * @param {string} dir
- * @returns {() => void} ends it
+ * @returns {() => void} function that stops the rotation
  */
 export function limitLogFiles(dir) {
   const timer = setInterval(() => {

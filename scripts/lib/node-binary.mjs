@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { ROOT } from './paths.mjs';
 import { UserError } from './settings.mjs';
 
-/** The apps are written for this one. */
+/** Node.js version of the apps. */
 const WANTED_MAJOR = 24;
 
 /**
- * The Node.js the apps run on: npm installs it, whatever older one `npm start` itself runs on.
+ * The Node.js of the apps. npm installs it; `npm start` itself may run on an older one.
  *
  * @returns {string} path of the binary
- * @throws UserError when it is not there
+ * @throws UserError when the binary is missing
  */
 export function appNode() {
   const installed = join(ROOT, 'node_modules', 'node', 'bin', 'node');
@@ -25,7 +25,7 @@ export function appNode() {
   );
 }
 
-/** @returns {boolean} whether the Node.js of this process removes the types of TypeScript, without a flag or a warning */
+/** @returns {boolean} whether this Node.js strips TypeScript types without a flag or a warning */
 export function runsTypeScript() {
   return Number.parseInt(process.versions.node, 10) >= WANTED_MAJOR;
 }
@@ -34,7 +34,7 @@ export function runsTypeScript() {
  * Runs the command of this process again, on the Node.js of the apps.
  *
  * @returns {Promise<number>} exit code
- * @throws UserError when that Node.js is not there
+ * @throws UserError when that Node.js is missing
  */
 export async function runAgainOnAppNode() {
   const child = spawn(appNode(), process.argv.slice(1), { stdio: 'inherit' });

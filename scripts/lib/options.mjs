@@ -2,12 +2,12 @@ import { parseArgs } from 'node:util';
 import { UserError } from './settings.mjs';
 
 /**
- * The options of a command.
+ * Parses the options of a command.
  *
  * @template {import('node:util').ParseArgsOptionsConfig} Options
  * @param {Options} options
- * @param {{ args?: string[], usage?: string }} [command] `usage` is missing for the list of options
- * @throws UserError with the usage, when it is given one it does not know
+ * @param {{ args?: string[], usage?: string }} [command] `usage`: text for errors; by default the list of options
+ * @throws UserError with the usage for an unknown option
  */
 export function optionsOf(options, { args = process.argv.slice(2), usage = listOf(options) } = {}) {
   try {
@@ -18,7 +18,7 @@ export function optionsOf(options, { args = process.argv.slice(2), usage = listO
 }
 
 /**
- * {@link optionsOf} for a command that has nothing to undo: it says what is wrong, and ends.
+ * {@link optionsOf}, but prints the error and exits. For commands without cleanup.
  *
  * @template {import('node:util').ParseArgsOptionsConfig} Options
  * @param {Options} options

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
- * What this machine keeps for one running system. Only the owner may read the secrets and the run file.
+ * Files of one running system on this machine. Only the owner may read the secrets and the run file.
  *
  * @param {string} home
  */

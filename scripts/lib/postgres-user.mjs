@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 /** @typedef {{ uid: number, gid: number, needsPrivilege: boolean }} PostgresUser */
 
 /**
- * PostgreSQL refuses to run as root, so root runs it as `postgres`, or `nobody`, whichever the machine has.
+ * The user of the PostgreSQL server. It refuses to run as root, so root runs it as `postgres`, or else as `nobody`.
  *
- * @param {string} dir folder the server must reach
+ * @param {string} dir data folder; the user must be able to open its parents
  * @returns {PostgresUser | undefined} undefined when this process is not root
  */
 export function postgresUser(dir) {
@@ -24,8 +24,7 @@ export function postgresUser(dir) {
 }
 
 /**
- * A checkout below /root, or another closed folder, is out of reach for that user; root may lend it the one capability
- * that opens folders.
+ * Adds the capability to open folders: the user cannot open a checkout below /root, or another closed folder.
  *
  * @param {PostgresUser | undefined} user
  * @param {import('./child.mjs').Launch} launch

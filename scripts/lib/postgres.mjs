@@ -13,12 +13,13 @@ const USER = 'posthorn';
 
 /**
  * @typedef {object} PostgresOptions
- * @property {string} dir holds data and log
+ * @property {string} dir folder of data and log
  * @property {number} port
- * @property {string} [password] given to the cluster when it is created
+ * @property {string} [password] password of a new cluster
  * @property {string} [database] created when missing
- * @property {boolean} [isDurable] false spares the disk, for tests: data survive a crash of the process only
- * @property {string[]} [settings] further ones, `name=value`
+ * @property {boolean} [isDurable] false turns fsync off, for tests: data survive a crash of the process, not of the
+ * machine
+ * @property {string[]} [settings] further settings, `name=value`
  */
 
 /**
@@ -30,7 +31,7 @@ export function postgresUrl({ port, password = USER, database = USER }) {
 }
 
 /**
- * A PostgreSQL server on the loopback address, from the binaries npm installs.
+ * A PostgreSQL server on the loopback address, from the binaries that npm installs.
  *
  * @param {PostgresOptions} options
  * @returns {import('./server.mjs').Service}
@@ -51,14 +52,14 @@ export function postgresService(options) {
       return { ...asUser(postgresUser(home), { command: postgres, args }), cwd: home };
     },
     ready: (signal) => awaitOwn({ port, password, database }, signal),
-    // Fast shutdown: running statements are cancelled; SIGTERM would wait for every client to leave.
+    // SIGINT is a fast shutdown, which cancels statements. SIGTERM would wait for every client to disconnect.
     stopSignal: 'SIGINT',
     graceMs: GRACE_MS,
   };
 }
 
 /**
- * Starts one and waits until it answers.
+ * Starts a server and waits until it answers.
  *
  * @param {PostgresOptions} options
  * @returns {Promise<Server & { url: string }>} with `stop`, `kill`, `start` and `restart`
@@ -70,7 +71,7 @@ export async function startPostgres(options) {
 }
 
 /**
- * Runs one statement over a connection of its own.
+ * Runs one statement on a new connection.
  *
  * @param {string} url
  * @param {string} statement
@@ -79,7 +80,7 @@ export async function startPostgres(options) {
 export async function runSql(url, statement) {
   const { default: pg } = await import('pg');
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  // The server may go away between two statements; the statement under way reports that itself.
+  // The connection may break between two statements. A running statement reports the error itself.
   client.on('error', () => undefined);
   await client.connect();
   try {
@@ -113,7 +114,8 @@ async function awaitOwn(where, signal) {
 }
 
 /**
- * Creates the cluster the first time. It is made beside its final place and renamed, so that one half made is never used.
+ * Creates the cluster, unless it exists. A temporary folder is renamed at the end, so that an incomplete cluster is
+ * never used.
  *
  * @param {string} home
  * @param {string} data
@@ -146,7 +148,7 @@ async function createCluster(home, data, password) {
   }
 }
 
-/** The builtin locale gives the same order on every machine, whatever locales it has. */
+/** The builtin locale sorts in the same order on every machine. */
 const INITDB = [
   `--username=${USER}`,
   '--auth=scram-sha-256',
@@ -159,8 +161,8 @@ const INITDB = [
 ];
 
 /**
- * A killed server leaves its lock file. PostgreSQL ignores it when no process has that pid any more; when the pid has
- * gone to a process that is none of this data folder, it would refuse to start.
+ * Removes the lock file of a killed server. PostgreSQL ignores the file when no process has its pid. When another
+ * process has the pid now, PostgreSQL would refuse to start.
  *
  * @param {string} data
  */
@@ -174,7 +176,7 @@ async function removeStaleLock(data) {
 
 /**
  * @param {number} pid
- * @returns {string} empty when there is no such process
+ * @returns {string} command line; empty when the process does not exist
  */
 function commandLine(pid) {
   const { stdout } = spawnSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' });

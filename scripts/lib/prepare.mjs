@@ -3,11 +3,12 @@ import { installDependencies } from './dependencies.mjs';
 import { fetchKafkaLibs } from './kafka-libs.mjs';
 
 /**
- * Brings what a command needs to a fresh clone: packages, the built apps and, where servers are started, Apache Kafka.
- * What is there already is left as it is.
+ * Prepares a fresh clone for a command: packages, the built apps, and Apache Kafka for commands that start servers.
+ * Steps that are done already are skipped.
  *
  * @param {import('./progress.mjs').Progress} progress
- * @param {{ signal?: AbortSignal | undefined, needsKafka: boolean, workspaces?: boolean }} options `workspaces`: also what
+ * @param {{ signal?: AbortSignal | undefined, needsKafka: boolean, workspaces?: boolean }} options `workspaces`: also
+ * what
  *   packages/ and web/ need
  */
 export async function prepare(progress, { signal, needsKafka, workspaces = false }) {

@@ -3,12 +3,12 @@ import { identityOf } from './process-identity.mjs';
 import { until } from './until.mjs';
 
 /**
- * How a process of a run is stopped.
+ * The way to stop a process of a run.
  *
  * @typedef {object} Stopping
- * @property {number} stage those of the highest one are stopped first
+ * @property {number} stage processes of the highest stage stop first
  * @property {NodeJS.Signals} stopSignal
- * @property {number} graceMs how long it may take before its group is killed
+ * @property {number} graceMs time until its process group is killed
  */
 
 /** @typedef {{ name: string, pid: number, identity: string } & Partial<Stopping>} ProcessEntry */
@@ -16,7 +16,7 @@ import { until } from './until.mjs';
 /** Name of the entry of `npm start` itself. */
 export const SUPERVISOR = 'supervisor';
 
-/** The processes of a run, kept in a file, so that the next start can find what a killed one left behind. */
+/** File with the processes of a run, so that the next start finds those that a killed run left behind. */
 export class ProcessFile {
   /** @param {string} file */
   constructor(file) {
@@ -37,7 +37,7 @@ export class ProcessFile {
     writeAtomically(this.file, entries);
   }
 
-  /** @returns {ProcessEntry[]} those that still run, and are the very ones that were written */
+  /** @returns {ProcessEntry[]} entries whose process still runs; pids of new processes do not count */
   alive() {
     try {
       /** @type {ProcessEntry[]} */
@@ -53,15 +53,15 @@ export class ProcessFile {
   }
 }
 
-/** A file of a former release names no stages: its servers stop last, and PostgreSQL by a fast shutdown. */
+/** Stops for a file of an earlier release, which has no stages: servers stop last, PostgreSQL by a fast shutdown. */
 const FORMER_SERVERS = new Set(['kafka', 'postgres']);
 
 /**
- * Ends processes without a supervisor, stage by stage as the supervisor would: apps finish and commit while the servers
- * are still there.
+ * Ends processes without a supervisor, in the supervisor's stages: apps finish and commit while the servers still
+ * run.
  *
  * @param {ProcessEntry[]} entries
- * @param {number} longestGraceMs 0 kills them
+ * @param {number} longestGraceMs longest grace time; 0 kills at once
  */
 export async function endLeftovers(entries, longestGraceMs) {
   for (const stage of [...new Set(entries.map(stageOf))].sort((a, b) => b - a)) {
@@ -104,12 +104,12 @@ function signal(entry, name) {
   try {
     process.kill(name === 'SIGKILL' ? -entry.pid : entry.pid, name);
   } catch {
-    // It has ended meanwhile.
+    // The process has ended already.
   }
 }
 
 /**
- * Readers see the old content or the new, never half of it; nobody else can read it.
+ * Writes a file atomically, readable by its owner only.
  *
  * @param {string} file
  * @param {unknown} content

@@ -15,18 +15,18 @@ afterEach(() => {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It has ended.
+      // The process has ended.
     }
   }
 });
 
-/** Prints when it is ready, and the signal that ends it, 100 ms later. */
+/** Script that prints `ready`, and 100 ms after a signal the signal's name. */
 const POLITE = `for (const name of ['SIGTERM', 'SIGINT']) process.on(name, () => setTimeout(() => process.exit(), 100));
 setInterval(() => undefined, 1_000); console.log('ready');`;
-/** Ignores every signal that can be ignored. */
+/** Script that ignores SIGTERM. */
 const STUBBORN = `process.on('SIGTERM', () => undefined); setInterval(() => undefined, 1_000); console.log('ready');`;
 
-/** @returns the pid, once it handles signals, and what ends up in `ends` when it has ended */
+/** Starts a script and waits until it handles signals. At its end it appends to `ends`. @returns the pid */
 async function started(name: string, script: string, ends: string[]): Promise<number> {
   const child = spawn(process.execPath, ['-e', script], { detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
   child.once('exit', (_code, signal) => ends.push(signal === null ? name : `${name} by ${signal}`));
@@ -38,7 +38,7 @@ async function started(name: string, script: string, ends: string[]): Promise<nu
 const stage = (number: number) => ({ stage: number, stopSignal: 'SIGTERM' as const, graceMs: 5_000 });
 
 describe('endLeftovers', () => {
-  it('given apps and servers, then the apps have ended before a server gets its signal', async () => {
+  it('given apps and servers, then all apps end before a server gets its signal', async () => {
     const ends: string[] = [];
     const file = new ProcessFile(join(folder, 'staged.json'));
     file.write(
@@ -53,7 +53,7 @@ describe('endLeftovers', () => {
     expect(file.alive()).toEqual([]);
   });
 
-  it('given a file of a former release, without stages, then servers stop last all the same', async () => {
+  it('given a file of an earlier release, without stages, then servers stop last, too', async () => {
     const ends: string[] = [];
     const file = new ProcessFile(join(folder, 'former.json'));
     file.write({ postgres: await started('postgres', POLITE, ends), ingest: await started('ingest', POLITE, ends) });
@@ -64,7 +64,7 @@ describe('endLeftovers', () => {
     expect(ends).toEqual(['ingest', 'postgres']);
   });
 
-  it('given one that does not end in its own grace, then it is killed', async () => {
+  it('given a process that outlives its grace time, then it is killed', async () => {
     const ends: string[] = [];
     const file = new ProcessFile(join(folder, 'stubborn.json'));
     const app = { ...stage(3), graceMs: 200 };
@@ -76,7 +76,7 @@ describe('endLeftovers', () => {
     expect(ends).toEqual(['control by SIGKILL']);
   });
 
-  it('given a file that is not whole, then nothing of it is alive', () => {
+  it('given a truncated file, then no process is found', () => {
     const path = join(folder, 'broken.json');
     writeFileSync(path, '[{"name": "kaf');
     expect(new ProcessFile(path).alive()).toEqual([]);

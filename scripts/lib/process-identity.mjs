@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 /**
- * Names one run of one process: a pid alone may belong to another process by now.
+ * Identifies one process over reuse of its pid.
  *
  * @param {number} pid
- * @returns {string | undefined} differs between two processes that had the same pid; undefined when there is none
+ * @returns {string | undefined} differs between two processes with the same pid; undefined without a process
  */
 export function identityOf(pid) {
   return process.platform === 'linux' ? linuxIdentity(pid) : startTime(pid);
@@ -15,7 +15,7 @@ export function identityOf(pid) {
 function linuxIdentity(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the command in parentheses and may hold anything; state is the third, start time the 22nd.
+    // The second field, the command in parentheses, may contain spaces. State is the third field, start time the 22nd.
     const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (state === 'Z') return undefined;
     return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${fields[18]}`;

@@ -1,8 +1,8 @@
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
-/** Without a terminal, a long step says every so often that it is still under way. */
+/** Interval of progress lines for a long step, without a terminal. */
 const REMINDER_MS = 10_000;
 
-/** Shows the steps of a long run: a line that moves in a terminal, plain lines elsewhere. */
+/** Shows the steps of a long run: an animated line in a terminal, plain lines elsewhere. */
 export class Progress {
   /** @type {{ title: string, note: string, since: number } | undefined} */
   current;
@@ -16,7 +16,7 @@ export class Progress {
   /**
    * @template T
    * @param {string} title
-   * @param {(note: (text: string) => void) => Promise<T>} work its notes follow the title, also when it is done
+   * @param {(note: (text: string) => void) => Promise<T>} work its last note stays behind the title
    * @returns {Promise<T>}
    */
   async step(title, work) {
@@ -39,7 +39,7 @@ export class Progress {
     }
   }
 
-  /** @param {string} text whole lines, shown above the step under way */
+  /** @param {string} text whole lines, printed above the current step */
   say(text) {
     this.#clear();
     this.out.write(`${text}\n`);

@@ -1,9 +1,10 @@
 import { CONTROL, WORKERS } from './apps.mjs';
 
 /**
- * What `.posthorn/run.json` holds while a system runs, for scripts and tests; beside it, the pids.
+ * Content of `.posthorn/run.json`, which scripts and tests read while a system runs. The pids are added later.
  *
- * @param {{ settings: import('./settings.mjs').Settings, apiKey: string, kafkaBrokers: string[], databaseUrl: string }} run
+ * @param {{ settings: import('./settings.mjs').Settings, apiKey: string, kafkaBrokers: string[], databaseUrl: string }}
+ * run
  */
 export function runFile({ settings, apiKey, kafkaBrokers, databaseUrl }) {
   const { ports } = settings;
@@ -25,7 +26,7 @@ export function runFile({ settings, apiKey, kafkaBrokers, databaseUrl }) {
 /** @typedef {RunAddresses & { pids: Record<string, number> }} RunFile */
 
 /**
- * What a user needs to know once everything runs.
+ * The message of `npm start` once all apps are ready.
  *
  * @param {RunAddresses} run
  * @param {string} logs

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { ProcessFile, SUPERVISOR, writeAtomically } from './process-file.mjs';
 
-/** Keeps the files that tell others about this run. */
+/** Writes the files that describe this run. */
 export class RunRecord {
   /** @type {import('./run-file.mjs').RunFile | undefined} */
   #run;

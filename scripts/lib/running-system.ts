@@ -3,9 +3,9 @@ import type { RunFile } from './run-file.mjs';
 import { readSettings, UserError } from './settings.mjs';
 
 /**
- * The system `npm start` runs on this machine, as it describes itself in `run.json` under POSTHORN_HOME.
+ * Reads `run.json` of the system that `npm start` runs on this machine.
  *
- * @throws UserError when none runs
+ * @throws UserError when no system runs
  */
 export function readRunFile(env: NodeJS.ProcessEnv): RunFile {
   const { paths } = readSettings(env);
@@ -14,9 +14,9 @@ export function readRunFile(env: NodeJS.ProcessEnv): RunFile {
 }
 
 /**
- * The environment, with the servers that `npm start` runs where it names none.
+ * The environment; missing server addresses are those of the system that `npm start` runs.
  *
- * @throws UserError when one is not named and none runs
+ * @throws UserError when an address is missing and no system runs
  */
 export function withServers(
   env: NodeJS.ProcessEnv,
@@ -32,9 +32,9 @@ export function withServers(
 }
 
 /**
- * As {@link readRunFile}, once ingest and control take requests.
+ * {@link readRunFile}, once ingest and control answer requests.
  *
- * @throws UserError when none runs, or it is not ready
+ * @throws UserError when no system runs, or it is not ready
  */
 export async function runningSystem(env: NodeJS.ProcessEnv): Promise<RunFile> {
   const run = readRunFile(env);

@@ -3,10 +3,10 @@ import { keepSecrets } from './secrets.mjs';
 import { readSettings, UserError } from './settings.mjs';
 
 /**
- * The keys of the system a command works on.
+ * The secret keys of the command's system.
  *
- * @returns `SECRET_KEYS`, or else those that npm start keeps on this machine
- * @throws UserError when there are none
+ * @returns `SECRET_KEYS`, or else the keys that `npm start` keeps on this machine
+ * @throws UserError without keys
  */
 export function secretKeys(env: NodeJS.ProcessEnv): string {
   const { paths } = readSettings(env);

@@ -4,19 +4,20 @@ import { crc32 } from 'node:zlib';
 import { writeAtomically } from './process-file.mjs';
 
 /**
- * What a local system must keep to itself. Losing `secretKeys` loses every endpoint's signing secret.
+ * Secrets of a local system. Without `secretKeys`, every endpoint's signing secret is lost.
  *
  * @typedef {{ adminApiKey: string, secretKeys: string, postgresPassword: string, configSigningKey: string }} Secrets
  */
 
-/** RFC 8410: what stands before the 32 bytes of an ed25519 private key in DER, and how many stand before a public one's. */
+/** RFC 8410: DER prefix of the 32 bytes of an ed25519 private key, and length of a public key's prefix. */
 const PRIVATE_DER_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 const PUBLIC_DER_PREFIX_BYTES = 12;
 
 /**
- * Made once, at the first start; later starts read the same ones. What the environment gives comes first, unkept.
+ * Reads the secrets, and creates them at the first start. Variables of the environment take precedence, and are not
+ * stored.
  *
- * @param {string} file readable by its owner only
+ * @param {string} file created readable by its owner only
  * @param {NodeJS.ProcessEnv} env
  * @returns {Secrets}
  */
@@ -36,7 +37,7 @@ export function keepSecrets(file, env) {
 }
 
 /**
- * The public key of the signing key that a local system keeps.
+ * The public key of a local system's signing key.
  *
  * @param {string} file
  * @returns {string | undefined} in the form of CONFIG_PUBLIC_KEYS
@@ -49,7 +50,7 @@ export function configPublicKey(file) {
 
 /**
  * @param {string} signingKey `id:base64 of 32 bytes`
- * @returns {string} its public key, in the same form
+ * @returns {string} the public key, in the same form
  */
 export function publicKeyOf(signingKey) {
   const [id, text = ''] = signingKey.split(':');
@@ -74,8 +75,8 @@ function newSigningKey() {
 }
 
 /**
- * The same form as libs/common/src/api-keys/api-key.ts makes; it is repeated here because this runs before anything is
- * built. secrets.spec.ts compares the two.
+ * Creates an API key in the form of libs/common/src/api-keys/api-key.ts. The code is repeated because this script runs
+ * before the build; secrets.spec.ts compares the two.
  *
  * @returns {string} `ph_<id>_<256 random bits>_<checksum>`
  */

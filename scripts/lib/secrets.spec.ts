@@ -10,7 +10,7 @@ describe('keepSecrets', () => {
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-secrets-'));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it('given no file, then what it makes is what the apps accept, and only its owner can read it', () => {
+  it('given no file, then the apps accept the new secrets, and only the owner can read the file', () => {
     const file = join(folder, 'new.json');
 
     const { adminApiKey, secretKeys, configSigningKey } = keepSecrets(file, {});
@@ -22,12 +22,12 @@ describe('keepSecrets', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  it('given a file, then it stays as it is', () => {
+  it('given a file, then it stays unchanged', () => {
     const file = join(folder, 'kept.json');
     expect(keepSecrets(file, {})).toEqual(keepSecrets(file, {}));
   });
 
-  it('given a file of an earlier release, then a signing key is added, once, and the rest stays', () => {
+  it('given a file of an earlier release, then a signing key is added once, and other secrets stay', () => {
     const file = join(folder, 'old.json');
     const old = { adminApiKey: 'ph_old', secretKeys: 'k:old', postgresPassword: 'old' };
     writeFileSync(file, JSON.stringify(old));
@@ -39,7 +39,7 @@ describe('keepSecrets', () => {
     expect(keepSecrets(file, {})).toEqual(secrets);
   });
 
-  it('given a key in the environment, then that one counts', () => {
+  it('given a key in the environment, then it takes precedence', () => {
     const given = { ADMIN_API_KEY: 'ph_given', SECRET_KEYS: 'k:given' };
     expect(keepSecrets(join(folder, 'kept.json'), given)).toMatchObject({
       adminApiKey: 'ph_given',

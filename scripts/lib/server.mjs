@@ -2,17 +2,17 @@ import { readFileSync } from 'node:fs';
 import { Child } from './child.mjs';
 
 /**
- * Something that is started, becomes ready, and is stopped.
+ * A process that is started, becomes ready, and is stopped.
  *
  * @typedef {object} Service
  * @property {string} name
- * @property {() => Promise<import('./child.mjs').Launch>} prepare run before every start: creates what must exist
- * @property {(signal: AbortSignal) => Promise<void>} ready resolves when it serves
+ * @property {() => Promise<import('./child.mjs').Launch>} prepare runs before every start, and creates missing files
+ * @property {(signal: AbortSignal) => Promise<void>} ready resolves when the service answers requests
  * @property {NodeJS.Signals} stopSignal
- * @property {number} graceMs how long it may take to stop before its group is killed
+ * @property {number} graceMs time to stop, until its process group is killed
  */
 
-/** One run after another of a service. */
+/** Runs a service, once or several times. */
 export class Server {
   /** @type {Child | undefined} */
   child;
@@ -30,7 +30,7 @@ export class Server {
     return this.service.name;
   }
 
-  /** Of the latest run; undefined before the first. */
+  /** Pid of the latest run; undefined before the first. */
   get pid() {
     return this.child?.pid;
   }
@@ -40,10 +40,10 @@ export class Server {
   }
 
   /**
-   * Starts it and waits until it serves.
+   * Starts the service and waits until it is ready.
    *
    * @param {(child: Child) => void} [onSpawned] called before the wait
-   * @throws Error with the end of its log, when it ends before it serves or takes too long
+   * @throws Error with the end of its log, when the process ends before it is ready, or takes too long
    */
   async start(onSpawned) {
     const launch = await this.service.prepare();
@@ -68,7 +68,7 @@ export class Server {
     await this.child?.stop({ signal: stopSignal, graceMs });
   }
 
-  /** SIGKILL, as a crash would. */
+  /** SIGKILL, as in a crash. */
   async kill() {
     await this.child?.kill();
   }
@@ -78,7 +78,7 @@ export class Server {
     await this.start();
   }
 
-  /** The last lines of its log, indented, for an error message. */
+  /** The last lines of the log, indented, for an error message. */
   logTail(lines = 15) {
     try {
       const text = readFileSync(this.logFile, 'utf8').trimEnd().split('\n').slice(-lines);

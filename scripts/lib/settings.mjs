@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { homePaths, ROOT } from './paths.mjs';
 
-/** Every port of a local system, by the variable that moves it. */
+/** Default ports of a local system, by variable. */
 const DEFAULT_PORTS = {
   INGEST_PORT: 4000,
   CONTROL_PORT: 4001,
@@ -19,10 +19,10 @@ const DEFAULT_PORTS = {
 export class UserError extends Error {}
 
 /**
- * What the environment says about a local system.
+ * Reads the settings of a local system.
  *
  * @param {NodeJS.ProcessEnv} env
- * @throws UserError naming the variable that is wrong
+ * @throws UserError naming the invalid variable
  */
 export function readSettings(env) {
   const ports = /** @type {Record<PortName, number>} */ ({});
@@ -32,9 +32,9 @@ export function readSettings(env) {
   const settings = {
     paths: homePaths(resolve(env.POSTHORN_HOME || resolve(ROOT, '.posthorn'))),
     ports,
-    /** Existing brokers to use instead of an own one. */
+    /** Existing brokers; without them, a broker is started. */
     kafkaBrokers: env.KAFKA_BROKERS ? env.KAFKA_BROKERS.split(',').map((broker) => broker.trim()) : undefined,
-    /** Existing database to use instead of an own server. */
+    /** Existing database; without one, a server is started. */
     databaseUrl: env.DATABASE_URL || undefined,
   };
   refuseTwins(usedPorts(settings));
@@ -44,7 +44,7 @@ export function readSettings(env) {
 /** @typedef {ReturnType<typeof readSettings>} Settings */
 
 /**
- * The ports this system will listen on: those of servers that exist elsewhere are left out.
+ * The ports that this system listens on, without those of existing servers.
  *
  * @param {Pick<Settings, 'ports' | 'kafkaBrokers' | 'databaseUrl'>} settings
  * @returns {[PortName, number][]}

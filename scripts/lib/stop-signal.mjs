@@ -1,10 +1,10 @@
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 const PARENT_CHECK_MS = 1_000;
-/** One press of Ctrl-C comes twice: from the terminal, and from npm, which passes on what the terminal has sent to all. */
+/** One press of Ctrl-C arrives twice: from the terminal, and from npm, which forwards it. */
 const SAME_PRESS_MS = 1_000;
 
 /**
- * Listens for the wish to stop. npm does not pass on every signal, and cannot pass on its own kill: when it is gone, that
+ * Listens for signals to stop. npm does not forward every signal, and cannot forward SIGKILL. The end of npm therefore
  * counts as a hang-up.
  */
 export function stopSignal() {
@@ -19,14 +19,14 @@ export function stopSignal() {
     } else if (performance.now() - firstAt > SAME_PRESS_MS) second();
   };
   for (const name of SIGNALS) process.on(name, request);
-  // A terminal that has gone away must not end the stop half-way.
+  // Writing to a closed terminal must not interrupt the stop.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   if (process.env.npm_lifecycle_event) watchParent(() => controller.abort(new Error('npm has ended')));
   return {
     signal: controller.signal,
     /** Resolves when the first signal arrives. */
     requested: new Promise((resolve) => controller.signal.addEventListener('abort', resolve)),
-    /** @param {() => void} action for whoever is not willing to wait */
+    /** @param {() => void} action called at the second signal */
     onSecond: (action) => {
       second = action;
     },

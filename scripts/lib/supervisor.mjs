@@ -4,14 +4,14 @@ import { Server } from './server.mjs';
 
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 30_000;
-/** Who runs this long has recovered: its next restart waits the first delay again. */
+/** A service that ran for this long has recovered: its next restart waits the first delay. */
 const STABLE_MS = 60_000;
-/** A server that was killed may need a moment until the system has cleared up behind it. */
+/** Tries of a start: after a kill, the system may need a moment to release ports. */
 const START_TRIES = 3;
 
 /** @typedef {import('./process-file.mjs').Stopping} Stopping */
 
-/** Starts services, starts again those that end by themselves, and stops them all, stage by stage. */
+/** Starts services, restarts those that end unexpectedly, and stops all of them, stage by stage. */
 export class Supervisor {
   /** @type {{ stage: number, server: Server }[]} */
   #members = [];
@@ -21,7 +21,8 @@ export class Supervisor {
    * @param {object} options
    * @param {string} options.logs
    * @param {(text: string) => void} options.say
-   * @param {(pids: Record<string, number>, stopping: Record<string, Stopping>) => void} options.onPids called whenever a
+   * @param {(pids: Record<string, number>, stopping: Record<string, Stopping>) => void} options.onPids called whenever
+   * a
    *   process was started, with all that run and how to stop them
    */
   constructor({ logs, say, onPids }) {
@@ -31,11 +32,11 @@ export class Supervisor {
   }
 
   /**
-   * Starts services at once and waits until all are ready.
+   * Starts services in parallel and waits until all are ready.
    *
-   * @param {number} stage those of the highest one are stopped first
+   * @param {number} stage services of the highest stage stop first
    * @param {import('./server.mjs').Service[]} services
-   * @throws Error when one does not become ready in several tries
+   * @throws Error when a service is not ready after several tries
    */
   async start(stage, services) {
     const servers = services.map((service) => new Server(service, join(this.logs, `${service.name}.log`)));
@@ -47,7 +48,7 @@ export class Supervisor {
     return this.#members.length > 0;
   }
 
-  /** Stops all, however far their start has come. */
+  /** Stops all services, also those that are starting. */
   async stop() {
     this.#stopping.abort();
     const stages = [...new Set(this.#members.map(({ stage }) => stage))].sort((a, b) => b - a);
@@ -56,19 +57,19 @@ export class Supervisor {
     }
   }
 
-  /** Kills all at once. */
+  /** Kills all services at once. */
   kill() {
     this.#stopping.abort();
     for (const { server } of this.#members) void server.kill();
   }
 
-  /** @returns {Record<string, number>} of the services that run, by name */
+  /** @returns {Record<string, number>} pids of running services, by name */
   pids() {
     const running = this.#members.filter(({ server }) => server.isAlive);
     return Object.fromEntries(running.map(({ server }) => [server.name, Number(server.pid)]));
   }
 
-  /** @returns {Record<string, Stopping>} of all services, by name */
+  /** @returns {Record<string, Stopping>} ways to stop, by name of the service */
   #howToStop() {
     return Object.fromEntries(
       this.#members.map(({ stage, server: { name, service } }) => {
@@ -98,7 +99,7 @@ export class Supervisor {
   async #run(server) {
     this.#stopping.signal.throwIfAborted();
     await server.start(() => {
-      // The stop may have come while the start was being prepared, when there was no process to stop yet.
+      // A stop during `prepare` finds no process to stop.
       if (this.#stopping.signal.aborted) void server.kill();
       else this.onPids(this.pids(), this.#howToStop());
     });
@@ -120,7 +121,7 @@ export class Supervisor {
   /**
    * @param {Server} server
    * @param {number} delayMs
-   * @returns {Promise<number>} the delay before the restart after this one
+   * @returns {Promise<number>} delay of the next restart
    */
   async #restart(server, delayMs) {
     const nextDelayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS);

@@ -2,16 +2,17 @@ import { isPortFree } from './ports.mjs';
 import { endLeftovers, SUPERVISOR } from './process-file.mjs';
 import { UserError, usedPorts } from './settings.mjs';
 
-/** Each process has its own grace; none is waited for longer. */
+/** Longest grace time of any process. */
 const LONGEST_GRACE_MS = 10_000;
 
 /**
- * Makes sure this folder and its ports are ours: refuses a second run, stops in order what a killed one left behind.
+ * Takes over the folder and its ports: rejects a second run, and stops the processes that a killed run left behind, in
+ * order.
  *
  * @param {import('./settings.mjs').Settings} settings
  * @param {import('./process-file.mjs').ProcessFile} processes
  * @param {import('./progress.mjs').Progress} progress
- * @throws UserError when another run, or another program, is in the way
+ * @throws UserError when another run uses the folder, or another program a port
  */
 export async function takeOver(settings, processes, progress) {
   const alive = processes.alive();

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** Of the output, in the message of an error. */
+/** Lines of output in an error message. */
 const SHOWN_LINES = 40;
 
 /**
- * Runs a command to its end.
+ * Runs a command and waits for its end.
  *
  * @param {import('./child.mjs').Launch} launch
  * @param {{ failure: string, signal?: AbortSignal | undefined, onLine?: (line: string) => void }} options `failure`
@@ -24,7 +24,7 @@ export async function runTask({ command, args, ...options }, { failure, signal, 
   for (const stream of [task.stdout, task.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
       output.push(line);
-      // The cause is usually said first, the consequence last.
+      // Commands usually print the cause first, and the consequence last.
       if (output.length > SHOWN_LINES) omitted += output.splice(SHOWN_LINES / 2, 1).length;
       onLine?.(line);
     });
@@ -48,6 +48,6 @@ function killGroup(pid) {
   try {
     process.kill(-pid, 'SIGTERM');
   } catch {
-    // It has ended by itself.
+    // The process has ended already.
   }
 }

@@ -1,9 +1,9 @@
 import { UserError } from './settings.mjs';
 
 /**
- * @param name of the option
+ * @param name name of the option, for errors
  * @returns ms since the epoch; undefined when the option is missing
- * @throws UserError when it is no time
+ * @throws UserError for an invalid time
  */
 export function timeOption(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;

@@ -7,10 +7,10 @@ Or run everything in containers:           docker compose up
 Or use servers you have:                   KAFKA_BROKERS=host:9092 DATABASE_URL=postgres://… npm start`;
 
 /**
- * Sees whether Kafka can be fetched and run here.
+ * Checks for Java and Maven, which Kafka needs.
  *
  * @param {NodeJS.ProcessEnv} env
- * @throws UserError saying what to install, and what to do instead
+ * @throws UserError naming the missing program, and the alternative
  */
 export function checkKafkaTools(env) {
   const java = javaCommand(env);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Waits until the condition holds: checks it at least once, and then every so often.
+ * Waits until a condition holds. Checks at least once, then every `everyMs`.
  *
  * @param {string} what the awaited state, for the error message
  * @param {() => Promise<boolean> | boolean} condition
@@ -9,7 +9,8 @@ import { setTimeout as delay } from 'node:timers/promises';
  * @param {number} options.timeoutMs
  * @param {number} [options.everyMs]
  * @param {AbortSignal} [options.signal]
- * @param {boolean} [options.isStrict] an error of the condition is thrown at once; otherwise the condition counts as not yet
+ * @param {boolean} [options.isStrict] an error of the condition is thrown at once; otherwise the condition counts as
+ * not yet
  *   true, and its last error is part of the message when the time is over
  * @returns {Promise<void>}
  */

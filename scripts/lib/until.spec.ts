@@ -4,7 +4,7 @@ import { until } from './until.mjs';
 const LIMITS = { timeoutMs: 50, everyMs: 5 };
 
 describe('until', () => {
-  it('given a condition that throws and then holds, then it resolves', async () => {
+  it('given a condition that throws and then holds, then until resolves', async () => {
     let calls = 0;
     const condition = () => {
       if (++calls < 3) throw new Error('away');

@@ -16,7 +16,7 @@ const report = (
 ) => reportOf({ wasAhead: true, differences }, { keep, isDryRun }).slice(1);
 
 describe('the report of reconcile', () => {
-  it('given a difference, then it names the key, the fields, both versions and what is done', () => {
+  it('given a difference, then the report names key, fields, both versions and action', () => {
     expect(report([found], 'topics')).toEqual([
       'endpoints ep_1  differs: url, description (versions: topic 5, database 3) → written to the database',
       '1 difference; the database has what the topics have.',
@@ -32,13 +32,13 @@ describe('the report of reconcile', () => {
     expect(report([{ ...found, kind, fields: [] }], keep)[0]).toMatch(new RegExp(`→ ${outcome}$`));
   });
 
-  it('given a record of an earlier release, then it lists the columns that record lacks', () => {
+  it('given a record of an earlier release, then the report lists the columns that the record lacks', () => {
     expect(report([{ ...found, unknown: ['description', 'created_at'] }], 'topics')[1]).toContain(
       'description, created_at',
     );
   });
 
-  it('given a dry run, or nothing, then it says so', () => {
+  it('given a dry run or no difference, then the report says so', () => {
     expect(report([found], 'database', true).at(-1)).toBe('1 difference; nothing was changed (--dry-run).');
     expect(report([], 'database').at(-1)).toBe('No differences.');
   });

@@ -2,7 +2,7 @@ import type { Kept, Reconciliation } from '#control/configuration/reconcile.js';
 
 type Difference = Reconciliation['differences'][number];
 
-/** @returns lines that describe the differences and their outcome */
+/** @returns lines with the differences and their actions */
 export function reportOf(
   { wasAhead, differences }: Reconciliation,
   { keep, isDryRun }: { keep: Kept; isDryRun: boolean },

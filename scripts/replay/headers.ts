@@ -1,6 +1,6 @@
 import type { IHeaders } from 'kafkajs';
 
-/** @returns the headers of a record as the codecs of the product take them: the last one counts where a header is repeated */
+/** @returns headers in the form of the product's codecs; the last of repeated headers applies */
 export function lastHeaders(headers: IHeaders = {}): Record<string, Buffer | string | undefined> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.at(-1) : value]),

@@ -4,7 +4,7 @@ import { macKeyOf } from './signing.ts';
 import { readToEnd } from './topic-copy.ts';
 
 /**
- * Counts the dead letters by the key their MAC was made with.
+ * Counts dead letters by the key of their MAC.
  *
  * @returns `unsigned` counts deliveries only
  */

@@ -26,12 +26,12 @@ function record(reason: DeadReason) {
 }
 
 describe('describeDeadLetter', () => {
-  it.each(DEAD_REASONS)('given %s, as the apps write it, then it is read', (reason) => {
+  it.each(DEAD_REASONS)('given the reason %s, as the apps write it, then the dead letter is read', (reason) => {
     const letter = { reason, at: AT, endpointId: 'ep_1', eventId: 'e1', eventType: 'invoice.paid' };
     expect(describeDeadLetter(record(reason))).toEqual(letter);
   });
 
-  it('given a record without headers, then it has its time only', () => {
+  it('given a record without headers, then the dead letter has only a time', () => {
     expect(describeDeadLetter({ timestamp: '5', headers: {} })).toMatchObject({ reason: '', at: 5, endpointId: '' });
   });
 });
@@ -40,16 +40,16 @@ describe('isSelected', () => {
   const letter = describeDeadLetter(record('max_retries'));
 
   it.each([
-    { given: 'nothing asked', selection: {}, chosen: true },
-    { given: 'its reason', selection: { reason: 'max_retries' }, chosen: true },
+    { given: 'no condition', selection: {}, chosen: true },
+    { given: 'the same reason', selection: { reason: 'max_retries' }, chosen: true },
     { given: 'another reason', selection: { reason: 'expired' }, chosen: false },
-    { given: 'its endpoint', selection: { endpoint: 'ep_1' }, chosen: true },
+    { given: 'the same endpoint', selection: { endpoint: 'ep_1' }, chosen: true },
     { given: 'another endpoint', selection: { endpoint: 'ep_2' }, chosen: false },
-    { given: 'since its moment', selection: { since: AT }, chosen: true },
-    { given: 'since a later moment', selection: { since: AT + 1 }, chosen: false },
-    { given: 'until its moment', selection: { until: AT }, chosen: false },
-    { given: 'until a later moment', selection: { until: AT + 1 }, chosen: true },
-    { given: 'one of two asked', selection: { reason: 'max_retries', endpoint: 'ep_2' }, chosen: false },
+    { given: 'since its time', selection: { since: AT }, chosen: true },
+    { given: 'since a later time', selection: { since: AT + 1 }, chosen: false },
+    { given: 'until its time', selection: { until: AT }, chosen: false },
+    { given: 'until a later time', selection: { until: AT + 1 }, chosen: true },
+    { given: 'one of two conditions', selection: { reason: 'max_retries', endpoint: 'ep_2' }, chosen: false },
   ])('given $given, then chosen is $chosen', ({ selection, chosen }) => {
     expect(isSelected(letter, selection)).toBe(chosen);
   });

@@ -6,9 +6,9 @@ import { lastHeaders } from './headers.ts';
 /** The properties of a dead letter that a replay selects by. */
 export interface DeadLetter {
   readonly reason: string;
-  /** ms since the epoch */
+  /** Time of death, ms since the epoch. */
   readonly at: number;
-  /** empty for a record that never was a delivery */
+  /** Empty for a poison record. */
   readonly endpointId: string;
   readonly eventId: string;
   readonly eventType: string;
@@ -23,7 +23,7 @@ interface Selection {
 }
 
 /**
- * A record of `dlq` as its headers describe it. A record of a release that knows other reasons is a dead letter, too.
+ * Reads the headers of a record of `dlq`. Reasons of other releases are valid, too.
  */
 export function describeDeadLetter({ headers, timestamp }: Pick<KafkaMessage, 'headers' | 'timestamp'>): DeadLetter {
   const given = lastHeaders(headers);
@@ -37,7 +37,7 @@ export function describeDeadLetter({ headers, timestamp }: Pick<KafkaMessage, 'h
   };
 }
 
-/** @returns whether the dead letter meets every condition */
+/** @returns whether the dead letter matches every condition */
 export function isSelected(
   { reason, at, endpointId }: DeadLetter,
   { reason: wanted, endpoint, since, until }: Selection,

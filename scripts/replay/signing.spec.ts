@@ -8,7 +8,7 @@ const VALUE = Buffer.from('{}');
 const headers = (reason: string) => ({ posthorn: Buffer.from('packed'), 'posthorn-dead-reason': Buffer.from(reason) });
 
 describe('signedHeaders', () => {
-  it('given a dead letter, then the dispatcher takes its MAC for valid', () => {
+  it('given a dead letter, then the dispatcher accepts its MAC', () => {
     const signed = signedHeaders({ key: KEY, value: VALUE, headers: headers('max_retries') }, signer);
     const mac = signed?.['posthorn-mac'] as string;
     expect(signer.verify({ key: KEY, value: VALUE, packed: 'packed' }, mac)).toBe('valid');

@@ -5,7 +5,7 @@ import { type DeadLetterSigner, macKeyId } from '#common/security/dead-letter-si
 import { lastHeaders } from './headers.ts';
 
 /**
- * The headers of a dead letter with a new MAC. A `payload_error` keeps the headers that it has: any producer may have
+ * The headers of a dead letter with a new MAC. A `payload_error` keeps its headers: any producer may have
  * written it.
  *
  * @param record of `dlq`
@@ -22,7 +22,7 @@ export function signedHeaders(
 
 /**
  * @param record of `dlq`
- * @returns the id of the key its MAC was made with; undefined when it has none
+ * @returns id of the MAC's key; undefined without a MAC
  */
 export function macKeyOf({ headers }: Pick<KafkaMessage, 'headers'>): string | undefined {
   const mac = lastHeaders(headers)[DEAD_HEADERS.mac];

@@ -4,15 +4,15 @@ import type { Consumer, Kafka, KafkaMessage } from 'kafkajs';
 import { kafkaClient, keyedProducer } from '../lib/kafka-client.ts';
 import { portions } from '../lib/portions.ts';
 
-/** Most records and bytes of one produce; every topic takes a batch of this size. */
+/** Most records and bytes of one produce request; every topic accepts a batch of this size. */
 const PORTION = { records: 200, bytes: 512 * 1_024, overhead: 1_024 };
 const MAX_TRIES = 8;
 const RETRY_MS = 500;
 
 /**
- * Copies the records of a topic that are there now.
+ * Copies the present records of a topic.
  *
- * @returns how many were copied: Kafka has acknowledged each of them
+ * @returns number of copies that Kafka acknowledged
  */
 export async function copyRecords({
   brokers,
@@ -24,9 +24,9 @@ export async function copyRecords({
   brokers: string[];
   from: string;
   to: string;
-  /** Is called once for every record, in the order of each partition. */
+  /** Called once per record, in the order of each partition. */
   select: (record: KafkaMessage) => boolean;
-  /** The headers of a copy; those of the record when it is missing. */
+  /** Makes the headers of a copy; by default those of the record. */
   headersOf?: (record: KafkaMessage) => KafkaMessage['headers'];
 }): Promise<number> {
   const kafka = kafkaClient({ clientId: 'posthorn-replay', brokers });
@@ -47,7 +47,7 @@ export async function copyRecords({
   return copied;
 }
 
-/** kafkajs's own retries may report a portion as sent of which a part was not (docs/adr/0002): all of it is sent again. */
+/** Sends a whole portion again: kafkajs's own retries may report a partly stored portion as sent (docs/adr/0002). */
 async function sendWhole(send: () => Promise<unknown>) {
   for (let triesLeft = MAX_TRIES; ; triesLeft--) {
     try {
@@ -64,9 +64,9 @@ function copyOf({ key, value }: KafkaMessage, headers: KafkaMessage['headers']) 
 }
 
 /**
- * Reads each partition from its start to where it ends now, in a group of its own that is deleted afterwards.
+ * Reads each partition from its start to its present end, in a temporary group.
  *
- * @param take one batch after the other for a partition
+ * @param take called with one batch after the other of a partition
  */
 export async function readToEnd(kafka: Kafka, topic: string, take: (records: KafkaMessage[]) => Promise<void>) {
   const admin = kafka.admin();
@@ -89,7 +89,7 @@ export async function readToEnd(kafka: Kafka, topic: string, take: (records: Kaf
   }
 }
 
-/** @param ends by partition; emptied */
+/** @param ends end offsets by partition; finished partitions are removed */
 async function untilAllRead(
   consumer: Consumer,
   ends: Map<number, number>,
@@ -97,7 +97,7 @@ async function untilAllRead(
 ) {
   const done = Promise.withResolvers<void>();
   consumer.on(consumer.events.CRASH, ({ payload }) => done.reject(payload.error));
-  // Comes after each batch that was handled, and for one of aborted and control records, with which no handler is called.
+  // The event follows each handled batch. For a batch of aborted and control records, kafkajs calls no handler.
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
     if (Number(lastOffset) + 1 >= (ends.get(partition) ?? Number.POSITIVE_INFINITY)) ends.delete(partition);
     if (ends.size === 0) done.resolve();

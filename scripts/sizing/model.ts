@@ -1,6 +1,6 @@
 /**
- * What was measured by `npm run bench` with events of 500 bytes: see docs/performance.md for machine and date. CPU is in
- * microseconds: what an event costs once, and what each of its deliveries costs.
+ * Figures of `npm run bench` with events of 500 bytes; docs/performance.md has machine and date. CPU in microseconds:
+ * per event, and per delivery.
  */
 export const MEASURED = {
   eventBytes: 500,
@@ -17,32 +17,32 @@ export const MEASURED = {
   },
 };
 
-/** Room for peaks within the second, garbage collection, and a process that is away. */
+/** Headroom for peaks within a second, garbage collection, and the loss of a process. */
 const USABLE_SHARE = 0.6;
 const DAY_S = 86_400;
-/** A partition is one owner's; two for each process let it share its work when another one comes. */
+/** Each partition has one owner. With two per process, a further process can take over some. */
 const PARTITIONS_PER_PROCESS = 2;
 const LEAST_PARTITIONS = 8;
 
 export interface Traffic {
-  /** Per second, at the busiest time. */
+  /** Events per second at the peak. */
   readonly events: number;
   /** Endpoints of one event. */
   readonly endpoints: number;
   /** Size of an event. */
   readonly bytes: number;
-  /** Share of the attempts. */
+  /** Share of failed attempts. */
   readonly failing: number;
-  /** Mean rate, as a share of the busiest one. */
+  /** Mean rate, as a share of the peak. */
   readonly mean: number;
-  /** Days that PostgreSQL keeps. */
+  /** Retention of PostgreSQL, in days. */
   readonly days: number;
-  /** Days that the topics keep. */
+  /** Retention of the topics, in days. */
   readonly topicDays: number;
 }
 
 export function sizeOf({ events, endpoints, bytes, failing, mean, days, topicDays }: Traffic) {
-  // A failed attempt is another delivery, by way of a tier: it is read and written twice more.
+  // A failed attempt adds a stay in a tier: the delivery is read and written twice more.
   const attempts = endpoints * (1 + failing);
   const cores = Object.entries(MEASURED.cpuUs).map(([name, { event, delivery }]) => {
     const busy = (events * (event + delivery * attempts)) / 1_000_000;
@@ -51,7 +51,7 @@ export function sizeOf({ events, endpoints, bytes, failing, mean, days, topicDay
   const meanEvents = events * mean * DAY_S;
   const disk = Object.entries(MEASURED.diskBytes).map(([name, { event, delivery }]) => {
     const more = bytes - MEASURED.eventBytes;
-    // Kafka holds the body once for the event and once for each delivery; PostgreSQL holds the event's alone.
+    // Kafka stores the body once for the event and once per delivery. PostgreSQL stores the event's body only.
     const bodies = name === 'kafka' ? 1 + attempts : 1;
     const perEvent = event + delivery * attempts + more * bodies;
     const kept = name === 'kafka' ? topicDays : days;

@@ -1,6 +1,6 @@
 import { sizeOf, type Traffic } from './model.ts';
 
-/** What each part is limited by when the traffic grows. */
+/** The limiting resource of each part when traffic grows. */
 const LIMITS = {
   ingest: 'more processes, up to the partitions of `ingest`',
   dispatcher: 'more processes, up to the partitions of `deliveries`',

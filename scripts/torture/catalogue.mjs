@@ -1,5 +1,6 @@
 /**
- * Every fault, in the order of the table: its title, and whether `.ci/run` runs it. What it does is in test/torture/faults.
+ * Every fault, in the order of the table: its title, and whether `.ci/run` runs it. test/torture/faults implements
+ * them.
  *
  * @typedef {{ title: string, isFixed?: true }} FaultEntry
  */
@@ -35,7 +36,7 @@ export const CATALOGUE = /** @type {const} @satisfies {Record<string, FaultEntry
   'cut-receiver': { title: 'dispatchers cut off from two endpoints' },
   'dns-dead': { title: 'no name server answers for 8 s' },
   'dns-slow': { title: 'name servers answer after 1.5 s' },
-  poison: { title: '52 records nobody can understand', isFixed: true },
+  poison: { title: '52 poison records', isFixed: true },
   transactions: { title: 'transactions of another producer, committed and aborted, on every topic', isFixed: true },
   'strange-records': { title: 'malformed, forged and out-of-range records on every topic' },
   duplicates: { title: 'events published again, at once and later' },
@@ -56,10 +57,10 @@ export const CATALOGUE = /** @type {const} @satisfies {Record<string, FaultEntry
 
 /** @typedef {keyof typeof CATALOGUE} FaultName */
 
-/** Not a fault of its own: a choice of them. */
+/** A random choice of faults. */
 export const MIXED = { name: 'mixed', title: 'two at a time for a minute, as the seed chooses' };
 
-/** Those that are also worth running with three brokers, where only one of them is hit. */
+/** Faults that also run with three brokers, of which one is hit. */
 export const ON_THREE_BROKERS = /** @type {const} @satisfies {readonly FaultName[]} */ ([
   'broker-stop',
   'broker-kill',

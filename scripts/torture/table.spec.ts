@@ -12,13 +12,13 @@ const row = {
 const lastLine = (text: string) => text.split('\n').at(-1);
 
 describe('the table of torture', () => {
-  it('given a run, then its line has all figures', () => {
+  it('given a run, then its row has all figures', () => {
     expect(lastLine(markdownTable([row]))).toBe(
       '| `zombie`: a dispatcher frozen past its session goes on | 1000 | 1 | 3 | 0 | 0 | 2 / 9 | 1 | 1.3 s | 3.9 s | kept |',
     );
   });
 
-  it('given all there is, on one broker and on three, then every run has a line', () => {
+  it('given runs on one broker and on three, then every run has a row', () => {
     const one = [...Object.keys(CATALOGUE), MIXED.name].map((fault) => ({ ...row, fault }));
     const three = ON_THREE_BROKERS.map((fault) => ({ ...row, fault, brokers: 3 }));
     const lines = markdownTable([...one, ...three]).split('\n');
@@ -26,7 +26,7 @@ describe('the table of torture', () => {
     expect(lines.at(-1)).toContain('(one of 3 brokers)');
   });
 
-  it('given a run that came to no verdict, then its line says so', () => {
+  it('given a run without a verdict, then its row says so', () => {
     const { figures: _none, ...unjudged } = { ...row, outcome: 'broken' as const };
     expect(lastLine(markdownTable([unjudged]))).toMatch(/\| - \| - \| broken: no verdict \|$/);
   });

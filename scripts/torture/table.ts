@@ -1,22 +1,22 @@
 import { CATALOGUE, MIXED } from './catalogue.mjs';
 
-/** One run, as test/torture writes it: a line of JSON. */
+/** One run: a line of JSON that test/torture writes. */
 export interface TortureRow {
   readonly fault: string;
   readonly seed: number;
   readonly brokers: number;
-  /** ISO. */
+  /** Time in ISO 8601. */
   readonly date: string;
   readonly outcome: 'kept' | 'broken' | 'void';
   readonly fired: number;
   readonly inFlight: number;
-  /** Missing where a run came to no verdict. */
+  /** Missing for a run without a verdict. */
   readonly figures?: Figures;
-  /** Why the outcome is not `kept`. */
+  /** Reason why the outcome is not `kept`. */
   readonly reasons: readonly string[];
   /** Name of the planted bug. */
   readonly bug?: string;
-  /** Kinds of findings, of a planted bug. */
+  /** Kinds of findings that the planted bug caused. */
   readonly found?: readonly string[];
 }
 

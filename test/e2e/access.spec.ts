@@ -17,7 +17,7 @@ import { TopicTail } from '../support/topic-tail.js';
 import { until } from '../support/until.js';
 import { useTraffic } from '../support/use-traffic.js';
 
-/* The rights that docs/operating.md gives, on a broker that grants nothing else: everything works, and nothing more. */
+/* The rights of docs/operating.md, on a broker that grants no others: the system works, and has no further rights. */
 
 const PRINCIPALS = ['producer', 'ingest', 'dispatcher', 'retry-scheduler', 'control', 'replay', 'metrics', 'nobody'];
 const password = randomBytes(12).toString('hex');
@@ -57,7 +57,7 @@ function as(username: string): Kafka {
   return kafkaClient({ clientId: username, brokers: [broker], isQuiet: true, env: login(username) });
 }
 
-/** @returns `refused`, `written`, or what else went wrong */
+/** @returns `refused`, `written`, or another error */
 async function writeAs(username: string, topic: string): Promise<string> {
   const producer = keyedProducer(as(username), { retry: { retries: 0 } });
   await producer.connect();
@@ -65,7 +65,7 @@ async function writeAs(username: string, topic: string): Promise<string> {
     await producer.send({ topic, acks: -1, messages: [{ key: 'x', value: 'x' }] });
     return 'written';
   } catch (error) {
-    // With a right to describe the topic the produce is refused, without one the question for its leaders.
+    // With the right to describe the topic, Kafka rejects the produce request; without it, the metadata request.
     return /not authorized|authorization failed/i.test(String(error)) ? 'refused' : String(error);
   } finally {
     await producer.disconnect();

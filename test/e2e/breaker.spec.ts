@@ -8,11 +8,11 @@ import { until } from '../support/until.js';
 import { useTraffic } from '../support/use-traffic.js';
 
 /*
- * What holds an endpoint, and what an operator does about it, with the real processes: the breaker over a kill of
- * everything that knows of it, pause and resume, the skip of a head, and a recovery that outlives its process.
+ * Holds of an endpoint and operators' commands, with real processes: a breaker that survives a kill of all dispatchers,
+ * pause and resume, the skip of a head, and a recovery that survives its process.
  */
 
-/** One attempt a delivery: dead at its first failure. */
+/** One attempt per delivery: dead at the first failure. */
 const NO_RETRIES = { retry_policy: { delays_s: [] } };
 const THRESHOLD = 25;
 
@@ -48,7 +48,7 @@ afterAll(async () => {
   await receiver.stop();
 }, 60_000);
 
-/** An endpoint that is told of the others. */
+/** An endpoint that receives the operational events about others. */
 async function listener(): Promise<Hook> {
   const hook = receiver.hook();
   const body = { url: hook.url, event_types: ['endpoint.*', 'delivery.dead'] };
@@ -66,18 +66,18 @@ const deadOf = async (id: string) =>
   (await cluster.call<{ total: number }>('control', `/v1/dead-letters/stats?endpoint_id=${id}`)).total;
 const post = <Body>(path: string, body: unknown = {}) => cluster.call<Body>('control', path, { method: 'POST', body });
 
-/** Types of what a hook was told about an endpoint, each event once. */
-function toldAbout(hook: Hook, endpointId: string): string[] {
+/** Types of the operational events about an endpoint that a hook received, each event once. */
+function typesAbout(hook: Hook, endpointId: string): string[] {
   const events = new Map(hook.hits.map(({ event }) => [event.id, event]));
   const about = (data: unknown) => (data as { endpoint_id?: string } | undefined)?.endpoint_id;
   return [...events.values()].filter(({ data }) => about(data) === endpointId).map(({ type }) => type);
 }
 
 describe('the breaker', () => {
-  it('given an endpoint that is down, then it opens, outlives a kill, probes one by one, and drains in order when all is well', async () => {
+  it('given an endpoint that is down, then the breaker opens, survives a kill, probes one at a time, and drains in order after recovery', async () => {
     const told = await listener();
     const breaker = { threshold: THRESHOLD, cooldown_s: 4, max_cooldown_s: 5 };
-    // It answers so slowly that not all of it can be tried before everybody knows of the breaker.
+    // The endpoint answers slowly, so that the breaker opens before all deliveries are attempted.
     const seen = await traffic({ resources: 40, rounds: 10, answerMs: 50, endpoint: { ...NO_RETRIES, breaker } });
     const id = seen.endpointId;
     seen.isDown = true;
@@ -91,7 +91,7 @@ describe('the breaker', () => {
     expect(new Set(lanes.map(({ reason }) => reason))).toEqual(new Set(['breaker']));
     expect(lanes.reduce((sum, { parked }) => sum + parked, 0)).toBe(400 - deadAtOnce);
 
-    // Whoever knows of it is killed at once; only the database remembers.
+    // Kills every process that has the breaker in memory; only the database keeps its state.
     const [control, dispatcher] = [cluster.app('control'), cluster.app('dispatcher')];
     await Promise.all([control.server.kill(), dispatcher.server.kill()]);
     await Promise.all([startAgain(control), startAgain(dispatcher)]);
@@ -100,20 +100,20 @@ describe('the breaker', () => {
     await until('two probes have failed', async () => (await health(id)).breaker.openings >= 3, 60_000);
     seen.isDown = false;
     await onceBreaker(id, 'closed');
-    await until('it is drained', async () => (await health(id)).parked.deliveries === 0);
+    await until('the lanes are drained', async () => (await health(id)).parked.deliveries === 0);
     const died = await deadOf(id);
     await until('all that is not dead was accepted', () => seen.accepted.size === 400 - died);
-    // Each probe that failed was one delivery, and nothing else was sent meanwhile.
+    // Each failed probe was one delivery. The dispatchers sent no other request during the hold.
     expect(died - deadAtOnce).toBeGreaterThanOrEqual(2);
     expect(died - deadAtOnce).toBeLessThanOrEqual(5);
     expect(seen.disorder).toBe(0);
-    await until('the recovery is told', () => toldAbout(told, id).includes('endpoint.recovered'));
-    const types = toldAbout(told, id);
+    await until('the recovery is published', () => typesAbout(told, id).includes('endpoint.recovered'));
+    const types = typesAbout(told, id);
     expect(types.filter((type) => type !== 'delivery.dead')).toEqual(['endpoint.disabled', 'endpoint.recovered']);
-    await until('every death is told', () => toldAbout(told, id).length === died + 2);
+    await until('every dead delivery is published', () => typesAbout(told, id).length === died + 2);
   }, 240_000);
 
-  it('given nothing is parked when the cool-down ends, then the next delivery that comes is the probe', async () => {
+  it('given no parked delivery at the end of the cool-down, then the next delivery is the probe', async () => {
     const breaker = { threshold: 3, cooldown_s: 1 };
     const seen = await traffic({ resources: 3, rounds: 1, endpoint: { ...NO_RETRIES, breaker } });
     const id = seen.endpointId;
@@ -127,7 +127,7 @@ describe('the breaker', () => {
     expect([...seen.accepted.keys()]).toEqual(['probe']);
   }, 60_000);
 
-  it('given the mode discard, then what comes while it is open is dead, and one success closes it', async () => {
+  it('given the mode discard, then deliveries during the hold are dead, and one success closes the breaker', async () => {
     const breaker = { threshold: 3, cooldown_s: 3, mode: 'discard' };
     const seen = await traffic({ resources: 5, rounds: 1, endpoint: { ...NO_RETRIES, breaker } });
     const id = seen.endpointId;
@@ -138,7 +138,7 @@ describe('the breaker', () => {
     await publishTo(seen, 'while-open');
     const expired = () =>
       cluster.call<{ items: unknown[] }>('control', `/v1/dead-letters?endpoint_id=${id}&reason=expired`);
-    await until('it is dead', async () => (await expired()).items.length === 1);
+    await until('the delivery is dead', async () => (await expired()).items.length === 1);
     await onceBreaker(id, 'half_open');
     await publishTo(seen, 'half-open');
     await onceBreaker(id, 'closed');
@@ -158,11 +158,11 @@ async function deadLettersOf(endpointId: string): Promise<{ id: string; reason: 
 }
 
 describe('an operator', () => {
-  it('given a pause, then everything is parked; given a resume, then it drains in order', async () => {
+  it('given a pause, then deliveries are parked; given a resume, then the lanes drain in order', async () => {
     const seen = await traffic({ resources: 20, rounds: 10 });
     const id = seen.endpointId;
     await post(`/v1/endpoints/${id}/pause`);
-    // The dispatcher learns of it within half a second, as it does of any change.
+    // A dispatcher reads each change within half a second.
     await delay(600);
     await seen.publish();
     await until('all is parked', async () => (await health(id)).parked.deliveries === 200);
@@ -182,7 +182,7 @@ describe('an operator', () => {
     expect(await cluster.metric(cluster.app('dispatcher'), 'posthorn_drained_deliveries_total')).toBeGreaterThan(0);
   }, 60_000);
 
-  it('given a paused lane, when its first delivery is skipped, then that is dead, and a resume sends the others', async () => {
+  it('given a paused lane, when its first delivery is skipped, then that delivery is dead, and a resume sends the others', async () => {
     const seen = await traffic({ resources: 1, rounds: 3 });
     const id = seen.endpointId;
     await post(`/v1/endpoints/${id}/pause`);
@@ -202,7 +202,7 @@ describe('an operator', () => {
     expect(await deadLettersOf(id)).toMatchObject([{ reason: 'unrecoverable', detail: 'skipped by an operator' }]);
   }, 60_000);
 
-  it('given a head that would wait for ten minutes, when it is skipped, then the next ones follow', async () => {
+  it('given a head that would wait for ten minutes, when it is skipped, then its followers are delivered', async () => {
     const seen = await traffic({ resources: 1, rounds: 3, endpoint: { retry_policy: { delays_s: [600] } } });
     const id = seen.endpointId;
     seen.isDown = true;
@@ -226,9 +226,9 @@ describe('an operator', () => {
 });
 
 describe('an endpoint that hangs', () => {
-  it('given more large bodies than fit into memory, then others get theirs, and it gets its own when it is back', async () => {
+  it('given more large bodies than fit into memory, then other endpoints get their events, and the endpoint its own after recovery', async () => {
     const [hanging, healthy] = [receiver.hook(() => 'hang'), receiver.hook()];
-    // None dies before the endpoint is back, however long the publishing takes.
+    // The policy outlasts the publishing, so that no delivery dies before the endpoint recovers.
     const form = { timeout_ms: 15_000, retry_policy: { delays_s: Array.from({ length: 20 }, () => 1) } };
     for (const [hook, type] of [[hanging, 'large.body'] as const, [healthy, 'small.body'] as const]) {
       const body = { ...form, url: hook.url, event_types: [type] };
@@ -253,7 +253,7 @@ describe('an endpoint that hangs', () => {
 });
 
 describe('a recovery', () => {
-  it('given control killed in the middle, then every dead delivery is sent again, in order', async () => {
+  it('given control killed during a recovery, then every dead delivery is sent again, in order', async () => {
     const breaker = { threshold: 10_000 };
     const seen = await traffic({ resources: 40, rounds: 10, endpoint: { ...NO_RETRIES, breaker } });
     const id = seen.endpointId;
@@ -264,17 +264,17 @@ describe('a recovery', () => {
     seen.isDown = false;
     const job = await post<Job>(`/v1/endpoints/${id}/recover`, { since });
     const progress = () => cluster.call<Job>('control', `/v1/recoveries/${job.id}`);
-    await until('it is under way', async () => (await progress()).sent >= 100);
+    await until('the recovery has begun', async () => (await progress()).sent >= 100);
     const control = cluster.app('control');
     await control.server.kill();
     await startAgain(control);
     expect((await progress()).state).toBe('sending');
 
-    await until('it is done', async () => (await progress()).state === 'done', 60_000);
+    await until('the recovery is done', async () => (await progress()).state === 'done', 60_000);
     expect(await progress()).toMatchObject({ total: 400, sent: 400, skipped: 0 });
     await seen.complete();
     expect(seen.disorder).toBe(0);
-    // The relay may have been killed between a page's produce and its confirmation.
+    // The kill may fall between the produce of a page and its acknowledgement.
     expect(seen.repeats).toBeLessThanOrEqual(50);
   }, 120_000);
 });

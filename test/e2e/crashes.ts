@@ -6,23 +6,23 @@ import type { SystemInUse } from '../support/use-system.js';
 
 const RESOURCES = 100;
 const EVERY_MS = 1_000;
-/** Below what a resource's next event waits, above what an attempt takes: at any moment some are in flight. */
+/** Response time below the pause between events of a resource, so that some attempts are always in flight. */
 const SLOW_MS = 250;
 const POSTGRES_AWAY_MS = 10_000;
-/** In flight when the dispatcher is killed, or finished within its last commit interval; with room for a busy machine. */
+/** Most repeats after a kill: attempts in flight or finished within the last commit interval, with a margin. */
 const MOST_REPEATS = 200;
-/** Well below a consumer's session of 45 s: nobody may wait for the session of a member that is no more. */
+/** Far below a consumer's session of 45 s: no process may wait for the session of a killed member. */
 const READY_LIMIT_MS = 30_000;
 const APPS = ['ingest', 'control', 'dispatcher', 'retry-scheduler'];
 
-/** The tests tell one story: events come steadily, and one thing after the other is killed under them. */
+/** The tests depend on one another: under steady traffic, one process after the other is killed. */
 export function whatSurvivesKills(use: SystemInUse): void {
   let load: Load;
   let steady: Hook;
   let slow: Hook;
   let flaky: Hook;
   let endpointIds: string[];
-  /** So many of the acknowledged events, from the first on, are known to be delivered. */
+  /** Number of acknowledged events, from the first, that were delivered. */
   let checked = 0;
 
   beforeAll(async () => {
@@ -41,7 +41,7 @@ export function whatSurvivesKills(use: SystemInUse): void {
   }, 60_000);
   afterAll(() => load?.stop(), 60_000);
 
-  /** What each app has under way: a fault that hits nothing shows nothing. */
+  /** Work in flight of each app: a kill of an idle app would prove nothing. */
   const underWay: Record<string, () => number> = {
     ingest: () => load.unanswered,
     control: () => slow.open,
@@ -49,7 +49,7 @@ export function whatSurvivesKills(use: SystemInUse): void {
     'retry-scheduler': () => waitingForRetry(flaky),
   };
 
-  it.each(APPS)('given %s is killed with work under way, then it is started again, and all goes on', async (app) => {
+  it.each(APPS)('given %s is killed with work in flight, then it is restarted, and delivery continues', async (app) => {
     const hasWork = underWay[app] ?? (() => 0);
     await until(`${app} has work under way`, () => hasWork() > 0);
 
@@ -64,7 +64,7 @@ export function whatSurvivesKills(use: SystemInUse): void {
     if (app === 'dispatcher') expect(repeatsOf(slow)).toBeGreaterThan(before.repeats);
   });
 
-  it('given Kafka is killed, then producers are refused and no app is ready; when it is back, all goes on', async () => {
+  it('given Kafka is killed, then publishing fails and no app is ready; when Kafka is back, delivery continues', async () => {
     await until('attempts are under way', () => slow.open > 0);
 
     await use.system.withoutServer('kafka', 'SIGKILL', async () => {
@@ -84,7 +84,7 @@ export function whatSurvivesKills(use: SystemInUse): void {
     await delivered();
   });
 
-  it('given PostgreSQL is away for 10 s, then producers notice nothing, and what waited is delivered afterwards', async () => {
+  it('given PostgreSQL is away for 10 s, then publishing succeeds, and waiting events are delivered afterwards', async () => {
     const before = { count: load.acknowledged.length, failures: load.failures };
 
     await use.system.withoutServer('postgres', 'SIGINT', async () => {
@@ -102,7 +102,7 @@ export function whatSurvivesKills(use: SystemInUse): void {
     await delivered();
   });
 
-  it('when the load ends, then every endpoint got every acknowledged event, in order, and few twice', async () => {
+  it('when the load ends, then every endpoint got every acknowledged event, in order, with few repeats', async () => {
     await load.stop();
     await delivered();
 
@@ -121,7 +121,7 @@ export function whatSurvivesKills(use: SystemInUse): void {
     }
   });
 
-  it('when all is delivered, then the history says so of each delivery', async () => {
+  it('when all is delivered, then the history shows each delivery as delivered', async () => {
     const retried = load.acknowledged.filter(({ type }) => type === 'load.retried').length;
     const expected = 2 * load.acknowledged.length + retried;
     const statement = `SELECT status, count(*)::int FROM deliveries WHERE event_type LIKE 'load.%' GROUP BY status`;
@@ -137,7 +137,7 @@ export function whatSurvivesKills(use: SystemInUse): void {
     for (const id of endpointIds) expect(await use.client.deadLetters({ endpoint_id: id })).toEqual([]);
   });
 
-  /** Until what was acknowledged before this call was accepted by all who should get it. */
+  /** Waits until every endpoint accepted its events that were acknowledged before this call. */
   async function delivered(): Promise<void> {
     const goal = load.acknowledged.length;
     const takersOf = ({ type }: LoadedEvent) => (type === 'load.retried' ? [steady, slow, flaky] : [steady, slow]);
@@ -169,12 +169,12 @@ export function whatSurvivesKills(use: SystemInUse): void {
 /** The first attempt of every event fails. */
 const failingOnce: Script = ({ event }, hook) => ({ status: hook.hitsOf(event.id).length === 1 ? 500 : 200 });
 
-/** Deliveries that failed and were not accepted yet. */
+/** Deliveries that failed and are not accepted yet. */
 function waitingForRetry({ hits, accepted }: Hook): number {
   return hits.filter(({ event }) => !accepted.has(event.id)).length;
 }
 
-/** Of a hook that answers all with 200. */
+/** Events of a hook that answers every request 200. */
 function repeatsOf({ hits, accepted, open }: Hook): number {
   return hits.length - accepted.size - open;
 }

@@ -38,7 +38,7 @@ export function whatEndpointsGet(use: SystemInUse): void {
     expect(attempts).toEqual([{ at, status_code: 200, duration_ms: expect.any(Number), error: null }]);
   });
 
-  it('given a thin endpoint with headers of its own and a second signature, then it gets just that', async () => {
+  it('given a thin endpoint with static headers and a second signature, then its messages have both, and no data', async () => {
     const hook = use.receiver.hook();
     await use.client.createEndpoint(hook, {
       event_types: ['thin.made'],
@@ -59,7 +59,7 @@ export function whatEndpointsGet(use: SystemInUse): void {
     expect(verified).toMatchObject({ id });
   });
 
-  it('given exact types and wildcards, then each endpoint gets what it subscribed to, of its own tenant', async () => {
+  it('given exact types and wildcards, then each endpoint gets the events of its subscriptions, of its own tenant', async () => {
     const tenant = 'subscribers';
     const subscriptions = { exact: ['invoice.paid'], prefix: ['invoice.*'], all: ['*'] };
     const nameOf = new Map<string, string>();
@@ -82,7 +82,7 @@ export function whatEndpointsGet(use: SystemInUse): void {
     expect(await takersOf('invoices.paid')).toEqual(['all']);
   });
 
-  describe('whatever door an event takes', () => {
+  describe('events of any door', () => {
     const occurredAt = '2026-01-31T09:30:00.000Z';
     const data = { n: 1 };
     const cloudEvent = (id: string) =>
@@ -116,7 +116,7 @@ export function whatEndpointsGet(use: SystemInUse): void {
       },
     };
 
-    it('then the endpoint gets the same, in order', async () => {
+    it('reach the endpoint with the same content, in order', async () => {
       const hook = use.receiver.hook();
       await use.client.createEndpoint(hook, { event_types: ['door.taken'] });
 
@@ -160,7 +160,7 @@ export function whatEndpointsGet(use: SystemInUse): void {
     ]);
   });
 
-  it('given an event 500 ms after the 201 of an endpoint, then it is always delivered to it', async () => {
+  it('given an event 500 ms after the 201 of an endpoint, then the event is always delivered to that endpoint', async () => {
     const hooks = Array.from({ length: 10 }, () => use.receiver.hook());
     const url = `${use.system.run.control_url}/v1/endpoints`;
     for (const hook of hooks) {
@@ -179,7 +179,7 @@ export function whatEndpointsGet(use: SystemInUse): void {
     expect(counts()).toEqual(expected);
   });
 
-  it('given the same id several times and over both doors, then it is delivered once, and the others are counted', async () => {
+  it('given the same id several times and over both doors, then the event is delivered once, and duplicates are counted', async () => {
     const hook = use.receiver.hook();
     await use.client.createEndpoint(hook, { event_types: ['twin.made'] });
     const duplicates = () => use.client.metric('ingest', 'posthorn_events_duplicate_total');

@@ -7,20 +7,20 @@ import { runScript } from '../support/run-script.js';
 import { useTraffic } from '../support/use-traffic.js';
 
 /*
- * The rotation of docs/operating.md ("Rotating SECRET_KEYS"), under load, held against the same rolling restarts without a
- * rotation.
+ * The rotation of docs/operating.md ("Rotating SECRET_KEYS"), under load, compared with the same rolling restarts
+ * without a rotation.
  */
 
 const keyText = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
 const OLD = keyText('old');
 const NEW = keyText('new');
-/** What needs keys, two dispatchers, in the order of an upgrade. */
+/** Apps that need keys, two dispatchers, in the order of an upgrade. */
 const PROCESSES: readonly (readonly [AppName, number])[] = [
   ['control', 0],
   ['dispatcher', 0],
   ['dispatcher', 1],
 ];
-/** Beyond the slowest delivery of the restarts without a rotation. */
+/** Allowed time beyond the slowest delivery of the restarts without a rotation. */
 const ALLOWED_MS = 5_000;
 
 let cluster: Cluster;
@@ -68,7 +68,7 @@ async function underLoad(work: () => Promise<void>): Promise<OrderedTraffic> {
 }
 
 describe('the rotation of a secret key', () => {
-  it('given load, then nothing dies, and no delivery is 5 s later than in the same restarts without it', async () => {
+  it('given load, then no delivery is dead, or 5 s later than in the same restarts without a rotation', async () => {
     const plain = await underLoad(async () => {
       for (let round = 0; round < 3; round++) await roll(OLD);
     });

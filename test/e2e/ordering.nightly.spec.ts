@@ -6,9 +6,9 @@ import { TEN_PERCENT } from '../support/ordered-traffic.js';
 import { until } from '../support/until.js';
 import { expectOrder, useTraffic } from '../support/use-traffic.js';
 
-/* As ordering.spec.ts, with outages that last: docs/ordering.md. */
+/* As ordering.spec.ts, with longer outages: docs/ordering.md. */
 
-/** Above the sessions of the test's processes: the group has given a frozen one's partitions away. */
+/** Longer than the sessions of the test's processes: the group reassigns a frozen member's partitions. */
 const BEYOND_SESSION_MS = 14_000;
 
 let cluster: Cluster;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => cluster?.stop(), 60_000);
 
 describe('order per resource', () => {
-  it('given two dispatchers, when one is frozen past its session and goes on, then only its last requests come late', async () => {
+  it('given two dispatchers, when one is frozen past its session and resumes, then only its last requests come late', async () => {
     const second = await cluster.add('dispatcher', 1);
     const seen = await traffic({ ...TEN_PERCENT, roundMs: 850 });
     let thawed: Promise<void> = Promise.resolve();
@@ -37,7 +37,7 @@ describe('order per resource', () => {
     expectOrder(seen);
   }, 180_000);
 
-  it('given PostgreSQL away for 20 s, then what needs it waits, and everything goes on in order afterwards', async () => {
+  it('given PostgreSQL away for 20 s, then lanes that need it wait, and all events are delivered in order afterwards', async () => {
     const seen = await traffic({ ...TEN_PERCENT, roundMs: 1_100 });
     let back: Promise<void> = Promise.resolve();
     await seen.publish(async (round) => {
@@ -65,11 +65,13 @@ describe('order per resource', () => {
   }, 240_000);
 });
 
-/** Long enough for thousands to wait. The two minutes of the promise are a run of their own (docs/ordering.md). */
+/**
+ * Long enough for thousands of waiting events. A separate run has the two minutes of the promise (docs/ordering.md).
+ */
 const DOWN_MS = Number(process.env.POSTHORN_DOWN_MS ?? 20_000);
 
 describe('an endpoint that is down', () => {
-  it('given 500 events a second to it, then they wait, drain in order when it is back, and a neighbour notices nothing', async () => {
+  it('given 500 events a second for a down endpoint, then they wait and drain in order later, without delay for a neighbour', async () => {
     const rounds = Math.ceil(DOWN_MS / 1_000) + 4;
     const broken = await traffic({
       resources: 500,

@@ -6,9 +6,9 @@ import { until } from '../support/until.js';
 import { expectOrder, useTraffic } from '../support/use-traffic.js';
 
 /*
- * Order across retries, on real servers, while things break: docs/ordering.md. Each test publishes numbered events of
- * many resources to an endpoint that fails one attempt in ten, and holds the order of first acceptances against them.
- * Longer outages are in ordering.nightly.spec.ts.
+ * Order across retries, on real servers with faults: docs/ordering.md. Each test publishes numbered events of many
+ * resources to an endpoint that fails one attempt in ten, and checks the order of first acceptances. Longer outages are
+ * in ordering.nightly.spec.ts.
  */
 
 let cluster: Cluster;
@@ -31,7 +31,7 @@ describe('order per resource', () => {
     expect(seen.requests).toBeGreaterThan(seen.published);
   }, 180_000);
 
-  it('given a dispatcher killed in the middle, then nothing is lost or out of order', async () => {
+  it('given a dispatcher killed under load, then no event is lost or out of order', async () => {
     const seen = await traffic({ ...TEN_PERCENT, roundMs: 300, answerMs: 30 });
     const dispatcher = cluster.app('dispatcher');
     let underWay = 0;
@@ -53,7 +53,7 @@ describe('order per resource', () => {
     expect(seen.repeats).toBeLessThan(300);
   }, 180_000);
 
-  it('given Kafka restarted, then nothing acknowledged is lost or out of order', async () => {
+  it('given Kafka restarted, then no acknowledged event is lost or out of order', async () => {
     const seen = await traffic({ ...TEN_PERCENT, roundMs: 300 });
     await seen.publish(async (round) => {
       if (round === 8) await cluster.kafka.restart();
@@ -65,7 +65,7 @@ describe('order per resource', () => {
 });
 
 describe('strict order and none', () => {
-  it('given ordering "endpoint", then all its events are accepted in one order although some fail', async () => {
+  it('given ordering "endpoint", then the endpoint accepts all events in one order although some attempts fail', async () => {
     const seen = await traffic({ resources: 1, rounds: 60, failRate: 0.1, ordering: 'endpoint' });
     await seen.publish();
     await seen.complete();
@@ -73,7 +73,7 @@ describe('strict order and none', () => {
     expectOrder(seen);
   }, 120_000);
 
-  it('given ordering "none", then no event waits for another one that fails', async () => {
+  it('given ordering "none", then no event waits for another event that fails', async () => {
     const seen = await traffic({ resources: 1, rounds: 100, failRate: 0.3, ordering: 'none' });
     await seen.publish();
     await seen.complete();

@@ -19,9 +19,9 @@ const QUIET_LIMIT_MS = 180_000;
 const TYPE = 'invoice.paid';
 const LONE_TYPE = 'invoice.lone';
 const LONE_EVENTS = 5;
-/** Several pages of what a rebuild sends in one transaction. */
+/** Enough deliveries for several pages of a rebuild. */
 const LOST_EVENTS = 900;
-/** A schedule on which nothing is given up within the test. */
+/** A schedule on which no delivery is dead within the test. */
 const PATIENT = { delays_s: [1, ...Array.from({ length: 46 }, () => 3)] };
 
 let cluster: Cluster;
@@ -72,7 +72,7 @@ const doors = {
     }),
 };
 
-/** Heads that fail before and after the backup; and deliveries that are parked after it. */
+/** Heads that fail before and after the backup, and deliveries parked after the backup. */
 async function beginTraffic(): Promise<void> {
   for (let number = 0; number < LONE_EVENTS; number++) {
     await doors.publish({ id: `lone-${number}`, type: LONE_TYPE, resource_id: `lone-${number}`, data: {} });
@@ -99,7 +99,7 @@ async function loneHeads(): Promise<number> {
 const since = () => ['--since', new Date(backup.startedAt).toISOString()];
 const rebuild = () => runScript('rebuild', cluster.env, since());
 
-/** Kills a rebuild that has sent some pages, and waits for the row that is to be marked last. @returns how many it sent */
+/** Kills a rebuild after some pages, and waits for the last marked row. @returns number of deliveries sent */
 async function killHalfWay(): Promise<number> {
   const child = spawn(execPath, ['scripts/rebuild.ts', ...since()], { env: cluster.env });
   let output = '';
@@ -146,7 +146,7 @@ async function sentEvents(): Promise<Set<string>> {
   return new Set(rows.map(({ event_id }) => String(event_id)));
 }
 
-/** @param id of an event: its resource and number */
+/** @param id event id: resource and number */
 function isOfLane(id: string, lane: string): boolean {
   return lane.endsWith(`:${id.slice(0, id.lastIndexOf('-'))}`);
 }
@@ -159,7 +159,7 @@ describe('a restored database beside live traffic', () => {
   }, 60_000);
 
   it(
-    'given a rebuild that is killed half-way, when it is run again, then nothing is lost or sent twice, and a third run changes nothing',
+    'given a rebuild that is killed, when it is run again, then no delivery is lost or sent twice, and a third run changes nothing',
     async () => {
       expect(await runScript('reconcile', cluster.env, ['--keep', 'topics'])).toMatchObject({ code: 0 });
 
@@ -184,7 +184,7 @@ describe('a restored database beside live traffic', () => {
       const isThere = () => accountOf(failing, load.acknowledged).missing.length === 0;
       await until('all arrive', isThere, QUIET_LIMIT_MS).catch(() => undefined);
       expect(accountOf(failing, load.acknowledged).missing).toEqual([]);
-      // What a rebuild sent keeps its order, and so does all else. Both together do but in the lanes that were listed.
+      // Deliveries sent by the rebuild keep their order, and so do all others. Only the listed lanes may mix both.
       const sent = await sentEvents();
       for (const isSent of [true, false]) {
         const hits = failing.hits.filter(({ event }) => sent.has(event.id) === isSent);

@@ -6,10 +6,10 @@ import type { TailRecord } from '../support/topic-tail.js';
 import { until } from '../support/until.js';
 import type { SystemInUse } from '../support/use-system.js';
 
-/** Of `ingest` and `deliveries`, by default. */
+/** Default number of partitions of `ingest` and `deliveries`. */
 const PARTITIONS = 8;
 
-/** Of a delivery to an endpoint there is not. */
+/** Packed header of a delivery to an unknown endpoint. */
 const PACKED_HEADER = ['1', 'dlv_1', 'evt', 'ep_1', 'default', 'poison.taken', 0, 0, Date.now(), 'f', '', '', ''].join(
   '\n',
 );
@@ -95,7 +95,7 @@ export function whatIsRefused(use: SystemInUse): void {
     afterAll(() => expect(use.system.run.pids).toEqual(pids));
 
     it.each(Object.entries(INGEST_POISON))(
-      'given %s in ingest, then it is set aside as it was, and what follows is delivered',
+      'given %s in ingest, then it goes to dlq unchanged, and later events are delivered',
       async (what, poison) => {
         const source = await put('ingest', what, poison);
         const behind = await use.client.publishByKafka(followingEvent(what));
@@ -107,7 +107,7 @@ export function whatIsRefused(use: SystemInUse): void {
     );
 
     it.each(Object.entries(deliveriesPoison(PACKED_HEADER)))(
-      'given %s in deliveries, then it is set aside as it was, and what follows is delivered',
+      'given %s in deliveries, then it goes to dlq unchanged, and later events are delivered',
       async (what, poison) => {
         const lane = `${endpointId}:${what}`;
 
@@ -119,7 +119,7 @@ export function whatIsRefused(use: SystemInUse): void {
       },
     );
 
-    /** Where the records of this key lie. @returns topic/partition/offset */
+    /** Finds the next position of this key. @returns topic/partition/offset */
     async function put(topic: string, key: string, poison: Poison): Promise<string> {
       const headers = { ...poison.headers, own: Buffer.from([0xff, 0x00]) };
       const record = { key: poison.key === null ? null : key, value: poison.value, headers };

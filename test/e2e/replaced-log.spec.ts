@@ -11,9 +11,9 @@ import { until } from '../support/until.js';
 import { useTraffic } from '../support/use-traffic.js';
 
 /*
- * Kafka's logs are replaced and PostgreSQL stays: what waits goes on by itself, in order, before what comes later, and
- * nothing that comes later is taken for over. Before generations were counted, nearly all new events of an endpoint that
- * had failed before were swallowed here.
+ * Kafka's logs are replaced, and PostgreSQL stays. Waiting deliveries are carried over, in order, before new ones, and
+ * no new delivery is mistaken for a stale one. Without generations, the lanes treated nearly all new deliveries of a
+ * failing endpoint as over.
  */
 
 const WAITING: TrafficOptions = { resources: 20, rounds: 8 };
@@ -44,7 +44,7 @@ async function count(sql: string, ...params: unknown[]): Promise<number> {
   return row?.count ?? 0;
 }
 
-/** Heads in tiers, parked followers, unordered deliveries in tiers, and deliveries that were not attempted yet. */
+/** Makes heads in tiers, parked followers, unordered deliveries in tiers, and pending deliveries. */
 async function waitingOfAllKinds() {
   const down = await traffic();
   const unordered = await traffic({ ordering: 'none', endpoint: { retry_policy: { delays_s: [4, 4, 20, 20, 20] } } });
@@ -97,7 +97,7 @@ async function expectAllInOrder(all: readonly OrderedTraffic[]): Promise<void> {
 }
 
 describe('a replaced log', () => {
-  it('given the topic deliveries made again, then what waits is delivered in order, and after it what is new', async () => {
+  it('given the topic deliveries recreated, then waiting deliveries are delivered in order, and new ones after them', async () => {
     const all = await waitingOfAllKinds();
     await recreate('deliveries');
     await cluster.app('dispatcher').server.start();
@@ -106,7 +106,7 @@ describe('a replaced log', () => {
     expect(await count(`log_generations WHERE topic = 'deliveries' AND carried_at IS NOT NULL`)).toBe(2);
   }, 300_000);
 
-  it('given a tier made again while the apps run, then what waited in it is delivered, and lanes keep their order', async () => {
+  it('given a tier recreated while the apps run, then its deliveries are delivered, and lanes keep their order', async () => {
     const endpoint = { retry_policy: { delays_s: [20, 20, 20] } };
     const ordered = await traffic({ rounds: 2, endpoint });
     const unordered = await traffic({ rounds: 2, ordering: 'none', endpoint });
@@ -131,7 +131,7 @@ describe('a replaced log', () => {
     expect(await count(`log_generations WHERE topic = 'retry-16s'`)).toBe(2);
   }, 240_000);
 
-  it('given the topic deliveries made again while the apps run and attempts are under way, then nothing is lost, and lanes keep their order', async () => {
+  it('given the topic deliveries recreated with attempts in flight, then no delivery is lost, and lanes keep their order', async () => {
     const busy = await traffic({ rounds: 40, roundMs: 250, failRate: 0.2, answerMs: 20 });
     const down = await traffic();
     down.isDown = true;
@@ -164,7 +164,7 @@ describe('a replaced log', () => {
     );
   }, 300_000);
 
-  it('given a Kafka without its data, then the same, and sequences grow', async () => {
+  it('given a Kafka without its data, then waiting deliveries are delivered in order, and sequences grow', async () => {
     const all = await waitingOfAllKinds();
     await cluster.replaceKafka();
 

@@ -11,7 +11,7 @@ const START_LIMIT_MS = 240_000;
 const TEST_LIMIT_MS = 300_000;
 const QUIET_LIMIT_MS = 90_000;
 const TYPE = 'invoice.paid';
-/** For half a minute. */
+/** Number of events: half a minute of traffic. */
 const DURING_EVENTS = 2_000;
 
 const archive = new WalArchive();
@@ -34,7 +34,7 @@ afterAll(async () => {
   expect(receiver?.forged).toEqual([]);
 }, START_LIMIT_MS);
 
-/** A schedule on which nothing is given up within the test. */
+/** A schedule on which no delivery is dead within the test. */
 const PATIENT = { delays_s: [1, ...Array.from({ length: 40 }, () => 2)] };
 
 async function newEndpoint(hook: Hook): Promise<string> {
@@ -64,7 +64,7 @@ async function answerTo(apiKey: string): Promise<number> {
   return (await fetch(`${cluster.app('control').url}/v1/endpoints`, { headers })).status;
 }
 
-/** Endpoints and a key from before the backup, with what becomes of them after it. */
+/** Endpoints and a key from before the backup, with their changes after it. */
 async function newConfiguration() {
   const hooks = {
     healthy: receiver.hook(ok),
@@ -86,7 +86,7 @@ async function newConfiguration() {
 
 describe('a database restored from a backup', () => {
   it(
-    'given traffic and changes since, when it is reconciled and rebuilt, then nothing acknowledged is missing and all is as chosen',
+    'given traffic and changes since, when the database is reconciled and rebuilt, then no acknowledged event is missing',
     async () => {
       const { hooks, late, changed, paused, removed, key } = await newConfiguration();
       await until('the key works', async () => (await answerTo(key.key)) === 200);

@@ -4,11 +4,11 @@ import type { TailRecord } from '../support/topic-tail.js';
 import { until } from '../support/until.js';
 import type { SystemInUse } from '../support/use-system.js';
 
-/** The promise is 250 ms at p99; a machine that runs nothing but tests may be busy for a moment. */
+/** Allowed lateness. The promise is 250 ms at p99; a machine that runs tests may be busy for a moment. */
 const LATE_LIMIT_MS = 500;
 const QUICK_WAITS_MS = [4_000, 16_000, 64_000];
 
-/** It begins before all other tests of the file, and is looked at after them. */
+/** The slowest schedule: its deliveries begin before the other tests, and a later test checks them. */
 export function ofSlowestSchedule(use: SystemInUse): { readonly hook: Hook } {
   let neverWell: Hook | undefined;
   beforeAll(async () => {
@@ -24,7 +24,7 @@ export function ofSlowestSchedule(use: SystemInUse): { readonly hook: Hook } {
 }
 
 export function whatBecomesOfFailures(use: SystemInUse, schedule: { readonly hook: Hook }): void {
-  it('given an endpoint that fails for a moment, then the next attempt delivers, with the same id', async () => {
+  it('given an endpoint that fails once, then the next attempt delivers, with the same id', async () => {
     const hook = use.receiver.hook(first({ status: 500 }, { status: 302, headers: { location: '/elsewhere' } }));
     await use.client.createEndpoint(hook, { event_types: ['moment.passed'], retry_policy: { delays_s: [0.1, 0.2] } });
 
@@ -37,7 +37,7 @@ export function whatBecomesOfFailures(use: SystemInUse, schedule: { readonly hoo
     expect(new Set(hook.hits.map(({ body }) => body)).size).toBe(1);
   });
 
-  it('given an endpoint that hangs, then the attempt ends at its timeout, and is made again', async () => {
+  it('given an endpoint that hangs, then the attempt ends at its timeout, and a retry follows', async () => {
     const hook = use.receiver.hook(first('hang'));
     await use.client.createEndpoint(hook, {
       event_types: ['patience.lost'],
@@ -60,7 +60,7 @@ export function whatBecomesOfFailures(use: SystemInUse, schedule: { readonly hoo
   it.each([429, 503])('given Retry-After with a %i, then the next attempt waits as long', async (status) => {
     const type = `asked.${status}`;
     const hook = use.receiver.hook(first({ status, headers: { 'retry-after': '3' } }));
-    // The longest wait of the policy is as far as the endpoint can move an attempt.
+    // Retry-After delays an attempt at most to the policy's longest delay.
     await use.client.createEndpoint(hook, { event_types: [type], retry_policy: { delays_s: [0.5, 6] } });
 
     const id = await use.client.publish({ type, data: null });
@@ -79,7 +79,7 @@ export function whatBecomesOfFailures(use: SystemInUse, schedule: { readonly hoo
     expectWaits(hook.hits, [500]);
   });
 
-  it('given a status the policy calls permanent, then the delivery is dead at once', async () => {
+  it('given a status that the policy treats as permanent, then the delivery is dead at once', async () => {
     const hook = use.receiver.hook(always(404));
     const endpointId = await use.client.createEndpoint(hook, {
       event_types: ['place.gone'],
@@ -92,7 +92,7 @@ export function whatBecomesOfFailures(use: SystemInUse, schedule: { readonly hoo
     expect(hook.hits.length).toBe(1);
   });
 
-  it('given a 410, then the delivery is dead, and the endpoint is disabled and gets no more', async () => {
+  it('given a 410, then the delivery is dead, and the endpoint is disabled and gets no further event', async () => {
     const hook = use.receiver.hook(always(410));
     const endpointId = await use.client.createEndpoint(hook, { event_types: ['customer.left'] });
     const url = `${use.system.run.control_url}/v1/endpoints/${endpointId}`;
@@ -103,14 +103,14 @@ export function whatBecomesOfFailures(use: SystemInUse, schedule: { readonly hoo
     const endpoint = async () => (await use.system.request(url)).body as { status: string; disabled_reason: string };
     await until('the endpoint is disabled', async () => (await endpoint()).status === 'disabled');
     expect((await endpoint()).disabled_reason).toBe('gone');
-    await until('a later event is for nobody', async () => {
+    await until('no endpoint takes a later event', async () => {
       const later = await use.client.publish({ type: 'customer.left', data: null });
       await until('it is routed', () => use.client.isRouted(later));
       return (await use.client.deliveries({ event_id: later })).length === 0;
     });
   });
 
-  describe('given a dead letter of an endpoint that never answers well', () => {
+  describe('given a dead letter of an endpoint that always fails', () => {
     /** Ways to replay the dead letters of an endpoint. */
     const ways: Record<string, (endpointId: string) => Promise<unknown>> = {
       'by the API': async (endpointId) => {
@@ -151,7 +151,7 @@ export function whatBecomesOfFailures(use: SystemInUse, schedule: { readonly hoo
       expect(new Set(hook.hits.map(({ headers, body }) => `${headers['webhook-id']} ${body}`)).size).toBe(1);
     });
 
-    /** Dead in this life, known to the API, and there for everybody who reads `dlq`. */
+    /** Waits until the delivery is dead in this life, in the API and in `dlq`. */
     async function deadOnce(eventId: string, endpointId: string, replay: number): Promise<void> {
       await use.client.deliveryOnce(eventId, { status: 'dead', replay });
       const waiting = () => use.client.deadLetters({ endpoint_id: endpointId });
@@ -169,7 +169,7 @@ export function whatBecomesOfFailures(use: SystemInUse, schedule: { readonly hoo
     }
   });
 
-  it('given preset quick and an endpoint that is never well, then 4, 16 and 64 s after each failure, then dead', async () => {
+  it('given preset quick and an endpoint that always fails, then retries after 4, 16 and 64 s, then dead', async () => {
     const { hits } = schedule.hook;
     await until('all four attempts are made', () => hits.length === 4, 100_000);
 
@@ -181,7 +181,7 @@ export function whatBecomesOfFailures(use: SystemInUse, schedule: { readonly hoo
     expectPlanned(attempts, QUICK_WAITS_MS);
   });
 
-  it('when all this is over, then the metrics have counted it', async () => {
+  it('when these tests are over, then the metrics have counted the attempts', async () => {
     const metric = (name: string, labels = {}) => use.client.metric('dispatcher', `posthorn_${name}`, labels);
     const answers = use.receiver.hits.map(({ status }) => status);
 
@@ -193,7 +193,7 @@ export function whatBecomesOfFailures(use: SystemInUse, schedule: { readonly hoo
     expect(await metric('retries_total', { tier: 'retry-64s' })).toBe(1);
     expect(await metric('retries_total', { tier: 'retry-16s' })).toBe(1);
     expect(await metric('dead_letters_total', { reason: 'unrecoverable' })).toBe(1);
-    // Each way ends in a dead letter twice; the schedule ends in one, too.
+    // Each way of replaying ends in a dead letter twice; the schedule ends in one, too.
     expect(await metric('dead_letters_total', { reason: 'max_retries' })).toBe(9);
     expect(await metric('replays_total')).toBeGreaterThanOrEqual(8);
     const returns = await use.client.metric('retry-scheduler', 'posthorn_scheduler_lateness_seconds_count');
@@ -216,7 +216,7 @@ export function whatBecomesOfFailures(use: SystemInUse, schedule: { readonly hoo
   }
 }
 
-/** From each answer to the next request: never early, and not late. */
+/** Checks the time from each response to the next request: never early, and not late. */
 function expectWaits(hits: readonly Hit[], waitsMs: readonly number[]): void {
   const seen = hits.slice(1).map(({ at }, index) => at - (hits[index]?.answeredAt ?? 0));
   expect(seen.length).toBe(waitsMs.length);
@@ -226,7 +226,7 @@ function expectWaits(hits: readonly Hit[], waitsMs: readonly number[]): void {
   }
 }
 
-/** As {@link expectWaits}, by what the history says. */
+/** As {@link expectWaits}, from the history of the API. */
 function expectPlanned(attempts: ShownDelivery['attempts'], waitsMs: readonly number[]): void {
   for (const [index, waitMs] of waitsMs.entries()) {
     const [before, after] = attempts.slice(index, index + 2);

@@ -5,19 +5,19 @@ import { whatEndpointsGet } from './deliveries.js';
 import { whatIsRefused } from './refusals.js';
 import { ofSlowestSchedule, whatBecomesOfFailures } from './retries.js';
 
-/** Beyond all that a test waits for, whose own limits say more. */
+/** Jest's limit, above the limits of the tests' own waits, whose messages say more. */
 jest.setTimeout(240_000);
 
 /**
- * One system for all of them. Each would start one for itself, which takes longer than most of what it tries; and the
- * slowest schedule waits, for a minute and a half, while others are tried.
+ * One system for all these files: a start takes longer than most tests. The slowest schedule, a minute and a half, also
+ * runs in parallel with other tests.
  */
 describe('a running system', () => {
   const use = useSystem();
   const schedule = ofSlowestSchedule(use);
 
-  describe('what an endpoint gets', () => whatEndpointsGet(use));
-  describe('what it refuses', () => whatIsRefused(use));
-  describe('what becomes of a delivery that fails', () => whatBecomesOfFailures(use, schedule));
-  describe('what survives when its parts are killed under load', () => whatSurvivesKills(use));
+  describe('messages at an endpoint', () => whatEndpointsGet(use));
+  describe('rejected requests and records', () => whatIsRefused(use));
+  describe('deliveries that fail', () => whatBecomesOfFailures(use, schedule));
+  describe('kills under load', () => whatSurvivesKills(use));
 });

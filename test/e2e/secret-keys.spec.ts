@@ -7,8 +7,8 @@ import { until } from '../support/until.js';
 import { useTraffic } from '../support/use-traffic.js';
 
 /*
- * Processes with other keys than endpoints need, and the rotation of a key, on real servers. A missing key is an
- * operator's mistake: it must show, and it must cost no delivery.
+ * Processes without the keys that endpoints need, and the rotation of a key, on real servers. A missing key is an
+ * operator's mistake: it must be visible, and no delivery may die of it.
  */
 
 const keyText = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
@@ -61,9 +61,9 @@ describe('secret keys', () => {
       keys: keyText('old'),
       says: 'the key "old" of SECRET_KEYS does not open',
     },
-    { given: 'a key nothing is sealed under', keys: NEW, says: 'SECRET_KEYS does not name the key "old"' },
+    { given: 'a key that seals no secret', keys: NEW, says: 'SECRET_KEYS does not name the key "old"' },
   ])(
-    'given a dispatcher with $given, then it says so and takes no partition',
+    'given a dispatcher with $given, then readiness names the key, and the dispatcher owns no partition',
     async ({ keys, says }) => {
       const seen = await traffic(SMALL);
       const wrong = await cluster.begin('dispatcher', 1, { SECRET_KEYS: keys });
@@ -85,7 +85,7 @@ describe('secret keys', () => {
     120_000,
   );
 
-  it('given a control with another key under an id in use, then it says so and seals nothing, and reads go on', async () => {
+  it('given a control with another key under an id in use, then readiness names it, nothing is sealed, and reads continue', async () => {
     const seen = await traffic(SMALL);
     const wrong = await cluster.begin('control', 1, { SECRET_KEYS: keyText('old') });
     await untilCheck(
@@ -110,7 +110,7 @@ describe('secret keys', () => {
     await cluster.call('control', `/v1/endpoints/${seen.endpointId}`, { method: 'DELETE' });
   }, 120_000);
 
-  it('given the new key comes to control first, then its endpoints wait for the dispatcher, others do not, and nothing dies', async () => {
+  it('given the new key comes to control first, then its endpoints wait for the dispatcher, others do not, and no delivery dies', async () => {
     const before = await traffic(SMALL);
     await restart(cluster.app('control'), { SECRET_KEYS: `${NEW},${OLD}` });
     const after = await traffic(SMALL);

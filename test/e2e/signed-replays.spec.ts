@@ -9,7 +9,7 @@ import { type TailRecord, TopicTail } from '../support/topic-tail.js';
 import { until } from '../support/until.js';
 import { useTraffic } from '../support/use-traffic.js';
 
-/* Dead letters and their MAC, on real servers that require it: what came from this system comes back, nothing else does. */
+/* Dead letters and their MAC, on real servers that require it: only this system's deliveries can be replayed. */
 
 const SECRET_KEYS = `k1:${randomBytes(32).toString('base64')}`;
 
@@ -50,7 +50,7 @@ function without({ headers, ...record }: TailRecord, name: string): TailRecord {
 }
 
 describe('replays', () => {
-  it('given dead letters, then whole copies are delivered, and forged ones go to no endpoint', async () => {
+  it('given dead letters, then unchanged copies are delivered, and forged ones reach no endpoint', async () => {
     const retry_policy = { delays_s: [0.1], permanent_statuses: [503] };
     const seen = await traffic({ resources: 4, rounds: 1, endpoint: { retry_policy } });
     seen.isDown = true;
@@ -73,7 +73,7 @@ describe('replays', () => {
       'the posthorn-mac header does not match the record',
       'the dead letter has no posthorn-mac header',
     ]);
-    // The API shows them as records that never were deliveries, and replays none of them.
+    // The API shows them as poison records, and does not replay them.
     const aside = async () =>
       (
         await cluster.call<{ items: { id: string; delivery_id: string | null; tenant: string | null }[] }>(
@@ -99,7 +99,7 @@ describe('replays', () => {
     await until('the third is delivered', () => seen.accepted.size === 3);
   }, 120_000);
 
-  it('given a dead letter of a release before, then it is refused by copying, and signed it is delivered', async () => {
+  it('given a dead letter of an earlier release, then a copy is rejected, and a signed copy is delivered', async () => {
     const seen = await traffic({ resources: 1, rounds: 1 });
     seen.isDown = false;
     const header = (endpoint: string) =>

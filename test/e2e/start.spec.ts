@@ -16,7 +16,7 @@ const SERVICES = [...APPS, 'echo', 'kafka', 'postgres', 'supervisor'];
 
 jest.setTimeout(180_000);
 
-/** Steady traffic of 20 resources to an endpoint at a receiver of its own. */
+/** Steady traffic of 20 resources to an endpoint at a separate receiver. */
 async function loaded(system: RunningSystem) {
   const { run } = system;
   const receiver = await Receiver.start();
@@ -32,7 +32,7 @@ async function loaded(system: RunningSystem) {
   return { hook, load, stop: () => receiver.stop() };
 }
 
-/** The tests tell one story: the system is started, used, crashed, started again and stopped. */
+/** The tests depend on one another: the system is started, used, crashed, restarted and stopped. */
 describe('npm start', () => {
   let home: SystemHome;
   let system: RunningSystem;
@@ -47,18 +47,18 @@ describe('npm start', () => {
     home.remove();
   });
 
-  it('given a start, then every line an app logs is JSON with its level by name, and its own name', () => {
+  it('given a start, then every log line of an app is JSON, with level and app by name', () => {
     for (const app of APPS) {
       const lines = readFileSync(home.file(`logs/${app}.log`), 'utf8')
         .trim()
         .split('\n');
-      const told = new Set(lines.map((line) => JSON.parse(line)).map(({ level, app: name }) => `${name}: ${level}`));
-      expect([...told]).toContain(`${app}: info`);
-      expect([...told].filter((entry) => !/^[a-z-]+: (trace|debug|info|warn|error|fatal)$/.test(entry))).toEqual([]);
+      const levels = new Set(lines.map((line) => JSON.parse(line)).map(({ level, app: name }) => `${name}: ${level}`));
+      expect([...levels]).toContain(`${app}: info`);
+      expect([...levels].filter((entry) => !/^[a-z-]+: (trace|debug|info|warn|error|fatal)$/.test(entry))).toEqual([]);
     }
   });
 
-  it('given a start, then run.json says where everything is', () => {
+  it('given a start, then run.json has the addresses of all services', () => {
     const port = (name: string) => Number(home.env[name]);
     const { run } = system;
 
@@ -95,7 +95,7 @@ describe('npm start', () => {
     }
   });
 
-  it('given an endpoint at the echo receiver, when an event is published, then it is printed', async () => {
+  it('given an endpoint at the echo receiver, when an event is published, then the receiver prints it', async () => {
     const url = `${system.run.echo_url}/hook`;
     const endpoint = await system.request(`${system.run.control_url}/v1/endpoints`, {
       url,
@@ -104,7 +104,7 @@ describe('npm start', () => {
     expect(endpoint).toMatchObject({ status: 201, body: { id: expect.any(String) } });
     endpointId = (endpoint.body as { id: string }).id;
 
-    // It takes a moment until the router knows a new endpoint; a first event may come too early for it.
+    // The router reads a new endpoint with a delay. A first event may come before.
     let published = 0;
     const isPrinted = async () => {
       const event = { id: `evt-first-${++published}`, type: 'invoice.paid', data: { amount: 1 } };
@@ -115,12 +115,12 @@ describe('npm start', () => {
     await until('the echo prints an event', isPrinted, 60_000);
   });
 
-  it('given it runs, when it is started or reset again, then both are refused', async () => {
+  it('given a running system, when it is started or reset again, then both are rejected', async () => {
     expect(await home.runToEnd('start')).toMatchObject({ code: 1, output: expect.stringMatching(/already runs in/) });
     expect(await home.runToEnd('reset')).toMatchObject({ code: 1, output: expect.stringMatching(/Stop it first/) });
   });
 
-  it('given an app that is killed, then it is started again', async () => {
+  it('given an app that is killed, then the supervisor restarts it', async () => {
     const before = system.run.pids.dispatcher ?? 0;
     process.kill(before, 'SIGKILL');
 
@@ -130,7 +130,7 @@ describe('npm start', () => {
     expect(system.output).toContain('dispatcher ended (ended by SIGKILL)');
   });
 
-  it('given everything is killed, when it is started again, then it has what it had', async () => {
+  it('given all processes killed, when the system is started again, then its data are unchanged', async () => {
     const { api_key: key } = system.run;
     await system.crash();
 
@@ -141,7 +141,7 @@ describe('npm start', () => {
     expect(endpoint).toMatchObject({ status: 200, body: { event_types: ['invoice.*'] } });
   });
 
-  it('given only the supervisor is killed under load, when it is started again, then the rest stops in order, and nothing is repeated', async () => {
+  it('given only the supervisor killed under load, when it is started again, then the other processes stop in order, without repeats', async () => {
     const { supervisor, ...others } = system.run.pids;
     const { hook, load, stop } = await loaded(system);
     await until('events are delivered', () => hook.accepted.size > 200, 60_000);
@@ -165,7 +165,7 @@ describe('npm start', () => {
     await until('the echo prints it', () => system.output.includes('webhook-id: evt-second'), 60_000);
   });
 
-  it.each(['SIGTERM', 'SIGHUP'] as const)('given %s to npm, then all end in time', async (signal) => {
+  it.each(['SIGTERM', 'SIGHUP'] as const)('given %s to npm, then all processes end in time', async (signal) => {
     if (!system.hasRunFile) system = await home.start();
 
     const { tookMs } = await system.stop(signal);
@@ -174,7 +174,7 @@ describe('npm start', () => {
     expect(system.hasRunFile).toBe(false);
   });
 
-  it('given Ctrl-C at a terminal, which npm passes on once more, then all end in order', async () => {
+  it('given Ctrl-C at a terminal, which npm forwards again, then all processes end in order', async () => {
     if (!system.hasRunFile) system = await home.start();
 
     await system.stopAtTerminal();
@@ -184,7 +184,7 @@ describe('npm start', () => {
     expect(system.hasRunFile).toBe(false);
   });
 
-  it('given a port that is taken, then the error names it and its variable', async () => {
+  it('given a port in use, then the error names the port and its variable', async () => {
     const port = Number(home.env.CONTROL_PORT);
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
@@ -195,7 +195,7 @@ describe('npm start', () => {
     expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining(`port ${port} (CONTROL_PORT)`) });
   });
 
-  it('given no Java, then the error says what to install, and what else to do', async () => {
+  it('given no Java, then the error names the package to install, and the alternative', async () => {
     const { code, output } = await home.runToEnd('start', { JAVA_HOME: '/nowhere' });
 
     expect(code).toBe(1);

@@ -4,6 +4,6 @@ import { whatStrangeRecordsChange } from './strange-records.js';
 
 jest.setTimeout(180_000);
 
-/* 200 of each: strange-records.nightly.spec.ts. */
+/* 40 records of each topic and kind. strange-records.nightly.spec.ts has 200. */
 
 describe('strange records', () => whatStrangeRecordsChange(useSystem(), 40));

@@ -14,14 +14,15 @@ const SEED = Number(process.env.POSTHORN_SEED ?? Date.now() % 1_000_000);
 const EVERY_MS = 100;
 const BASELINE_MS = 10_000;
 const AFTER_MS = 5_000;
-/** What is promised to good traffic; on a machine that needs longer without strange records, twice as long as then. */
+/** Promised latency of good traffic. A slow machine may take twice its latency without strange records. */
 const LIMIT_MS = 1_000;
 const ARRIVAL_LIMIT_MS = 60_000;
 
 /**
- * Good traffic over both doors, on all partitions, beside strange records on every topic. POSTHORN_SEED repeats a run.
+ * Good traffic over both doors, on all partitions, together with strange records on every topic. POSTHORN_SEED repeats
+ * a run.
  *
- * @param each records of each topic and kind
+ * @param each number of records of each topic and kind
  */
 export function whatStrangeRecordsChange(use: SystemInUse, each: number): void {
   let hook: Hook;
@@ -72,7 +73,7 @@ export function whatStrangeRecordsChange(use: SystemInUse, each: number): void {
     expect(judgeGoodTraffic({ ...evidence, limitMs })).toEqual([]);
   });
 
-  it('given those records, then all of ingest, attempts and dlq is read, and every dead letter is listed', async () => {
+  it('given these records, then ingest, attempts and dlq are read to their ends, and every dead letter is listed', async () => {
     const lagOf = (app: string, topic: string) => use.client.metric(app, 'posthorn_consumer_lag_records', { topic });
     await until('ingest is read', async () => (await lagOf('ingest', 'ingest')) === 0, ARRIVAL_LIMIT_MS);
     await until('attempts is read', async () => (await lagOf('control', 'attempts')) === 0, ARRIVAL_LIMIT_MS);
@@ -103,7 +104,7 @@ export function whatStrangeRecordsChange(use: SystemInUse, each: number): void {
     ).toBeGreaterThan(each);
   });
 
-  it('given they are still in the topics, when every app is killed, then it starts and good traffic goes on', async () => {
+  it('given these records in the topics, when every app is killed, then it restarts, and good traffic continues', async () => {
     for (const app of ['control', 'ingest', 'dispatcher', 'retry-scheduler']) await use.system.killOne(app).back;
     const published = await publishFor(2_000);
     await allArrived(published);
@@ -126,7 +127,7 @@ export function whatStrangeRecordsChange(use: SystemInUse, each: number): void {
     return (answer.body as { id: string }).id;
   }
 
-  /** Under the keys of what is in use. */
+  /** Strange records under the keys of endpoints and API keys in use. */
   function brokenConfiguration(): StrangeRecord[] {
     const keyId = /^ph_([^_]+)_/.exec(use.system.run.api_key)?.[1] ?? '';
     const places = [

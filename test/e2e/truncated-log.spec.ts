@@ -14,8 +14,8 @@ import { recreateTopics } from '../support/recreate-topics.js';
 import { until } from '../support/until.js';
 
 /*
- * A topic loses a tail that was read to its end, as after a restored data directory or an unclean leader election, and
- * grows past it again. Its id stays, so its offsets mean other records than those PostgreSQL remembers.
+ * A topic loses a tail that was read, as after a restored data directory or an unclean leader election, and grows past
+ * it again. Its topic id stays, so the same offsets now belong to other records than those in PostgreSQL.
  */
 
 const GROUPS = { ingest: 'router', deliveries: 'dispatcher' } as const;
@@ -38,7 +38,7 @@ afterAll(async () => {
   await cluster?.stop();
 }, 60_000);
 
-/** Copies the partitions of a topic while the broker is stopped. The apps go on. */
+/** Copies the partitions of a topic while the broker is stopped. The apps continue. */
 async function copyLogs(topic: Topic, from: 'data' | 'copy', to: 'data' | 'copy'): Promise<void> {
   const folder = join(cluster.folder, 'kafka');
   await cluster.kafka.stop();
@@ -55,7 +55,7 @@ async function ends(topic: Topic): Promise<number> {
   return found.reduce((sum, { high }) => sum + Number(high), 0);
 }
 
-/** Resolves when the commits of all partitions with records are at their ends. */
+/** Resolves when the commit of each partition with records is at its end. */
 async function committed(topic: Topic): Promise<void> {
   const isBehind = async () => {
     const [group] = await admin.fetchOffsets({ groupId: GROUPS[topic], topics: [topic] });
@@ -69,7 +69,7 @@ async function committed(topic: Topic): Promise<void> {
       try {
         return !(await isBehind());
       } catch {
-        // The broker has just started.
+        // The broker may still start.
         return false;
       }
     },
@@ -79,7 +79,7 @@ async function committed(topic: Topic): Promise<void> {
 
 describe('a truncated log', () => {
   it.each<Topic>(['ingest', 'deliveries'])(
-    'given %s without its tail, when it grows past it again, then nothing new is skipped, and nothing old is sent again',
+    'given %s without its tail, when it grows past it again, then no new record is skipped, and no old one is sent again',
     async (topic) => {
       const traffic = await OrderedTraffic.start(cluster, { resources: 20, rounds: 6, failRate: 0.3 });
       try {
@@ -107,7 +107,7 @@ describe('a truncated log', () => {
     300_000,
   );
 
-  it('given lanes that wait beyond the end of deliveries, when fewer records come than were lost, then all are delivered in order', async () => {
+  it('given lanes that wait beyond the end of deliveries, when fewer records come than were lost, then all lanes drain in order', async () => {
     const traffic = await OrderedTraffic.start(cluster, LANES);
     try {
       await traffic.publish();
@@ -120,7 +120,7 @@ describe('a truncated log', () => {
       await cluster.app('dispatcher').server.stop();
       await cluster.app('dispatcher').server.start();
       await finish(traffic);
-      // Every partition lost the records from the same offset on twice.
+      // Every partition lost its records from the same offset twice.
       const lost = (await lostTails('deliveries')).slice(earlier.length);
       expect(lost).not.toEqual([]);
       expect(new Set(lost.map(({ place }) => place)).size).toBeLessThanOrEqual(lost.length / 2);
@@ -141,7 +141,7 @@ describe('a truncated log', () => {
     }
   }, 400_000);
 
-  it('given ingest without its tail, then no sequence comes twice, and none goes back', async () => {
+  it('given ingest without its tail, then sequences are unique and increase', async () => {
     const traffic = await OrderedTraffic.start(cluster, LANES);
     try {
       await traffic.publish();
@@ -169,7 +169,7 @@ describe('a truncated log', () => {
   }, 300_000);
 });
 
-/** A head comes back after 40 s at the earliest: it is in a tier while the log loses its tail. */
+/** Delay of 40 s, so that heads are in a tier while the log loses its tail. */
 const LANES = {
   resources: 10,
   rounds: 3,
@@ -199,7 +199,7 @@ async function wait(traffic: OrderedTraffic): Promise<void> {
   await committed('deliveries');
 }
 
-/** The records of what waits now are lost. The next ones get lower offsets. */
+/** Truncates the log: the records of waiting deliveries are lost, and later records get lower offsets. */
 async function loseWaiting(traffic: OrderedTraffic): Promise<void> {
   await wait(traffic);
   await copyLogs('deliveries', 'copy', 'data');
@@ -220,7 +220,7 @@ async function lostTails(topic: string): Promise<{ generation: number; place: st
   );
 }
 
-/** Of the events of this traffic, in the order of acceptance. */
+/** Sequences of this traffic's events, in the order of acceptance. */
 async function sequences({ eventType }: OrderedTraffic): Promise<number[]> {
   const rows = await database.query<{ sequence: number }>(
     'SELECT source_offset AS sequence FROM events WHERE type = $1 ORDER BY accepted_at, source_offset',

@@ -58,7 +58,7 @@ const BEGIN: CarryState = {
   counts: { moved: 0, heads: 0, parked: 0, waiting: 0, lost: 0 },
 };
 
-/** Carries page after page, as a dispatcher does. @param isKilled whether it is killed before this page commits */
+/** Carries over page by page, as a dispatcher. @param isKilled whether a kill precedes the commit of this page */
 async function carry(isKilled: (page: number) => boolean = () => false): Promise<void> {
   for (let page = 0; ; page++) {
     const [work] = await carryWork(database, ['deliveries']);
@@ -78,7 +78,7 @@ function onePage(work: CarryWork, isKilled: boolean): Promise<void> {
   });
 }
 
-/** Events of ten resources, one a millisecond. */
+/** Events of ten resources, one per millisecond. */
 const storeEvents = (archivedAt: Date | null = null) =>
   database.query(
     `INSERT INTO events (tenant, id, type, resource_id, occurred_at, accepted_at, source_partition, source_offset,
@@ -93,7 +93,7 @@ const parkedRows = () =>
   );
 
 describe('carrying over', () => {
-  it('given deliveries without an outcome, when it is killed at every second page, then each is parked once, in order', async () => {
+  it('given deliveries without an outcome and kills at every second page, then each delivery is parked once, in order', async () => {
     await storeEvents();
     await database.query(
       `INSERT INTO deliveries (id, accepted_at, tenant, event_id, event_type, endpoint_id, lane, status, replay, attempts, updated_at)
@@ -115,13 +115,13 @@ describe('carrying over', () => {
     ]);
   });
 
-  it('given events that were archived after the new log began, then they are in it, and not parked', async () => {
+  it('given events that were archived after the start of the new log, then they are not parked', async () => {
     await storeEvents(new Date(BEGIN.archivedBeforeMs + 1));
     await carry();
     expect(await parkedRows()).toEqual([]);
   });
 
-  it('given another number of partitions, then rows, parked ones and commands move to the log of their lane', async () => {
+  it('given another number of partitions, then lane rows, parked rows and commands move to the log of their lane', async () => {
     const lanes = Array.from({ length: 1_200 }, (_, n) => `${ENDPOINT}:r-${n}`);
     await database.query(
       `WITH lanes AS (SELECT lane, n FROM unnest($1::text[]) WITH ORDINALITY AS l (lane, n)),

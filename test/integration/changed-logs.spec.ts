@@ -12,14 +12,14 @@ import { counted, Opened, publish, values } from '../support/log-readers.js';
 import { until } from '../support/until.js';
 
 /*
- * Logs that are not what a commit was made of: recreated, truncated (docs/adr/0025).
+ * Logs that differ from the log of a commit: recreated or truncated (docs/adr/0025).
  */
 
 const opened = new Opened();
 afterEach(() => opened.close());
 
 describe('a recreated topic', () => {
-  it('given a commit of another log within this one, then reading begins at the first record, and is counted', async () => {
+  it('given a commit of another log, then reading starts at the first record, and the change is counted', async () => {
     const settings = testSettings([logTopic('log')]);
     await kafkaClient(settings).ensureTopics();
     await publish(settings, values('new', 10));
@@ -32,7 +32,7 @@ describe('a recreated topic', () => {
     expect(await counted('posthorn_log_replaced_total', `${settings.prefix}log`)).toBe(1);
   });
 
-  it('given a consumer that runs, when the new log is longer than the old one, then all of it is read', async () => {
+  it('given a running consumer, when the new log is longer than the old one, then every record is read', async () => {
     const settings = testSettings([logTopic('log'), logTopic('other')]);
     await kafkaClient(settings).ensureTopics();
     await publish(settings, values('old', 5));
@@ -60,7 +60,7 @@ describe('a recreated topic', () => {
 });
 
 describe('a truncated log', () => {
-  it('given records deleted beyond the position of a consumer that runs, then they are counted and the rest is read', async () => {
+  it('given a running consumer and records deleted beyond its position, then the loss is counted and later records are read', async () => {
     const settings = testSettings([logTopic('log')]);
     await kafkaClient(settings).ensureTopics();
     const reader = await opened.consume(settings);
@@ -81,7 +81,7 @@ describe('a truncated log', () => {
     expect(await counted('posthorn_log_lost_records_total', `${settings.prefix}log`)).toBe(7);
   });
 
-  it('given a lost tail, and one that has grown again past the commit, then only what is new is read', async () => {
+  it('given a lost tail, and a log that grew past the commit again, then only new records are read', async () => {
     const broker = await ownBroker();
     const settings = testSettings([logTopic('log')], { brokers: broker.kafka.brokers });
     await kafkaClient(settings).ensureTopics();
@@ -125,7 +125,7 @@ describe('a truncated log', () => {
   }, 180_000);
 });
 
-/** A commit of the group by hand, as a member of another log would have left it. */
+/** Writes a commit of the group, as from a member that read another log. */
 async function commitAs(settings: KafkaSettings, topicId: string, offset: number): Promise<void> {
   await opened.commit(settings, offset, encodeCommit({ topicId, leaderEpoch: 0, evidence: undefined }, offset, [7]));
 }
@@ -147,7 +147,7 @@ async function ownBroker() {
 }
 
 describe('a recreated compacted topic', () => {
-  it('given a table that runs, then it reads the new log from its first record', async () => {
+  it('given a running table, then it reads the new log from the first record', async () => {
     const compacted = { topic: 'table', partitions: 1, config: { 'cleanup.policy': 'compact' } };
     const settings = testSettings([compacted]);
     await kafkaClient(settings).ensureTopics();

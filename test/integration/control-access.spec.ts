@@ -24,7 +24,7 @@ const endpointFor = async (key: string, tenant?: string): Promise<string> => {
   return (await control.post('/v1/endpoints', body, key)).body.id;
 };
 
-/** Every documented route, with a made-up id where it wants one. */
+/** Every documented route, with an unknown id in each parameter. */
 function routes(): { method: 'GET' | 'POST' | 'PATCH' | 'DELETE'; url: string }[] {
   return Object.entries(openApiDocument(control.app).paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => ({
@@ -35,7 +35,7 @@ function routes(): { method: 'GET' | 'POST' | 'PATCH' | 'DELETE'; url: string }[
 }
 
 describe('methods', () => {
-  it('given any path, when it is asked with a method it does not have, then 405 names those it has', async () => {
+  it('given any path and an unsupported method, then 405 names the supported methods', async () => {
     for (const [url, known] of Map.groupBy(routes(), ({ url }) => url)) {
       const answer = await control.request('PUT', url);
       expect({ url, status: answer.status, code: answer.body.code }).toEqual({
@@ -51,7 +51,7 @@ describe('methods', () => {
 });
 
 describe('API keys', () => {
-  it('given no key, or a made-up one, then every route answers 401', async () => {
+  it('given no key, or an unknown one, then every route answers 401', async () => {
     expect(routes().length).toBeGreaterThanOrEqual(18);
     for (const { method, url } of routes()) {
       for (const key of ['', generateApiKey().text]) {
@@ -67,14 +67,14 @@ describe('API keys', () => {
   });
 
   it.each(['/metrics', '/health/live', '/health/ready', '/openapi.json'])(
-    'given no key, then %s answers, and is no route of OpenAPI',
+    'given no key, then %s answers, and OpenAPI does not list it',
     async (url) => {
       expect((await control.get(url, '')).status).toBe(200);
       expect(routes().map((route) => route.url)).not.toContain(url);
     },
   );
 
-  it('given a key that may only read, then it changes nothing', async () => {
+  it('given a key with the scope read only, then every change is forbidden', async () => {
     const reader = await control.keyFor('readers', ['read']);
     expect((await control.get('/v1/endpoints', reader)).status).toBe(200);
     for (const { method, url } of routes().filter(({ method }) => method !== 'GET')) {
@@ -84,7 +84,7 @@ describe('API keys', () => {
     expect((await control.get('/v1/api-keys', reader)).status).toBe(403);
   });
 
-  it('given a new key, then its text is shown once and only its hash is kept', async () => {
+  it('given a new key, then its text is returned once and only its hash is stored', async () => {
     const { status, body } = await control.post('/v1/api-keys', {
       tenant: 'acme',
       scopes: ['read'],
@@ -107,14 +107,14 @@ describe('API keys', () => {
     expect(await control.delete(`/v1/api-keys/${id}`)).toMatchObject({ status: 404 });
   });
 
-  it('given a key that expires, then it stops working by itself', async () => {
+  it('given a key that expires, then it stops working', async () => {
     const expires_at = new Date(Date.now() + 2_000).toISOString();
     const { body } = await control.post('/v1/api-keys', { tenant: 'short', scopes: ['read'], expires_at });
     await until('the key works', async () => (await control.get('/v1/endpoints', body.key)).status === 200, 1_900);
     await until('the key is refused', async () => (await control.get('/v1/endpoints', body.key)).status === 401);
   });
 
-  it('given no tenant, then the key acts for the default one, as an endpoint would be its', async () => {
+  it('given no tenant, then the key belongs to the default tenant', async () => {
     const { status, body } = await control.post('/v1/api-keys', { scopes: ['read'] });
     expect({ status, tenant: body.tenant }).toEqual({ status: 201, tenant: 'default' });
   });
@@ -128,15 +128,19 @@ describe('API keys', () => {
     { given: 'no scope', body: { scopes: [] }, field: 'scopes' },
     { given: 'an unknown scope', body: { scopes: ['root'] }, field: 'scopes[0]' },
     { given: 'a bad tenant', body: { scopes: ['read'], tenant: 'a b' }, field: 'tenant' },
-    { given: 'no time', body: { scopes: ['read'], expires_at: 'soon' }, field: 'expires_at' },
-    { given: 'a past', body: { scopes: ['read'], expires_at: '2020-01-01T00:00:00Z' }, field: 'expires_at' },
+    { given: 'an invalid time', body: { scopes: ['read'], expires_at: 'soon' }, field: 'expires_at' },
+    {
+      given: 'a time in the past',
+      body: { scopes: ['read'], expires_at: '2020-01-01T00:00:00Z' },
+      field: 'expires_at',
+    },
   ])('given $given, then 400', async ({ body, field }) => {
     expect(await control.post('/v1/api-keys', body)).toMatchObject({ status: 400, body: { errors: [{ field }] } });
   });
 });
 
 describe('tenants', () => {
-  it('given two tenants, then neither finds or changes what the other has, on any route', async () => {
+  it('given two tenants, then neither can read or change the other’s data, on any route', async () => {
     const [alice, bob] = [await control.keyFor('alice'), await control.keyFor('bob')];
     const endpoint = await endpointFor(alice);
     const { event_id, delivery_id } = (await control.post(`/v1/endpoints/${endpoint}/test`, undefined, alice)).body;
@@ -168,7 +172,7 @@ describe('tenants', () => {
     expect((await control.get('/v1/dead-letters/stats?tenant=alice', bob)).status).toBe(403);
   });
 
-  it("given a tenant's key, then what it creates is its own, and it cannot name another", async () => {
+  it("given a tenant's key, then it creates objects of its tenant only, and cannot name another tenant", async () => {
     const key = await control.keyFor('carol');
     const endpoint = await endpointFor(key);
     expect((await control.get(`/v1/endpoints/${endpoint}`)).body.tenant).toBe('carol');
@@ -179,7 +183,7 @@ describe('tenants', () => {
     expect((await control.post('/v1/api-keys', { scopes: ['read'] }, key)).body.tenant).toBe('carol');
   });
 
-  it('given an admin key, then it sees all tenants, or the one it names', async () => {
+  it('given an admin key, then it lists all tenants, or the named one', async () => {
     const endpoint = await endpointFor(control.adminKey, 'erin');
     const of = async (query: string) =>
       (await control.get(`/v1/endpoints?limit=200${query}`)).body.items as { id: string }[];
@@ -192,7 +196,7 @@ describe('the last admin key of all tenants', () => {
   const createAdmin = async (over: object = {}): Promise<string> =>
     (await control.post('/v1/api-keys', { tenant: null, scopes: ['admin'], ...over })).body.id;
 
-  it('given no other, not even an expired one, when it is revoked, then 409 and it still works', async () => {
+  it('given no other valid admin key, when the key is revoked, then 409, and the key still works', async () => {
     const expired = await createAdmin();
     await control.database.query('UPDATE api_keys SET expires_at = now() WHERE id = $1', [expired]);
     await createAdmin({ tenant: 'acme' });
@@ -206,7 +210,7 @@ describe('the last admin key of all tenants', () => {
     expect((await control.delete(`/v1/api-keys/${expired}`)).status).toBe(204);
   });
 
-  it('given two, when both are revoked at once, then one of them stays', async () => {
+  it('given two admin keys, when both are revoked at once, then one stays', async () => {
     const other = await createAdmin();
     const answers: Promise<Answer>[] = [];
     await control.database.transaction(async (tx) => {
@@ -225,7 +229,7 @@ describe('the last admin key of all tenants', () => {
 });
 
 describe('configuration topics', () => {
-  it('given topics that are new, or lost, then a start makes them whole, and the admin key is still the same', async () => {
+  it('given new or lost topics, then a start fills them, and the admin key is unchanged', async () => {
     const endpoint = await endpointFor(control.adminKey, 'frank');
     const deleted = await endpointFor(control.adminKey, 'frank');
     await control.delete(`/v1/endpoints/${deleted}`);

@@ -21,7 +21,7 @@ const own = signingKey('own');
 const prefix = freshTopicPrefix();
 const adminKey = generateApiKey().text;
 const secretKeys = `k1:${Buffer.alloc(32, 1).toString('base64')}`;
-/** A rewrite is promised within a second; the rest is the machine's. */
+/** Limit for a rewrite: one second is promised, with a margin for a busy machine. */
 const REWRITE_MS = 3_000;
 
 let server: TestDatabase;
@@ -43,7 +43,7 @@ const under = (topic: string, id: string) =>
 const textOf = (header: Buffer | undefined) => String(header);
 const copyOf = ({ topic, key: id, value, headers }: InRecord): OutRecord => ({ topic, key: id, value, headers });
 
-/** Writes a bad record, and waits until the key's last record is the good one again. */
+/** Writes a bad record, and waits until the good record is the key's last one again. */
 async function isMended(bad: OutRecord, good: (record: InRecord) => boolean): Promise<void> {
   const records = () => under(bad.topic, String(bad.key));
   const before = records().length;
@@ -58,7 +58,7 @@ async function isMended(bad: OutRecord, good: (record: InRecord) => boolean): Pr
   );
 }
 
-/** Reads a topic as an app that requires signatures. @returns how many records it used */
+/** Reads a topic as an app that requires signatures. @returns number of records applied */
 async function readSigned(topic: string): Promise<number> {
   const verifier = new RecordVerifier(new RecordSigner(own).publicKey);
   const settings = { ...control.settings, trust: { verifier, isSignatureRequired: true } };
@@ -92,7 +92,7 @@ const isSignedRow = ({ value, headers }: InRecord) => value !== null && headers[
 const isSignedTombstone = ({ value, headers }: InRecord) => value === null && headers[SIGNATURE_HEADER] !== undefined;
 
 describe('signatures', () => {
-  it('given records that control did not sign, then requiring them fails; a start with the key signs them all', async () => {
+  it('given unsigned records, then requiring signatures fails; a start with the key signs all of them', async () => {
     await expect(readSigned(ENDPOINTS_TOPIC)).rejects.toBeInstanceOf(UnsignedRecordsError);
     await expect(readSigned(API_KEYS_TOPIC)).rejects.toBeInstanceOf(UnsignedRecordsError);
 
@@ -103,14 +103,14 @@ describe('signatures', () => {
     await until('the key is signed', () => under(API_KEYS_TOPIC, idOf(key)).some(isSignedRow));
     await until('so are the markers', () => under(API_KEYS_TOPIC, SEQUENCE_MARKER).some(isSignedRow));
     expect(await readSigned(ENDPOINTS_TOPIC)).toBe(1);
-    // The admin key, this one, and the tombstone of the one that was revoked.
+    // The admin key, this key, and the tombstone of the revoked key.
     expect(await readSigned(API_KEYS_TOPIC)).toBe(3);
     expect(await works(key)).toBe(true);
   });
 });
 
 describe('a bad record under a key', () => {
-  it('given junk, a forged signature, a foreign tombstone or an older record, then the good one is written again', async () => {
+  it('given junk, a forged signature, a foreign tombstone or an older record, then control writes the good record again', async () => {
     const first = under(ENDPOINTS_TOPIC, endpoint).find(isSignedRow);
     await control.patch(`/v1/endpoints/${endpoint}`, { description: 'newer' });
     const isNewer = ({ value }: InRecord) => String(value).includes('newer');
@@ -130,7 +130,7 @@ describe('a bad record under a key', () => {
     expect(reasons).toEqual(expect.arrayContaining(['malformed', 'forged']));
   });
 
-  it('given the signed record of a key that was revoked, then it stays revoked, and its tombstone is written again', async () => {
+  it('given the signed record of a revoked key, then the key stays revoked, and control writes its tombstone again', async () => {
     const late = await control.keyFor('acme');
     await control.delete(`/v1/api-keys/${idOf(late)}`);
     await until('the tombstone is there', () => under(API_KEYS_TOPIC, idOf(late)).some(isSignedTombstone));
@@ -142,7 +142,7 @@ describe('a bad record under a key', () => {
     expect([await works(revoked), await works(late)]).toEqual([false, false]);
   });
 
-  it('given a key that control never made, junk or well-formed with a header, then control buries it', async () => {
+  it('given a record under an unknown key, junk or well-formed, then control writes a tombstone', async () => {
     const { text, id, hash } = generateApiKey();
     const record = { v: 1, id, version: 9, hash, tenant: null, scopes: ['admin'], expires_at: null };
     const value = JSON.stringify(record);
@@ -155,7 +155,7 @@ describe('a bad record under a key', () => {
   });
 
   it.each(['a\0b', ' ', 'x'.repeat(3_000)])(
-    'given junk under the key %j, then control buries it and publishes what comes',
+    'given junk under the key %j, then control writes a tombstone, and further changes are published',
     async (name) => {
       for (const topic of [ENDPOINTS_TOPIC, API_KEYS_TOPIC]) {
         await isMended({ topic, key: name, value: 'junk' }, isSignedTombstone);
@@ -166,7 +166,7 @@ describe('a bad record under a key', () => {
     },
   );
 
-  it('given a higher version that control never gave, then the row gets one above it', async () => {
+  it('given a version above that of the database, then the row gets the next higher version', async () => {
     const hash = hashApiKey('stolen');
     const record = { v: 1, id: idOf(key), version: 10_000, hash, tenant: null, scopes: ['admin'], expires_at: null };
     await isMended(
@@ -176,7 +176,7 @@ describe('a bad record under a key', () => {
     await until('the true key works', () => works(key));
   });
 
-  it('given all that, when the topics are compacted and control starts again, requiring signatures, then all is as before', async () => {
+  it('given these records, when the topics are compacted and control restarts with required signatures, then the configuration is unchanged', async () => {
     const before = [await control.table(ENDPOINTS_TOPIC), await control.table(API_KEYS_TOPIC)].map((rows) => [...rows]);
     const settings = control.settings;
     for (const [topic, junk] of [
@@ -197,7 +197,7 @@ describe('a bad record under a key', () => {
     );
     expect(after).toEqual(before.map((rows) => new Map(rows)));
     expect([await works(key), await works(revoked)]).toEqual([true, false]);
-    // Signed records only: the forged one is ignored at once, and replaced.
+    // Only signed records apply: control ignores and replaces the forged one.
     const { text, id, hash } = generateApiKey();
     const record = { v: 1, id, version: 1, hash, tenant: null, scopes: ['admin'], expires_at: null };
     await isMended({ topic: API_KEYS_TOPIC, key: id, value: JSON.stringify(record) }, isSignedTombstone);

@@ -13,7 +13,7 @@ afterAll(() => control.stop());
 
 describe('bodies of requests', () => {
   it.each([
-    { given: 'nothing', body: {}, fields: ['url', 'event_types'] },
+    { given: 'an empty object', body: {}, fields: ['url', 'event_types'] },
     { given: 'unknown fields', body: { url: URL, event_types: ['*'], colour: 1, size: 2 }, fields: ['colour', 'size'] },
     { given: 'a bad wildcard', body: { url: URL, event_types: ['a', '*.b'] }, fields: ['event_types[1]'] },
     { given: 'no types', body: { url: URL, event_types: [] }, fields: ['event_types'] },
@@ -50,14 +50,14 @@ describe('bodies of requests', () => {
     },
     { given: 'a NUL', body: { url: URL, event_types: ['*'], description: 'a\0b' }, fields: ['description'] },
     { given: 'a list', body: [], fields: ['body'] },
-  ])('given $given, then 400 names it', async ({ body, fields }) => {
+  ])('given $given, then 400 names the field', async ({ body, fields }) => {
     const answer = await control.post('/v1/endpoints', body);
     expect(answer).toMatchObject({ status: 400, body: { code: 'BODY_INVALID' } });
     expect(answer.headers['content-type']).toContain('application/problem+json');
     expect(answer.body.errors.map(({ field }: { field: string }) => field)).toEqual(fields);
   });
 
-  it('given what is no JSON, then 400', async () => {
+  it('given a body that is not JSON, then 400', async () => {
     const headers = { authorization: `Bearer ${control.adminKey}`, 'content-type': 'application/json' };
     const answer = await control.app.inject({ method: 'POST', url: '/v1/endpoints', headers, payload: '{"url"' });
     expect(answer.statusCode).toBe(400);
@@ -76,7 +76,7 @@ describe('bodies of requests', () => {
     },
   );
 
-  it('given no body, but the type of one, then it is as without the type', async () => {
+  it('given a content type without a body, then the request is valid', async () => {
     const { id } = (await control.post('/v1/endpoints', { url: URL, event_types: ['*'] })).body;
     const headers = { authorization: `Bearer ${control.adminKey}`, 'content-type': 'application/json' };
     const post = (url: string) => control.app.inject({ method: 'POST', url, headers });
@@ -91,13 +91,13 @@ describe('bodies of requests', () => {
   it.each([
     { given: 'malformed', id: '%zz', detail: 'the path is not well-formed' },
     { given: 'longer than any id', id: 'a'.repeat(3_000), detail: 'a part of the path is too long' },
-  ])('given a path that is $given, then 400 says so', async ({ id, detail }) => {
+  ])('given a path that is $given, then 400 with this detail', async ({ id, detail }) => {
     const answer = await control.get(`/v1/endpoints/${id}`);
     expect(answer.headers['content-type']).toContain('application/problem+json');
     expect(answer.body).toMatchObject({ status: 400, code: 'BODY_INVALID', detail });
   });
 
-  it('given a path there is not, when a body of another type is sent to it, then 404', async () => {
+  it('given an unknown path and a body of another type, then 404', async () => {
     const headers = { 'content-type': 'text/plain' };
     const answer = await control.app.inject({ method: 'POST', url: '/v1/nothing', headers, payload: 'x' });
     expect(answer.statusCode).toBe(404);

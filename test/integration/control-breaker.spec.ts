@@ -41,7 +41,7 @@ const toldAbout = (id: string): { type: string; data: Record<string, unknown>; t
     .map(({ value }) => JSON.parse(String(value)));
 const typesAbout = (id: string) => toldAbout(id).map(({ type }) => type);
 
-/** This many deliveries, each given up after its only attempt. */
+/** Makes this number of deliveries, each dead after its only attempt. */
 async function die(endpoint: string, count: number): Promise<Made[]> {
   const made: Made[] = [];
   for (let index = 0; index < count; index++) made.push(await newDelivery(control, endpoint));
@@ -51,7 +51,7 @@ async function die(endpoint: string, count: number): Promise<Made[]> {
 const dead = (made: Made) => attempt(made, { outcome: 'dead', dead_reason: 'max_retries', status_code: 500 });
 
 describe('settings', () => {
-  it('given none, then an endpoint has the defaults, and no hold', async () => {
+  it('given no settings, then an endpoint has the defaults, and no hold', async () => {
     const id = await newEndpoint();
     const settings = {
       max_per_second: null,
@@ -61,7 +61,7 @@ describe('settings', () => {
       breaker: { state: 'closed', mode: 'automatic', threshold: 25, cooldown_s: 60, max_cooldown_s: 3_600 },
     };
     expect((await control.get(`/v1/endpoints/${id}`)).body).toMatchObject(settings);
-    await until('it is published', () => record(id) !== undefined);
+    await until('the change is published', () => record(id) !== undefined);
     expect(record(id)).toMatchObject({
       paused: false,
       breaker: 'closed',
@@ -70,11 +70,11 @@ describe('settings', () => {
     });
   });
 
-  it('given some, then they are kept, changed one by one, and told to the services', async () => {
+  it('given settings, then they are stored, changed one by one, and announced', async () => {
     const id = await newEndpoint({ max_per_second: 2.5, breaker: { mode: 'manual', threshold: 3 }, max_parked: 10 });
     const { body } = await control.patch(`/v1/endpoints/${id}`, { breaker: { mode: 'discard' }, max_per_second: null });
     expect(body).toMatchObject({ max_per_second: null, breaker: { mode: 'discard', threshold: 3, cooldown_s: 60 } });
-    await until('it is published', () => record(id)?.breaker_mode === 'discard');
+    await until('the change is published', () => record(id)?.breaker_mode === 'discard');
     expect(record(id)).toMatchObject({ max_per_second: null, max_parked: 10, max_parked_age_s: 604_800 });
   });
 
@@ -94,7 +94,7 @@ describe('settings', () => {
 });
 
 describe('the breaker', () => {
-  it('given 24 dead in a row, one delivered, and 25 more dead, then it opens with the last of them', async () => {
+  it('given 24 dead in a row, one delivered, and 25 dead, then the breaker opens with the last one', async () => {
     const id = await newEndpoint();
     await die(id, 24);
     await control.write(attempt(await newDelivery(control, id)));
@@ -113,7 +113,7 @@ describe('the breaker', () => {
     expect(breaker).toMatchObject({ state: 'open', consecutive_dead: 25, openings: 1 });
     expect(Date.parse(breaker.next_probe_at) - Date.parse(breaker.opened_at)).toBe(60_000);
     expect(last_failure_at > last_success_at).toBe(true);
-    await until('the tenant is told', () => typesAbout(id).length > 0);
+    await until('the operational event is published', () => typesAbout(id).length > 0);
     expect(toldAbout(id)).toMatchObject([
       {
         type: 'endpoint.disabled',
@@ -128,7 +128,7 @@ describe('the breaker', () => {
     });
   });
 
-  it('given the same attempt twice, and failures that are tried again, then neither is counted', async () => {
+  it('given the same attempt twice, and failures with a retry, then the breaker counts neither', async () => {
     const id = await newEndpoint({ breaker: { threshold: 3 } });
     const [one] = await die(id, 1);
     if (one === undefined) throw new Error('no delivery was made');
@@ -140,7 +140,7 @@ describe('the breaker', () => {
     expect((await healthOf(id)).breaker).toMatchObject({ state: 'closed', consecutive_dead: 2 });
   });
 
-  it('given its cool-down is over, then a probe that fails opens it longer, and one that succeeds closes it', async () => {
+  it('given the end of the cool-down, then a failed probe doubles it, and a successful one closes the breaker', async () => {
     const id = await newEndpoint({ breaker: { threshold: 2, cooldown_s: 1 } });
     await die(id, 2);
     await onceBreaker(id, 'open');
@@ -160,12 +160,12 @@ describe('the breaker', () => {
       openings: 0,
       opened_at: null,
     });
-    await until('the tenant is told', () => typesAbout(id).includes('endpoint.recovered'));
-    // A probe that fails is no news.
+    await until('the operational event is published', () => typesAbout(id).includes('endpoint.recovered'));
+    // A failed probe causes no operational event.
     expect(typesAbout(id)).toEqual(['endpoint.disabled', 'endpoint.recovered']);
   });
 
-  it('given a probe that repeats an attempt of before, then its outcome is heard once, and not counted again', async () => {
+  it('given a probe that repeats an earlier attempt, then its outcome decides the breaker once, and is not counted again', async () => {
     const id = await newEndpoint({ breaker: { threshold: 1, cooldown_s: 1 } });
     const [probed] = await die(id, 1);
     if (probed === undefined) throw new Error('no delivery was made');
@@ -180,7 +180,7 @@ describe('the breaker', () => {
     expect((await healthOf(id)).last_hour).toMatchObject({ attempts: 1, delivered: 0 });
   });
 
-  it('given control stops while it is open, then the next one ends the cool-down', async () => {
+  it('given control stops while the breaker is open, then the next control ends the cool-down', async () => {
     const id = await newEndpoint({ breaker: { threshold: 1, cooldown_s: 2 } });
     await die(id, 1);
     await onceBreaker(id, 'open');
@@ -195,7 +195,7 @@ describe('the breaker', () => {
     expect((await healthOf(id)).breaker).toMatchObject({ state: 'half_open', openings: 1 });
   });
 
-  it('given the manual mode, then only an operator closes it', async () => {
+  it('given the manual mode, then only an operator closes the breaker', async () => {
     const id = await newEndpoint({ breaker: { threshold: 1, cooldown_s: 1, mode: 'manual' } });
     await die(id, 1);
     await onceBreaker(id, 'open');
@@ -205,10 +205,10 @@ describe('the breaker', () => {
       body: { breaker: { state: 'closed' } },
     });
     await onceBreaker(id, 'closed');
-    await until('the tenant is told', () => typesAbout(id).includes('endpoint.recovered'));
+    await until('the operational event is published', () => typesAbout(id).includes('endpoint.recovered'));
   });
 
-  it('given the mode changes while it is open, then that holds from now on', async () => {
+  it('given a change of mode while the breaker is open, then the new mode applies at once', async () => {
     const id = await newEndpoint({ breaker: { threshold: 1, cooldown_s: 1, mode: 'manual' } });
     await die(id, 1);
     await onceBreaker(id, 'open');
@@ -220,33 +220,33 @@ describe('the breaker', () => {
 });
 
 describe('an operator', () => {
-  it('given a pause and a resume, then the services learn of both, and either may be said twice', async () => {
+  it('given a pause and a resume, then both are announced, and each may be repeated', async () => {
     const id = await newEndpoint();
     const paused = await control.post(`/v1/endpoints/${id}/pause`);
     expect(paused).toMatchObject({ status: 200, body: { paused_at: expect.any(String), status: 'active' } });
     expect((await control.post(`/v1/endpoints/${id}/pause`)).body).toEqual(paused.body);
-    await until('it is told', () => record(id)?.paused === true);
+    await until('the change is published', () => record(id)?.paused === true);
     expect(await healthOf(id)).toMatchObject({ paused_at: paused.body.paused_at });
     expect((await control.post(`/v1/endpoints/${id}/resume`)).body).toMatchObject({ paused_at: null });
-    await until('it is told', () => record(id)?.paused === false);
+    await until('the change is published', () => record(id)?.paused === false);
     expect(await control.post(`/v1/endpoints/${id}/resume`)).toMatchObject({ status: 200, body: { paused_at: null } });
   });
 
-  it('given a 410, then the endpoint is disabled and the tenant told; a resume enables it', async () => {
+  it('given a 410, then the endpoint is disabled and an operational event published; a resume enables it', async () => {
     const id = await newEndpoint();
     const gone = { status_code: 410, outcome: 'dead', dead_reason: 'invalid_endpoint', gone: true } as const;
     await control.write(attempt(await newDelivery(control, id), gone));
-    await until('the tenant is told', () => typesAbout(id).length > 0);
+    await until('the operational event is published', () => typesAbout(id).length > 0);
     expect(toldAbout(id)).toMatchObject([{ type: 'endpoint.disabled', data: { reason: 'gone' } }]);
     expect(record(id)).toMatchObject({ enabled: false });
     expect((await control.post(`/v1/endpoints/${id}/resume`)).body).toMatchObject({
       status: 'active',
       disabled_reason: null,
     });
-    await until('the tenant is told', () => typesAbout(id).includes('endpoint.recovered'));
+    await until('the operational event is published', () => typesAbout(id).includes('endpoint.recovered'));
   });
 
-  it("given another tenant's key, then there is no such endpoint", async () => {
+  it("given another tenant's key, then the endpoint is not found", async () => {
     const id = await newEndpoint();
     const other = await control.keyFor('other');
     const answers = await Promise.all([
@@ -262,17 +262,20 @@ describe('an operator', () => {
 });
 
 describe('delivery.dead', () => {
-  it('given a subscriber, then dead deliveries of others are told, and those of operational events are not', async () => {
+  it('given a subscriber, then it gets events about dead deliveries of others, except those of operational events', async () => {
     const id = await newEndpoint();
     const before = await newDelivery(control, id);
     await control.write(deadLetter(before));
-    await until('it is dead', async () => (await control.get(`/v1/deliveries/${before.id}`)).body.status === 'dead');
+    await until(
+      'the delivery is dead',
+      async () => (await control.get(`/v1/deliveries/${before.id}`)).body.status === 'dead',
+    );
     const subscriber = await newEndpoint({ event_types: ['delivery.*'] });
     const made = await newDelivery(control, id);
     const own = await newDelivery(control, subscriber);
     const news = await newDelivery(control, id, 'endpoint.disabled');
     await control.write(deadLetter(own), deadLetter(news), deadLetter(made), deadLetter(made));
-    await until('it is told', () => typesAbout(id).length >= 2);
+    await until('the change is published', () => typesAbout(id).length >= 2);
     const ids = new Set(toldAbout(id).map((event) => (event as unknown as { id: string }).id));
     expect([...ids]).toEqual([`${made.id}.dead.0`]);
     expect(toldAbout(id)[0]).toMatchObject({

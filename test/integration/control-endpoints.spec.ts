@@ -24,7 +24,7 @@ const create = async (over: Record<string, unknown> = {}) => {
   return answer.body as { id: string; secret: string };
 };
 
-/** The endpoint as the topic has it, once that satisfies the condition. */
+/** Waits until the endpoint's record in the topic satisfies the condition. @returns the record */
 async function record(id: string, condition: (record: EndpointRecord) => boolean = () => true) {
   await until(`endpoint ${id} is published`, () => published.has(id) && condition(published.get(id) as EndpointRecord));
   return endpointRecordSchema.parse(published.get(id));
@@ -38,7 +38,7 @@ const stringsOfTable = async () =>
   ]);
 
 describe('endpoints', () => {
-  it('given only what is required, then the rest has its defaults', async () => {
+  it('given only required fields, then the others have their defaults', async () => {
     const { body } = await control.post('/v1/endpoints', { url: URL, event_types: ['invoice.*'] });
     expect(body).toMatchObject({
       id: expect.stringMatching(/^ep_/),
@@ -59,7 +59,7 @@ describe('endpoints', () => {
     });
   });
 
-  it('given an endpoint, then it is on its topic well within 500 ms', async () => {
+  it('given an endpoint, then its topic has its record within 500 ms', async () => {
     const startedAt = Date.now();
     const { id } = await create();
     const createdMs = Date.now() - startedAt;
@@ -67,7 +67,7 @@ describe('endpoints', () => {
     expect(Date.now() - startedAt - createdMs).toBeLessThan(400);
   });
 
-  it('given secrets, then they are shown once, stored sealed, and open where they belong', async () => {
+  it('given secrets, then they are returned once, stored sealed, and can be opened for their endpoint', async () => {
     const { id, secret } = await create({ headers: { authorization: 'Bearer s3cret-header' } });
     const shown = JSON.stringify((await control.get(`/v1/endpoints/${id}`)).body);
     const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
@@ -91,7 +91,7 @@ describe('endpoints', () => {
     },
   );
 
-  it('given a change, then only what is named changes, and the version grows', async () => {
+  it('given a change, then only the named fields change, and the version grows', async () => {
     const { id } = await create({ description: 'first', headers: { 'x-a': '1' } });
     const before = await record(id);
     const { status, body } = await control.patch(`/v1/endpoints/${id}`, {
@@ -117,7 +117,7 @@ describe('endpoints', () => {
     expect(await control.patch(`/v1/endpoints/${id}`, { signature_header: 'X-Sig' })).toMatchObject({ status: 400 });
   });
 
-  it('given an endpoint that is disabled and enabled, then the services are told', async () => {
+  it('given an endpoint that is disabled and enabled, then both changes are announced', async () => {
     const { id } = await create();
     await control.patch(`/v1/endpoints/${id}`, { enabled: false });
     expect(await record(id, ({ enabled }) => !enabled)).toMatchObject({ enabled: false });
@@ -128,7 +128,7 @@ describe('endpoints', () => {
     expect(await record(id, ({ enabled }) => enabled)).toMatchObject({ version: 3 });
   });
 
-  it('given an endpoint that is deleted, then it is gone, and its topic has a tombstone', async () => {
+  it('given a deleted endpoint, then it is not found, and its topic has a tombstone', async () => {
     const { id } = await create();
     await record(id);
     expect(await control.delete(`/v1/endpoints/${id}`)).toMatchObject({ status: 204 });
@@ -148,7 +148,7 @@ describe('endpoints', () => {
     expect((secrets[1]?.expires_at ?? 0) - Date.now()).toBeLessThanOrEqual(60_000);
   });
 
-  it('given an older secret with a longer overlap, when another is rotated, then the older one keeps its end', async () => {
+  it('given an older secret with a longer overlap, when another secret is rotated, then the older one keeps its end', async () => {
     const { id } = await create();
     const rotate = async (overlap_s: number) =>
       (await control.post(`/v1/endpoints/${id}/secret/rotate`, { overlap_s })).body.secrets as { expires_at: string }[];
@@ -174,7 +174,7 @@ describe('endpoints', () => {
     expect(Math.round(overlapMs / 3_600_000)).toBe(24);
   });
 
-  it('given as many valid secrets as may be, when another is asked for, then 409 until one of them ends', async () => {
+  it('given the largest number of valid secrets, when another is requested, then 409 until one of them ends', async () => {
     const { id } = await create();
     const rotate = () => control.post(`/v1/endpoints/${id}/secret/rotate`);
     for (let rotation = 0; rotation < 4; rotation++) expect((await rotate()).status).toBe(200);
@@ -193,7 +193,7 @@ describe('endpoints', () => {
     expect((await rotate()).body.secrets).toHaveLength(5);
   });
 
-  it('given more endpoints than a page takes, then the pages hold each once, newest first', async () => {
+  it('given more endpoints than one page, then the pages have each once, newest first', async () => {
     const ids: string[] = [];
     for (let index = 0; index < 5; index++) ids.push((await create({ tenant: 'paged' })).id);
     const seen: { id: string; created_at: string }[] = [];
@@ -212,7 +212,7 @@ describe('endpoints', () => {
     expect(await control.get(`/v1/endpoints?${query}`)).toMatchObject({ status: 400, body: { code: 'BODY_INVALID' } });
   });
 
-  it('given a test, then a signed event of its own goes to this endpoint only, and is pending', async () => {
+  it('given a test event, then only this endpoint gets it, signed, and its delivery is pending', async () => {
     const deliveries = await control.follow(DELIVERIES_TOPIC);
     const { id } = await create({ event_types: ['never.matches'], payload: 'full' });
     const { status, body } = await control.post(`/v1/endpoints/${id}/test`);
@@ -243,7 +243,7 @@ describe('endpoints', () => {
     expect(await control.post(`/v1/deliveries/${body.delivery_id}/retry`)).toMatchObject({ status: 409 });
   });
 
-  it('given changes, then each left a line in the audit log, without secrets, and the outbox is empty', async () => {
+  it('given changes, then the audit log has an entry for each, without secrets, and the outbox is empty', async () => {
     const { id } = await create();
     await control.patch(`/v1/endpoints/${id}`, { timeout_ms: 2_000 });
     await control.delete(`/v1/endpoints/${id}`);

@@ -26,7 +26,7 @@ const newEndpoint = async (): Promise<string> =>
 const lanesOf = async (id: string, query = ''): Promise<Answer['body']> =>
   (await control.get(`/v1/lanes?endpoint_id=${id}${query}`)).body;
 
-/** As the dispatcher parks it. */
+/** Parks a delivery, as the dispatcher does. */
 function parked(
   made: Made,
   place: number,
@@ -70,7 +70,7 @@ const nameHead = (made: Made, place: number, dueAt = Date.now() + 60_000) =>
   ]);
 
 describe('lanes', () => {
-  it('given a head in a tier and two behind it, then the lane shows them', async () => {
+  it('given a head in a tier and two followers, then the lane shows all three', async () => {
     const id = await newEndpoint();
     const [head, second, third] = [
       await newDelivery(control, id),
@@ -99,7 +99,7 @@ describe('lanes', () => {
     expect((await control.get(`/v1/endpoints/${id}/health`)).body.parked).toMatchObject({ deliveries: 2 });
   });
 
-  it('given lanes parked for other reasons, then what holds them now is shown, in pages that hold each once', async () => {
+  it('given parked lanes, then each shows its present hold reason, in pages that have each lane once', async () => {
     const id = await newEndpoint();
     const made = await newDelivery(control, id);
     const lanes = Array.from({ length: 7 }, (_, index) => `${id}:é-${index}`);
@@ -117,7 +117,7 @@ describe('lanes', () => {
     expect(seen).toEqual(lanes);
   });
 
-  it('given another tenant, or no such endpoint, then 404; given no endpoint, then 400', async () => {
+  it('given another tenant, or an unknown endpoint, then 404; given no endpoint, then 400', async () => {
     const id = await newEndpoint();
     const other = await control.keyFor('other');
     expect((await control.get(`/v1/lanes?endpoint_id=${id}`, other)).status).toBe(404);
@@ -129,7 +129,7 @@ describe('lanes', () => {
 describe('skipping a head', () => {
   const commands = () => new LaneCommands(control.database).open([LOG]);
 
-  it('given it waits in a tier, then its owner is asked to give up the record, made anew from the archive', async () => {
+  it('given a head in a tier, then a command asks its owner to give up the record, made again from the archive', async () => {
     const id = await newEndpoint();
     const made = await newDelivery(control, id);
     await control.write(attempt(made, { outcome: 'retry', status_code: 500, next_attempt_at: Date.now() + 60_000 }));
@@ -152,7 +152,7 @@ describe('skipping a head', () => {
     });
   });
 
-  it('given it is parked itself, then its own record is given up, whatever its lane is called', async () => {
+  it('given a parked head, then its own record is given up, for any name of the lane', async () => {
     const id = await newEndpoint();
     const made = { ...(await newDelivery(control, id)), lane: `${id}:${'ü/?%'.repeat(64)}` };
     await park([parked(made, 40, { attempt: 1, reason: 'paused' })]);
@@ -163,7 +163,7 @@ describe('skipping a head', () => {
     expect(command).toMatchObject({ lane: made.lane, body: Buffer.from(`body of ${made.id}`) });
   });
 
-  it('given only parked deliveries, then the first is given up; given a lane of another tenant or none, then 404', async () => {
+  it('given only parked deliveries, then the first is given up; given a lane of another tenant, or an unknown one, then 404', async () => {
     const id = await newEndpoint();
     const made = await newDelivery(control, id);
     const later = await newDelivery(control, id);
@@ -193,7 +193,7 @@ describe('skipping a head', () => {
 });
 
 describe('parked deliveries', () => {
-  it('given pending, retrying, parked and over ones, then each shows its own state and is found by it', async () => {
+  it('given pending, retrying, parked and over deliveries, then each shows its state and is found by it', async () => {
     const id = await newEndpoint();
     const make = () => newDelivery(control, id);
     const [waiting, returned, replayed, pending, retrying, over] = [
@@ -249,7 +249,7 @@ describe('parked deliveries', () => {
   });
 });
 
-describe('what is shown and kept of lanes', () => {
+describe('gauges and retention of lanes', () => {
   beforeEach(async () => {
     await control.database.query('DELETE FROM parked_deliveries');
     await control.database.query('DELETE FROM lane_rows');
@@ -273,7 +273,7 @@ describe('what is shown and kept of lanes', () => {
     expect((await metrics.breakers.get()).values).toContainEqual({ labels: { state: 'open' }, value: 0 });
   });
 
-  it('given rows that are over for nine days, then they are forgotten, but for those with parked rows and heads', async () => {
+  it('given lane rows that are over for nine days, then they are deleted, except those with parked rows and heads', async () => {
     const id = await newEndpoint();
     const made = await newDelivery(control, id);
     const lanes = ['old', 'parked', 'head', 'young'].map((name) => `${id}:${name}`);
@@ -296,7 +296,7 @@ describe('what is shown and kept of lanes', () => {
     expect(await control.database.query('SELECT log FROM lane_logs')).toEqual([{ log: LOG }]);
   });
 
-  it('given nothing parked, then every reason shows 0 lanes', async () => {
+  it('given no parked lane, then every hold reason has 0 lanes', async () => {
     await control.app.get(ParkingGauges).look();
     const lanes = (await metrics.parkedLanes.get()).values.map(({ labels, value }) => [labels.reason, value]);
     expect(Object.fromEntries(lanes)).toEqual({ head: 0, paused: 0, breaker: 0, slow: 0, key_missing: 0 });

@@ -26,7 +26,7 @@ const operations = (): [string, Operation][] =>
 const operation = (name: string) => Object.fromEntries(operations())[name];
 
 describe('OpenAPI', () => {
-  it('given the document, then it is 3.1, its references resolve, and every route tells its problems', async () => {
+  it('given the document, then it is OpenAPI 3.1, its references resolve, and every route lists its problems', async () => {
     const { status, body } = await control.get('/openapi.json', '');
     expect(status).toBe(200);
     expect(body.openapi).toBe('3.1.0');
@@ -50,13 +50,13 @@ describe('OpenAPI', () => {
     expect(create.responses['400'].content['application/problem+json'].schema.$ref).toMatch(/Problem$/);
   });
 
-  it('given any operation, then a summary of its own says what it does', () => {
+  it('given any operation, then it has a unique summary', () => {
     const summaries = operations().map(([, { summary }]) => summary);
     expect(summaries.filter((summary) => !summary)).toEqual([]);
     expect(new Set(summaries).size).toBe(summaries.length);
   });
 
-  it('given what needs no body, then none is required, and elsewhere one is', () => {
+  it('given routes without required fields, then their body is optional, and elsewhere required', () => {
     const optional = operations().filter(([, { requestBody }]) => requestBody?.required === false);
     expect(optional.map(([name]) => name)).toEqual(['post /v1/endpoints/{id}/secret/rotate']);
     expect(operation('post /v1/endpoints/{id}/secret/rotate')?.requestBody).toMatchObject({
@@ -64,7 +64,7 @@ describe('OpenAPI', () => {
     });
   });
 
-  it('given a truth in a query, then it is a boolean, and only true and false are taken', async () => {
+  it('given a boolean in a query, then only true and false are accepted', async () => {
     const replayed = operation('get /v1/dead-letters')?.parameters?.find(({ name }) => name === 'replayed');
     expect(replayed?.schema).toMatchObject({ type: 'boolean' });
     for (const value of ['true', 'false']) {
@@ -76,7 +76,7 @@ describe('OpenAPI', () => {
     });
   });
 
-  it('given the security scheme, then a key is not taken for a JWT', () => {
+  it('given the security scheme, then the bearer format is not JWT', () => {
     expect(openApiDocument(control.app).components?.securitySchemes).toMatchObject({
       bearer: { bearerFormat: 'ph_…' },
     });

@@ -47,7 +47,7 @@ const deliveryOnceOf = async (record: ReturnType<typeof attempt>): Promise<void>
 };
 
 describe('projector', () => {
-  it('given attempts, then the delivery shows each, and its state', async () => {
+  it('given attempts, then the delivery shows each attempt, and its state', async () => {
     const made = await newDelivery(control, endpointId);
     const [item] = (await control.get(`/v1/deliveries?event_id=${made.eventId}`)).body.items;
     expect(item).toMatchObject({ id: made.id, status: 'pending', attempts: [], next_attempt_at: null });
@@ -87,7 +87,7 @@ describe('projector', () => {
     expect(await deliveryOnce(control, made.id, 'dead')).toMatchObject({ dead_reason: 'max_retries' });
   });
 
-  it('given records of other shapes, then they are counted, kept where they can be, and the next goes on', async () => {
+  it('given malformed records, then they are counted, stored if possible, and later records are projected', async () => {
     const made = await newDelivery(control, endpointId);
     const junk = { topic: ATTEMPTS_TOPIC, key: endpointId, value: '{"v":9}' };
     await control.write(junk, { ...junk, value: null }, attempt(made));
@@ -98,7 +98,7 @@ describe('projector', () => {
     ]);
   });
 
-  it('given a record of a dispatcher of the release before, then it is read, too', async () => {
+  it('given a record of the previous release, then it is projected, too', async () => {
     const made = await newDelivery(control, endpointId);
     const facts = { delivery_id: made.id, event_id: made.eventId, endpoint_id: endpointId, tenant: 'acme', v: 1 };
     const life = { event_type: made.type, lane: made.lane, accepted_at: made.acceptedAt, replay: 0, attempt: 1 };
@@ -111,7 +111,7 @@ describe('projector', () => {
     });
   });
 
-  it('given a 410, then the endpoint is disabled and the services are told', async () => {
+  it('given a 410, then the endpoint is disabled, and the change announced', async () => {
     const { id } = await newEndpoint();
     const endpoints = await control.table(ENDPOINTS_TOPIC);
     const made = await newDelivery(control, id);
@@ -123,14 +123,14 @@ describe('projector', () => {
       at: Date.now() + 1,
     } as const;
     await control.write(attempt(made, gone));
-    await until('the services are told', () => (endpoints.get(id) as { enabled?: boolean })?.enabled === false);
+    await until('the change is announced', () => (endpoints.get(id) as { enabled?: boolean })?.enabled === false);
     expect((await control.get(`/v1/endpoints/${id}`)).body).toMatchObject({
       status: 'disabled',
       disabled_reason: 'gone',
     });
   });
 
-  it('given records that were projected before, then nothing is counted twice; given a topic made anew, then it is', async () => {
+  it('given records that were projected before, then none counts twice; given a recreated topic, then its records count', async () => {
     const writer = control.app.get(ProjectionWriter);
     const made = await newDelivery(control, endpointId);
     const at = (offset: number, timestamp: number): InRecord => {
@@ -151,36 +151,36 @@ describe('projector', () => {
   });
 });
 
-/** A record of `attempts`, in a partition that nobody else writes. */
-const told = (made: Made, offset: number, over: Parameters<typeof attempt>[1] = {}): InRecord => ({
+/** Writes a record of `attempts` to a partition that no other test writes. */
+const entry = (made: Made, offset: number, over: Parameters<typeof attempt>[1] = {}): InRecord => ({
   ...{ topic: ATTEMPTS_TOPIC, partition: 98, offset, timestamp: made.acceptedAt, key: null, headers: {} },
   value: Buffer.from(String(attempt(made, over).value)),
 });
 
-describe('attempts that are told again', () => {
+describe('redelivered attempts', () => {
   const attemptsOf = async ({ id }: Made) => (await control.get(`/v1/deliveries/${id}`)).body.attempts;
   const counted = async (endpoint: string) =>
     (await control.get(`/v1/endpoints/${endpoint}/health`)).body.last_hour.attempts;
 
-  it('given some that are known among new ones, then the new ones count, each once', async () => {
+  it('given known attempts among new ones, then each new one counts once', async () => {
     const writer = control.app.get(ProjectionWriter);
     const { id } = await newEndpoint();
     const made = await newDelivery(control, id);
-    const retry = (offset: number, number: number) => told(made, offset, { attempt: number, outcome: 'retry' });
+    const retry = (offset: number, number: number) => entry(made, offset, { attempt: number, outcome: 'retry' });
     await writer.write([retry(0, 1), retry(1, 2)]);
     await writer.write([retry(2, 2), retry(3, 3), retry(4, 3), retry(5, 1), retry(6, 4)]);
     expect(await attemptsOf(made)).toHaveLength(4);
     expect(await counted(id)).toBe(4);
   });
 
-  it('given deliveries that their first attempt delivered, then no further row tells of it, and it counts once', async () => {
+  it('given deliveries that their first attempt delivered, then the attempt has no row of its own, and counts once', async () => {
     const writer = control.app.get(ProjectionWriter);
     const { id } = await newEndpoint();
     const [one, two] = [await newDelivery(control, id), await newDelivery(control, id)];
     const [body, at] = [Buffer.from('fine'), Date.now() - 5_000];
-    await writer.write([told(one, 0, { response_body: body, at, duration_ms: 7, status_code: 202 }), told(one, 1)]);
-    await writer.write([told(two, 2), told(one, 3), told(one, 4, { outcome: 'retry', status_code: 500 })]);
-    await writer.write([told(one, 5, { outcome: 'retry', status_code: 500 })]);
+    await writer.write([entry(one, 0, { response_body: body, at, duration_ms: 7, status_code: 202 }), entry(one, 1)]);
+    await writer.write([entry(two, 2), entry(one, 3), entry(one, 4, { outcome: 'retry', status_code: 500 })]);
+    await writer.write([entry(one, 5, { outcome: 'retry', status_code: 500 })]);
 
     expect(await control.get(`/v1/deliveries/${one.id}`)).toMatchObject({ body: { status: 'delivered' } });
     const first = { at: new Date(at).toISOString(), duration_ms: 7, status_code: 202, response_body: 'fine' };
@@ -192,12 +192,12 @@ describe('attempts that are told again', () => {
     expect(await control.database.query(stored, [[one.id, two.id]])).toEqual([{ rows: 0 }]);
   });
 
-  it('given a first attempt that failed, made again, then the delivery is delivered and the first word stays', async () => {
+  it('given a repeated first attempt that failed before, then the delivery is delivered, and the first record stays', async () => {
     const writer = control.app.get(ProjectionWriter);
     const { id } = await newEndpoint();
     const [one, two] = [await newDelivery(control, id), await newDelivery(control, id)];
-    await writer.write([told(one, 0, { outcome: 'retry', status_code: 503 })]);
-    await writer.write([told(one, 1), told(two, 2, { outcome: 'retry', status_code: 503 }), told(two, 3)]);
+    await writer.write([entry(one, 0, { outcome: 'retry', status_code: 503 })]);
+    await writer.write([entry(one, 1), entry(two, 2, { outcome: 'retry', status_code: 503 }), entry(two, 3)]);
     for (const made of [one, two]) {
       expect((await control.get(`/v1/deliveries/${made.id}`)).body).toMatchObject({
         status: 'delivered',
@@ -207,11 +207,11 @@ describe('attempts that are told again', () => {
     expect(await counted(id)).toBe(2);
   });
 
-  it('given a delivered delivery that lives again, then the attempts of both lives are shown', async () => {
+  it('given a replay of a delivered delivery, then the attempts of both lives are shown', async () => {
     const writer = control.app.get(ProjectionWriter);
     const made = await newDelivery(control, (await newEndpoint()).id);
-    await writer.write([told(made, 0, { status_code: 202 }), told(made, 1, { replay: 1, outcome: 'retry' })]);
-    await writer.write([told(made, 2, { replay: 1, attempt: 2, status_code: 204 })]);
+    await writer.write([entry(made, 0, { status_code: 202 }), entry(made, 1, { replay: 1, outcome: 'retry' })]);
+    await writer.write([entry(made, 2, { replay: 1, attempt: 2, status_code: 204 })]);
     expect(await attemptsOf(made)).toMatchObject([
       { replay: 0, attempt: 1, status_code: 202 },
       { replay: 1, attempt: 1, outcome: 'retry' },
@@ -224,7 +224,7 @@ describe('transactions of other producers on a topic of outcomes', () => {
   const gaps = () => control.database.query('SELECT topic, from_offset, to_offset FROM projector_gaps');
   const junk = { key: 'stranger', value: 'junk' };
 
-  it('given committed and aborted ones between records, then no record counts as missing', async () => {
+  it('given committed and aborted transactions between records, then no record counts as missing', async () => {
     const producer = await transactionalProducer();
     const topic = control.settings.prefix + ATTEMPTS_TOPIC;
     await deliveryOnceOf(attempt(await newDelivery(control, endpointId)));
@@ -237,7 +237,7 @@ describe('transactions of other producers on a topic of outcomes', () => {
     expect(await gaps()).toEqual([]);
   });
 
-  it('given one behind the last record, when the projector has read it, then its offsets are stored', async () => {
+  it('given a transaction behind the last record, when the projector has read it, then its offsets are stored', async () => {
     await control.kafka.withLogBounds(async (reader) => {
       const isStored = async () => {
         const ends = new Map((await reader.of(ATTEMPTS_TOPIC)).map(({ partition, high }) => [partition, high]));
@@ -253,7 +253,7 @@ describe('transactions of other producers on a topic of outcomes', () => {
 });
 
 describe('a database restored from a backup', () => {
-  it('given offsets behind the group, when the projector goes on, then it says which records are missing', async () => {
+  it('given offsets behind the group, when the projector continues, then an error line names the missing records', async () => {
     await deliveryOnceOf(attempt(await newDelivery(control, endpointId)));
     await control.database.query('UPDATE projector_offsets SET next_offset = next_offset - 1 WHERE topic = $1', [
       ATTEMPTS_TOPIC,
@@ -274,7 +274,7 @@ describe('a database restored from a backup', () => {
 });
 
 describe('while PostgreSQL is away', () => {
-  it('given it goes and comes back, then 503 meanwhile, and nothing is missing afterwards, without a restart', async () => {
+  it('given an outage, then 503 during the outage, and every record is projected afterwards, without a restart', async () => {
     const made = await newDelivery(control, endpointId);
     proxy.cut();
     const answer = await control.get('/v1/endpoints');
@@ -287,7 +287,7 @@ describe('while PostgreSQL is away', () => {
     proxy.restore();
 
     await deliveryOnce(control, made.id, 'delivered');
-    await until('it is ready', async () => (await control.get('/health/ready')).status === 200);
+    await until('control is ready', async () => (await control.get('/health/ready')).status === 200);
     const { body } = await control.post(`/v1/endpoints/${endpointId}/test`);
     const sent = () =>
       deliveries.records.some(({ headers }) => decodeDelivery(headers.posthorn)?.deliveryId === body.delivery_id);

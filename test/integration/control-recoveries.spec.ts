@@ -50,7 +50,7 @@ const dead = (made: Made) => [
   attempt(made, { attempt: 4, outcome: 'dead', dead_reason: 'max_retries', status_code: 500 }),
   deadLetter(made),
 ];
-/** In the order of acceptance; times a millisecond apart, but for every other pair, which only offsets tell apart. */
+/** Events in the order of acceptance, one per millisecond. Every other pair has equal times; only offsets order it. */
 async function manyDead(endpoint: string, count: number): Promise<Made[]> {
   const made: Made[] = [];
   for (let index = 0; index < count; index++) {
@@ -69,7 +69,7 @@ async function manyDead(endpoint: string, count: number): Promise<Made[]> {
 }
 
 describe('recovering an endpoint', () => {
-  it('given dead, delivered, pending and missed ones, then the dead and the missed are sent, in order, once', async () => {
+  it('given dead, delivered, pending and missed events, then the dead and missed ones are sent, in order, once', async () => {
     const id = await newEndpoint();
     const other = await newEndpoint({ event_types: ['order.*'] });
     const first = await newDelivery(control, id);
@@ -107,7 +107,7 @@ describe('recovering an endpoint', () => {
     );
     expect(sent([pending, delivered, otherType])).toEqual([]);
 
-    // All of it is under way now.
+    // All recovered deliveries are pending now.
     const again = await recover(id, {});
     expect(await jobOnce(again.body.id, 'done')).toMatchObject({ total: 0, sent: 0 });
     const all = await recover(id, { only: 'all' });
@@ -116,7 +116,7 @@ describe('recovering an endpoint', () => {
     expect(sent([delivered])[0]?.meta).toMatchObject({ replay: 1 });
   });
 
-  it('given control ends in the middle, then the next one goes on from there, and each is sent once, in order', async () => {
+  it('given control ends during a recovery, then the next control continues it, and each delivery is sent once, in order', async () => {
     const id = await newEndpoint();
     const made = await manyDead(id, 230);
     const { adminKey, secretKeys } = control;
@@ -136,7 +136,7 @@ describe('recovering an endpoint', () => {
     expect(sent(made).map(({ meta }) => meta.eventId)).toEqual(made.map(({ eventId }) => eventId));
   }, 90_000);
 
-  it('given a rate, then it is kept', async () => {
+  it('given a rate, then the recovery does not exceed it', async () => {
     const id = await newEndpoint();
     await manyDead(id, 120);
     const { adminKey, secretKeys } = control;
@@ -148,7 +148,7 @@ describe('recovering an endpoint', () => {
     expect(Date.now() - startedAt).toBeGreaterThan(1_900);
   }, 60_000);
 
-  it('given a job that is cancelled, then it ends at its next page', async () => {
+  it('given a cancelled job, then it ends at its next page', async () => {
     const id = await newEndpoint();
     await manyDead(id, 120);
     const { body } = await recover(id, {});
@@ -161,7 +161,7 @@ describe('recovering an endpoint', () => {
     expect((await control.get(`/v1/recoveries/${body.id}`)).body.sent).toBeLessThan(120);
   }, 60_000);
 
-  it('given an endpoint that is disabled, then 409; given one that is deleted meanwhile, then the job says so', async () => {
+  it('given a disabled endpoint, then 409; given an endpoint that is deleted during the job, then the job fails with the reason', async () => {
     const id = await newEndpoint();
     await control.patch(`/v1/endpoints/${id}`, { enabled: false });
     expect(await recover(id, {})).toMatchObject({ status: 409 });
@@ -183,7 +183,7 @@ describe('recovering an endpoint', () => {
     expect(await recover(await newEndpoint(), over)).toMatchObject({ status: 400, body: { errors: [{ field }] } });
   });
 
-  it("given another tenant's key, then there are no such endpoint and job", async () => {
+  it("given another tenant's key, then endpoint and job are not found", async () => {
     const id = await newEndpoint();
     const { body } = await recover(id, {});
     const other = await control.keyFor('other');
@@ -205,11 +205,11 @@ describe('replaying dead letters in bulk', () => {
     });
   });
 
-  it('given a filter, then what matches goes back as it was, in order of acceptance, once', async () => {
+  it('given a filter, then matching dead letters are replayed unchanged, in order of acceptance, once', async () => {
     const id = await newEndpoint();
     const made = await manyDead(id, 6);
     const [expired] = [await newDelivery(control, id)];
-    // Two dead letters of one death: a dispatcher was killed between producing and committing.
+    // Two dead letters of one life: a dispatcher was killed between produce and commit.
     await control.write(deadLetter(expired, { reason: 'expired' }), deadLetter(expired, { reason: 'expired' }));
     await deliveryOnce(control, expired.id, 'dead');
     const byReason = await control.post('/v1/dead-letters/replay', { endpoint_id: id, reason: 'max_retries' });
@@ -227,7 +227,7 @@ describe('replaying dead letters in bulk', () => {
     expect((await control.get(`/v1/dead-letters?endpoint_id=${id}&replayed=false`)).body.items).toEqual([]);
   });
 
-  it("given another tenant's key, then its job sees nothing of this one", async () => {
+  it("given another tenant's key, then its job replays no dead letter of this tenant", async () => {
     const id = await newEndpoint();
     const made = await manyDead(id, 1);
     const other = await control.keyFor('other');

@@ -23,7 +23,7 @@ const newEndpoint = async (): Promise<{ id: string }> =>
   (await control.post('/v1/endpoints', { url: 'http://127.0.0.1:9/', event_types: ['*'], tenant: 'acme' })).body;
 
 describe('dead letters', () => {
-  it('given a record that never was a delivery, then it is kept as it was, and cannot be replayed', async () => {
+  it('given a poison record, then it is stored unchanged, and cannot be replayed', async () => {
     const value = Buffer.from([0xff, 0x00, 0x7b]);
     const info = {
       reason: 'payload_error',
@@ -55,7 +55,7 @@ describe('dead letters', () => {
     expect((await control.get(`/v1/dead-letters/${id}`, acme)).status).toBe(404);
   });
 
-  it('given a replay, then the record goes back as it was, once, and the next life is shown', async () => {
+  it('given a replay, then the record is written once, unchanged, and the next life is shown', async () => {
     const made = await newDelivery(control, endpointId);
     const dead = deadLetter(made);
     await control.write(
@@ -80,7 +80,7 @@ describe('dead letters', () => {
     expect(ours()).toHaveLength(1);
     expect(ours()[0]?.value).toEqual(dead.value);
     const headers = Object.entries(ours()[0]?.headers ?? {}).map(([name, value]) => [name, String(value)]);
-    // It had no MAC, as those of older releases: control makes it.
+    // The dead letter has no MAC, as in older releases. Control adds it.
     expect(Object.fromEntries(headers)).toEqual({ ...dead.headers, 'posthorn-mac': expect.stringMatching(/^v1:k1:/) });
 
     expect((await control.get(`/v1/deliveries/${made.id}`)).body).toMatchObject({ status: 'pending', replay: 1 });
@@ -92,7 +92,7 @@ describe('dead letters', () => {
     expect((await deadLetterOf(control, made)).replayed_at).not.toBeNull();
   });
 
-  it('given header names that jsonb refuses or an object has by birth, then they are shown, and go back as they were', async () => {
+  it('given header names that jsonb rejects or every object has, then they are shown, and replayed unchanged', async () => {
     const made = await newDelivery(control, endpointId);
     const { headers = {}, ...dead } = deadLetter(made);
     const strange = ['a\0b', '\0', '__proto__', 'constructor', '', 'ä€', '\x01YQ=='].map(
@@ -116,7 +116,7 @@ describe('dead letters', () => {
     expect(new Map(sent)).toEqual(new Map(Object.entries({ ...all, 'posthorn-mac': expect.any(String) })));
   });
 
-  it('given a replay by other means, then a later life marks the dead letter', async () => {
+  it('given a replay outside control, then the later life marks the dead letter as replayed', async () => {
     const made = await newDelivery(control, endpointId);
     await control.write(deadLetter(made));
     expect((await deadLetterOf(control, made)).replayed_at).toBeNull();
@@ -124,7 +124,7 @@ describe('dead letters', () => {
     await until('it is marked', async () => (await deadLetterOf(control, made)).replayed_at !== null);
   });
 
-  it('given dead letters, then they are counted by reason, replayed ones apart', async () => {
+  it('given dead letters, then they are counted by reason, without replayed ones', async () => {
     const stats = (await control.get(`/v1/dead-letters/stats?endpoint_id=${endpointId}`)).body;
     const [{ total, pending }] = (await control.database.query<{ total: number; pending: number }>(
       'SELECT count(*) AS total, count(*) FILTER (WHERE replayed_at IS NULL) AS pending FROM dead_letters WHERE endpoint_id = $1',
@@ -142,7 +142,7 @@ describe('dead letters', () => {
 });
 
 describe('deliveries', () => {
-  it('given a delivered one, then it can be sent again from the archive', async () => {
+  it('given a delivered delivery, then it can be sent again from the archive', async () => {
     const made = await newDelivery(control, endpointId);
     await control.write(attempt(made));
     await deliveryOnce(control, made.id, 'delivered');
@@ -164,7 +164,7 @@ describe('deliveries', () => {
     expect(String(ours()?.key)).toBe(made.lane);
   });
 
-  it('given a dead one, then a retry replays its dead letter', async () => {
+  it('given a dead delivery, then a retry replays its dead letter', async () => {
     const made = await newDelivery(control, endpointId);
     await control.write(deadLetter(made));
     await deliveryOnce(control, made.id, 'dead');
@@ -172,7 +172,7 @@ describe('deliveries', () => {
     expect((await deadLetterOf(control, made)).replayed_at).not.toBeNull();
   });
 
-  it('given rows and pending ones, then the pages hold each once, newest first, and filters hold', async () => {
+  it('given stored and pending deliveries, then the pages have each once, newest first, and filters apply', async () => {
     const { id } = await newEndpoint();
     const made: Made[] = [];
     for (let index = 0; index < 7; index++) made.push(await newDelivery(control, id));

@@ -14,7 +14,7 @@ import '../support/quiet.js';
 import { freshDatabase, freshTopicPrefix, type TestDatabase } from '../support/servers.js';
 import { until } from '../support/until.js';
 
-/** What the tests change after the backup. */
+/** Objects that the tests change after the backup. */
 interface Changed {
   readonly changed: string;
   readonly deleted: string;
@@ -37,7 +37,7 @@ const works = async (key: string) => (await control.get('/v1/endpoints', key)).s
 const outboxIsEmpty = () =>
   until('the outbox is empty', async () => (await control.database.query('SELECT 1 FROM outbox')).length === 0);
 
-/** Changes of every kind, a backup before them, and that backup put back while control is stopped. */
+/** Makes a backup, then changes of every kind, and restores the backup while control is stopped. */
 async function restoreOlder(): Promise<Changed> {
   const [changed, deleted] = [
     await createEndpoint('http://127.0.0.1:9/a'),
@@ -63,7 +63,7 @@ async function restoreOlder(): Promise<Changed> {
 }
 
 const keep = (kept: Kept, isDryRun = false) => reconcile(control.database, control.kafka, { keep: kept, isDryRun });
-/** `npm run reconcile`, on the servers of the test. @returns what it printed */
+/** Runs `npm run reconcile` on the servers of the test. @returns its output */
 const runCommand = async (...args: string[]): Promise<string> => {
   const env = {
     PATH: process.env.PATH,
@@ -89,7 +89,7 @@ afterAll(async () => {
 });
 
 describe('a database restored from a backup', () => {
-  it('given newer topics, then nothing older is published, changes answer 503, and all the rest goes on; keeping the topics ends it', async () => {
+  it('given newer topics, then no older version is published and changes answer 503, until the topics are kept', async () => {
     const { changed, deleted, created, revokedKey, newKey } = await restoreOlder();
 
     const { body: health, status } = await control.get('/health/ready');
@@ -108,7 +108,7 @@ describe('a database restored from a backup', () => {
     ]) {
       expect(answer.status).toBe(503);
     }
-    // What is not configuration leaves the outbox: the relay has had its turn by then.
+    // Other records than configuration leave the outbox, which shows that the relay has run.
     const deliveries = await control.follow(DELIVERIES_TOPIC);
     const { delivery_id } = (await control.post(`/v1/endpoints/${changed}/test`)).body;
     await until('the test event is sent', () =>
@@ -151,7 +151,7 @@ describe('a database restored from a backup', () => {
     expect((await keep('topics')).differences).toEqual([]);
   });
 
-  it('given newer topics, when the database is kept, then the topics become what it has, deletions included', async () => {
+  it('given newer topics, when the database is kept, then the topics equal it, deletions included', async () => {
     const { changed, deleted, created, revokedKey, newKey } = await restoreOlder();
     expect((await control.patch(`/v1/endpoints/${changed}`, { description: 'lost' })).status).toBe(503);
 
@@ -166,7 +166,7 @@ describe('a database restored from a backup', () => {
     });
     await until('the keys are those of the backup', async () => (await works(revokedKey)) && !(await works(newKey)));
     expect((await keep('database')).differences).toEqual([]);
-    // The state holds over a restart: what is published carries versions above those of the topics.
+    // The state survives a restart: new versions are above those of the topics.
     const { settings, adminKey } = control;
     await control.stop();
     await start(settings.prefix, adminKey);
@@ -175,7 +175,7 @@ describe('a database restored from a backup', () => {
     expect([keys.has(idOf(revokedKey)), keys.has(idOf(newKey))]).toEqual([true, false]);
   });
 
-  it('given as many changes after the restore as were lost, then it is still recognised', async () => {
+  it('given as many changes after the restore as were lost, then the restore is still detected', async () => {
     const { settings, adminKey, database } = control;
     await outboxIsEmpty();
     await saveTables(database);
@@ -184,7 +184,7 @@ describe('a database restored from a backup', () => {
     await control.stop();
     await restoreTables(server.url);
     await start(freshTopicPrefix(), adminKey);
-    // On other topics, where nothing is known of the lost change, another one gets its number.
+    // On other topics, without the lost change, another change gets its number.
     const other = await createEndpoint('http://127.0.0.1:9/other');
     await outboxIsEmpty();
     await control.stop();
@@ -199,7 +199,7 @@ describe('a database restored from a backup', () => {
 });
 
 describe('topics that an earlier release has written', () => {
-  it('given records without headers, then the rows are published again with them, strangers are reported, and nothing is refused', async () => {
+  it('given records without headers, then rows are published again with headers, orphans are reported, and no change is rejected', async () => {
     const endpoint = await createEndpoint('http://127.0.0.1:9/old');
     await outboxIsEmpty();
     const record = (await control.table(ENDPOINTS_TOPIC)).get(endpoint);

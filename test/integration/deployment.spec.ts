@@ -17,7 +17,7 @@ describe('deployment', () => {
     );
   });
 
-  it('given no secrets of its own, then the defaults of docker-compose.yml are ones the apps accept', () => {
+  it('given no secrets in the environment, then the apps accept the defaults of docker-compose.yml', () => {
     const compose = readFileSync('docker-compose.yml', 'utf8');
     const defaultOf = (name: string) => new RegExp(`\\$\\{${name}:-(.+)\\}`).exec(compose)?.[1] ?? '';
 
@@ -32,8 +32,8 @@ describe('deployment', () => {
     expect({ status, said: status === 0 ? '' : stdout + stderr }).toEqual({ status: 0, said: '' });
   });
 
-  it('given the lock file, then no registry is in it', () => {
-    // A package of this repository is resolved to its folder.
+  it('given the lock file, then it names no registry', () => {
+    // Packages of this repository resolve to their folders.
     expect(readFileSync('package-lock.json', 'utf8')).not.toMatch(/"resolved": "(?!packages\/|web\/)|registry\./);
   });
 });

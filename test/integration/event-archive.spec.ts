@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Database } from '#common/postgres/database.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { persistBatch } from '#common/postgres/persist-batch.js';
-import { type ArchivedEvent, EventArchive } from '../../apps/ingest/src/router/event-archive.js';
+import { type ArchiveEntry, EventArchive } from '../../apps/ingest/src/router/event-archive.js';
 import { runSql } from '../../scripts/lib/postgres.mjs';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
 
 const ACCEPTED_AT = Date.UTC(2026, 0, 31, 12, 0, 0, 123);
 
-function event(id: string, over: Partial<ArchivedEvent['event']> = {}, endpointIds: string[] = []): ArchivedEvent {
+function event(id: string, over: Partial<ArchiveEntry['event']> = {}, endpointIds: string[] = []): ArchiveEntry {
   return {
     event: {
       id,
@@ -44,7 +44,7 @@ describe('EventArchive', () => {
     await server.drop();
   });
 
-  it('given values that are hard to carry, then they are stored as they are', async () => {
+  it('given values with special characters, then they are stored unchanged', async () => {
     const hard = event(
       `it's "\\N" {,} ~`,
       {
@@ -64,13 +64,13 @@ describe('EventArchive', () => {
     });
   });
 
-  it('given neither resource nor endpoints, then there are none', async () => {
+  it('given neither resource nor endpoints, then both columns are empty', async () => {
     await archive.store([event('bare')]);
     const [row] = await database.query('SELECT resource_id, endpoint_ids FROM events WHERE id = $1', ['bare']);
     expect(row).toEqual({ resource_id: null, endpoint_ids: [] });
   });
 
-  it('given an id again, then its source tells a redelivery from a duplicate, and another tenant does not matter', async () => {
+  it('given a known id, then its source distinguishes redelivery and duplicate, and other tenants are independent', async () => {
     await archive.store([event('a'), event('b', { position: 2 })]);
     const again = [
       event('a', {}, ['ep_9']),
@@ -97,7 +97,7 @@ describe('EventArchive', () => {
     expect(new Set(novelties.flat())).toEqual(new Set(['fresh', 'duplicate']));
   });
 
-  it('given a database that lacks a character, then that event alone is refused', async () => {
+  it('given a database that lacks a character, then only the event with that character is rejected', async () => {
     const name = `t_latin_${randomBytes(4).toString('hex')}`;
     await runSql(
       server.url,
@@ -126,12 +126,12 @@ describe('EventArchive', () => {
     await runSql(server.url, `drop database ${name}`);
   });
 
-  it('given a rehearsal, then nothing of it is kept', async () => {
+  it('given a rehearsal, then no row is stored', async () => {
     await archive.rehearse(event('rehearsed'));
     expect(await archive.store([event('rehearsed', { position: 7 })])).toEqual(['fresh']);
   });
 
-  it('given nothing, then nothing is asked', async () => {
+  it('given an empty batch, then no statement runs', async () => {
     expect(await archive.store([])).toEqual([]);
   });
 });

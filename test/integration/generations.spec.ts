@@ -52,7 +52,7 @@ afterAll(async () => {
   await server.drop();
 });
 
-/** As a process that has just started. */
+/** A new instance, as in a process that has just started. */
 const started = (markers = new GenerationMarkers()) => new Generations(kafkaClient(settings), database, markers);
 const markerOf = async (topic: string) => {
   const rows = await database.query<{ value: Buffer }>(`SELECT value FROM outbox WHERE key = $1 ORDER BY seq DESC`, [
@@ -63,7 +63,7 @@ const markerOf = async (topic: string) => {
 const idOf = async (topic: string) => (await kafkaClient(settings).topicLogs([topic])).get(topic)?.topicId;
 
 describe('topicLogs', () => {
-  it("given topics, then it returns Kafka's ids and partition counts; given one that does not exist, then it throws", async () => {
+  it('given topics, then topicLogs returns ids and partition counts; given a missing topic, then it throws', async () => {
     const found = await kafkaClient(settings).topicLogs(['ingest', 'attempts']);
     expect([...found]).toEqual([
       ['ingest', { topicId: expect.stringMatching(/^[\w-]{22}$/), partitions: 2 }],
@@ -75,21 +75,21 @@ describe('topicLogs', () => {
 });
 
 describe('Generations', () => {
-  it('given several processes that ask at once, then the log is registered once, and its marker enqueued', async () => {
+  it('given several processes at once, then the log is registered once, and its marker enqueued', async () => {
     const numbers = await Promise.all([started(), started(), started()].map((process) => process.of('ingest')));
     expect(numbers).toEqual([0, 0, 0]);
     const topic_id = await idOf('ingest');
     expect(await markerOf('ingest')).toEqual([{ v: 1, topic: 'ingest', topic_id, partitions: 2, generation: 0 }]);
   });
 
-  it('given a topic that is deleted and made again, then it has the next generation, however often it is asked', async () => {
+  it('given a recreated topic, then it has the next generation, also on later calls', async () => {
     expect(await started().of('dlq')).toBe(0);
     await recreateTopics(settings, ['dlq']);
     expect([await started().of('dlq'), await started().of('dlq')]).toEqual([1, 1]);
     expect((await markerOf('dlq'))[0]).toMatchObject({ generation: 1, topic_id: await idOf('dlq') });
   });
 
-  it('given a log that lost its tail, when its topic is made again, then the generation is above that of the tail', async () => {
+  it('given a log that lost its tail, when its topic is recreated, then the generation is above that of the tail', async () => {
     const generation = await started().of('dlq');
     const tail = { partition: 0, fromOffset: 3, generation: generation + 4, leaderEpoch: 1 };
     await storeLostTails(database, { topic: 'dlq', generation }, [tail]);
@@ -98,7 +98,7 @@ describe('Generations', () => {
     expect(await started().of('dlq')).toBe(generation + 5);
   });
 
-  it('given a database that counted fewer generations than the marker, then the count goes on from the marker', async () => {
+  it('given a database with fewer generations than the marker, then the count continues from the marker', async () => {
     const topic_id = (await idOf('attempts')) ?? '';
     const before = new GenerationMarkers();
     const key = 'posthorn:generation:attempts';
@@ -132,14 +132,14 @@ describe('a database of a release that counted no generations', () => {
     expect(await latestGenerations(database, ['deliveries'])).toMatchObject([{ generation: 0, isCarried: true }]);
   });
 
-  it('given rows beyond the end of the log, then they are of a lost generation 0, and the log is generation 1', async () => {
+  it('given rows beyond the end of the log, then they belong to a lost generation 0, and the log is generation 1', async () => {
     await storeRow(3);
     await upgraded();
     expect(await started().of('deliveries')).toBe(1);
     expect(await latestGenerations(database, ['deliveries'])).toMatchObject([{ generation: 1, isCarried: false }]);
   });
 
-  it('given records that are younger than the rows, then the log is generation 1', async () => {
+  it('given records younger than the rows, then the log is generation 1', async () => {
     await storeRow(2);
     await database.query(`UPDATE lane_rows SET updated_at = now() - interval '1 hour'`);
     await upgraded();

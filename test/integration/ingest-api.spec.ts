@@ -44,7 +44,7 @@ describe('the ingest API', () => {
     expect((answer.body.errors ?? []).map(({ field }: { field: string }) => field)).toEqual(fields);
   }
 
-  it('given an event, then 202 with its id, and it is delivered to its tenant', async () => {
+  it('given an event, then 202 with its id, and its tenant’s endpoint gets it', async () => {
     expect(await publish({ id: 'api-1', type: 'a.b', data: { x: 1 } })).toMatchObject({
       status: 202,
       body: { id: 'api-1' },
@@ -53,7 +53,7 @@ describe('the ingest API', () => {
     expect(ingest.deliveriesOf('api-1')).toMatchObject([{ meta: { tenant: 'acme' }, body: { data: { x: 1 } } }]);
   });
 
-  it('given no id, then a new one, or the idempotency key, and the second of the same key is dropped', async () => {
+  it('given no id, then a new id, or the idempotency key; a second event with the same key is dropped', async () => {
     const { body } = await publish({ type: 'a', data: 1 });
     await delivered(body.id);
     const headers = { 'idempotency-key': 'pay 7' };
@@ -76,7 +76,7 @@ describe('the ingest API', () => {
     expectProblem(await publish(without), 400, 'BODY_INVALID', 'occurred_at');
   });
 
-  it('given a tenant, then an admin key may name it, and a key of another may not', async () => {
+  it('given a tenant, then an admin key may name it, and a key of another tenant may not', async () => {
     await publish({ id: 'of-acme', type: 'a', tenant: 'acme', data: 1 }, admin);
     await publish({ id: 'of-nobody', type: 'a', data: 1 }, admin);
     await Promise.all([delivered('of-acme'), delivered('of-nobody')]);
@@ -94,7 +94,7 @@ describe('the ingest API', () => {
         data: { n: 1 },
       });
       const { headers, body } = HTTP[mode](event);
-      // The SDK leaves the encoding that the HTTP binding asks for to its transports.
+      // The SDK leaves the percent-encoding of the HTTP binding to its transports.
       const encoded = Object.fromEntries(
         Object.entries(headers).map(([name, value]) => [name, encodeURI(String(value))]),
       );
@@ -116,7 +116,7 @@ describe('the ingest API', () => {
     expect(await publishBatch({ events: [{ type: 'a', data: 1 }] })).toMatchObject({ status: 202 });
   });
 
-  it('given one bad event in a batch, then none is taken', async () => {
+  it('given one bad event in a batch, then the batch is rejected', async () => {
     const batch = [
       { id: 'not-taken', type: 'a', data: 1 },
       { type: '', data: 1 },
@@ -142,7 +142,7 @@ describe('the ingest API', () => {
     expect((await publish(deep)).status).toBe(202);
   });
 
-  it('given no key, a wrong one, or one that may only read, then 401 or 403', async () => {
+  it('given no key, a wrong key, or a key with the scope read, then 401 or 403', async () => {
     const reader = await ingest.keyFor('acme', ['read']);
     for (const key of [undefined, '', 'nonsense', `${acme.slice(0, -1)}x`]) {
       const answer = await ingest.post('/v1/events', '{"type":"a","data":1}', key);
@@ -152,7 +152,7 @@ describe('the ingest API', () => {
     expectProblem(await publish({ type: 'a', data: 1 }, reader), 403, 'FORBIDDEN');
   });
 
-  it('given the largest event, then 202 and it is delivered; one byte more, then 413', async () => {
+  it('given the largest event, then 202 and a delivery; given one byte more, then 413', async () => {
     const ofSize = (bytes: number) => {
       const head = '{"type":"a","data":"';
       return `${head}${'x'.repeat(bytes - head.length - 2)}"}`;
@@ -180,7 +180,7 @@ describe('the ingest API', () => {
     expectProblem(await ingest.post('/v1/events/batch', ' '.repeat(MAX_BATCH_BYTES + 1), acme), 413, 'BODY_TOO_LARGE');
   });
 
-  it('given content that is compressed, or of another type, then 415', async () => {
+  it('given a compressed body, or another content type, then 415', async () => {
     expectProblem(await publish('x', acme, { 'content-encoding': 'gzip' }), 415, 'UNSUPPORTED_MEDIA_TYPE');
     expectProblem(
       await publish('a=1', acme, { 'content-type': 'application/x-www-form-urlencoded' }),
@@ -195,7 +195,7 @@ describe('the ingest API', () => {
     expectProblem(await ingest.get('/v1/events'), 405, 'METHOD_NOT_ALLOWED');
   });
 
-  it('given what is no proper HTTP, then it is answered and counted against nobody', async () => {
+  it('given malformed HTTP, then the server answers, and counts no rejected event', async () => {
     const port = Number(new URL(ingest.url).port);
     const exchange = (request: string) =>
       new Promise<string>((resolve, reject) => {
@@ -216,7 +216,7 @@ describe('the ingest API', () => {
     expect(await exchange(chunked + chunk.repeat(3))).toMatch(/^HTTP\/1\.1 413 /);
   });
 
-  it('given all this, then the metrics tell it by reason, and the description is OpenAPI 3.1', async () => {
+  it('given these requests, then the metrics count them by reason, and the document is OpenAPI 3.1', async () => {
     const { values } = await metrics.rejected.get();
     const reasons = values.filter(({ labels }) => labels.door === 'http').map(({ labels }) => labels.reason);
     expect(reasons.toSorted()).toEqual(['forbidden', 'invalid', 'media_type', 'too_large', 'unauthenticated']);

@@ -10,7 +10,7 @@ import { freshDatabase, type TestDatabase } from '../support/servers.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
-/** A Kafka of its own, which it may stop, and a PostgreSQL that a proxy takes away. */
+/** A separate Kafka, which the tests stop, and a PostgreSQL behind a proxy that cuts it off. */
 describe('ingest while a server is away', () => {
   let folder: string;
   let kafka: Awaited<ReturnType<typeof startKafka>>;
@@ -52,7 +52,7 @@ describe('ingest while a server is away', () => {
       timeoutMs,
     );
 
-  it('given Postgres away, then events are accepted, wait within bounds, and are routed in order afterwards', async () => {
+  it('given PostgreSQL away, then events are accepted, wait within limits, and are routed in order afterwards', async () => {
     proxy.cut();
     const ids = Array.from({ length: 300 }, (_, index) => `waiting-${index}`);
     for (const id of ids) expect((await publish(id, 'one')).status).toBe(202);
@@ -73,7 +73,7 @@ describe('ingest while a server is away', () => {
     await until('nothing waits', async () => (await metrics.queuedBytes.get()).values[0]?.value === 0);
   }, 90_000);
 
-  it('given Postgres away at the start, then the API takes events with keys from memory, and they are routed later', async () => {
+  it('given PostgreSQL away at the start, then the API accepts events with keys from memory, and they are routed later', async () => {
     proxy.cut();
     await ingest.restart();
     expect((await publish('early')).status).toBe(202);
@@ -81,7 +81,7 @@ describe('ingest while a server is away', () => {
     await arrived(['early']);
   }, 90_000);
 
-  it('given Kafka away, then 503 within the limit of time, and no 202 is ever lost', async () => {
+  it('given Kafka away, then 503 within the timeout, and no event with a 202 is lost', async () => {
     await ingest.restart({ MAX_WAITING_REQUESTS: '8' });
     const accepted: string[] = [];
     let refused = 0;
@@ -98,7 +98,7 @@ describe('ingest while a server is away', () => {
         }
       }
     };
-    // Twice as many as may wait: some are refused at once, and the others when they have waited long enough.
+    // Twice the limit of waiting requests: half are rejected at once, the others after the timeout.
     const producers = Promise.all(Array.from({ length: 16 }, producer));
     await until('some are accepted', () => accepted.length > 100);
     await kafka.kill();

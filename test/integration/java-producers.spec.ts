@@ -11,7 +11,7 @@ import { logTopic, RecordingConsumer, testSettings } from '../support/kafka-port
 import { testBrokers } from '../support/servers.js';
 import { until } from '../support/until.js';
 
-/* What Java's client writes, by the tools that Kafka brings for it. */
+/* Records of Java's client, written with Kafka's own tools. */
 
 const TIMEOUT_MS = 120_000;
 const SERVER = ['--bootstrap-server', testBrokers().join(',')];
@@ -95,7 +95,7 @@ describe("a transaction of Java's producer that is killed half-way", () => {
   }
 
   it(
-    'given kafka-transactions aborts it, then its partition goes on, and nothing of it is read',
+    'given kafka-transactions aborts it, then its partition continues, and none of its records is read',
     async () => {
       const killed = await killedHalfWay(600_000);
       const { reader, log, topic } = killed;
@@ -110,7 +110,7 @@ describe("a transaction of Java's producer that is killed half-way", () => {
   );
 
   it(
-    'given it times out, then its partition goes on, and nothing of it is read',
+    'given it times out, then its partition continues, and none of its records is read',
     async () => expectToGoOn(await killedHalfWay(5_000)),
     TIMEOUT_MS,
   );

@@ -38,7 +38,7 @@ describe('kafkajs beneath the port', () => {
   afterEach(() => bench.close());
   const compacted = { topic: 'table', partitions: 1, config: { 'cleanup.policy': 'compact' } };
 
-  it('given many batches, then each record is read once, and none again when nothing new comes', async () => {
+  it('given many batches, then each record is read once, also without new records', async () => {
     const settings = await bench.prepared(testSettings([compacted]));
     const writer = await bench.producer(settings);
     for (const key of numbers(300)) await writer.write([{ topic: 'table', key, value: key }]);

@@ -28,7 +28,7 @@ afterAll(async () => {
   await server.drop();
 });
 
-/** Rows 1, 2, 3 …, one a second until now, in as many lanes, in turn. */
+/** Parks rows 1, 2, 3 …, one per second until now, round-robin over the lanes. */
 async function park({ rows, lanes, bytes = 10 }: { rows: number; lanes: number; bytes?: number }): Promise<void> {
   await database.query(
     `INSERT INTO parked_deliveries (log, lane, place, endpoint_id, delivery_id, attempt, header, body, reason, parked_at)
@@ -40,7 +40,7 @@ async function park({ rows, lanes, bytes = 10 }: { rows: number; lanes: number; 
 }
 
 describe('the epoch of a log', () => {
-  it('given another owner that raised it meanwhile, then a late raise changes nothing', async () => {
+  it('given a later owner that raised the epoch, then a late raise of the earlier owner changes nothing', async () => {
     const log = 'deliveries/4';
     const seen = await store.epochOf(log);
     const { epoch: raised } = await store.raiseEpoch(seen);
@@ -55,9 +55,9 @@ describe('the epoch of a log', () => {
 describe('a page of parked rows', () => {
   it.each([
     { given: 'small rows', bytes: 100, rows: 8 },
-    { given: 'rows of which three fit', bytes: 300, rows: 3 },
-    { given: 'rows of which none fits', bytes: 5_000, rows: 1 },
-  ])('given $given, then it has $rows of them, the lowest', async ({ bytes, rows }) => {
+    { given: 'rows of which three fit into a page', bytes: 300, rows: 3 },
+    { given: 'rows of which none fits into a page', bytes: 5_000, rows: 1 },
+  ])('given $given, then the page has the lowest $rows', async ({ bytes, rows }) => {
     await park({ rows: 40, lanes: 2, bytes });
 
     const pages = await store.readPages(epoch, ['lane-0', 'lane-1', 'lane-2'], { rows: 8, bodyBytes: 1_000 });
@@ -68,8 +68,8 @@ describe('a page of parked rows', () => {
   });
 });
 
-describe('what is parked beyond its limits', () => {
-  it('given many more lanes and rows than allowed, then one look tells all of them, the oldest first', async () => {
+describe('parked rows beyond the limits', () => {
+  it('given many more lanes and rows than the limits, then one query returns all of them, oldest first', async () => {
     await park({ rows: 3_000, lanes: 1_500 });
 
     const beyond = await limits.beyond(ENDPOINT, { maxAgeS: 100_000, maxCount: 1_000 });
@@ -81,7 +81,7 @@ describe('what is parked beyond its limits', () => {
     expect(Math.max(...beyond.map(({ place }) => place))).toBe(2_000);
   });
 
-  it('given rows that are too old, then it tells them and no younger ones', async () => {
+  it('given rows that are too old, then the query returns only these', async () => {
     await park({ rows: 20, lanes: 20 });
 
     const beyond = await limits.beyond(ENDPOINT, { maxAgeS: 14.5, maxCount: 1_000 });
@@ -89,7 +89,7 @@ describe('what is parked beyond its limits', () => {
     expect(beyond.map(({ place }) => place)).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it('given no more than allowed, then nothing is beyond', async () => {
+  it('given rows within the limits, then the query returns none', async () => {
     await park({ rows: 20, lanes: 3 });
 
     expect(await limits.beyond(ENDPOINT, { maxAgeS: 1_000, maxCount: 20 })).toEqual([]);

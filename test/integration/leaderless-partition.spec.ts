@@ -28,7 +28,7 @@ describe('a cluster of three that keeps one replica of each partition', () => {
     rmSync(folder, { recursive: true, force: true });
   }, 60_000);
 
-  it('given a broker that is killed, then its partitions wait, and all others go on', async () => {
+  it('given a killed broker, then its partitions wait, and all others continue', async () => {
     const settings = testSettings([logTopic('log', PARTITIONS)], { brokers: brokers.direct });
     await kafkaClient(settings).ensureTopics();
     const cluster = clusterOf(createKafka(settings)) as ReturnType<typeof clusterOf> & {
@@ -67,7 +67,7 @@ describe('a cluster of three that keeps one replica of each partition', () => {
     for (let round = 0; round < 5; round++) {
       await Promise.all(kept.map((partition) => write(partition, `during ${round} ${partition}`)));
     }
-    // A request that failed in part is written again as a whole: some may come twice.
+    // A request that failed in part is repeated as a whole, so some records may occur twice.
     const during = () => new Set(reader.values().filter((value) => value.startsWith('during')));
     await until('all that can be read is read', () => during().size === 5 * kept.length);
     expect(Date.now() - startedAt).toBeLessThan(15_000);
@@ -83,7 +83,7 @@ function partitions(): number[] {
   return Array.from({ length: PARTITIONS }, (_, partition) => partition);
 }
 
-/** A key that lies on this partition. */
+/** Finds a key of this partition. */
 function keyOn(partition: number): string {
   for (let index = 0; ; index++) if (partitionOf(`key-${index}`, PARTITIONS) === partition) return `key-${index}`;
 }

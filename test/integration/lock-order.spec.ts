@@ -6,7 +6,7 @@ import { freshDatabase, type TestDatabase } from '../support/servers.js';
 import { until } from '../support/until.js';
 
 const NOW = Date.now();
-/** The projector locks by time; the order of the ids is the other one. */
+/** Ids in the opposite order of the times. The projector locks by time. */
 const OLDER = { id: 'dlv_b', accepted_at: new Date(NOW - 1_000), replay: 0 };
 const NEWER = { id: 'dlv_a', accepted_at: new Date(NOW), replay: 0 };
 
@@ -40,7 +40,7 @@ describe('locks on deliveries', () => {
       await lock(projector, OLDER.id);
       recovery = database.transaction((tx) => beginNextLives(tx, [OLDER, NEWER]));
       await until('the recovery waits for a lock', isSomebodyWaiting);
-      // NOWAIT: fails when the recovery has locked it already.
+      // NOWAIT fails when the recovery has locked the row already.
       await lock(projector, NEWER.id);
     });
     expect(await recovery).toEqual(new Set([OLDER.id, NEWER.id]));

@@ -40,12 +40,12 @@ const extent = (sameUpTo: number, over: Partial<ReadExtent> = {}): ReadExtent =>
 });
 const lost = (sameUpTo: number, leaderEpoch = 4) => extent(sameUpTo, { isTailLost: true, leaderEpoch });
 
-/** @param now what the broker says when it is asked again */
+/** @param now the broker's answer to a later request */
 function taken(found: ReadExtent, now = found, partition = LOG.partition) {
   return { ...LOG, partition, extent: found, askExtent: async () => now };
 }
 
-/** As a process that has just started. */
+/** A new instance, as in a process that has just started. */
 const started = (markers = new GenerationMarkers()) => new LogPositions(database, markers);
 const positionsOf = async (offsets: readonly number[], log = taken(extent(100)), by = started()) => {
   const positions = await by.of(log, 0);
@@ -66,7 +66,7 @@ async function latestMarker(): Promise<Buffer> {
 }
 
 describe('positions of a log', () => {
-  it('given that the log has all that was read, then they are of its generation', async () => {
+  it('given a log with all records that were read, then positions have its generation', async () => {
     await nameHead(99);
     expect(await positionsOf([0, 99, 100])).toEqual([0, 99, 100]);
   });
@@ -82,7 +82,7 @@ describe('positions of a log', () => {
     expect(await positionsOf([80], taken(lost(80)))).toEqual([positionOf(1, 80)]);
   });
 
-  it('given a second loss, also at the same offset, then the generation is higher again', async () => {
+  it('given a second loss, also at the same offset, then the generation increases again', async () => {
     await positionsOf([80], taken(lost(80)));
     expect(await positionsOf([80], taken(lost(80, 5)))).toEqual([positionOf(2, 80)]);
     expect(await positionsOf([69, 70, 80], taken(lost(70, 6)))).toEqual([69, positionOf(3, 70), positionOf(3, 80)]);
@@ -95,12 +95,12 @@ describe('positions of a log', () => {
     expect(await positionsOf([80], taken(extent(80)))).toEqual([positionOf(1, 80)]);
   });
 
-  it('given a row that a former owner stored after the end was asked for, then no tail is lost', async () => {
+  it('given a row that a former owner stored after the query of the end, then no tail is lost', async () => {
     await nameHead(85);
     expect(await positionsOf([85], taken(extent(80), extent(86)))).toEqual([85]);
   });
 
-  it('given a row that was carried over, then it is of no record', async () => {
+  it('given a row that was carried over, then it does not count as a record', async () => {
     await nameHead(carriedPosition(0, 7));
     expect(await positionsOf([85], taken(extent(80)))).toEqual([85]);
   });
@@ -110,7 +110,7 @@ describe('positions of a log', () => {
     expect(found.flat().sort((a, b) => a - b)).toEqual([1, 2, 3].map((generation) => positionOf(generation, 80)));
   });
 
-  it('given a restored database, then the marker brings the lost tails back', async () => {
+  it('given a restored database, then the marker restores the lost tails', async () => {
     await positionsOf([80], taken(lost(80)));
     await positionsOf([90], taken(lost(90, 5)));
     const markers = new GenerationMarkers();

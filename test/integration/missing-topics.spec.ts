@@ -5,14 +5,14 @@ import { counted, Opened, publish } from '../support/log-readers.js';
 import { until } from '../support/until.js';
 
 /*
- * One missing topic holds only what needs it (docs/adr/0025).
+ * A missing topic stops only the work that needs it (docs/adr/0025).
  */
 
 const opened = new Opened();
 afterEach(() => opened.close());
 
 describe('a missing topic', () => {
-  it('given a consumer of two, when one is deleted, then the other goes on without a rebalance, and both when it is back', async () => {
+  it('given a consumer of two topics, when one is deleted, then the other continues without a rebalance, and both later', async () => {
     const settings = testSettings([logTopic('log'), logTopic('other')]);
     await kafkaClient(settings).ensureTopics();
     const reader = await opened.consume(settings, ['log', 'other']);
@@ -32,7 +32,7 @@ describe('a missing topic', () => {
     expect(reader.rebalancings).toBe(0);
   });
 
-  it('given a consumer that starts while one is missing, then it reads the other, and both when it is there', async () => {
+  it('given a missing topic at the start, then the consumer reads the other topic, and both once the topic exists', async () => {
     const settings = testSettings([logTopic('log'), logTopic('other')]);
     await kafkaClient({ ...settings, topics: settings.topics.slice(0, 1) }).ensureTopics();
     await publish(settings, ['first']);
@@ -46,7 +46,7 @@ describe('a missing topic', () => {
 });
 
 describe('TopicKeeper', () => {
-  it('given a topic that is deleted, then it is created again as configured, once, and counted', async () => {
+  it('given a deleted topic, then it is created again as configured, once, and counted', async () => {
     const settings = testSettings([logTopic('log', 3), logTopic('other')]);
     await kafkaClient(settings).ensureTopics();
     const keepers = [kafkaClient(settings).topicKeeper(), kafkaClient(settings).topicKeeper()];
@@ -70,7 +70,7 @@ describe('TopicKeeper', () => {
 });
 
 describe('RecordProducer', () => {
-  it('given a topic that is missing, then writes to another go on, and its own are stored when it is back', async () => {
+  it('given a missing topic, then writes to another topic succeed, and its own once the topic exists', async () => {
     const settings = testSettings([logTopic('log'), logTopic('gone')]);
     await kafkaClient(settings).ensureTopics();
     const producer = kafkaClient(settings).producer();

@@ -9,8 +9,8 @@ import { Opened, publish, values } from '../support/log-readers.js';
 import { until } from '../support/until.js';
 
 /*
- * A broker that gives no topic ids (docs/adr/0025). It is the real one: every connection of this process is made to believe
- * that the broker speaks Metadata up to version 9.
+ * A broker without topic ids (docs/adr/0025). The tests use the real broker, and limit the Metadata version of every
+ * connection to 9.
  */
 
 const METADATA_KEY = 3;
@@ -64,7 +64,7 @@ async function readFive(settings: KafkaSettings): Promise<void> {
 }
 
 describe('a log without a topic id', () => {
-  it('given a commit, then it names a record instead of an id, and reading goes on where it was', async () => {
+  it('given a commit, then it names a record instead of a topic id, and reading continues at the commit', async () => {
     const settings = await prepared();
     const cluster = clusterOf(createKafka(settings));
     opened.add(() => cluster.disconnect());
@@ -94,7 +94,7 @@ describe('a log without a topic id', () => {
       const metadata = await metadataOf(settings);
       await opened.recreate(settings, 'log');
       await publish(settings, values('new', records));
-      // Kafka deletes commits with their topic. Those of a restored or mirrored cluster stay.
+      // Kafka deletes commits together with their topic, but a restored or mirrored cluster keeps them.
       await opened.commit(settings, 5, metadata);
 
       const reader = await opened.consume(settings);

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => control.stop());
 
-/** A delivery that failed twice, in a lane of its own, as head of that lane. */
+/** A delivery that failed twice, as the head of its lane. */
 async function head(lane: string, place: number, dueAt: number | undefined): Promise<Made> {
   const made = await newDelivery(control, 'ep_1');
   await control.database.query(
@@ -32,7 +32,7 @@ async function head(lane: string, place: number, dueAt: number | undefined): Pro
 }
 
 describe('overdueHeads', () => {
-  it('given a head that is due and one that is not, then the first is made anew, for its own log and an endpoint that is known', async () => {
+  it('given a head that is due and one that is not, then only the due one is made again, for its own log and a known endpoint', async () => {
     const dueAt = Date.now() - 1_000;
     const made = await head('ep_1:due', 7, dueAt);
     await head('ep_1:later', 8, Date.now() + 60_000);
@@ -49,7 +49,7 @@ describe('overdueHeads', () => {
     expect(await overdueHeads(control.database, LOG, () => undefined)).toEqual([]);
   });
 
-  it('given a head whose attempt was in flight when its log lost its tail, then it is made anew on demand', async () => {
+  it('given a head whose attempt was in flight when its log lost its tail, then it is made again on request', async () => {
     await head('ep_1:in-flight', 9, undefined);
     const lanes = async (areOrphans: boolean) =>
       (await overdueHeads(control.database, LOG, () => 'full', areOrphans)).map(({ lane }) => lane);

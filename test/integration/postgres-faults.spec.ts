@@ -11,7 +11,7 @@ import { until } from '../support/until.js';
 
 const PASSWORD = 'right';
 let server: TestDatabase;
-/** Of the administrator: the fresh database, and another one. */
+/** Administrator's connections: to the fresh database, and to another one. */
 let inside: (sql: string) => Promise<Record<string, unknown>[]>;
 let outside: (sql: string) => Promise<Record<string, unknown>[]>;
 let role: string;
@@ -42,7 +42,7 @@ afterAll(async () => {
 
 const disconnect = () => outside(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
 
-/** An app connects again at once, and a database in use is not renamed. */
+/** Retries the rename: an app reconnects at once, and PostgreSQL does not rename a database in use. */
 async function rename(from: string, to: string): Promise<void> {
   await outside(`ALTER DATABASE ${from} ALLOW_CONNECTIONS false`);
   await until('the database is renamed', async () => {
@@ -55,7 +55,7 @@ async function rename(from: string, to: string): Promise<void> {
   await outside(`ALTER DATABASE ${to} ALLOW_CONNECTIONS true`);
 }
 
-/** Rows of the day, and of days without a partition, then have no place. */
+/** Drops partitions, so that rows of these days have none. */
 async function partitions(change: 'DETACH' | 'ATTACH'): Promise<void> {
   const day = new Date().toISOString().slice(0, 10);
   const next = new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10);
@@ -116,31 +116,34 @@ const rejected = async () => (await rejectedRecords.get()).values.reduce((sum, {
 const RECORDS = 40;
 
 describe('the projector, while PostgreSQL cannot do its part', () => {
-  it.each(FAULTS)('given $name, then readiness says so, nothing is thrown away, and all catches up', async (fault) => {
-    const made = await Promise.all(Array.from({ length: RECORDS }, () => newDelivery(control, endpointId)));
-    await fault.begin();
-    for (const [index, one] of made.entries()) {
-      if (index % 2) await control.write(deadLetter(one));
-      else await control.write(attempt(one));
-    }
-    await until('readiness says so', async () => {
-      const { status, body } = await control.get('/health/ready');
-      return status === 503 && String(body.checks.postgres).startsWith(fault.shows);
-    });
-    if (fault.isApiAway) {
-      const answer = await control.get(`/v1/deliveries?event_id=${made[0]?.eventId}`);
-      expect(answer).toMatchObject({ status: 503, body: { code: 'DATABASE_UNAVAILABLE' } });
-    }
-    expect(await rejected()).toBe(0);
+  it.each(FAULTS)(
+    'given $name, then readiness names the reason, no record is dropped, and the projector catches up',
+    async (fault) => {
+      const made = await Promise.all(Array.from({ length: RECORDS }, () => newDelivery(control, endpointId)));
+      await fault.begin();
+      for (const [index, one] of made.entries()) {
+        if (index % 2) await control.write(deadLetter(one));
+        else await control.write(attempt(one));
+      }
+      await until('readiness says so', async () => {
+        const { status, body } = await control.get('/health/ready');
+        return status === 503 && String(body.checks.postgres).startsWith(fault.shows);
+      });
+      if (fault.isApiAway) {
+        const answer = await control.get(`/v1/deliveries?event_id=${made[0]?.eventId}`);
+        expect(answer).toMatchObject({ status: 503, body: { code: 'DATABASE_UNAVAILABLE' } });
+      }
+      expect(await rejected()).toBe(0);
 
-    await fault.end();
+      await fault.end();
 
-    for (const [index, { id }] of made.entries()) await deliveryOnce(control, id, index % 2 ? 'dead' : 'delivered');
-    await until('it is ready again', async () => (await control.get('/health/ready')).status === 200);
-    expect(await rejected()).toBe(0);
-  });
+      for (const [index, { id }] of made.entries()) await deliveryOnce(control, id, index % 2 ? 'dead' : 'delivered');
+      await until('it is ready again', async () => (await control.get('/health/ready')).status === 200);
+      expect(await rejected()).toBe(0);
+    },
+  );
 
-  it('given a row that always fails for an unknown reason, then it alone is set aside, and the others are stored', async () => {
+  it('given a row that always fails for an unknown reason, then only that row is set aside, and the others are stored', async () => {
     const made = await Promise.all(Array.from({ length: 10 }, () => newDelivery(control, endpointId)));
     const bad = made[3]?.id;
     await inside(

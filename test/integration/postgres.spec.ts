@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 const NOW = Date.UTC(2026, 0, 31, 12);
 const RETENTION_DAYS = 3;
 
-/** The migration before which a first attempt had a row of its own. */
+/** The last migration with a separate row for a first attempt. */
 const FIRST_ATTEMPT_MIGRATION = 4;
 
 describe('PostgreSQL', () => {
@@ -47,7 +47,7 @@ describe('PostgreSQL', () => {
     expect(rows.map(({ name }) => name).sort()).toEqual(MIGRATIONS.map((Migration) => new Migration().name).sort());
   });
 
-  it('given the schema of the release before, with rows, then they stay, and the older statements go on', async () => {
+  it('given the previous release’s schema with rows, then the rows stay, and older statements still work', async () => {
     const other = await freshDatabase();
     const before = await createDataSource(other.url, MIGRATIONS.slice(0, FIRST_ATTEMPT_MIGRATION)).initialize();
     await before.runMigrations();
@@ -96,13 +96,13 @@ describe('PostgreSQL', () => {
     }
   });
 
-  it('given any list of texts, then it arrives as it went', async () => {
+  it('given any list of texts, then PostgreSQL returns it unchanged', async () => {
     const texts = ['', 'null', 'a,b', '{x}', 'say "hi"', 'C:\\', ' edge ', '\n', 'Zoë', null];
     const rows = await database.query<{ texts: string[] }>('SELECT $1::text[] AS texts', [texts]);
     expect(rows).toEqual([{ texts }]);
   });
 
-  it('given lists of bytes, times and JSON, then they arrive as they went', async () => {
+  it('given lists of bytes, times and JSON, then PostgreSQL returns them unchanged', async () => {
     const [bytes, at] = [[Buffer.from([0, 92, 34, 255]), null], new Date(1_700_000_000_123)];
     const rows = await database.query(
       'SELECT $1::bytea[] AS bytes, $2::timestamptz[] AS times, ($3::jsonb[])[1] AS json',
@@ -111,7 +111,7 @@ describe('PostgreSQL', () => {
     expect(rows).toEqual([{ bytes, times: [at], json: { quote: '"', path: '\\' } }]);
   });
 
-  it('given joined columns, then they arrive as they went, and times to the millisecond', async () => {
+  it('given joined columns, then PostgreSQL returns them unchanged, and times to the millisecond', async () => {
     const rows = [
       { text: `say "hi", C:\\ {Zoë}`, at: 1_700_000_000_123, size: 7 },
       { text: null, at: 4_102_444_799_999, size: null },
@@ -132,13 +132,13 @@ describe('PostgreSQL', () => {
     expect(row?.exact).toBe(10_001);
   });
 
-  it('given a bigint, then it comes back as a number, and a time as it went', async () => {
+  it('given a bigint, then it is returned as a number, and a time unchanged', async () => {
     const at = new Date(1_700_000_000_123);
     const rows = await database.query('SELECT $1::bigint AS big, $2::timestamptz AS at', [2 ** 53 - 1, at]);
     expect(rows).toEqual([{ big: 2 ** 53 - 1, at }]);
   });
 
-  it('given a transaction that throws, then nothing of it is kept and the connection is usable', async () => {
+  it('given a transaction that throws, then it is rolled back and the connection is usable', async () => {
     const failing = database.transaction(async (tx) => {
       await tx.query(`INSERT INTO event_keys VALUES ('t', 'gone', 0, 0, now())`);
       throw new Error('no');
@@ -147,7 +147,7 @@ describe('PostgreSQL', () => {
     expect(await database.query(`SELECT 1 FROM event_keys WHERE event_id = 'gone'`)).toEqual([]);
   });
 
-  it('given a connection that the server ends, then that is worth waiting for, and the next query works', async () => {
+  it('given a connection that the server closes, then the error is transient, and the next query works', async () => {
     const ending = database.query('SELECT pg_terminate_backend(pg_backend_pid())');
     const error = await ending.catch((reason: unknown) => reason);
     expect(isUnavailable(error)).toBe(true);
@@ -156,11 +156,12 @@ describe('PostgreSQL', () => {
     expect(database.problem).toBeUndefined();
   });
 
-  it('given a connection that ends between two statements of a transaction, then that is worth waiting for', async () => {
+  it('given a connection that is closed between two statements of a transaction, then the error is transient', async () => {
     const broken = database.transaction(async (tx) => {
       const [row] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
       await database.query('SELECT pg_terminate_backend($1, 5000)', [row?.pid]);
-      // The end was sent before the answer above; a few round trips on another connection, and it has been read.
+      // The close was sent before the answer above. After a few round trips on another connection, the client has read
+      // it.
       for (let trip = 0; trip < 3; trip++) await database.query('SELECT 1');
       await tx.query('SELECT 1');
     });
@@ -169,7 +170,7 @@ describe('PostgreSQL', () => {
     expect(await database.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 
-  it('given no server, then connecting is worth waiting for', async () => {
+  it('given no server, then the error of connecting is transient', async () => {
     const nowhere = new Database({ url: 'postgres://x:x@127.0.0.1:1/x', poolSize: 1, applicationName: 'test' });
     const error = await nowhere.query('SELECT 1').catch((reason: unknown) => reason);
     expect(isUnavailable(error)).toBe(true);
@@ -183,7 +184,7 @@ describe('PostgreSQL', () => {
     await hasty.close();
   });
 
-  it('given a session that the server ends, then its holder is told', async () => {
+  it('given a session that the server closes, then its holder is notified', async () => {
     const session = await database.openSession();
     const [row] = await session.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
     const ended = new Promise((resolve) => session.ended.addEventListener('abort', resolve));
@@ -191,7 +192,7 @@ describe('PostgreSQL', () => {
     await ended;
   });
 
-  it('given a notification, then a listening session hears it', async () => {
+  it('given a notification, then a listening session receives it', async () => {
     const session = await database.openSession();
     const heard = new Promise<void>((resolve) => session.onNotification(resolve));
     await session.query('LISTEN test_channel');
@@ -232,7 +233,7 @@ describe('PostgreSQL', () => {
     expect(await partitionOf('young')).toBe('events_20260201');
   });
 
-  it('given the same traffic every day, then the disk grows as long as the retention is, and no longer', async () => {
+  it('given the same traffic every day, then disk usage grows only during the first retention period', async () => {
     const other = await freshDatabase();
     await migrate(other.url);
     const days = new Database({ url: other.url, poolSize: 1, applicationName: 'test' });
@@ -258,7 +259,7 @@ describe('PostgreSQL', () => {
     expect(Math.max(...sizes)).toBeLessThan(full * 1.05);
   });
 
-  it('given event ids beyond the window, then they are forgotten, a bounded number at a time', async () => {
+  it('given event ids beyond the window, then they are deleted, a limited number at a time', async () => {
     const add = (id: string, ageMs: number) =>
       database.query(`INSERT INTO event_keys VALUES ('keys', $1, 0, 0, $2)`, [id, new Date(NOW - ageMs)]);
     await add('a', 8 * DAY_MS);

@@ -8,8 +8,8 @@ import { freshDatabase, type TestDatabase, testBrokers } from '../support/server
 import { until } from '../support/until.js';
 
 /*
- * The topic `ingest` is deleted and created again while PostgreSQL has events whose deliveries the router had not written.
- * Nothing else has those events: their records are gone, and `deliveries` never had them.
+ * The topic `ingest` is recreated while PostgreSQL has events whose deliveries the router had not written. Only the
+ * archive has these events: their records are gone.
  */
 
 const BEFORE = 5;
@@ -67,7 +67,7 @@ const generation = async () => {
 };
 
 describe('a recreated topic ingest', () => {
-  it('given events archived by a router that ended before it wrote their deliveries, then its successor writes them, once and first', async () => {
+  it('given archived events of a router that ended before it wrote their deliveries, then its successor writes them first, once', async () => {
     const before = await publish('written', BEFORE);
     await delivered(before);
     const write = jest.spyOn(ingest.part<RecordWriter>(RECORD_WRITER), 'write');
@@ -93,7 +93,7 @@ describe('a recreated topic ingest', () => {
     expect(ordered(lost)).toEqual(lost);
   }, 120_000);
 
-  it('given a router that runs, when the topic is replaced while PostgreSQL archives a batch, then its deliveries are written, once and first', async () => {
+  it('given a running router, when the topic is replaced during the archiving of a batch, then its deliveries are written first, once', async () => {
     const number = await generation();
     const archive = ingest.part(EventArchive);
     const store = archive.store.bind(archive);
@@ -138,7 +138,7 @@ describe('a topic ingest without its tail', () => {
   }, 120_000);
 });
 
-/** What PostgreSQL knows of these events is then as after a loss: their positions are beyond the end, the records there none of theirs. */
+/** Moves positions in PostgreSQL beyond the end of the log, as after a lost tail. */
 async function moveBeyondEnd(ids: readonly string[]): Promise<void> {
   await ingest.database.query('UPDATE events SET source_offset = source_offset + 1000000 WHERE id = ANY($1)', [ids]);
   await ingest.database.query(

@@ -16,7 +16,7 @@ import { until } from '../support/until.js';
 
 let server: TestDatabase;
 let database: Database;
-/** One for all: its metric is the process's. */
+/** One instance for all tests: its metric is global to the process. */
 let readAhead: ReadAhead;
 
 beforeAll(async () => {
@@ -30,7 +30,7 @@ afterAll(async () => {
   await server.drop();
 });
 
-/** The lanes of one log, with the rest of a dispatcher in short: attempts fail, or are held. */
+/** The lanes of one log, with a reduced dispatcher: attempts fail, or are held. */
 class Dispatcher implements LaneHost {
   readonly attempted: number[] = [];
   readonly done: number[] = [];
@@ -117,7 +117,7 @@ describe('lanes with a parked row that cannot be read', () => {
       value,
     ]);
 
-  it('given rows with a malformed header or malformed headers, then they are given up, and the others are attempted', async () => {
+  it('given rows with malformed headers, then they are given up, and the others are attempted', async () => {
     one.hold(true);
     for (const place of [1, 2, 3, 4, 5]) one.arrive(place);
     one.arrive(6, { lane: 'dlv_6' });
@@ -135,7 +135,7 @@ describe('lanes with a parked row that cannot be read', () => {
     expect(one.givenUp.map((text) => text.split(' ')[0]).sort()).toEqual(['1', '3', '5', '6']);
   });
 
-  it('given the row of a head that was not handed over, then it is given up, and those behind it go on', async () => {
+  it('given the malformed row of a head, then it is given up, and its followers are attempted', async () => {
     one.hold(true);
     one.arrive(1);
     one.arrive(2);
@@ -160,25 +160,30 @@ describe('lanes with a delivery that PostgreSQL cannot store', () => {
     { given: 'a NUL in its delivery id', over: { meta: { deliveryId: NUL } } },
     { given: 'a NUL in its packed header', over: { meta: { eventId: NUL } } },
     { given: 'attempts out of range', over: { meta: { attempt: 2 ** 31 } } },
-  ])('given $given and a hold, then it is a dead letter, and the others of the lane are parked', async ({ over }) => {
-    one.hold(true);
-    one.arrive(1);
-    one.arrive(2, over);
-    one.arrive(3);
-    one.arrive(4, { lane: 'ep_1:r2' });
-    await until('all are finished', () => one.done.length === 4);
-    expect(one.givenUp).toEqual([expect.stringMatching(/^2 unrecoverable: the database cannot store the delivery: /)]);
-    expect(await parkedOf(one)).toEqual([1, 3, 4]);
+  ])(
+    'given $given and a hold, then the delivery is a dead letter, and the others of the lane are parked',
+    async ({ over }) => {
+      one.hold(true);
+      one.arrive(1);
+      one.arrive(2, over);
+      one.arrive(3);
+      one.arrive(4, { lane: 'ep_1:r2' });
+      await until('all are finished', () => one.done.length === 4);
+      expect(one.givenUp).toEqual([
+        expect.stringMatching(/^2 unrecoverable: the database cannot store the delivery: /),
+      ]);
+      expect(await parkedOf(one)).toEqual([1, 3, 4]);
 
-    one.hold(false);
-    one.own.wake('ep_1:r1', 'ep_1');
-    one.own.wake('ep_1:r2', 'ep_1');
-    await until('the rest is drained, in order', () => one.attempted.length === 3);
-    expect(one.attempted.filter((place) => place !== 4)).toEqual([1, 3]);
-    await until('nothing is parked', async () => (await parkedOf(one)).length === 0);
-  });
+      one.hold(false);
+      one.own.wake('ep_1:r1', 'ep_1');
+      one.own.wake('ep_1:r2', 'ep_1');
+      await until('the rest is drained, in order', () => one.attempted.length === 3);
+      expect(one.attempted.filter((place) => place !== 4)).toEqual([1, 3]);
+      await until('nothing is parked', async () => (await parkedOf(one)).length === 0);
+    },
+  );
 
-  it('given a lane whose name has a NUL, then all of it are dead letters, and the other lanes go on', async () => {
+  it('given a lane whose name has a NUL, then all its deliveries are dead letters, and other lanes continue', async () => {
     one.hold(true);
     one.arrive(1, { lane: `ep_1:${NUL}` });
     one.arrive(2, { lane: `ep_1:${NUL}` });
@@ -188,7 +193,7 @@ describe('lanes with a delivery that PostgreSQL cannot store', () => {
     expect(await parkedOf(one)).toEqual([3]);
   });
 
-  it('given a delivery that fails and cannot be the head, then it is a dead letter, and those behind it go on', async () => {
+  it('given a failing delivery that cannot be stored as the head, then it is a dead letter, and its followers are attempted', async () => {
     one.verdict = 'retry';
     one.arrive(1, { lane: `ep_1:${NUL}` });
     one.arrive(2, { lane: 'ep_1:r2' });
@@ -197,7 +202,7 @@ describe('lanes with a delivery that PostgreSQL cannot store', () => {
     expect(one.handedOver).toEqual([2]);
   });
 
-  it('given a NUL in the delivery id of one that fails, then its lane is kept in order without that id', async () => {
+  it('given a failing delivery with a NUL in its id, then its lane keeps its order without that id', async () => {
     one.verdict = 'retry';
     one.arrive(1, { meta: { deliveryId: NUL } });
     one.arrive(2);
@@ -208,7 +213,7 @@ describe('lanes with a delivery that PostgreSQL cannot store', () => {
     expect(rows).toEqual([{ place: 1, attempt: 1, delivery_id: '' }]);
   });
 
-  it('given a return on a lane whose name has a NUL, then it is judged without a row', async () => {
+  it('given a return on a lane whose name has a NUL, then it is decided without a lane row', async () => {
     one.arrive(5, { lane: `ep_1:${NUL}`, meta: { returned: true, place: 3, attempt: 1 } });
     await until('it is finished', () => one.done.length === 1);
     expect(one.attempted).toEqual([5]);

@@ -28,7 +28,7 @@ const create = async (headers = {}): Promise<{ id: string; secret: string }> =>
 const keysInUse = async () => (await usedKeys(control.database)).map(({ key_id, endpoints }) => [key_id, endpoints]);
 
 describe('resealAll', () => {
-  it('given secrets under an old key, then they are published under the first one, once, unchanged', async () => {
+  it('given secrets under an old key, then they are sealed under the first key and published, once, unchanged', async () => {
     const first = await create({ 'x-own': 'kept' });
     const second = await create();
     await control.post(`/v1/endpoints/${second.id}/secret/rotate`, { overlap_s: 3_600 });

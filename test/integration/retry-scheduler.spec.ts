@@ -24,7 +24,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-/** A scheduler on topics of its own, and a dispatcher's view of it: what to put into the tiers, and what came back. */
+/** A scheduler on its own topics, and a dispatcher's view of it: writes retries to the tiers, and reads the returns. */
 class Bench {
   private app: INestApplication | undefined;
 
@@ -54,7 +54,7 @@ class Bench {
   }
 
   async start(): Promise<void> {
-    // A process has one registry; here several apps follow each other in one process.
+    // A process has one metrics registry, and the tests start several apps one after the other.
     register.clear();
     const config = loadConfig(configSchema, this.env);
     const app = await NestFactory.create(AppModule.forConfig(config), new FastifyAdapter(), { logger: false });
@@ -70,7 +70,7 @@ class Bench {
     this.app = undefined;
   }
 
-  /** As the dispatcher does after a failed attempt. */
+  /** Writes a retry, as the dispatcher does after a failed attempt. */
   async retry(deliveryId: string, delayMs: number): Promise<void> {
     const { tier, dueAt, tierUntil } = hopFor(delayMs, Date.now());
     await this.write({ topic: tier.topic, ...delivery(deliveryId, { dueAt, tierUntil }) });
@@ -130,7 +130,7 @@ function delivery(deliveryId: string, meta: Partial<DeliveryMeta>): Omit<OutReco
 }
 
 describe('retry scheduler', () => {
-  it('given a delivery that waits 4 s, then it returns after 4 s, whole, and marked as a return', async () => {
+  it('given a delivery that waits 4 s, then it returns after 4 s, unchanged, and marked as a return', async () => {
     const bench = await Bench.create();
     await bench.start();
     await bench.retry('dlv_1', 4_000);
@@ -148,7 +148,7 @@ describe('retry scheduler', () => {
     ]);
   });
 
-  it('given waits of all kinds, then each returns exactly once and none early', async () => {
+  it('given delays of all kinds, then each delivery returns exactly once and none early', async () => {
     const bench = await Bench.create();
     await bench.start();
     const delays = [
@@ -170,7 +170,7 @@ describe('retry scheduler', () => {
     for (const { lateMs } of returns) expect(lateMs).toBeLessThan(2_000);
   }, 60_000);
 
-  it('given records that are no deliveries, then they are dead letters with their bytes, and their partition goes on', async () => {
+  it('given poison records, then they are dead letters with their bytes, and their partition continues', async () => {
     const bench = await Bench.create();
     await bench.start();
     const dueAt = Date.now() + 500;
@@ -197,7 +197,7 @@ describe('retry scheduler', () => {
     expect(raw?.info?.source).toMatch(/^retry-(4|16)s\/\d\/\d+$/);
   });
 
-  it('given a due time in 2099 and tiers that make no sense, then nothing of its partition waits for it', async () => {
+  it('given a due time in 2099 and invalid tiers, then no other record of the partition waits for it', async () => {
     const bench = await Bench.create({ SIDE_PARTITIONS: '1' });
     await bench.start();
     const never = { dueAt: Date.UTC(2099, 0, 1), tierUntil: Date.UTC(2099, 0, 1) };
@@ -215,7 +215,7 @@ describe('retry scheduler', () => {
     ).toEqual(['dlv_retry-16s', 'dlv_retry-4s']);
   });
 
-  it('given a restart in the middle, then every delivery returns exactly once', async () => {
+  it('given a restart under load, then every delivery returns exactly once', async () => {
     const bench = await Bench.create();
     await bench.start();
     const delays = Array.from({ length: 200 }, (_, index) => 100 + 60 * index);

@@ -36,7 +36,7 @@ describe('the router', () => {
   const total = async (counter: { get(): Promise<{ values: { value: number }[] }> }) =>
     (await counter.get()).values.reduce((sum, { value }) => sum + value, 0);
 
-  it('given an event on the topic, then its delivery is made and the event is archived', async () => {
+  it('given an event on the topic, then its delivery is written and the event is archived', async () => {
     const value = `{"id":"first","type":"invoice.paid","tenant":"acme","resource_id":"inv/1",
       "occurred_at":"2026-01-31T10:00:00.5+01:00","data": {"n": 12345678901234567890, "n":1.0} }`;
     await ingest.write({ key: 'inv/1', value });
@@ -68,7 +68,7 @@ describe('the router', () => {
     ]);
   });
 
-  it('given an event nobody subscribes to, then it is archived and nothing is sent', async () => {
+  it('given an event without a subscription, then it is archived and no delivery is written', async () => {
     await ingest.write({ key: 'k', value: event('unwanted', { type: 'order.made' }) });
     await until('the event is archived', async () => {
       const rows = await ingest.database.query('SELECT endpoint_ids FROM events WHERE id = $1', ['unwanted']);
@@ -77,7 +77,7 @@ describe('the router', () => {
     expect(ingest.deliveriesOf('unwanted')).toEqual([]);
   });
 
-  it('given an endpoint that is disabled, then it gets nothing', async () => {
+  it('given a disabled endpoint, then it gets no delivery', async () => {
     const other = await ingest.addEndpoint({ tenant: 'acme', event_types: ['order.*'] });
     await ingest.putEndpoint({ id: other, tenant: 'acme', event_types: ['order.*'], version: 2, enabled: false });
     let last = '';
@@ -92,7 +92,7 @@ describe('the router', () => {
     });
   });
 
-  it('given an id again, at once, later, and on another partition, then only the first is delivered', async () => {
+  it('given a repeated id, at once, later, and on another partition, then only the first event is delivered', async () => {
     const before = await total(metrics.duplicates);
     const keyOn = (partition: number) =>
       ['a', 'b', 'c', 'd', 'e'].find((key) => partitionOf(key, 2) === partition) ?? '';
@@ -129,7 +129,7 @@ describe('the router', () => {
     }
   });
 
-  it('given records read again after a crash, then the same deliveries are made again, once', async () => {
+  it('given records read again after a crash, then the same deliveries are written again, once', async () => {
     await ingest.write({ key: 'r', value: event('reread') }, { key: 'r', value: event('reread') });
     await delivered('reread');
     await ingest.stopApp();
@@ -155,7 +155,7 @@ describe('the router', () => {
     expect(archived).toHaveLength(1);
   }, 60_000);
 
-  it('given a record on another partition than its key belongs to, then it is moved and then routed', async () => {
+  it('given a misplaced record, then it is moved to the partition of its key and routed', async () => {
     const key = 'stray';
     const client = new Kafka({ brokers: testBrokers(), logLevel: logLevel.NOTHING }).producer();
     await client.connect();
@@ -217,7 +217,7 @@ describe('the router', () => {
       ['a dead letter that was no delivery', '1', DEAD],
       ['a header named __proto__', 'x', Object.fromEntries([['__proto__', 'polluted'] as const])],
       ['a dead letter with a malformed header', '1', { ...DEAD, [DELIVERY_HEADER]: '1\n2' }],
-    ])('given %s, then it is set aside as it was, and its partition goes on', async (name, value, headers) => {
+    ])('given %s, then it goes to dlq unchanged, and its partition continues', async (name, value, headers) => {
       const before = ingest.in('dlq').length;
       const id = `next to ${name}`.slice(0, 200);
       await ingest.write({ key: 'poison', value, headers }, { key: 'poison', value: event(id) });
@@ -238,7 +238,7 @@ describe('the router', () => {
       });
     });
 
-    it('given a good event with 15 000 headers, then it is set aside with those that fit, and nothing waits for it', async () => {
+    it('given a good event with 15 000 headers, then it goes to dlq with those that fit, without delay for others', async () => {
       const before = ingest.in('dlq').length;
       const headers = Object.fromEntries(Array.from({ length: 15_000 }, (_, index) => [`h${index}`, 'v']));
       await ingest.write(
@@ -260,21 +260,21 @@ describe('the router', () => {
       expect(ingest.deliveriesOf('headers')).toEqual([]);
     });
 
-    it('given no key either, then it has none in dlq', async () => {
+    it('given poison without a key, then its dead letter has no key', async () => {
       const before = ingest.in('dlq').length;
       await ingest.write({ key: null, value: 'x' });
       await until('a dead letter', () => ingest.in('dlq').length > before);
       expect(ingest.in('dlq').at(-1)?.key).toBeNull();
     });
 
-    it('given what was set aside, mended and put back, then it is routed', async () => {
+    it('given a corrected dead letter that is written back, then it is routed', async () => {
       const headers = { ...DEAD, 'posthorn-dead-reason': 'payload_error' };
       await ingest.write({ key: 'k', value: event('mended'), headers });
       await delivered('mended');
       expect(Object.keys(ingest.deliveriesOf('mended')[0]?.record.headers ?? {})).toEqual([DELIVERY_HEADER]);
     });
 
-    it('given a dead letter of a delivery, twice, then it goes to deliveries as it is, both times', async () => {
+    it('given a dead letter of a delivery, twice, then it goes to deliveries unchanged, both times', async () => {
       await ingest.write({ key: 'k', value: event('replayed') });
       await delivered('replayed');
       const [{ record } = { record: undefined }] = ingest.deliveriesOf('replayed');
@@ -314,21 +314,24 @@ describe('the router', () => {
         end: () => readOnly('RESET default_transaction_read_only'),
         shows: 'read_only: ',
       },
-    ])('given $given, then readiness notes it, nothing is lost, and all catches up', async ({ given, ...fault }) => {
-      await fault.begin();
-      const ids = Array.from({ length: 20 }, (_, index) => `${given}-${index}`);
-      await ingest.write(...ids.map((id) => ({ key: id, value: event(id) })));
-      await until('readiness notes it', async () => {
-        const { status, body } = await ingest.get('/health/ready');
-        return status === 200 && String(body.checks.postgres).startsWith(fault.shows);
-      });
-      expect(ids.flatMap((id) => ingest.deliveriesOf(id))).toEqual([]);
-      await fault.end();
-      for (const id of ids) await delivered(id);
-      await until('it is well', async () => (await ingest.get('/health/ready')).body.checks.postgres === 'ok');
-    });
+    ])(
+      'given $given, then readiness notes it, no event is lost, and the router catches up',
+      async ({ given, ...fault }) => {
+        await fault.begin();
+        const ids = Array.from({ length: 20 }, (_, index) => `${given}-${index}`);
+        await ingest.write(...ids.map((id) => ({ key: id, value: event(id) })));
+        await until('readiness notes it', async () => {
+          const { status, body } = await ingest.get('/health/ready');
+          return status === 200 && String(body.checks.postgres).startsWith(fault.shows);
+        });
+        expect(ids.flatMap((id) => ingest.deliveriesOf(id))).toEqual([]);
+        await fault.end();
+        for (const id of ids) await delivered(id);
+        await until('it is well', async () => (await ingest.get('/health/ready')).body.checks.postgres === 'ok');
+      },
+    );
 
-    it('given one event that always fails for an unknown reason, then it alone is a dead letter', async () => {
+    it('given one event that always fails for an unknown reason, then only that event is a dead letter', async () => {
       await sql(
         `CREATE FUNCTION boom() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
            IF NEW.event_id = 'boom-3' THEN RAISE EXCEPTION 'boom'; END IF; RETURN NEW; END $$;

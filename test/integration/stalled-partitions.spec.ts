@@ -14,12 +14,12 @@ import { testBrokers } from '../support/servers.js';
 import { until } from '../support/until.js';
 
 /*
- * What a consumer says about partitions that stand still (docs/adr/0023). The faults are planted between kafkajs and the
- * consumer, so the tests do not depend on how the consumer itself could fail.
+ * The reports of a consumer about stalled partitions (docs/adr/0023). The faults are planted between kafkajs and the
+ * consumer, so the tests do not depend on faults of the consumer itself.
  */
 
 const STALL_MS = 2_000;
-/** The limit, a look every second, and some of a busy machine. */
+/** The stall limit, one check interval of 1 s, and a margin for a busy machine. */
 const NAMED_WITHIN_MS = 30_000;
 
 jest.setTimeout(120_000);
@@ -67,7 +67,7 @@ async function start(
   return { ...started, consumer };
 }
 
-/** A client whose batches never reach the consumer. */
+/** A client that drops its batches before the consumer. */
 function refusing(settings: KafkaSettings): ConsumerClient {
   const client = consumerClient(settings);
   return {
@@ -105,7 +105,7 @@ async function gauge(name: string, labels: Readonly<Record<string, string | numb
 const log = { topic: 'log', partition: 0 };
 
 describe('a partition that is not read', () => {
-  it('when it has lag, then readiness names it, the process ends once, and its successor goes on without an end', async () => {
+  it('when it has lag, then readiness names it, the process ends once, and its successor continues', async () => {
     const settings = await prepared();
     await publish(settings, 'one', 'two');
     const first = await start(settings, {}, refusing);
@@ -134,7 +134,7 @@ describe('a partition that is not read', () => {
 describe('a partition whose records are not finished', () => {
   const keep = { onBatch: () => undefined };
 
-  it('when nothing explains it, then readiness names it until a record is finished', async () => {
+  it('when the app gives no reason, then readiness names it until a record is finished', async () => {
     const settings = await prepared();
     await publish(settings, 'one', 'two');
     const reader = await start(settings, keep);
@@ -145,7 +145,7 @@ describe('a partition whose records are not finished', () => {
     await until('it moves again', () => reader.consumer.problem() === undefined);
   });
 
-  it('when the app says what it waits for, then it is no stall', async () => {
+  it('when the app gives a reason, then it is no stall', async () => {
     const settings = await prepared();
     await publish(settings, 'one');
     const reader = await start(settings, { ...keep, waitsFor: () => 'due times' });
@@ -158,7 +158,7 @@ describe('a partition whose records are not finished', () => {
 });
 
 describe('an open transaction', () => {
-  it('given one, then it is a gauge of its own, no lag and no stall', async () => {
+  it('given an open transaction, then a gauge shows it, and it is neither lag nor stall', async () => {
     const settings = await prepared();
     const producer = await transactional(settings);
     const reader = await start(settings);
@@ -174,7 +174,7 @@ describe('an open transaction', () => {
 });
 
 describe('GroupOffsets', () => {
-  it('given a topic that was deleted, then the others are measured, and it is named', async () => {
+  it('given a deleted topic, then the others are measured, and the deleted one is named', async () => {
     const settings = await prepared(['log', 'side']);
     await publish(settings, 'one');
     const admin = new Kafka({ brokers: testBrokers(), logLevel: logLevel.NOTHING }).admin();
@@ -191,7 +191,7 @@ describe('GroupOffsets', () => {
     expect(logs).toEqual([{ topic: `${settings.prefix}log`, partition: 0, commit: 0, stable: 1, end: 1 }]);
   });
 
-  it('given an end that is noted, then it is read back, by any process', async () => {
+  it('given an end that is noted, then any process reads it', async () => {
     const settings = await prepared();
     const topic = `${settings.prefix}log`;
     const readers = [1, 2].map(() => new GroupOffsets(settings, { groupId: 'readers', topics: ['log'] }));

@@ -8,10 +8,10 @@ import { insertDeliveredAtOnce } from '../../apps/control/src/projector/delivere
 import { attemptRecord, type Made } from '../support/made-delivery.js';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
 
-/** After so many runs PostgreSQL may keep a plan that does not depend on parameters. */
+/** Number of runs after which PostgreSQL may keep a generic plan. */
 const RUNS_UNTIL_PLANNED = 8;
 const ROWS = 20_000;
-/** What a few lanes may need read, of tables and of indexes; far below what is there. */
+/** Most rows and index entries read for a few lanes; far below the total. */
 const READ_AT_MOST = 200;
 
 const LOG = 'deliveries/0';
@@ -41,7 +41,7 @@ describe('a statement that was planned when its tables were empty', () => {
   beforeAll(async () => {
     server = await freshDatabase();
     await migrate(server.url);
-    // One connection: a plan is its connection's.
+    // One connection, since each connection has its own plans.
     database = new Database({ url: server.url, poolSize: 1, applicationName: 'test', readsByKey: true });
     await createPartitions(database, AT);
     store = new LaneStore(database);
@@ -57,14 +57,17 @@ describe('a statement that was planned when its tables were empty', () => {
     await server.drop();
   });
 
-  it.each(Object.keys(statements))('given many rows since, when it %s, then it reads a few of them', async (name) => {
-    const before = await rowsRead(database);
-    await statements[name]?.();
-    expect((await rowsRead(database)) - before).toBeLessThan(READ_AT_MOST);
-  });
+  it.each(Object.keys(statements))(
+    'given many rows since, when it %s, then it reads only a few of them',
+    async (name) => {
+      const before = await rowsRead(database);
+      await statements[name]?.();
+      expect((await rowsRead(database)) - before).toBeLessThan(READ_AT_MOST);
+    },
+  );
 });
 
-/** Of tables and of indexes, so far. */
+/** Number of rows and index entries read so far. */
 async function rowsRead(database: Database): Promise<number> {
   await database.query('SELECT pg_stat_force_next_flush()');
   const [row] = await database.query<{ read: number }>(

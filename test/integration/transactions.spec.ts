@@ -9,9 +9,9 @@ import { largeRecords, transact, transactionalProducer } from '../support/transa
 import { until } from '../support/until.js';
 
 /*
- * Records of transactional producers: the committed ones are read, in order, the aborted ones never, and a consumer goes
- * on behind both. Each transaction is followed by a pause, until the group has committed all there is: a fetch then holds
- * nothing but what the transaction left.
+ * Records of transactional producers: consumers read the committed ones, in order, never the aborted ones, and continue
+ * behind both. After each transaction, the test waits until the group has committed all records: the next fetch then
+ * has only the remains of the transaction.
  */
 
 const TIMEOUT_MS = 60_000;
@@ -55,7 +55,7 @@ async function admin() {
   return created;
 }
 
-/** @returns what resolves when the group has committed each log of the topic up to its end */
+/** @returns function that resolves when the group has committed each log of the topic up to its end */
 async function pauser(settings: KafkaSettings): Promise<() => Promise<void>> {
   const client = await admin();
   const topic = `${settings.prefix}log`;
@@ -78,11 +78,11 @@ const SHORT = [
 describe('a consumer of a log with transactions', () => {
   it.each([
     { given: 'a committed transaction', end: 'commit', messages: SHORT },
-    { given: 'an aborted one', end: 'abort', messages: SHORT },
-    { given: 'a committed one of 200 KB', end: 'commit', messages: largeRecords('k', 200) },
-    { given: 'an aborted one of 200 KB', end: 'abort', messages: largeRecords('k', 200) },
+    { given: 'an aborted transaction', end: 'abort', messages: SHORT },
+    { given: 'a committed transaction of 200 KB', end: 'commit', messages: largeRecords('k', 200) },
+    { given: 'an aborted transaction of 200 KB', end: 'abort', messages: largeRecords('k', 200) },
   ] as const)(
-    'given $given and nothing else for a while, then what comes later is read',
+    'given $given and no other record for a while, then later records are read',
     async ({ end, messages }) => {
       const settings = await prepared();
       const [write, other, reader, pause] = await Promise.all([
@@ -105,7 +105,7 @@ describe('a consumer of a log with transactions', () => {
   );
 
   it(
-    'given transactions of several fetches that lie among one another, then the committed records are read in order',
+    'given interleaved transactions of several fetches, then the committed records are read in order',
     async () => {
       const settings = await prepared();
       const [write, first, second, reader] = await Promise.all([
@@ -136,7 +136,7 @@ describe('a consumer of a log with transactions', () => {
     { given: 'a committed', end: 'commit' },
     { given: 'an aborted', end: 'abort' },
   ] as const)(
-    'given $given transaction that is last on its partition, when a consumer starts, then it reads what comes later',
+    'given $given transaction at the end of its partition, when a consumer starts, then it reads later records',
     async ({ end }) => {
       const settings = await prepared();
       const [write, other, pause] = await Promise.all([writer(settings), theirs(), pauser(settings)]);
@@ -157,7 +157,7 @@ describe('a consumer of a log with transactions', () => {
   );
 
   it(
-    'given an open transaction, then its partition waits for its end, another does not, and both go on',
+    'given an open transaction, then only its partition waits for its end, and both continue',
     async () => {
       const settings = await prepared(2);
       const [write, other, reader] = await Promise.all([writer(settings), theirs(), reading(settings)]);
@@ -180,7 +180,7 @@ describe('a consumer of a log with transactions', () => {
 
 describe('a compacted table with transactions', () => {
   it(
-    'given committed and aborted changes, the last thing on the log a marker, then a new table is whole and goes on',
+    'given committed and aborted changes, with a marker at the end of the log, then a new table is complete and continues',
     async () => {
       const settings = testSettings([{ topic: 'log', partitions: 1, config: { 'cleanup.policy': 'compact' } }]);
       await kafkaClient(settings).ensureTopics();

@@ -27,15 +27,15 @@ interface Refusal {
 }
 
 const HOOK = 'http://127.0.0.1:9/';
-/** As URLs have them. */
+/** Values encoded for URLs. */
 const UNSTORABLE = ['%00', 'a%00b', '%00'.repeat(20)];
-/** As JSON has them. */
+/** Values encoded for JSON. */
 const TEXTS = ['a\0b', '\0', 'a\ud800', '\udc00b'];
 const NOW = 1_790_000_000_000;
 const cursor = (position: unknown) => Buffer.from(JSON.stringify(position)).toString('base64url');
 const laneId = (text: string) => Buffer.from(text).toString('base64url');
 
-/** Texts of one parameter that is more than text. */
+/** Invalid texts of parameters with a format. */
 const OF_PARAMETER: Readonly<Record<string, readonly string[]>> = {
   since: ['0000-01-01T00:00:00Z', '2026-01-01T00:00:00%2B23:59', `2026-01-01T00:00:00.${'1'.repeat(300)}Z`],
   until: ['0000-12-31T23:59:59Z', '2026-01-01T00:00:00-23:59', `2026-01-01T00:00:00.${'1'.repeat(300)}Z`],
@@ -46,7 +46,7 @@ const OF_PARAMETER: Readonly<Record<string, readonly string[]>> = {
 };
 const LANE_IDS = ['a\nb\0', '\0\nb', '\0\n\0'].map(laneId);
 
-/** A good body for each route of control that takes one. */
+/** A valid body for each route of control with a body. */
 const BODIES: Readonly<Record<string, object>> = {
   'POST /v1/endpoints': {
     url: HOOK,
@@ -90,7 +90,7 @@ describe('control', () => {
     );
   }
 
-  /** @returns the route's URL with this text for one parameter; the others are good, or left out */
+  /** @returns the route's URL with this text for one parameter; the others are valid, or left out */
   function urlWith({ path, parameters }: Route, { name, in: place }: Parameter, text: string): string {
     if (place === 'path') return path.replace(`{${name}}`, text);
     const isOfEndpoint = name !== 'endpoint_id' && parameters.some((one) => one.name === 'endpoint_id');
@@ -105,7 +105,7 @@ describe('control', () => {
   const isRefused = ({ status, body }: Refusal) =>
     (status === 400 && body.code === 'BODY_INVALID') || (status === 404 && body.code === 'NOT_FOUND');
 
-  it('given NUL, or a position or time that PostgreSQL has not, in any parameter of any route, then 400 or 404', async () => {
+  it('given NUL, or a position or time that PostgreSQL rejects, in any parameter of any route, then 400 or 404', async () => {
     const answers: Refusal[] = [];
     for (const route of routes()) {
       const { method, path, parameters } = route;
@@ -135,7 +135,7 @@ describe('control', () => {
     expect(answers.length).toBeGreaterThan(100);
   });
 
-  it('given an event with data nested 100 000 deep, then it is shown as it was sent, as are numbers of any length', async () => {
+  it('given an event with data nested 100 000 deep, then the API returns it unchanged, as numbers of any length', async () => {
     const data = `{"n":12345678901234567890,"deep":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
     await control.database.query(
       `INSERT INTO events (tenant, id, type, resource_id, occurred_at, accepted_at, source_partition, source_offset, endpoint_ids, data)
@@ -150,7 +150,7 @@ describe('control', () => {
     expect((await control.get('/v1/events/none')).headers['content-type']).toContain('application/problem+json');
   });
 
-  it('given the document, then each route with a body is among those tried', () => {
+  it('given the document, then each route with a body is tested', () => {
     const paths = openApiDocument(control.app).paths as Record<string, Record<string, object>>;
     const withBody = Object.entries(paths).flatMap(([path, byMethod]) =>
       Object.entries(byMethod).flatMap(([method, one]) =>

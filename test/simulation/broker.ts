@@ -2,13 +2,13 @@ import type { Random } from '#common/domain/testing/random.js';
 import type { InRecord } from '#common/records/record.js';
 import type { Moment, VirtualTime } from './virtual-time.js';
 
-/** What a group said of a partition last. */
+/** A group's last commit of a partition. */
 export interface GroupCommit {
   readonly offset: number;
   readonly metadata: string;
 }
 
-/** Who watches what is appended and committed. */
+/** Observer of appends and commits. */
 export interface BrokerWitness {
   appended(record: InRecord): void;
   committed(groupId: string, log: string, commit: GroupCommit): void;
@@ -24,7 +24,7 @@ export function logName(topic: string, partition: number): string {
   return `${topic}/${partition}`;
 }
 
-/** Partitioned append-only logs, and what groups have committed of them. */
+/** Partitioned append-only logs, and the groups' commits. */
 export class Broker {
   private readonly logs = new Map<string, InRecord[]>();
   private readonly commits = new Map<string, GroupCommit>();
@@ -56,7 +56,7 @@ export class Broker {
     return log;
   }
 
-  /** Answers as soon as one of these logs has a record at or above its position, or after so many ms. */
+  /** Resolves when one of the logs has a record at or above its position, or after `ms`. */
   whenReadable(from: ReadonlyMap<string, number>, maxWaitMs: number, answer: () => void): void {
     if (this.isReadable(from)) {
       answer();
@@ -77,18 +77,18 @@ export class Broker {
     });
   }
 
-  /** Up to `most` records from this position on; sometimes fewer than there are. */
+  /** At most `most` records from this position on; at random fewer than exist. */
   read(name: string, position: number, most: number): InRecord[] {
     const count = 1 + this.random.pick(most);
     return this.log(name).slice(position, position + count);
   }
 
-  /** @returns undefined when the group never committed anything of this log */
+  /** @returns undefined when the group never committed an offset of this log */
   commitOf(groupId: string, log: string): GroupCommit | undefined {
     return this.commits.get(`${groupId} ${log}`);
   }
 
-  /** The highest offset a group has committed. One that comes late sets it back, which costs repeats and no more. */
+  /** Stores a commit. A late commit with a lower offset overwrites a higher one, which only causes repeats. */
   furthestOf(groupId: string, log: string): number {
     return this.furthest.get(`${groupId} ${log}`) ?? 0;
   }

@@ -7,10 +7,10 @@ import { consume, type Site } from './site.js';
 import { standIn } from './stand-in.js';
 import type { Host } from './virtual-time.js';
 
-/** No log is replaced here. */
+/** The simulation replaces no log. */
 const NO_NEW_LOGS = { of: () => Promise.resolve(0), ofAll: () => Promise.resolve(new Map()) };
 
-/** Puts control's projector together as its app.module.ts does. @returns what stops it in order */
+/** Starts control's projector, wired as in its app.module.ts. @returns function that stops it in order */
 export function startProjector(host: Host, site: Site): () => Promise<void> {
   const settings = site.settings(host);
   const writer = new SimulatedProjectionWriter(site.projection, site.cluster.network);

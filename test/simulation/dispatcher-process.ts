@@ -32,7 +32,7 @@ const SIGNER = new DeadLetterSigner(`simulated:${Buffer.alloc(32).toString('base
 const LIMITS = { batchBytes: 1_000_000 };
 const REPLAYS = new ReplayCheck(SIGNER, { requiresMac: true });
 
-/** Puts a dispatcher together as its app.module.ts does. @returns what stops it in order */
+/** Starts a dispatcher, wired as in its app.module.ts. @returns function that stops it in order */
 export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   const { cluster, shape } = site;
   const { network } = cluster;
@@ -47,7 +47,7 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   const memoryLimits = { endpointQueue, slowAfterMs, bytes };
   const gates = new Gates(directory, memoryLimits, { perSecond: shape.drainPerSecond });
   const readAhead = new ReadAhead(memoryLimits);
-  // No log loses records here, and none is replaced.
+  // The simulation replaces no log, and no log loses records.
   const owners = new LogOwners(store, standIn<LostHeads>({ restore: () => Promise.resolve() }), readAhead, {
     present: () => Promise.resolve(0),
     carriedOver: () => Promise.resolve(),

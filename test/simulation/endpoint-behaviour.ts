@@ -1,7 +1,10 @@
 import type { Random } from '#common/domain/testing/random.js';
 import type { AttemptError } from '#common/domain/verdict.js';
 
-/** What an endpoint does with one request. `accepts` without an answer: it took it, and nobody hears of it. */
+/**
+ * An endpoint's reaction to one request. `accepts` without an answer: the request is accepted, and its response is
+ * lost.
+ */
 export type Reaction =
   | {
       readonly kind: 'answers';
@@ -15,19 +18,19 @@ export type Reaction =
 export const KINDS = ['healthy', 'flaky', 'down', 'slow', 'hanging', 'gone', 'busy', 'strict'] as const;
 export type EndpointKind = (typeof KINDS)[number];
 
-/** The status `strict` endpoints answer at times; their policy calls it permanent. */
+/** Status that `strict` endpoints answer at times. Their policy treats it as permanent. */
 export const PERMANENT_STATUS = 422;
 
 const USUAL_MS = 30;
 
-/** An endpoint of one kind. It becomes well when faults stop, unless it is gone. */
+/** An endpoint of one kind. It is healthy after the faults, unless it is gone. */
 export class EndpointBehaviour {
   isWell = false;
 
   /**
-   * @param troublePermille how often a request meets its trouble
-   * @param from when its trouble begins, by virtual time
-   * @param until when it ends
+   * @param troublePermille share of requests that meet the endpoint's fault
+   * @param from start of the endpoint's fault, in virtual time
+   * @param until end of the fault
    */
   constructor(
     readonly kind: EndpointKind,
@@ -37,7 +40,7 @@ export class EndpointBehaviour {
     private readonly random: Random,
   ) {}
 
-  /** @param answerLost permille of requests whose answer never arrives */
+  /** @param answerLost permille of requests whose response is lost */
   react(now: number, answerLost: number): Reaction {
     const { random } = this;
     const afterMs = 1 + random.pick(USUAL_MS);

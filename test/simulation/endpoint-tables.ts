@@ -4,10 +4,10 @@ import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import type { LaneTables } from './lane-tables.js';
 import type { Network } from './network.js';
 
-/** The product's machine, or one with a flaw. */
+/** The product's state machine, or one with a planted flaw. */
 export type BreakerStep = typeof stepBreaker;
 
-/** As lane-limits.ts has it. */
+/** As in lane-limits.ts. */
 const PROBE_LEASE_MS = 45_000;
 
 interface Health {
@@ -21,18 +21,21 @@ export interface BreakerChange {
   readonly to: Breaker;
 }
 
-/** Who watches breakers. */
+/** Observer of breakers. */
 export interface BreakerWitness {
   counted(endpointId: string, outcome: 'delivered' | 'retry' | 'dead'): void;
-  /** A breaker was told of an attempt that began at this moment, in ms since the epoch; this is what it is now. */
+  /**
+   * Called after a breaker counted an attempt that began at `startedAt`, ms since the epoch, with the breaker's new
+   * state.
+   */
   heard(endpointId: string, at: number, breaker: Breaker): void;
   changed(change: BreakerChange): void;
 }
 
-/** PostgreSQL's tables of endpoints: their configuration and their breakers; every change of either is announced. */
+/** PostgreSQL's tables of endpoints, with configuration and breakers. Every change is announced. */
 export class EndpointTables {
   readonly health = new Map<string, Health>();
-  /** What was written to the topic `endpoints`, in order. */
+  /** Records of the topic `endpoints`, in order. */
   readonly announced: EndpointRecord[] = [];
   private readonly records = new Map<string, EndpointRecord>();
 
@@ -42,7 +45,7 @@ export class EndpointTables {
     private readonly witness: BreakerWitness,
   ) {}
 
-  /** Adds an endpoint, or changes it. */
+  /** Adds or changes an endpoint. */
   put(record: EndpointRecord): void {
     const version = (this.records.get(record.id)?.version ?? 0) + 1;
     const announced = { ...record, version };
@@ -61,7 +64,7 @@ export class EndpointTables {
     return this.records.values();
   }
 
-  /** Something happened to an endpoint's breaker. */
+  /** Applies an event to an endpoint's breaker. */
   apply(endpointId: string, event: BreakerEvent, now: number): void {
     const health = this.health.get(endpointId);
     const settings = this.settings.get(endpointId);
@@ -72,13 +75,13 @@ export class EndpointTables {
     health.breaker = to;
     if (event.type === 'attempted') this.witness.heard(endpointId, event.at, to);
     if (to.state === from.state) return;
-    // The probe's permit ends with the state it was given in.
+    // A change of state revokes the probe's permit.
     health.probeUntil = 0;
     this.witness.changed({ endpointId, from, to });
     this.put({ ...this.get(endpointId), breaker: to.state });
   }
 
-  /** @returns true for the one that may probe now */
+  /** @returns true for the one dispatcher that may probe now */
   takeProbe(endpointId: string, now: number): boolean {
     const health = this.health.get(endpointId);
     if (health?.breaker.state !== 'half_open' || health.probeUntil >= now) return false;
@@ -87,7 +90,7 @@ export class EndpointTables {
   }
 }
 
-/** The product's LaneLimits, against these tables. */
+/** The product's LaneLimits, over these tables. */
 export class SimulatedLaneLimits implements Pick<LaneLimits, keyof LaneLimits> {
   constructor(
     private readonly lanes: LaneTables,

@@ -6,10 +6,10 @@ import type { Fault } from './shape.js';
 import type { Running, World } from './world.js';
 
 const HOUR_MS = 3_600_000;
-/** A consumer that has not fetched for less than this ends its process. */
+/** A consumer without a fetch for this time ends its process. */
 const STUCK_MS = 150_000;
 
-/** What each fault does to a world. */
+/** The effect of each fault on a world. */
 export const STRIKES: Record<Fault, (world: World) => void> = {
   kill: (world) => {
     const process = anyone(world);
@@ -19,18 +19,18 @@ export const STRIKES: Record<Fault, (world: World) => void> = {
     const process = anyone(world);
     if (!process || process.host.isFrozen) return;
     const ms = world.random.pick(3 * world.shape.sessionMs);
-    world.tell(`*** ${process.host.name} freezes for ${ms} ms`);
+    world.log(`*** ${process.host.name} freezes for ${ms} ms`);
     process.host.isFrozen = true;
     world.time.after(ms, () => world.thaw(process));
   },
   terminate: (world) => {
     const process = anyone(world);
     if (!process) return;
-    world.tell(`*** ${process.host.name} is told to stop`);
+    world.log(`*** ${process.host.name} stops in order`);
     world.time.after(0, () => void process.stop().then(() => endAndRestart(world, process)), process.host);
   },
   extra: (world) => {
-    // Two processes of one name would put each other out of the group.
+    // Two processes of one name would evict each other from the group.
     const instance = `dispatcher-extra-${world.random.pick(1_000)}-${world.time.now}`;
     world.start('dispatcher', instance);
     world.time.after(world.random.pick(20_000), () => {
@@ -46,16 +46,16 @@ export const STRIKES: Record<Fault, (world: World) => void> = {
     const process = anyone(world);
     if (!process) return;
     const ms = world.random.among([-HOUR_MS, STUCK_MS, -5_000, 5_000, -200, 200]);
-    world.tell(`*** the clock of ${process.host.name} jumps by ${ms} ms`);
+    world.log(`*** the clock of ${process.host.name} jumps by ${ms} ms`);
     process.host.clockOffsetMs += ms;
     world.skewMs += Math.abs(ms);
   },
   routerRepeats: (world) => {
-    if (world.router.repeat(1 + world.random.pick(5))) world.tell('*** the router goes back');
+    if (world.router.repeat(1 + world.random.pick(5))) world.log('*** the router goes back');
   },
   pause: (world) => {
     const record = world.random.among([...world.endpoints.all()]);
-    world.tell(`*** ${record.id} is ${record.paused ? 'resumed' : 'paused'}`);
+    world.log(`*** ${record.id} is ${record.paused ? 'resumed' : 'paused'}`);
     world.endpoints.put({ ...record, paused: !record.paused });
   },
   replay: (world) => {
@@ -68,13 +68,13 @@ export const STRIKES: Record<Fault, (world: World) => void> = {
     const members = group.describe();
     if (members.length === 0) return;
     const { memberId } = world.random.among(members);
-    world.tell(`*** ${memberId} is put out of its group`);
+    world.log(`*** ${memberId} is evicted from its group`);
     group.evict(memberId);
   },
 };
 
 function anyone(world: World): Running | undefined {
-  // Dispatchers have the most to lose.
+  // Faults hit dispatchers most often: they hold the most state.
   const dispatchers = world.running.filter(({ app }) => app === 'dispatcher');
   const candidates = world.random.chance(700) ? dispatchers : world.running;
   return candidates.length === 0 ? undefined : world.random.among(candidates);
@@ -91,13 +91,13 @@ function cut(world: World, server: 'kafka' | 'postgres'): void {
   const process = anyone(world);
   if (!process) return;
   const ms = world.random.pick(3 * world.shape.sessionMs);
-  world.tell(`*** ${process.host.name} does not reach ${server} for ${ms} ms`);
+  world.log(`*** ${process.host.name} does not reach ${server} for ${ms} ms`);
   world.network.cut(process.host, server, ms);
 }
 
 function takeAway(world: World, server: 'kafka' | 'postgres'): void {
   const ms = world.random.pick(20_000);
-  world.tell(`*** ${server} is away for ${ms} ms`);
+  world.log(`*** ${server} is away for ${ms} ms`);
   world.network.takeAway(server, ms);
 }
 
@@ -106,7 +106,7 @@ function replay(world: World, record: InRecord): void {
   const meta = decodeDelivery(headers[DELIVERY_HEADER]);
   const source = headers['posthorn-dead-source']?.toString() ?? '';
   const partition = Number(source.split('/')[1]);
-  world.tell(`*** dead letter ${meta?.deliveryId}/${meta?.replay} is replayed`);
+  world.log(`*** dead letter ${meta?.deliveryId}/${meta?.replay} is replayed`);
   world.broker.append(DELIVERIES_TOPIC, partition, { key, value, headers });
 }
 
@@ -121,8 +121,8 @@ function skipHead(world: World): void {
   const record = world.broker.log(log)[place];
   const meta = record && decodeDelivery(record.headers[DELIVERY_HEADER]);
   if (!record || !meta) return;
-  world.tell(`*** the head of ${lane} is to be skipped`);
-  // A dead letter that was put back stands for the next life, as those who ask know by its first attempt.
+  world.log(`*** the head of ${lane} is to be skipped`);
+  // A replayed dead letter begins the next life, which its first attempt shows.
   const replay = meta.replay + (hasDeadLetterHeaders(record.headers) ? 1 : 0);
   const header = encodeDelivery({ ...meta, replay });
   world.lanes.ask(log, { lane, place, attempt, header, body: record.value ?? Buffer.alloc(0) });

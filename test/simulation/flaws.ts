@@ -1,4 +1,4 @@
-// First, as it reads the apps' files in the order in which their metrics do not meet.
+// First import: it loads the apps' files in an order in which their metrics do not collide.
 import './processes.js';
 
 import { Watermark } from '#common/collections/watermark.js';
@@ -17,20 +17,20 @@ import { Returner } from '../../apps/retry-scheduler/src/returner.js';
 import { type BreakerStep, EndpointTables } from './endpoint-tables.js';
 import type { EndpointShape, Fault, Shape } from './shape.js';
 
-/** Something broken on purpose. */
+/** A flaw that is planted on purpose. */
 export interface Flaw {
-  /** In which histories it shows sooner; the rest of a shape is as the seed says. */
+  /** Parts of the shape in which the flaw shows sooner; the seed decides the rest. */
   readonly shape?: Partial<Shape>;
   readonly breaker?: BreakerStep;
   readonly verdictOf?: typeof verdictOf;
-  /** Breaks methods of the product until what it returns is called. */
+  /** Replaces methods of the product. @returns function that restores them */
   readonly plant?: () => () => void;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: private methods are replaced here, of which no type is known
+// biome-ignore lint/suspicious/noExplicitAny: the replaced methods are private and have no known type
 type Method = (this: any, ...args: any[]) => unknown;
 
-/** Puts another method in the place of one. @returns what puts the first back */
+/** Replaces a method. @returns function that restores the original */
 function replaced(prototype: object, name: string, make: (original: Method) => Method): () => void {
   const own = Object.getOwnPropertyDescriptor(prototype, name);
   if (typeof own?.value !== 'function') throw new Error(`there is no method ${name}`);
@@ -38,7 +38,7 @@ function replaced(prototype: object, name: string, make: (original: Method) => M
   return () => Object.defineProperty(prototype, name, own);
 }
 
-/** An endpoint that keeps its lanes at it. */
+/** An endpoint that fails often, so that its lanes are parked. */
 const BAD: EndpointShape = {
   id: 'ep_0',
   kind: 'hanging',
@@ -57,7 +57,7 @@ const BAD: EndpointShape = {
   deliveries: 30,
 };
 
-/** Its breaker opens with each delivery, and probes soon. */
+/** An endpoint whose breaker opens after each dead delivery, and probes soon. */
 const DIES_AT_ONCE: Partial<EndpointShape> = {
   policy: { delaysMs: [], jitter: 'none', permanentStatuses: [] },
   breaker: { mode: 'automatic', threshold: 1, cooldownMs: 1_000, maxCooldownMs: 1_000 },
@@ -76,9 +76,9 @@ function often(endpoint: Partial<EndpointShape>, ...faults: Fault[]): Partial<Sh
   };
 }
 
-/** Planted on purpose: a referee that does not find each of them is of no use. */
+/** Planted flaws. The referee must find each of them. */
 export const FLAWS: Readonly<Record<string, Flaw>> = {
-  'the watermark goes with what was read': {
+  'the watermark follows the records read': {
     plant: () => {
       const own = Object.getOwnPropertyDescriptor(Watermark.prototype, 'committable') ?? {};
       Object.defineProperty(Watermark.prototype, 'committable', {
@@ -108,7 +108,7 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
         };
       }),
   },
-  'nobody remembers which lanes wait': {
+  'waiting lanes are forgotten': {
     plant: () => replaced(KnownLanes.prototype, 'add', () => () => undefined),
   },
   'records are read before it is known what waits': {
@@ -137,11 +137,11 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
         };
       }),
   },
-  'a rebalance does not wait for what is under way': {
+  'a rebalance does not wait for attempts in flight': {
     shape: often({ kind: 'slow', timeoutMs: 5_000 }, 'extra', 'terminate'),
     plant: () => replaced(DeliveryEngine.prototype, 'onRebalancing', () => () => Promise.resolve()),
   },
-  'a write without an answer passes for written': {
+  'a write without an answer counts as acknowledged': {
     plant: () =>
       replaced(KafkajsProducer.prototype, 'send', (original) => {
         return async function (request) {
@@ -149,16 +149,16 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
         };
       }),
   },
-  'the scheduler finishes what it has not written': {
+  'the scheduler finishes records before their write': {
     plant: () =>
-      replaced(Returner.prototype, 'bring', (original) => {
+      replaced(Returner.prototype, 'writeUntilStored', (original) => {
         return async function (record, source) {
           void original.call(this, record, source);
           return true;
         };
       }),
   },
-  'the projector finishes what it has not written': {
+  'the projector finishes records before their write': {
     plant: () =>
       replaced(Projector.prototype, 'persist', (original) => {
         return async function (batch) {
@@ -185,11 +185,11 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
         now,
       ),
   },
-  'the breaker does not wait to cool down': {
+  'the breaker does not wait for its cool-down': {
     breaker: (breaker, event, settings, now) =>
       stepBreaker(breaker, event, settings, event.type === 'ticked' ? now + 3_600_000 : now),
   },
-  'a breaker hears of no repeat': {
+  'a breaker ignores repeated attempts': {
     shape: often({ kind: 'down', troublePermille: 1_000, ...DIES_AT_ONCE }, 'kill'),
     breaker: (breaker, event, settings, now) =>
       event.type === 'attempted' && event.isRepeat ? breaker : stepBreaker(breaker, event, settings, now),
@@ -200,7 +200,7 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
       return verdict.kind === 'retry' ? { ...verdict, delayMs: Math.floor(verdict.delayMs / 2) } : verdict;
     },
   },
-  'nobody reads Retry-After': {
+  'Retry-After is ignored': {
     verdictOf: (result, context) =>
       verdictOf(result.kind === 'response' ? { ...result, retryAfter: undefined } : result, context),
   },

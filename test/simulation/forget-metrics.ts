@@ -1,9 +1,9 @@
 import { register } from 'prom-client';
 
-/** Apps share names of metrics, as they never share a process; here they do, and start many times. */
+/** Clears the metrics registry. Apps share metric names, and the simulation runs them in one process, many times. */
 export function forgetMetrics(): void {
   register.clear();
 }
 
-// One app's files were imported; another's may follow.
+// Each app's import registers its metrics. Clear them before the next import.
 forgetMetrics();

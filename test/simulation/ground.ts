@@ -5,7 +5,7 @@ import type { ProjectionTables } from './projection-tables.js';
 import type { Duty } from './traffic.js';
 import type { Host } from './virtual-time.js';
 
-/** What the referee looks at. */
+/** The state that the referee observes. */
 export interface Ground {
   readonly now: number;
   readonly broker: Broker;
@@ -13,14 +13,16 @@ export interface Ground {
   readonly endpoints: EndpointTables;
   readonly projection: ProjectionTables;
   readonly duties: readonly Duty[];
-  /** Deliveries dead in a row that open its breaker. */
+  /** Number of dead deliveries in a row that opens the endpoint's breaker. */
   thresholdOf(endpointId: string): number;
   cooldownMsOf(endpointId: string): number;
-  /** Frozen, or so shortly after that it cannot know; or put out of its group, and not told by any answer since. */
+  /**
+   * True while a process cannot know that it lost its logs: frozen, just resumed, or evicted without an answer since.
+   */
   isExcused(host: Host): boolean;
-  /** By how much wall clocks differ at most, ms. */
+  /** Largest difference of wall clocks, ms. */
   readonly skewMs: number;
-  /** Nothing has happened that could explain a repeat. */
+  /** True when no fault of the history explains a repeat. */
   readonly isUndisturbed: boolean;
-  tell(what: string): void;
+  log(what: string): void;
 }

@@ -21,13 +21,13 @@ interface Member {
   readonly logs: readonly Assigned[];
   heardAt: number;
   assigned: readonly Assigned[];
-  /** Waits for the others. */
+  /** The pending join, which waits for other members. */
   answer: ((joined: Joined) => void) | undefined;
-  /** Whether the process still waits for that answer: its request may have come late, when it had given it up. */
+  /** Whether the process still waits for the answer. A late request may arrive after the process gave up. */
   isAwaited: () => boolean;
 }
 
-/** Kafka's answer to a request that does not fit the group's state. */
+/** Kafka's error for a request that does not fit the group's state. */
 export class GroupError extends Error {
   constructor(readonly type: 'UNKNOWN_MEMBER_ID' | 'ILLEGAL_GENERATION' | 'REBALANCE_IN_PROGRESS') {
     super(type);
@@ -38,10 +38,10 @@ const FIRST_JOIN_WAIT_MS = 100;
 const REBALANCE_TIMEOUT_MS = 60_000;
 const EXPIRY_CHECK_MS = 500;
 
-/** The coordinator of one consumer group, as Kafka's classic protocol has it; joining and syncing are one. */
+/** The coordinator of one consumer group, by Kafka's classic protocol. Join and sync are one request here. */
 export class GroupCoordinator {
   private readonly members = new Map<string, Member>();
-  /** Members put out by force, or drawn into a join they had given up, who have not heard of it, by id. */
+  /** Members that were evicted, or joined after they gave up, and do not know it; by id. */
   private readonly unaware = new Map<string, { readonly host: Host; readonly since: number }>();
   private generation = 0;
   private rebalancing: Moment | undefined;
@@ -53,10 +53,10 @@ export class GroupCoordinator {
     private readonly broker: Broker,
     private readonly time: VirtualTime,
     private readonly random: Random,
-    private readonly tell: (what: string) => void,
+    private readonly log: (what: string) => void,
   ) {}
 
-  /** True when this process was given the log last, and was not put out since. */
+  /** True when this process is the last owner of the log and was not evicted since. */
   isOwner(host: Host, log: string): boolean {
     for (const member of this.members.values()) {
       if (member.host === host)
@@ -75,7 +75,7 @@ export class GroupCoordinator {
     if (memberId !== null && known === undefined) throw new GroupError('UNKNOWN_MEMBER_ID');
     const member = known ?? this.newcomer(who);
     member.answer = answer;
-    // A newcomer that gave up has nothing to lose yet.
+    // A new member that gave up owns no partition yet.
     if (known) known.isAwaited = isAwaited;
     this.members.set(member.id, member);
     this.beginRebalance();
@@ -95,20 +95,20 @@ export class GroupCoordinator {
     this.remove(memberId);
   }
 
-  /** A member is put out without having left: an operator does it, or a process that has its name. */
+  /** Evicts a member: by an operator, or by a process of the same name. */
   evict(memberId: string): void {
     this.unaware.set(memberId, { host: this.member(memberId).host, since: this.time.now });
     this.remove(memberId);
   }
 
-  /** The group's refusal has reached the member. */
+  /** Records that the group's rejection reached the member. */
   refused(memberId: string): void {
     this.unaware.delete(memberId);
   }
 
   /**
-   * True while a member of this process has lost its logs and cannot know. What it can do without the group is give up what it
-   * has by itself, before a session is over without a heartbeat.
+   * True while a member of this process lost its logs and cannot know it. Without the group's answer, the process
+   * releases its logs only when its own lease ends, before the session expires.
    */
   isUnaware(host: Host): boolean {
     return [...this.unaware.values()].some(
@@ -120,7 +120,7 @@ export class GroupCoordinator {
     return [...this.members.values()].map(({ id, clientId, host }) => ({ memberId: id, clientId, host }));
   }
 
-  /** Kafka asks who commits, not what: a member may commit any log. */
+  /** Kafka checks the member, not its assignment: a member may commit any log. */
   commit(memberId: string, generationId: number, offsets: readonly [string, GroupCommit][]): void {
     this.member(memberId).heardAt = this.time.now;
     if (generationId !== this.generation) throw new GroupError('ILLEGAL_GENERATION');
@@ -156,7 +156,7 @@ export class GroupCoordinator {
     this.generation++;
     const members = [...this.members.values()];
     const shares = this.share(members);
-    this.tell(`${this.groupId} has generation ${this.generation}: ${members.map(({ id }) => id)}`);
+    this.log(`${this.groupId} has generation ${this.generation}: ${members.map(({ id }) => id)}`);
     members.forEach((member, index) => {
       const { answer } = member;
       member.heardAt = this.time.now;
@@ -167,7 +167,7 @@ export class GroupCoordinator {
     });
   }
 
-  /** In turns, beginning with anybody: a member keeps what it had, or does not. */
+  /** Assigns round-robin from a random member: a member may or may not keep its logs. */
   private share(members: readonly Member[]): Assigned[][] {
     const shares: Assigned[][] = members.map(() => []);
     const [first] = members;
@@ -180,13 +180,13 @@ export class GroupCoordinator {
 
   private remove(memberId: string): void {
     if (!this.members.delete(memberId)) return;
-    this.tell(`${memberId} is out of ${this.groupId}`);
+    this.log(`${memberId} is out of ${this.groupId}`);
     if (this.members.size === 0) return;
     this.beginRebalance();
     this.completeWhenAllJoined();
   }
 
-  /** A member that is silent for its session is put out; one that waits for the others is not silent. */
+  /** Evicts a member without a heartbeat for one session. A member that waits in a join is not silent. */
   private watch(member: Member): void {
     this.time.after(EXPIRY_CHECK_MS, () => {
       if (this.members.get(member.id) !== member) return;

@@ -7,19 +7,19 @@ import { inVirtualTime } from './virtual-globals.js';
 import { BEGINNING, Host, VirtualTime } from './virtual-time.js';
 import { World } from './world.js';
 
-/** Once faults have stopped everything comes to rest within this much virtual time. */
+/** Virtual time within which the world is at rest after the last fault. */
 const REST_LIMIT_MS = 600_000;
 const REST_CHECK_MS = 1_000;
 
 interface Telling {
   readonly flaw?: Flaw | undefined;
-  /** Keeps the story, step by step. */
+  /** Whether to keep the story, step by step. */
   readonly isTold?: boolean;
 }
 
 /**
- * Lives through the history of a seed; the same seed gives the same history for as long as nothing of it is changed.
- * To be called from a callback of the event loop, not from a promise: see VirtualTime.
+ * Runs the history of a seed. The same seed gives the same history, until the code of simulation or product changes.
+ * Must be called from a callback of the event loop, not from a promise: see VirtualTime.
  */
 export function live(seed: number, { flaw, isTold = false }: Telling = {}): World {
   const random = new Random(seed);
@@ -37,13 +37,13 @@ export function live(seed: number, { flaw, isTold = false }: Telling = {}): Worl
   }
 }
 
-/** What went wrong in the history of a seed, with its story. */
+/** Violations in the history of a seed, with its story. */
 export function story(seed: number, flaw?: Flaw): string {
   const world = live(seed, { flaw, isTold: true });
   return [`history ${seed}`, JSON.stringify(world.shape), ...world.story].join('\n');
 }
 
-/** What nobody catches would end a process of the product. */
+/** An uncaught error would end a process of the product. */
 function liveIn(world: World): void {
   const isThrown = (error: unknown) =>
     world.referee.fault(`threw: ${error instanceof Error ? error.stack : String(error)}`);
@@ -58,7 +58,7 @@ function liveIn(world: World): void {
   }
 }
 
-/** The safety phase: faults strike, and the referee looks at every step. */
+/** The safety phase: faults occur, and the referee checks every step. */
 function sufferFaults(world: World): void {
   const { time, shape, referee } = world;
   for (const { fault, atMs } of shape.faults) {
@@ -68,7 +68,7 @@ function sufferFaults(world: World): void {
   while (time.now < end && referee.violations.length === 0 && time.step());
 }
 
-/** The liveness phase: without faults, everything is over within bounded time, and nothing is left behind. */
+/** The liveness phase: without faults, every delivery is over within a limit of time, and no state is left. */
 function comeToRest(world: World): void {
   const { time, referee } = world;
   if (referee.violations.length > 0) return;

@@ -6,7 +6,7 @@ import { logName } from './broker.js';
 import type { Cluster } from './cluster.js';
 import { SimulatedConsumer } from './kafka-consumer.js';
 
-/** The part of kafkajs the product uses, against a simulated cluster. */
+/** The part of kafkajs that the product uses, over a simulated cluster. */
 export class KafkaClient implements ConsumerClient, ProducerClient {
   constructor(
     private readonly cluster: Cluster,
@@ -21,7 +21,7 @@ export class KafkaClient implements ConsumerClient, ProducerClient {
     };
   }
 
-  /** No topic is ever missing, no partition without a leader, and no transaction open. */
+  /** In the simulation all topics exist, all partitions have leaders, and no transaction is open. */
   offsets({ groupId, topics }: { readonly groupId: string; readonly topics: readonly string[] }): OffsetsReader {
     const { broker, network } = this.cluster;
     const offsetsOf = (topic: string, partition: number) => {
@@ -35,7 +35,7 @@ export class KafkaClient implements ConsumerClient, ProducerClient {
       );
     return {
       read: () => network.ask('kafka', () => ({ logs: logs(), missing: [], leaderless: [] })),
-      // The first end is a fault of the history already.
+      // An end of a process is one of the history's faults.
       lastEnd: () => Promise.resolve(undefined),
       noteEnd: () => Promise.resolve(),
       close: () => Promise.resolve(),
@@ -43,11 +43,11 @@ export class KafkaClient implements ConsumerClient, ProducerClient {
   }
 
   consumer(config: Parameters<ConsumerClient['consumer']>[0]): ReturnType<ConsumerClient['consumer']> {
-    // It has the two events the product listens to, and emits one.
+    // The product listens to two events; the simulation emits one of them.
     return new SimulatedConsumer(this.cluster, this.clientId, config) as unknown as KafkajsConsumer;
   }
 
-  /** Each partition's part is written by itself: some may be, and others not. */
+  /** Each partition's records are written separately: some partitions may fail. */
   private async send({ topicMessages }: ProducerRequest): Promise<RecordMetadata[]> {
     const { broker, network } = this.cluster;
     const batches = topicMessages.flatMap(({ topic, messages }) => messages.map((batch) => ({ topic, ...batch })));

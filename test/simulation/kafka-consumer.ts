@@ -7,10 +7,10 @@ import { SimulatedGroup } from './kafka-group.js';
 
 const EVENTS = { HEARTBEAT: 'consumer.heartbeat', CRASH: 'consumer.crash' } as const;
 const RETRY_MS = 300;
-/** So many failures in a row, and kafkajs starts its consumer anew. */
+/** After this number of failures in a row, kafkajs restarts its consumer. */
 const RETRIES = 5;
 
-/** kafkajs's consumer as the product knows it: fetches, hands batches over, heartbeats, joins again when it must. */
+/** kafkajs's consumer, as far as the product uses it: fetches, handles batches, sends heartbeats, joins again. */
 export class SimulatedConsumer {
   readonly events = EVENTS;
   private readonly listeners = new Map<string, () => void>();
@@ -39,7 +39,7 @@ export class SimulatedConsumer {
   }
 
   async run({ eachBatch }: ConsumerRunConfig): Promise<void> {
-    if (eachBatch === undefined) throw new Error('nobody takes the batches');
+    if (eachBatch === undefined) throw new Error('no handler for batches');
     this.isRunning = true;
     this.ended = this.restartFor(eachBatch);
   }
@@ -75,7 +75,7 @@ export class SimulatedConsumer {
     );
   }
 
-  /** @throws what a request failed with, so many times in a row */
+  /** @throws the last error, after several failures in a row */
   private async consume(group: SimulatedGroup, eachBatch: NonNullable<ConsumerRunConfig['eachBatch']>): Promise<void> {
     await group.joinAndSync();
     for (let failures = 0; this.isRunning; ) {
@@ -83,7 +83,7 @@ export class SimulatedConsumer {
         await this.fetchOnce(group, eachBatch).catch((error: unknown) => joinAgain(group, error));
         failures = 0;
       } catch (error) {
-        // After a join that failed, too, it goes on fetching, as if it still had what it had.
+        // As in kafkajs, fetching continues after a failed join, too, with the former assignment.
         if (++failures > RETRIES) throw error;
         await pause(RETRY_MS);
       }
@@ -107,7 +107,7 @@ export class SimulatedConsumer {
   }
 }
 
-/** @throws what has nothing to do with the group */
+/** @throws errors that are not the group's */
 async function joinAgain(group: SimulatedGroup, error: unknown): Promise<void> {
   if (!(error instanceof GroupError)) throw error;
   if (error.type === 'UNKNOWN_MEMBER_ID') group.memberId = null;

@@ -8,22 +8,22 @@ import { GroupError } from './group-coordinator.js';
 import { NoAnswerError } from './network.js';
 import { SimulatedTopics } from './simulated-topics.js';
 
-/** A fetched batch, as far as the product looks at one. */
+/** A fetched batch, with the fields that the product reads. */
 export interface Batch extends Pick<FetchedBatch, 'topic' | 'partition' | 'fetchedOffset'> {
   readonly fetched: Pick<FetchedBatch['fetched'], 'bounds' | 'read'>;
 }
 
-/** Longer than a rebalance takes; then the answer was lost. */
+/** Longer than a rebalance. After it the answer counts as lost. */
 const JOIN_PATIENCE_MS = 70_000;
 
 interface Membership {
   readonly groupId: string;
   readonly clientId: string;
-  /** Of all topics. */
+  /** Partitions of all topics. */
   readonly logs: readonly Assigned[];
 }
 
-/** kafkajs's `ConsumerGroup`: one member's view of its group, and where it stands in its logs. */
+/** kafkajs's `ConsumerGroup`: one member's view of its group, and its positions in logs. */
 export class SimulatedGroup implements KafkaGroup {
   memberId: string | null = null;
   generationId: number | null = null;
@@ -106,7 +106,7 @@ export class SimulatedGroup implements KafkaGroup {
     await this.ask(memberId ?? '', () => group.commit(memberId ?? '', generationId ?? -1, offsets));
   }
 
-  /** A record of this offset was taken over: the next fetch begins behind it. */
+  /** Marks an offset as handled: the next fetch begins behind it. */
   resolve(log: string, offset: number): void {
     if (this.positions.has(log)) this.positions.set(log, offset + 1);
   }
@@ -121,7 +121,7 @@ export class SimulatedGroup implements KafkaGroup {
 
   async heartbeat(intervalMs: number): Promise<void> {
     const { memberId, generationId } = this;
-    // By the wall clock, as kafkajs does it, and patched as it is.
+    // By the wall clock, as the patched kafkajs.
     this.heartbeatAt = Math.min(this.heartbeatAt, Date.now());
     if (memberId === null || generationId === null || Date.now() < this.heartbeatAt + intervalMs) return;
     const answer = this.coordinator.heartbeat({ groupId: this.groupId, memberId, groupGenerationId: generationId });
@@ -149,7 +149,7 @@ export class SimulatedGroup implements KafkaGroup {
     });
   }
 
-  /** A request that the group answers by who asks. */
+  /** A request whose answer depends on the member. */
   private async ask<Answer>(memberId: string, effect: () => Answer): Promise<Answer> {
     try {
       return await this.kafka.network.ask('kafka', effect);
@@ -160,7 +160,7 @@ export class SimulatedGroup implements KafkaGroup {
     }
   }
 
-  /** As kafkajs does it: whom the group does not know joins anew, and no hook is asked again. */
+  /** As in kafkajs: an unknown member joins again, without a call of the hooks. */
   private async joinAsSomebody(): Promise<Joined> {
     try {
       return await this.join();

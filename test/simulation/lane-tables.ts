@@ -13,7 +13,7 @@ import type { Network } from './network.js';
 type LogTables = SimulatedDatabase<ParkedRecord>;
 type Public<Part> = Pick<Part, keyof Part>;
 
-/** PostgreSQL's tables of the lane protocol, by log, with what an operator asks of lanes. */
+/** PostgreSQL's tables of the lane protocol, by log, with the operators' commands. */
 export class LaneTables {
   readonly logs = new Map<string, LogTables>();
   private readonly dueAt = new Map<string, number | undefined>();
@@ -60,7 +60,7 @@ export class LaneTables {
     return rows.map(({ work }) => work).sort((a, b) => a.place - b.place);
   }
 
-  /** Parked rows of a log's endpoint that are not behind a head that is elsewhere, lowest place first. */
+  /** Parked rows of an endpoint in a log, except those behind a head that waits in a tier, lowest place first. */
   drainable(log: string, endpointId: string): ParkedRecord[] {
     const { rows } = this.log(log);
     return this.parked(log).filter(({ endpointId: own, lane, place }) => {
@@ -83,7 +83,7 @@ export class LaneTables {
   }
 }
 
-/** The product's LaneStore, against these tables. */
+/** The product's LaneStore, over these tables. */
 export class SimulatedLaneStore implements Public<LaneStore> {
   constructor(
     private readonly tables: LaneTables,
@@ -148,7 +148,7 @@ export class SimulatedLaneStore implements Public<LaneStore> {
   }
 }
 
-/** The product's LaneCommands, against these tables. */
+/** The product's LaneCommands, over these tables. */
 export class SimulatedLaneCommands implements Public<LaneCommands> {
   constructor(
     private readonly tables: LaneTables,

@@ -9,13 +9,13 @@ import type { Ground } from './ground.js';
 interface Life {
   isDelivered: boolean;
   isDead: boolean;
-  /** Attempts made, as records that were stored say. */
+  /** Number of attempts, by the stored records. */
   attempts: number;
-  /** Of its records in `deliveries` and the tiers, by attempts made: when the last was appended. */
+  /** Append time of its last record in `deliveries` and the tiers, by number of attempts. */
   readonly lastCopy: Map<number, number>;
 }
 
-/** What every topic says of every life of every delivery, and whether a record is needed no more. */
+/** The state of each life of each delivery by all topics, and whether a record is still needed. */
 export class Lives {
   private readonly lives = new Map<string, Life>();
   private readonly overIds = new Set<string>();
@@ -27,13 +27,13 @@ export class Lives {
 
   constructor(private readonly ground: Pick<Ground, 'broker' | 'lanes' | 'projection'>) {}
 
-  /** @returns what the record tells, where it is counted */
+  /** @returns the life that the record belongs to */
   appended(record: InRecord): 'retry' | 'dead' | undefined {
     const order = ++this.appends;
     if (record.topic === ATTEMPTS_TOPIC) {
-      const told = decodeAttempt(record.value);
-      if ('problem' in told) throw new Error(`${record.topic}@${record.offset}: ${told.problem}`);
-      if (told.outcome === 'delivered') this.end(told.delivery_id, told.replay, 'isDelivered');
+      const decoded = decodeAttempt(record.value);
+      if ('problem' in decoded) throw new Error(`${record.topic}@${record.offset}: ${decoded.problem}`);
+      if (decoded.outcome === 'delivered') this.end(decoded.delivery_id, decoded.replay, 'isDelivered');
       return undefined;
     }
     this.appendedAt.set(record, order);
@@ -61,7 +61,7 @@ export class Lives {
     return this.deadIds.has(id);
   }
 
-  /** Delivered or dead, in whichever life. */
+  /** Delivered or dead, in any life. */
   isOver(id: string): boolean {
     return this.overIds.has(id);
   }
@@ -71,7 +71,7 @@ export class Lives {
     return isDelivered || isDead;
   }
 
-  /** What the record stood for is over, or is stored somewhere else. */
+  /** The record's delivery is over, or another stored record carries it. */
   isSafe(record: InRecord): boolean {
     const { topic, partition, offset, key } = record;
     if (topic === ATTEMPTS_TOPIC || topic === DLQ_TOPIC) {

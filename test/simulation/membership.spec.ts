@@ -13,14 +13,14 @@ import { inVirtualTime } from './virtual-globals.js';
 import { BEGINNING, Host, VirtualTime } from './virtual-time.js';
 
 const SESSION_MS = 6_000;
-/** As the consumer has it. */
+/** As in the consumer. */
 const HEARTBEAT_MS = SESSION_MS / 5;
 const DRAIN_MS = 10_000;
 const TOPIC = 'deliveries';
 
-/** One group on a simulated broker, and what is told of it, with times in virtual ms. */
+/** One group on a simulated broker, and a log of its events, with times in virtual ms. */
 class Stage {
-  readonly told: { readonly atMs: number; readonly what: string }[] = [];
+  readonly logged: { readonly atMs: number; readonly what: string }[] = [];
   readonly network: Network;
   readonly group: GroupCoordinator;
   private readonly cluster: Cluster;
@@ -32,7 +32,7 @@ class Stage {
     const broker = new Broker(time, random, { appended: () => undefined, committed: () => undefined });
     this.network = new Network(time, random, { answerLost: 0, late: 0, latencyMs: 1 });
     this.network.isFaulty = false;
-    this.group = new GroupCoordinator('group', SESSION_MS, broker, time, random, (what) => this.tell(what));
+    this.group = new GroupCoordinator('group', SESSION_MS, broker, time, random, (what) => this.log(what));
     const { network, group } = this;
     this.cluster = { broker, network, maxBatch: 100, partitionsOf: () => 2, coordinator: () => group };
   }
@@ -41,14 +41,14 @@ class Stage {
     return this.time.now - BEGINNING;
   }
 
-  /** A process with one consumer, which is started in a turn of its own. */
+  /** A process with one consumer, which starts in its own turn of virtual time. */
   member(name: string, ownership: OwnershipListener = {}, topicsReady: Promise<void> = Promise.resolve()): Member {
     const host = new Host(name);
     const clients = new KafkaClient(this.cluster, name);
     const settings = {
       ...{ brokers: [], prefix: '', clientId: name, sessionTimeoutMs: SESSION_MS, replicationFactor: 1, topicsReady },
       topics: topicSpecs({ logPartitions: 2, sidePartitions: 1, maxEventBytes: 10_000 }),
-      onFatal: (error: Error) => this.tell(`${name} ended itself: ${error.message}`),
+      onFatal: (error: Error) => this.log(`${name} ended itself: ${error.message}`),
     };
     const member = new Member(this, host, ownership);
     const options = {
@@ -69,7 +69,7 @@ class Stage {
     this.time.after(0, run, host);
   }
 
-  /** Lets time pass until something holds. */
+  /** Advances the time until a condition holds. */
   until(what: string, holds: () => boolean, limitMs = 60_000): void {
     const deadline = this.time.now + limitMs;
     while (!holds()) {
@@ -82,19 +82,19 @@ class Stage {
     while (this.time.now < end && this.time.step());
   }
 
-  tell(what: string): void {
-    this.told.push({ atMs: this.nowMs, what });
+  log(what: string): void {
+    this.logged.push({ atMs: this.nowMs, what });
   }
 
-  /** When the first thing of these words was told. */
+  /** Time of the first logged event that matches. */
   momentOf(words: string): number {
-    const found = this.told.find(({ what }) => what.includes(words));
-    if (found === undefined) throw new Error(`nobody told of ${words}: ${JSON.stringify(this.told)}`);
+    const found = this.logged.find(({ what }) => what.includes(words));
+    if (found === undefined) throw new Error(`nothing was logged about ${words}: ${JSON.stringify(this.logged)}`);
     return found.atMs;
   }
 }
 
-/** Tells what it owns and loses. */
+/** Logs the partitions that it owns and loses. */
 class Member implements OwnershipListener {
   consumer: KafkajsConsumer | undefined;
   readonly owned = new Set<OwnedLog>();
@@ -111,12 +111,12 @@ class Member implements OwnershipListener {
 
   onOwned(log: OwnedLog): void {
     const isMember = this.stage.group.isOwner(this.host, `${log.topic}/${log.partition}`);
-    this.stage.tell(`${this.host.name} ${isMember ? 'owns' : 'wrongly owns'} ${log.partition}`);
+    this.stage.log(`${this.host.name} ${isMember ? 'owns' : 'wrongly owns'} ${log.partition}`);
     this.owned.add(log);
   }
 
   onLost(log: OwnedLog): void {
-    this.stage.tell(`${this.host.name} loses ${log.partition}`);
+    this.stage.log(`${this.host.name} loses ${log.partition}`);
     this.owned.delete(log);
     this.ownership.onLost?.(log);
   }
@@ -132,11 +132,11 @@ function onStage(act: (stage: Stage) => void): Promise<void> {
   return inTurn(() => inVirtualTime(time, random, () => act(new Stage(time, random))));
 }
 
-/** Work that has no end, until its partition is lost. */
+/** Work that ends only when its partition is lost. */
 const BUSY: OwnershipListener = { onRebalancing: () => new Promise(() => undefined) };
 
-describe('a member that others put out of its group', () => {
-  it('given that it drains, then it loses its partitions with the first answer it gets', () =>
+describe('a member that is evicted from its group', () => {
+  it('given a member that drains, then it loses its partitions with the first answer', () =>
     onStage((stage) => {
       const first = stage.member('first', BUSY);
       stage.until('it owns all', () => first.owned.size === 2);
@@ -149,7 +149,7 @@ describe('a member that others put out of its group', () => {
       expect(stage.nowMs - evictedAt).toBeLessThan(1.1 * HEARTBEAT_MS);
     }));
 
-  it('given that the join it tries next fails, then it owns nothing before one succeeds', () =>
+  it('given that the next join fails, then the member owns no partition until a join succeeds', () =>
     onStage((stage) => {
       const cut = () => stage.network.cut(first.host, 'kafka', 3_000);
       const first: Member = stage.member('first', { onLost: cut });
@@ -160,23 +160,23 @@ describe('a member that others put out of its group', () => {
       stage.pass(SESSION_MS);
 
       expect(first.owned.size).toBe(2);
-      expect(stage.told.filter(({ what }) => what.includes('wrongly'))).toEqual([]);
+      expect(stage.logged.filter(({ what }) => what.includes('wrongly'))).toEqual([]);
     }));
 });
 
 describe('work that does not end in time', () => {
-  it('given a rebalance, then it is lost before the group is joined', () =>
+  it('given a rebalance, then the partition is lost before the join', () =>
     onStage((stage) => {
       const first = stage.member('first', BUSY);
       stage.until('it owns all', () => first.owned.size === 2);
       stage.member('second');
-      stage.until('both have joined', () => stage.told.some(({ what }) => what.includes('generation 2')));
+      stage.until('both have joined', () => stage.logged.some(({ what }) => what.includes('generation 2')));
 
       expect(stage.momentOf('first loses')).toBeGreaterThan(DRAIN_MS);
       expect(stage.momentOf('first loses')).toBeLessThan(stage.momentOf('generation 2'));
     }));
 
-  it('given a stop, then it is lost before the group is left', () =>
+  it('given a stop, then the partition is lost before the member leaves', () =>
     onStage((stage) => {
       const first = stage.member('first', BUSY);
       stage.until('it owns all', () => first.owned.size === 2);
@@ -187,31 +187,33 @@ describe('work that does not end in time', () => {
     }));
 });
 
-describe('a stop while it starts', () => {
-  it('given that there are no topics yet, then the group is never joined', () =>
+describe('a stop of a consumer that starts', () => {
+  it('given missing topics, then the consumer never joins the group', () =>
     onStage((stage) => {
       const ready = Promise.withResolvers<void>();
       const first = stage.member('first', {}, ready.promise);
       stage.pass(1_000);
-      stage.act(first.host, () => void first.consumer?.stop().then(() => stage.tell('stopped')));
+      stage.act(first.host, () => void first.consumer?.stop().then(() => stage.log('stopped')));
       stage.pass(1_000);
       stage.act(first.host, () => ready.resolve());
       stage.pass(10_000);
 
-      expect(stage.told.map(({ what }) => what)).toEqual(['stopped']);
+      expect(stage.logged.map(({ what }) => what)).toEqual(['stopped']);
     }));
 
-  it.each([0, 1, 2, 5, 50, 99, 150, 500])('given one %i ms after its start, then the group is left', (afterMs) =>
-    onStage((stage) => {
-      const first = stage.member('first');
-      stage.pass(afterMs);
-      stage.act(first.host, () => void first.consumer?.stop().then(() => stage.tell('stopped')));
-      stage.until('it has stopped', () => stage.told.some(({ what }) => what === 'stopped'));
+  it.each([0, 1, 2, 5, 50, 99, 150, 500])(
+    'given a stop %i ms after the start, then the consumer leaves the group',
+    (afterMs) =>
+      onStage((stage) => {
+        const first = stage.member('first');
+        stage.pass(afterMs);
+        stage.act(first.host, () => void first.consumer?.stop().then(() => stage.log('stopped')));
+        stage.until('it has stopped', () => stage.logged.some(({ what }) => what === 'stopped'));
 
-      expect(first.memberId).toBe('');
-      expect(first.owned.size).toBe(0);
-      stage.pass(10_000);
-      expect(first.memberId).toBe('');
-    }),
+        expect(first.memberId).toBe('');
+        expect(first.owned.size).toBe(0);
+        stage.pass(10_000);
+        expect(first.memberId).toBe('');
+      }),
   );
 });

@@ -3,28 +3,28 @@ import type { Host, VirtualTime } from './virtual-time.js';
 
 export type Server = 'kafka' | 'postgres';
 
-/** How requests fare. Chances are in thousandths. */
+/** Fault rates of requests, in thousandths. */
 export interface Weather {
-  /** No answer comes, in time or at all: the request may have been carried out all the same. */
+  /** Share of requests without an answer in time. The server may execute them nevertheless. */
   readonly answerLost: number;
-  /** Of those: it is carried out after the process was told that it failed. */
+  /** Share of these that the server executes after the process got the error. */
   readonly late: number;
-  /** Usual time to a server, ms. */
+  /** Usual latency to a server, ms. */
   readonly latencyMs: number;
 }
 
-/** Thrown to whoever asked: what became of the request is unknown. */
+/** Error of a request with an unknown result. */
 export class NoAnswerError extends Error {
-  /** As a client's socket has it: not a refusal, to be tried again. */
+  /** Code of a connection error, after which clients retry. */
   readonly code = 'ECONNRESET';
 }
 
-/** Longest a statement or produce stays under way after its sender gave it up, ms. */
+/** Longest time for which a statement or produce request stays in flight after its sender gave up, ms. */
 const LATE_MS = 3_000;
-/** What a client waits for an answer, ms. */
+/** Timeout of a client, ms. */
 const PATIENCE_MS = 2_000;
 
-/** Between the processes and their servers. */
+/** The network between processes and servers. */
 export class Network {
   isFaulty = true;
   private readonly awayUntil = { kafka: 0, postgres: 0 };
@@ -36,20 +36,20 @@ export class Network {
     private readonly weather: Weather,
   ) {}
 
-  /** Nobody reaches the server for so long. */
+  /** Disconnects all processes from a server, for `ms`. */
   takeAway(server: Server, ms: number): void {
     this.awayUntil[server] = this.time.now + ms;
   }
 
-  /** This process does not reach the server for so long. */
+  /** Disconnects one process from a server, for `ms`. */
   cut(host: Host, server: Server, ms: number): void {
     this.cutUntil.set(`${host.name}/${server}`, this.time.now + ms);
   }
 
   /**
-   * The present process asks a server for something.
+   * Sends a request from the present process to a server.
    *
-   * @param effect carried out there: not at all, or once; it may throw what the server answers
+   * @param effect runs on the server, at most once; may throw the server's error
    */
   ask<Answer>(server: Server, effect: () => Answer): Promise<Answer> {
     const { time } = this;
@@ -82,7 +82,7 @@ export class Network {
     return now >= this.awayUntil[server] && now >= (this.cutUntil.get(`${host.name}/${server}`) ?? 0);
   }
 
-  /** What a process's own database would report while its statements fail. */
+  /** The database problem that a process reports while its statements fail. */
   databaseProblem(host: Host): string | undefined {
     return this.isReachable(host, 'postgres') ? undefined : 'postgres is away';
   }
@@ -100,7 +100,7 @@ export class Network {
     return (unusual * latencyMs * (1 + this.random.pick(100))) / 50;
   }
 
-  /** Half of what nobody hears of is never done. */
+  /** Half of the requests without an answer are not executed. */
   private lose(carryOut: () => unknown): void {
     if (this.random.chance(500)) return;
     const isLate = this.random.chance(this.weather.late);

@@ -3,12 +3,12 @@ import type { AttemptResult } from '#common/domain/verdict.js';
 import type { Ground } from './ground.js';
 import type { Flight } from './simulated-attempter.js';
 
-/** Reading a clock cuts off what is less than one. */
+/** Tolerance, ms: clocks are read in whole ms. */
 const ROUNDING_MS = 2;
 
-/** When each attempt may be followed by the next, reckoned from the policy's words and not by the product. */
+/** Earliest time of each next attempt, computed from the policy, independent of the product's code. */
 export class Pace {
-  /** By life and attempts made: the earliest moment of the next one. */
+  /** Earliest time of the next attempt, by life and number of attempts. */
   private readonly earliest = new Map<string, number>();
 
   constructor(private readonly ground: Pick<Ground, 'now' | 'skewMs'>) {}
@@ -20,7 +20,7 @@ export class Pace {
     this.earliest.set(key, Math.min(at, this.earliest.get(key) ?? Number.POSITIVE_INFINITY));
   }
 
-  /** @returns what is wrong with sending this now */
+  /** @returns the violation, if the attempt is too early */
   early({ delivery }: Flight): string | undefined {
     const { deliveryId, replay, attempt } = delivery.meta;
     const key = `${deliveryId}/${replay}/${attempt}`;

@@ -1,5 +1,5 @@
 import { startDispatcher } from './dispatcher-process.js';
-// Before the next app's files are read: see there.
+// Imported before the next app's files: forget-metrics.ts explains the order.
 import './forget-metrics.js';
 import { startProjector } from './control-process.js';
 import { forgetMetrics } from './forget-metrics.js';
@@ -10,7 +10,7 @@ import type { Host } from './virtual-time.js';
 export const APPS = ['dispatcher', 'retry-scheduler', 'control'] as const;
 export type App = (typeof APPS)[number];
 
-/** Starts a process of an app. @returns what stops it in order */
+/** Starts a process of an app. @returns function that stops it in order */
 export function startApp(app: App, host: Host, site: Site): () => Promise<void> {
   forgetMetrics();
   switch (app) {

@@ -13,7 +13,7 @@ import { logName } from './broker.js';
 import type { EndpointTables } from './endpoint-tables.js';
 import type { Network } from './network.js';
 
-/** PostgreSQL's tables of outcomes, and how far they are. */
+/** PostgreSQL's tables of outcomes, and the projector's offsets. */
 export class ProjectionTables {
   readonly nextOffsets = new Map<string, number>();
   readonly deliveries = new Map<string, DeliveryRow>();
@@ -24,7 +24,7 @@ export class ProjectionTables {
     private readonly now: () => number,
   ) {}
 
-  /** One transaction: each record counts once, with its offset. */
+  /** Applies one transaction: each record counts once, with its offset. */
   write(records: readonly InRecord[]): Omit<Projected, 'breakerChanges'> {
     const fresh = records.filter(
       ({ topic, partition, offset }) => offset >= (this.nextOffsets.get(logName(topic, partition)) ?? 0),
@@ -33,10 +33,10 @@ export class ProjectionTables {
     const deadLetters = fresh.filter(({ topic }) => topic !== ATTEMPTS_TOPIC).map(projectDeadLetter);
     const states = [...attempts.map(stateAfter), ...deadLetters.flatMap(({ delivery }) => delivery ?? [])];
     for (const row of latestStates([...this.known(states), ...states])) this.deliveries.set(row.id, row);
-    for (const told of attempts) {
-      const { delivery_id: id, replay, attempt } = told;
+    for (const row of attempts) {
+      const { delivery_id: id, replay, attempt } = row;
       const key = `${id}/${replay}/${attempt}`;
-      this.endpoints.apply(told.endpoint_id, outcomeOf(told, this.attempts.has(key)), this.now());
+      this.endpoints.apply(row.endpoint_id, outcomeOf(row, this.attempts.has(key)), this.now());
       this.attempts.add(key);
     }
     for (const { endpoint_id, gone } of attempts) if (gone) this.disable(endpoint_id);
@@ -54,7 +54,7 @@ export class ProjectionTables {
   }
 }
 
-/** The product's ProjectionWriter, against these tables. */
+/** The product's ProjectionWriter, over these tables. */
 export class SimulatedProjectionWriter implements Pick<ProjectionWriter, keyof ProjectionWriter> {
   constructor(
     private readonly tables: ProjectionTables,

@@ -10,7 +10,7 @@ import { Pace } from './pace.js';
 import type { AttemptWitness, Flight } from './simulated-attempter.js';
 import type { Duty } from './traffic.js';
 
-/** What was counted in one history, or in many. */
+/** Counts of one or many histories. */
 export interface Tally {
   attempts: number;
   repeats: number;
@@ -35,17 +35,17 @@ export const emptyTally = (): Tally => ({
   commits: 0,
 });
 
-/** Watches a history from outside, step by step, and says what broke. It takes none of the product's decisions for granted. */
+/** Observes each step of a history, and records violations. It does not use the product's decisions. */
 export class Referee implements BrokerWitness, AttemptWitness {
   readonly tally = emptyTally();
   readonly violations: string[] = [];
   readonly lives: Lives;
   private readonly pace: Pace;
-  /** By lane: attempts under way. */
+  /** Attempts in flight, by lane. */
   private readonly flights = new Map<string, Set<Flight>>();
   private readonly probes = new Map<string, Set<Flight>>();
   private readonly sent = new Set<string>();
-  /** By lane: deliveries in order, and how many from the front are over. */
+  /** Deliveries in order, and the number of those at the front that are over, by lane. */
   private readonly order = new Map<string, { readonly ids: string[]; over: number; accepted: number }>();
   private readonly deadInRow = new Map<string, number>();
   private readonly checked = new Set<string>();
@@ -58,10 +58,10 @@ export class Referee implements BrokerWitness, AttemptWitness {
 
   fault(what: string): void {
     this.violations.push(what);
-    this.ground.tell(`VIOLATION: ${what}`);
+    this.ground.log(`VIOLATION: ${what}`);
   }
 
-  /** A delivery is to be brought about. */
+  /** Registers a delivery that must be attempted. */
   expect({ id, lane }: Duty): void {
     const inLane = this.order.get(lane) ?? { ids: [], over: 0, accepted: -1 };
     inLane.ids.push(id);
@@ -74,12 +74,12 @@ export class Referee implements BrokerWitness, AttemptWitness {
     if (what === 'dead') this.tally.dead++;
   }
 
-  /** What is below the watermark, or finished above it, must be safe elsewhere. */
+  /** Checks that each record below the watermark, or finished above it, is stored elsewhere. */
   committed(groupId: string, log: string, { offset, metadata }: GroupCommit): void {
     this.tally.commits++;
     const { broker } = this.ground;
     const finished = decodeFinished(offset, metadata);
-    this.ground.tell(`${groupId} committed ${log}@${offset}${finished.length > 0 ? ` and [${finished}]` : ''}`);
+    this.ground.log(`${groupId} committed ${log}@${offset}${finished.length > 0 ? ` and [${finished}]` : ''}`);
     if (offset > broker.log(log).length) this.fault(`${groupId} committed ${log}@${offset}, beyond its end`);
     for (let done = offset - 1; done >= 0 && !this.checked.has(`${log}@${done}`); done--) this.check(log, done);
     for (const done of finished) if (!this.checked.has(`${log}@${done}`)) this.check(log, done);
@@ -98,9 +98,7 @@ export class Referee implements BrokerWitness, AttemptWitness {
     if (delivery.parkedAt !== undefined) this.tally.parked++;
     const key = `${deliveryId}/${replay}/${attempt}`;
     const isStale = this.ground.isExcused(flight.host);
-    this.ground.tell(
-      `${flight.host.name} SENDS ${key} of ${delivery.lane}${isStale ? ', and cannot know better' : ''}`,
-    );
+    this.ground.log(`${flight.host.name} SENDS ${key} of ${delivery.lane}${isStale ? ', and cannot know better' : ''}`);
     if (isStale) this.tally.staleAttempts++;
     if (this.sent.has(key)) {
       this.tally.repeats++;
@@ -115,7 +113,7 @@ export class Referee implements BrokerWitness, AttemptWitness {
 
   accepted({ delivery, host }: Flight): void {
     const { deliveryId, replay } = delivery.meta;
-    this.ground.tell(`${deliveryId}/${replay} is accepted, from ${host.name}`);
+    this.ground.log(`${deliveryId}/${replay} is accepted, from ${host.name}`);
     const inLane = this.order.get(delivery.lane);
     if (inLane === undefined || replay > 0 || this.lives.wasAccepted(deliveryId)) return;
     const index = inLane.ids.indexOf(deliveryId);
@@ -127,27 +125,27 @@ export class Referee implements BrokerWitness, AttemptWitness {
 
   ended(flight: Flight, result: AttemptResult): void {
     const what = result.kind === 'response' ? result.status : result.error;
-    this.ground.tell(`${flight.host.name} hears of ${flight.delivery.meta.deliveryId}: ${what}`);
+    this.ground.log(`${flight.host.name} hears of ${flight.delivery.meta.deliveryId}: ${what}`);
     this.flights.get(flight.delivery.lane)?.delete(flight);
     this.probes.get(flight.endpoint.id)?.delete(flight);
     this.pace.ended(flight, result);
   }
 
-  /** An outcome was counted for the breaker of its endpoint. */
+  /** Called when an endpoint's breaker counted an outcome. */
   counted(endpointId: string, outcome: 'delivered' | 'retry' | 'dead'): void {
     if (outcome === 'retry') return;
     const before = this.deadInRow.get(endpointId) ?? 0;
     this.deadInRow.set(endpointId, outcome === 'dead' ? before + 1 : 0);
   }
 
-  /** A probe tells whether its endpoint is well: no half-open breaker waits for another one then. */
+  /** A probe decides a half-open breaker: the breaker must not wait for another probe. */
   heard(endpointId: string, at: number, { state, halfOpenAt = 0 }: Breaker): void {
     if (state === 'half_open' && at >= halfOpenAt) this.fault(`the breaker of ${endpointId} is deaf to its probe`);
   }
 
   changed({ endpointId, from, to }: BreakerChange): void {
     const { ground } = this;
-    ground.tell(`breaker of ${endpointId}: ${from.state} -> ${to.state}`);
+    ground.log(`breaker of ${endpointId}: ${from.state} -> ${to.state}`);
     if (to.state === 'open') this.tally.openings++;
     if (from.state === 'closed') {
       const dead = this.deadInRow.get(endpointId) ?? 0;
@@ -162,8 +160,8 @@ export class Referee implements BrokerWitness, AttemptWitness {
   }
 
   /**
-   * One attempt of a lane at a time, and none before the delivery ahead of it is over. Two processes may each have one
-   * for as long as one of them cannot know that it lost the lane; when it does, it gives its own up at once.
+   * Checks that a lane has at most one attempt in flight, and none before the delivery ahead is over. Exception: two
+   * processes may each have one while one of them cannot know that it lost the lane.
    */
   private checkLane(flight: Flight, isStale: boolean): void {
     const { lane, meta } = flight.delivery;
@@ -183,7 +181,7 @@ export class Referee implements BrokerWitness, AttemptWitness {
     if (index > inLane.over) this.fault(`${meta.deliveryId} is attempted while ${inLane.ids[inLane.over]} is not over`);
   }
 
-  /** As the sending process sees it, its endpoint's breaker is not closed. */
+  /** True when the sending process considers the endpoint's breaker open or half-open. */
   private checkProbe(flight: Flight, isStale: boolean): void {
     const { id, breaker, breaker_mode: mode } = flight.endpoint;
     if (breaker === 'closed' || mode === 'discard') return;

@@ -8,10 +8,10 @@ const GROUPS: readonly { readonly groupId: string; readonly topics: readonly str
   { groupId: 'control', topics: [ATTEMPTS_TOPIC, DLQ_TOPIC] },
 ];
 
-/** @returns what keeps a world from being at rest, first things first; nothing when it is */
+/** @returns reasons why a world is not at rest, causes first; empty at rest */
 export function unrest(world: World): string[] {
   const open = [...openDeliveries(world), ...openReplays(world)];
-  // What follows costs more to find out, and cannot hold while something is open.
+  // The further checks cost more, and cannot hold while a reason above exists.
   if (open.length > 0) return open;
   return [...waitingLanes(world), ...unprojected(world), ...heldEndpoints(world), ...uncommitted(world)];
 }
@@ -41,7 +41,7 @@ function unprojected({ duties, projection }: World): string[] {
   });
 }
 
-/** An endpoint that is gone may stay held: nothing is sent to it again. */
+/** An endpoint that is gone may keep its hold: no attempt follows. */
 function heldEndpoints({ endpoints, behaviours }: World): string[] {
   return [...endpoints.health].flatMap(([id, { breaker }]) =>
     breaker.state === 'closed' || behaviours.get(id)?.kind === 'gone'

@@ -6,7 +6,7 @@ import { KafkaClient } from './kafka-client.js';
 import { consume, type Site } from './site.js';
 import type { Host } from './virtual-time.js';
 
-/** Puts a retry-scheduler together as its app.module.ts does. @returns what stops it in order */
+/** Starts a retry-scheduler, wired as in its app.module.ts. @returns function that stops it in order */
 export function startScheduler(host: Host, site: Site): () => Promise<void> {
   const { cluster, shape } = site;
   const settings = site.settings(host);

@@ -5,7 +5,7 @@ import type { Random } from '#common/domain/testing/random.js';
 import { type EndpointRecord, UNHELD } from '#common/records/endpoint-record.js';
 import { type EndpointKind, KINDS, PERMANENT_STATUS } from './endpoint-behaviour.js';
 
-/** What goes wrong in a history, beside what its endpoints do. */
+/** Faults of a history, in addition to those of endpoints. */
 export const FAULTS = [
   'kill',
   'freeze',
@@ -24,16 +24,16 @@ export const FAULTS = [
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** What costs no repeat: whoever is told to stop, or to share, first ends what it has begun. */
+/** Faults without repeats: a process that stops or rebalances first finishes its attempts. */
 const GENTLE: readonly Fault[] = ['terminate', 'extra', 'pause', 'skip'];
-/** An attempt that ends within this is waited for before a rebalance is joined. */
+/** Longest attempt that a dispatcher waits for before it joins a rebalance. */
 const SHORT_MS = 5_000;
 
 export interface EndpointShape {
   readonly id: string;
   readonly kind: EndpointKind;
   readonly troublePermille: number;
-  /** Of the trouble, ms after the beginning. */
+  /** Start and end of the endpoint's fault, ms after the start of the history. */
   readonly fromMs: number;
   readonly untilMs: number;
   readonly ordering: Ordering;
@@ -48,20 +48,20 @@ export interface EndpointShape {
   readonly deliveries: number;
 }
 
-/** What a history consists of, and how much may go wrong in it. Chances are in thousandths, times in ms. */
+/** The parts of a history, and its fault rates. Rates are in thousandths, times in ms. */
 export interface Shape {
   readonly endpoints: readonly EndpointShape[];
   readonly dispatchers: number;
   readonly logPartitions: number;
   readonly sidePartitions: number;
   readonly sessionMs: number;
-  /** How long faults may happen. */
+  /** Duration of the phase with faults. */
   readonly faultyMs: number;
   readonly faults: readonly { readonly fault: Fault; readonly atMs: number }[];
   readonly answerLost: number;
   readonly late: number;
   readonly latencyMs: number;
-  /** A process that starts again has the name it had. */
+  /** Whether a restarted process keeps its name. */
   readonly keepsNames: boolean;
   readonly maxBatch: number;
   readonly endpointQueue: number;
@@ -101,7 +101,7 @@ export function shapeOf(random: Random): Shape {
   };
 }
 
-/** Nothing happens in such a history that could explain a repeat. */
+/** True for a history without a fault that explains a repeat. */
 export function isGentle({ faults, answerLost, endpoints }: Shape): boolean {
   return (
     answerLost === 0 &&
@@ -111,7 +111,7 @@ export function isGentle({ faults, answerLost, endpoints }: Shape): boolean {
 }
 
 function faultsOf(random: Random, possible: readonly Fault[], faultyMs: number): Shape['faults'] {
-  // A history of few kinds of fault tells more of each than one of all kinds.
+  // Each history has few kinds of fault, so that each kind occurs often.
   const kinds = Array.from({ length: 1 + random.pick(4) }, () => random.among(possible));
   const count = random.pick(10);
   return Array.from({ length: count }, () => ({ fault: random.among(kinds), atMs: random.pick(faultyMs) }));
@@ -154,7 +154,7 @@ function policyOf(random: Random): RetryPolicy {
   };
 }
 
-/** The endpoint's configuration, as the control plane would announce it. */
+/** The endpoint's configuration, as control would announce it. */
 export function recordOf(endpoint: EndpointShape): EndpointRecord {
   return {
     ...UNHELD,

@@ -3,12 +3,12 @@ import { live, story } from './history.js';
 import { emptyTally, type Tally } from './referee.js';
 
 export interface Plan {
-  /** Of the first history; the others follow. */
+  /** Seed of the first history; further histories use the following seeds. */
   readonly seed: number;
-  /** Ends with the first of these. */
+  /** Limits; the first one reached ends the run. */
   readonly seconds: number;
   readonly histories: number;
-  /** Told about every so often. */
+  /** Called periodically with the progress. */
   readonly say: (line: string) => void;
   readonly flaw?: Flaw;
 }
@@ -17,14 +17,14 @@ export interface Lived {
   readonly histories: number;
   readonly virtualMs: number;
   readonly tally: Tally;
-  /** The first history in which something broke. */
+  /** The first history with a violation. */
   readonly failed: { readonly seed: number; readonly violations: readonly string[] } | undefined;
 }
 
 const SAY_EVERY_MS = 10_000;
 const TURN_MS = 200;
 
-/** Lives through one history after the other, until one breaks something, the time is over, or there were enough. */
+/** Runs histories until one has a violation, or a limit is reached. */
 export async function simulate(plan: Plan): Promise<Lived> {
   const began = performance.now();
   const lived = { histories: 0, virtualMs: 0, tally: emptyTally(), failed: undefined as Lived['failed'] };
@@ -44,13 +44,13 @@ export async function simulate(plan: Plan): Promise<Lived> {
   return lived;
 }
 
-/** The whole story of one history. */
-export async function tell(seed: number, flaw?: Flaw): Promise<string> {
-  let told = '';
+/** Runs one history. @returns its story */
+export async function storyOf(seed: number, flaw?: Flaw): Promise<string> {
+  let text = '';
   await inTurn(() => {
-    told = story(seed, flaw);
+    text = story(seed, flaw);
   });
-  return told;
+  return text;
 }
 
 function liveOne({ seed: first, flaw }: Plan, lived: { -readonly [Name in keyof Lived]: Lived[Name] }): void {
@@ -62,7 +62,7 @@ function liveOne({ seed: first, flaw }: Plan, lived: { -readonly [Name in keyof 
   if (referee.violations.length > 0) lived.failed = { seed, violations: referee.violations };
 }
 
-/** Runs in a callback of the event loop, where histories are at home. */
+/** Runs work in a callback of the event loop, as histories require. */
 export function inTurn(run: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     setImmediate(() => {

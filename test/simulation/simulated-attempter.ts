@@ -8,18 +8,18 @@ import type { EndpointBehaviour } from './endpoint-behaviour.js';
 import type { Network } from './network.js';
 import type { Host } from './virtual-time.js';
 
-/** One request under way, as the process that sent it knows it. */
+/** One request in flight, from the view of its process. */
 export interface Flight {
   readonly host: Host;
   readonly delivery: Delivery;
   readonly endpoint: Endpoint['record'];
 }
 
-/** Who watches requests. */
+/** Observer of requests. */
 export interface AttemptWitness {
   sending(flight: Flight): void;
   accepted(flight: Flight): void;
-  /** The process knows what came of it, or gave it up. */
+  /** Called when the process has the result, or gave up. */
   ended(flight: Flight, result: AttemptResult): void;
 }
 
@@ -27,13 +27,13 @@ export interface AttemptSurroundings {
   readonly network: Network;
   readonly random: Random;
   readonly witness: AttemptWitness;
-  /** The product's, or one with a flaw. */
+  /** The product's function, or one with a planted flaw. */
   readonly verdictOf: typeof verdictOf;
   readonly answerLost: number;
   behaviourOf(endpointId: string): EndpointBehaviour;
 }
 
-/** Makes attempts over a simulated network, and has the product's policy judge what comes of them. */
+/** Makes attempts over a simulated network. The product's policy decides their verdicts. */
 export class SimulatedAttempter implements Pick<Attempter, 'attempt'> {
   constructor(
     private readonly host: Host,
@@ -81,7 +81,7 @@ export class SimulatedAttempter implements Pick<Attempter, 'attempt'> {
     });
   }
 
-  /** At the endpoint: what was sent is there, whatever has become of the process. */
+  /** Runs at the endpoint: a request that was sent arrives, also after the death of its process. */
   private arrive(flight: Flight, end: (result: AttemptResult) => void): void {
     const { network, witness, answerLost, behaviourOf } = this.around;
     const { time } = network;

@@ -6,10 +6,10 @@ import type { EndpointTables } from './endpoint-tables.js';
 import type { Network } from './network.js';
 import type { Host } from './virtual-time.js';
 
-/** How often a process looks whether there is news of endpoints, ms. */
+/** Interval at which a process reads changes of endpoints, ms. */
 const LOOK_MS = 250;
 
-/** A process's view of the endpoints: right in the end, and behind until then. */
+/** A process's view of the endpoints: eventually consistent. */
 export class SimulatedDirectory implements Pick<EndpointDirectory, keyof EndpointDirectory> {
   readonly ready = Promise.resolve();
   private readonly endpoints = new Map<string, Endpoint>();
@@ -42,7 +42,7 @@ export class SimulatedDirectory implements Pick<EndpointDirectory, keyof Endpoin
     return true;
   }
 
-  /** No endpoint is ever deleted here. */
+  /** The simulation deletes no endpoint. */
   wasDeleted(): boolean {
     return false;
   }

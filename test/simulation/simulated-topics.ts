@@ -7,8 +7,8 @@ import type { Cluster } from './cluster.js';
 const ONE_BROKER = 0;
 
 /**
- * What one broker answers about its topics, which are never replaced and lose nothing. Only the ends of logs change, so only
- * they are asked over the network: the other answers would come with them, in the same round trip.
+ * A broker's answers about its topics, which are never replaced and lose no record. Only the ends of logs change, so
+ * only they need a request over the network. In reality the other answers share its round trip.
  */
 export class SimulatedTopics implements GroupCluster {
   constructor(

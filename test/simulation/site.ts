@@ -10,10 +10,10 @@ import type { Shape } from './shape.js';
 import type { AttemptSurroundings } from './simulated-attempter.js';
 import type { Host } from './virtual-time.js';
 
-/** How long a fetch waits for a first record, ms; the product waits less, and fetches more. */
+/** Time that a fetch waits for a first record, ms. The product waits less, and fetches more often. */
 const FETCH_WAIT_MS = 1_000;
 
-/** What processes share. */
+/** The environment that all processes share. */
 export interface Site {
   readonly cluster: Cluster;
   readonly shape: Shape;
@@ -24,7 +24,7 @@ export interface Site {
   settings(host: Host): KafkaSettings;
 }
 
-/** Consumes as an app does. @returns what stops it in order */
+/** Starts a consumer as an app does. @returns function that stops it in order */
 export function consume({ cluster }: Site, settings: KafkaSettings, options: LogConsumerOptions): () => Promise<void> {
   const consumer = new KafkajsConsumer(
     settings,

@@ -1,6 +1,6 @@
 /**
- * A simulated part in a real one's place: it has all that others see of that. What they do not see, its private fields,
- * is all the compiler misses.
+ * Passes a simulated part as the real class. The part has all public members; the compiler misses only private
+ * fields.
  */
 export function standIn<Part>(simulated: Pick<Part, keyof Part>): Part {
   return simulated as Part;

@@ -7,17 +7,17 @@ import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import type { EndpointShape, Shape } from './shape.js';
 import { BEGINNING } from './virtual-time.js';
 
-/** A delivery the router makes. */
+/** A delivery that the router makes. */
 export interface Duty {
   readonly id: string;
   readonly endpointId: string;
   readonly lane: string;
   readonly isOrdered: boolean;
-  /** Its place among the deliveries of its lane. */
+  /** Index among the deliveries of its lane. */
   readonly index: number;
 }
 
-/** Every delivery of a history, in the order the router writes them. */
+/** Every delivery of a history, in the order of the router's writes. */
 export function dutiesOf(shape: Shape, random: Random): Duty[] {
   const left = shape.endpoints.map((endpoint) => ({ endpoint, made: 0 }));
   const byLane = new Map<string, number>();
@@ -30,7 +30,7 @@ export function dutiesOf(shape: Shape, random: Random): Duty[] {
   return duties;
 }
 
-/** One more delivery of an endpoint, after all others. */
+/** Adds a delivery of an endpoint, after all others. */
 export function canaryOf(endpoint: EndpointShape, number: number, duties: readonly Duty[], random: Random): Duty {
   const byLane = new Map<string, number>();
   for (const { lane } of duties) byLane.set(lane, (byLane.get(lane) ?? 0) + 1);
@@ -46,7 +46,7 @@ function dutyOf(endpoint: EndpointShape, number: number, byLane: Map<string, num
   return { id: deliveryId, endpointId: endpoint.id, lane, isOrdered: lane !== deliveryId, index };
 }
 
-/** Fans out: writes deliveries in order, and after a crash once more from where it had committed. */
+/** The router: writes deliveries in order, and after a crash again from its commit. */
 export class Router {
   private next = 0;
   private isWriting = false;
@@ -60,7 +60,7 @@ export class Router {
     return this.next >= this.duties.length && !this.isWriting;
   }
 
-  /** Writes up to so many, unless it is at it. */
+  /** Writes at most `most` deliveries, unless a write is in flight. */
   async write(count: number): Promise<void> {
     if (this.isWriting || this.next >= this.duties.length) return;
     this.isWriting = true;
@@ -70,7 +70,7 @@ export class Router {
     this.isWriting = false;
   }
 
-  /** It was killed before it committed the last so many. @returns false while it writes */
+  /** Simulates a kill before the commit of the last `most` deliveries. @returns false during a write */
   repeat(count: number): boolean {
     if (this.isWriting || this.next === 0) return false;
     this.next = Math.max(0, this.next - count);
@@ -89,7 +89,7 @@ function recordOf({ id, endpointId, lane }: Duty): OutRecord {
     eventType: 'a.b',
     attempt: 0,
     replay: 0,
-    // Of the event: the same however often it is fanned out.
+    // The event's time: the same after a repeated fan-out.
     acceptedAt: BEGINNING,
     returned: false,
     place: undefined,

@@ -4,15 +4,15 @@ import { BEGINNING, type Moment, type VirtualTime } from './virtual-time.js';
 const REAL = { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, now: Date.now, random: Math.random };
 const uptime = performance.now;
 const utilization = performance.eventLoopUtilization;
-/** Nobody is ever too busy here. */
+/** In the simulation the event loop is never late. */
 const IDLE = { idle: 1, active: 0, utilization: 0 };
 
-/** Whole numbers a random one is made of. */
+/** Number of distinct random values. */
 const GRAINS = 2 ** 32;
 
 /**
- * Puts a history's time and chance where the product looks for them, until `run` is over. What runs inside must not
- * await anything of the outside.
+ * Replaces clock, timers and randomness by those of a history, until `run` ends. The code inside must not await
+ * promises from outside.
  */
 export function inVirtualTime<Result>(time: VirtualTime, random: Random, run: () => Result): Result {
   const cancel = (moment: Moment | undefined) => {

@@ -22,7 +22,7 @@ import type { Site } from './site.js';
 import { canaryOf, type Duty, dutiesOf, Router } from './traffic.js';
 import { BEGINNING, Host, VirtualTime } from './virtual-time.js';
 
-/** One process of an app, and how it is stopped in order. */
+/** One process of an app, and a function that stops it in order. */
 export interface Running {
   readonly app: App;
   readonly instance: string;
@@ -30,13 +30,13 @@ export interface Running {
   readonly stop: () => Promise<void>;
 }
 
-/** A process that was frozen learns of it within a check of its lease, and some. */
+/** Time within which a resumed process notices its freeze: one check of its lease, and a margin. */
 const THAWED_MS = 1_500;
 const COOL_DOWN_CHECK_MS = 500;
 const ROUTER_MS = 400;
 const STALL_MS = 10_000;
 
-/** The whole system: the product's processes, the servers they reach, the endpoints, and who watches them. */
+/** The whole system: the product's processes, their servers, the endpoints, and the referee. */
 export class World implements Site, Ground {
   readonly time: VirtualTime;
   readonly random: Random;
@@ -55,7 +55,7 @@ export class World implements Site, Ground {
   running: Running[] = [];
   skewMs = 0;
   readonly isUndisturbed: boolean;
-  /** By when it has learned that it was frozen. */
+  /** Time by which the process has noticed its freeze. */
   private readonly thawedUntil = new Map<Host, number>();
   private readonly coordinators = new Map<string, GroupCoordinator>();
   private readonly isTold: boolean;
@@ -103,12 +103,12 @@ export class World implements Site, Ground {
     return this.time.now;
   }
 
-  /** Virtual ms since the beginning. */
+  /** Virtual ms since the start. */
   get passedMs(): number {
     return this.time.now - BEGINNING;
   }
 
-  tell(what: string): void {
+  log(what: string): void {
     if (this.isTold) this.story.push(`${(this.passedMs / 1_000).toFixed(3).padStart(8)} ${what}`);
   }
 
@@ -131,7 +131,7 @@ export class World implements Site, Ground {
       prefix: '',
       clientId: host.name.slice(0, host.name.lastIndexOf('#')),
       sessionTimeoutMs: this.shape.sessionMs,
-      // Histories are short. A process that ends for a stall is a fault: all that stands still here has a reason.
+      // Histories are short. An end by the stall watch is a violation: in the simulation every pause has a reason.
       stallMs: STALL_MS,
       topics: this.topics,
       replicationFactor: 1,
@@ -140,13 +140,13 @@ export class World implements Site, Ground {
     };
   }
 
-  /** @param instance the name it is known by; each life has a number, too */
+  /** @param instance name of the process; each start adds a number */
   start(app: App, instance: string): void {
     const name = this.shape.keepsNames ? instance : `${instance}.${this.lives}`;
     const host = new Host(`${name}#${++this.lives}`);
-    this.tell(`${host.name} starts`);
+    this.log(`${host.name} starts`);
     let stop = () => Promise.resolve();
-    // A turn of its own, so that what its promises cause is its own doing.
+    // Its own callback, so that the promise reactions belong to this process.
     this.time.after(
       0,
       () => {
@@ -158,21 +158,21 @@ export class World implements Site, Ground {
   }
 
   kill({ host }: Running): void {
-    this.tell(`*** ${host.name} is killed`);
+    this.log(`*** ${host.name} is killed`);
     host.isAlive = false;
     this.running = this.running.filter((other) => other.host !== host);
   }
 
   thaw({ host }: Running): void {
     if (!host.isFrozen) return;
-    this.tell(`*** ${host.name} goes on`);
+    this.log(`*** ${host.name} goes on`);
     this.thawedUntil.set(host, this.time.now + THAWED_MS);
     this.time.thaw(host);
   }
 
-  /** Faults stop: everybody goes on, every endpoint is well, and gets one more delivery. */
+  /** Ends all faults: processes resume, endpoints are healthy, and each gets one more delivery. */
   calm(): void {
-    this.tell('--- faults stop');
+    this.log('--- faults stop');
     this.network.calm();
     for (const process of this.running) {
       this.thaw(process);
@@ -185,7 +185,7 @@ export class World implements Site, Ground {
     for (const endpoint of this.shape.endpoints) this.sendCanary(endpoint);
   }
 
-  /** What holds an endpoint ends with a delivery only: each that is still held gets one. */
+  /** Adds a delivery for each held endpoint: only an attempt ends its hold. */
   sendCanaries(): void {
     for (const endpoint of this.shape.endpoints) {
       if (this.endpoints.health.get(endpoint.id)?.breaker.state === 'half_open') this.sendCanary(endpoint);
@@ -203,7 +203,7 @@ export class World implements Site, Ground {
     const known = this.coordinators.get(groupId);
     if (known) return known;
     const made = new GroupCoordinator(groupId, this.shape.sessionMs, this.broker, this.time, this.random, (what) =>
-      this.tell(what),
+      this.log(what),
     );
     this.coordinators.set(groupId, made);
     return made;
@@ -259,7 +259,7 @@ export class World implements Site, Ground {
     });
   }
 
-  /** As cool-downs.ts: whose cool-down is over may have a probe, or, as an operator would say, is well. */
+  /** As cool-downs.ts: after its cool-down, an endpoint may be probed, or an operator closes the breaker. */
   private startCoolDowns(): void {
     this.time.timer(
       () => {

@@ -10,37 +10,39 @@ export type AppName = 'ingest' | 'control' | 'dispatcher' | 'retry-scheduler';
 /** One process of an app. */
 export interface AppProcess {
   readonly app: AppName;
-  /** Also its INSTANCE. */
+  /** Name of the process, and its INSTANCE. */
   readonly name: string;
   readonly url: string;
   readonly server: Server;
 }
 
 export interface AppProcessesOptions {
-  /** For their logs. */
+  /** Folder of the logs. */
   readonly folder: string;
-  /** The whole environment of a process, by its name. */
+  /** Makes the environment of a process from its name. */
   readonly envOf: (name: string) => NodeJS.ProcessEnv;
-  /** For `call`. */
+  /** Admin key for `call`. */
   readonly apiKey: string;
-  /** Holds the `dist` they are started from; this checkout when missing. */
+  /** Folder of the `dist` that runs; by default this checkout. */
   readonly home?: string | undefined;
 }
 
-/** The processes of a system's apps, run from the built files: each may be killed, frozen, stopped, started and added. */
+/** The processes of a system's apps, run from the built files. A test may kill, freeze, stop, start and add each. */
 export class AppProcesses {
   private readonly list: AppProcess[] = [];
 
   constructor(private readonly options: AppProcessesOptions) {}
 
-  /** Starts one more process of an app, and waits until it is ready. It is listed from its spawn on. */
+  /** Starts a further process of an app, and waits until it is ready. The process is listed from its spawn on. */
   async add(app: AppName, instance = 0): Promise<AppProcess> {
     const { process, ready } = await this.begin(app, instance);
     await ready;
     return process;
   }
 
-  /** As `add`, and waits for nothing: for a process that is not to become ready. `ready` rejects if it does not. */
+  /**
+   * As `add`, but does not wait: for a process that must not become ready. `ready` rejects when the process ends first.
+   */
   async begin(app: AppName, instance = 0): Promise<{ process: AppProcess; ready: Promise<void> }> {
     const { folder, envOf, home } = this.options;
     const port = await freePort();
@@ -58,13 +60,13 @@ export class AppProcesses {
     return { process: added, ready: server.start() };
   }
 
-  /** Ends a process as `npm start` would; it is forgotten. */
+  /** Stops a process as `npm start` would, and removes it from the list. */
   async remove(gone: AppProcess): Promise<void> {
     this.list.splice(this.list.indexOf(gone), 1);
     await gone.server.stop();
   }
 
-  /** @throws Error when there is none */
+  /** @throws Error without such a process */
   get(app: AppName, instance = 0): AppProcess {
     const found = this.list.find(({ name }) => name === `${app}-${instance}`);
     if (found === undefined) throw new Error(`no process ${app}-${instance}`);
@@ -75,7 +77,7 @@ export class AppProcesses {
     return this.list;
   }
 
-  /** Calls an API of the first process that is alive, with the admin key. @throws Error when it does not answer 2xx */
+  /** Calls an API of the first live process, with the admin key. @throws Error for another status than 2xx */
   async call<Body>(
     app: 'ingest' | 'control',
     path: string,
@@ -93,7 +95,7 @@ export class AppProcesses {
     return (text === '' ? undefined : JSON.parse(text)) as Body;
   }
 
-  /** The sum of a metric over its labels, as one process tells it. */
+  /** The sum of a metric over its labels, in one process. */
   async metric(process: AppProcess, name: string): Promise<number> {
     const text = await (await fetch(`${process.url}/metrics`)).text();
     const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
@@ -105,7 +107,7 @@ export class AppProcesses {
   }
 }
 
-/** A process was killed: waits until it is gone and starts it anew. */
+/** Waits for the end of a killed process, and restarts it. */
 export async function startAgain({ server, name }: AppProcess): Promise<void> {
   await until(`${name} has ended`, () => !server.isAlive);
   await server.start();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 
-/** A folder for archived WAL, outside the data folder. Any user may write to it. */
+/** A folder for archived WAL, outside the data folder, writable for every user. */
 export class WalArchive {
   readonly folder = mkdtempSync(join(tmpdir(), 'posthorn-wal-'));
 
@@ -13,7 +13,7 @@ export class WalArchive {
     chmodSync(this.folder, 0o777);
   }
 
-  /** Settings of a server that archives its WAL here. */
+  /** Settings of a server that archives its WAL in this folder. */
   get settings(): string[] {
     return ['archive_mode=on', `archive_command=cp %p ${this.folder}/%f`, 'archive_timeout=1'];
   }
@@ -31,14 +31,15 @@ export class BaseBackup {
   private constructor(
     private readonly copy: string,
     private readonly archive: WalArchive | undefined,
-    /** When it was begun, ms since the epoch. */
+    /** Start of the backup, ms since the epoch. */
     readonly startedAt: number,
   ) {}
 
   /**
-   * @param server its connection string, its data folder, and where it archives its WAL. Without an archive the copy gets
+   * @param server its connection string, its data folder, and where it archives its WAL. Without an archive the copy
+   * gets
    *   the WAL of the data folder at the end, as `pg_basebackup --wal-method fetch` does
-   * @param copy a folder that does not exist yet
+   * @param copy folder to create
    */
   static async take(server: { url: string; data: string; archive?: WalArchive }, copy: string): Promise<BaseBackup> {
     const startedAt = Date.now();
@@ -60,7 +61,7 @@ export class BaseBackup {
     return new BaseBackup(copy, server.archive, startedAt);
   }
 
-  /** Replaces the data folder of a stopped server. When it starts, it is as it was when the backup ended. */
+  /** Replaces the data folder of a stopped server. After its start, the data are those of the end of the backup. */
   async restore(data: string): Promise<void> {
     rmSync(data, { recursive: true, force: true });
     copyFolder(this.copy, data);
@@ -82,7 +83,7 @@ export class BaseBackup {
   }
 }
 
-/** Owners and times are kept. Files that vanish while the server runs are no loss: the WAL has what they held. */
+/** Copies a folder with owners and times. Files may vanish while the server runs: the WAL has their content. */
 function copyFolder(from: string, to: string): void {
   const { status, stderr } = spawnSync('cp', ['-a', from, to], { encoding: 'utf8' });
   const problems = stderr.split('\n').filter((line) => line !== '' && !line.includes('No such file or directory'));

@@ -9,8 +9,8 @@ export interface KeyPair {
 }
 
 /**
- * A certificate authority of a test's own, made with the openssl command. Not trusted by anybody unless told so. It is kept
- * in memory: no folder outlives a call, also when the test that asked for it never runs.
+ * A certificate authority for tests, made with the openssl command. Only clients that are configured with it trust it.
+ * It is kept in memory, so that no folder outlives a call, also when the test never runs.
  */
 export class TestAuthority {
   private readonly own = openssl({}, (run) =>
@@ -21,7 +21,7 @@ export class TestAuthority {
     return this.own.cert;
   }
 
-  /** @param days may be negative: the certificate has then expired */
+  /** @param days days of validity; a negative number makes an expired certificate */
   issue(host: string, days = 1): KeyPair {
     return openssl({ 'ca.key': this.own.key, 'ca.crt': this.own.cert }, (run) => {
       run('req', ...newPair('own.csr'), ...named(host));
@@ -30,7 +30,7 @@ export class TestAuthority {
     });
   }
 
-  /** A certificate signed by nobody but itself. */
+  /** A self-signed certificate. */
   selfSigned(host: string): KeyPair {
     return openssl({}, (run) => run('req', '-x509', ...newPair('own.crt'), ...named(host), '-days', '1'));
   }
@@ -44,7 +44,7 @@ function named(host: string): string[] {
   return ['-subj', '/CN=server', '-addext', `subjectAltName=DNS:${host}`];
 }
 
-/** Runs openssl in a folder that holds `files`, and is gone afterwards. @returns the own.key and own.crt it made there */
+/** Runs openssl in a temporary folder with `files`. @returns the created own.key and own.crt */
 function openssl(files: Record<string, string>, make: (run: (...args: string[]) => void) => void): KeyPair {
   const folder = mkdtempSync(join(tmpdir(), 'posthorn-ca-'));
   try {

@@ -7,7 +7,7 @@ import type { RunningSystem } from './system.js';
 import { TopicTail } from './topic-tail.js';
 import { until } from './until.js';
 
-/** A new endpoint gets what is accepted so long after its 201: a promise, so no test waits longer. */
+/** A new endpoint takes events accepted this long after its 201. This is a promise, so no test waits longer. */
 export const ENDPOINT_KNOWN_AFTER_MS = 500;
 
 export interface EventInput {
@@ -46,12 +46,12 @@ export interface ShownDeadLetter {
   readonly replayed_at: string | null;
 }
 
-/** What a customer of a running system does: makes endpoints, publishes by both doors, looks up what came of it. */
+/** A client of a running system: creates endpoints, publishes by both doors, and reads the history. */
 export class Client {
   private constructor(
     readonly system: RunningSystem,
     readonly producer: Producer,
-    /** All records of the topic `dlq`, from its beginning. */
+    /** All records of the topic `dlq`, from its start. */
     readonly dlq: TopicTail,
   ) {}
 
@@ -67,10 +67,10 @@ export class Client {
   }
 
   /**
-   * An endpoint at the hook, once events reach it.
+   * Creates an endpoint at the hook, and waits until events reach it.
    *
-   * @param input what else the endpoint is to be; `event_types` must be there
-   * @returns its id
+   * @param input further fields of the endpoint; `event_types` is required
+   * @returns id of the endpoint
    */
   async createEndpoint(hook: Hook, input: { event_types: string[] } & Record<string, unknown>): Promise<string> {
     const url = `${this.system.run.control_url}/v1/endpoints`;
@@ -82,14 +82,14 @@ export class Client {
     return id;
   }
 
-  /** Over HTTP. @returns the event's id */
+  /** Publishes over HTTP. @returns id of the event */
   async publish(event: EventInput): Promise<string> {
     const { status, body } = await this.system.request(`${this.system.run.ingest_url}/v1/events`, event);
     if (status !== 202) throw new Error(`${status}: ${JSON.stringify(body)}`);
     return (body as { id: string }).id;
   }
 
-  /** Over Kafka, keyed by its resource. @returns its id, and where Kafka has it */
+  /** Publishes over Kafka, with the resource as key. @returns id of the event, and position of its record */
   async publishByKafka(event: EventInput): Promise<{ id: string; partition: number }> {
     const id = event.id ?? randomUUID();
     const value = JSON.stringify({ ...event, id });
@@ -97,10 +97,10 @@ export class Client {
     return { id, partition };
   }
 
-  /** Puts one record into a topic, as any Kafka client may. @returns where it is */
+  /** Writes one record to a topic, as any Kafka client may. @returns its position */
   async produce(topic: string, message: Message): Promise<RecordMetadata> {
     const [written] = await this.producer.send({ topic, acks: -1, messages: [message] });
-    if (written === undefined) throw new Error('Kafka did not say where it put the record');
+    if (written === undefined) throw new Error('Kafka returned no offset of the record');
     return written;
   }
 
@@ -109,7 +109,7 @@ export class Client {
     return this.list('deliveries', filter);
   }
 
-  /** Whether the router has archived the event and made its deliveries, if there are any. */
+  /** Whether the router has archived the event and written its deliveries, if any. */
   async isRouted(eventId: string): Promise<boolean> {
     return (await this.system.request(`${this.system.run.control_url}/v1/events/${eventId}`)).status === 200;
   }
@@ -119,7 +119,7 @@ export class Client {
   }
 
   /**
-   * The only delivery of an event, once it is as wanted and shows so many attempts: its dead letter and its attempts
+   * Waits until the only delivery of an event has this status and number of attempts. Its dead letter and its attempts
    * come by different topics, in either order.
    */
   async deliveryOnce(eventId: string, wanted: Partial<ShownDelivery>, attempts = 0): Promise<ShownDelivery> {
@@ -130,11 +130,12 @@ export class Client {
       return found.length > 0 && found.every(isShown);
     });
     const [delivery, another] = found;
-    if (delivery === undefined || another !== undefined) throw new Error(`${eventId} has not one delivery`);
+    if (delivery === undefined || another !== undefined)
+      throw new Error(`${eventId} does not have exactly one delivery`);
     return delivery;
   }
 
-  /** The sum of all series of a metric, of those with these labels. */
+  /** The sum of a metric's series with these labels. */
   async metric(app: string, name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
     const text = await (await fetch(this.system.run.metrics_urls[app] ?? '')).text();
     const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);

@@ -8,12 +8,12 @@ import { freePort } from '../../scripts/lib/ports.mjs';
 import { startPostgres } from '../../scripts/lib/postgres.mjs';
 import { type AppName, type AppProcess, AppProcesses } from './app-processes.js';
 
-/** Short, so that a frozen process loses its partitions while a test waits. */
+/** Short session timeout, so that a frozen process loses its partitions within a test. */
 const SESSION_TIMEOUT_MS = 10_000;
 
 /**
- * A system of its own whose every process a test may kill, freeze, stop and start: Kafka, PostgreSQL and the apps, run
- * from the built files. Nothing is started again by itself.
+ * A system for one test file: Kafka, PostgreSQL and the apps, run from the built files. A test may kill, freeze, stop
+ * and start each process. No supervisor restarts them.
  */
 export class Cluster {
   private constructor(
@@ -21,18 +21,18 @@ export class Cluster {
     readonly kafka: Awaited<ReturnType<typeof startKafka>>,
     readonly postgres: Awaited<ReturnType<typeof startPostgres>>,
     readonly processes: AppProcesses,
-    /** What every app runs with. */
+    /** Environment of every app. */
     readonly env: NodeJS.ProcessEnv,
-    /** Further variables of single processes, by their names. */
+    /** Further variables of single processes, by name of the process. */
     private readonly envs: Map<string, NodeJS.ProcessEnv>,
-    /** Of an admin. */
+    /** API key of an admin. */
     readonly apiKey: string,
   ) {}
 
   /**
-   * @param env what all apps get besides the usual
-   * @param postgresSettings of the server, `name=value`
-   * @param home holds the `dist` of the apps; this checkout when missing
+   * @param env further variables of all apps
+   * @param postgresSettings settings of the server, `name=value`
+   * @param home folder of the apps' `dist`; by default this checkout
    */
   static async start(
     env: NodeJS.ProcessEnv = {},
@@ -65,7 +65,7 @@ export class Cluster {
     return cluster;
   }
 
-  /** Runs `work` while no app runs. Each is stopped in order, and started again. */
+  /** Stops all apps in order, runs `work`, and starts them again. */
   async withoutApps(work: () => Promise<void>): Promise<void> {
     const all = this.processes.all();
     await Promise.all(all.map(({ server }) => server.stop()));
@@ -73,7 +73,7 @@ export class Cluster {
     await Promise.all(all.map(({ server }) => server.start()));
   }
 
-  /** Kafka loses all it has; PostgreSQL does not. */
+  /** Deletes Kafka's data; PostgreSQL keeps its data. */
   async replaceKafka(): Promise<void> {
     await this.withoutApps(async () => {
       await this.kafka.stop();
@@ -88,7 +88,7 @@ export class Cluster {
     return this.processes.add(app, instance);
   }
 
-  /** Starts a process that is not to become ready. */
+  /** Starts a process that must not become ready. */
   async begin(app: AppName, instance: number, env: NodeJS.ProcessEnv): Promise<AppProcess> {
     this.envs.set(`${app}-${instance}`, env);
     const { process, ready } = await this.processes.begin(app, instance);
@@ -119,7 +119,7 @@ export class Cluster {
   }
 }
 
-/** What every app of a system made for tests gets. */
+/** Environment of every app in a system for tests. */
 export function appSettings(brokers: readonly string[], databaseUrl: string, apiKey: string): NodeJS.ProcessEnv {
   return {
     KAFKA_BROKERS: brokers.join(','),

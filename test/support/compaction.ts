@@ -3,14 +3,14 @@ import { kafkaClient } from '../../scripts/lib/kafka-client.js';
 import { TopicTail } from './topic-tail.js';
 import { until } from './until.js';
 
-/** The broker looks for logs to compact every 15 s. */
+/** The broker checks for logs to compact every 15 s. */
 const COMPACTION_MS = 60_000;
 
 /**
- * Makes the broker compact a topic at once, and waits for it.
+ * Compacts a topic at once, and waits for the end.
  *
  * @param touch writes a record, which closes the segment before it
- * @param isCompacted judges all values of the topic
+ * @param isCompacted whether all values of the topic show the compaction
  */
 export async function compact(
   { brokers, topic }: { brokers: readonly string[]; topic: string },

@@ -23,12 +23,12 @@ import { until } from './until.js';
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks into whatever came.
+  // biome-ignore lint/suspicious/noExplicitAny: tests read arbitrary response bodies.
   readonly body: any;
 }
 
 export interface ControlOptions {
-  /** A database of its own, which ends with it, when left out. */
+  /** Database; by default a new one, which is dropped at the end. */
   readonly databaseUrl?: string;
   readonly prefix?: string;
   readonly adminKey?: string;
@@ -36,7 +36,7 @@ export interface ControlOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** The control app in this process, on the test servers. One at a time: its metrics are the process's. */
+/** The control app in this process, on the test servers. One at a time, since its metrics are global to the process. */
 export class ControlApp {
   private readonly cleanups: (() => Promise<unknown>)[] = [];
 
@@ -96,7 +96,7 @@ export class ControlApp {
   patch = (url: string, body: unknown, key?: string): Promise<Answer> => this.request('PATCH', url, body, key);
   delete = (url: string, key?: string): Promise<Answer> => this.request('DELETE', url, undefined, key);
 
-  /** @param key the admin key when left out; an empty text for none */
+  /** @param key by default the admin key; an empty text sends no key */
   async request(
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     url: string,
@@ -114,7 +114,7 @@ export class ControlApp {
     return { status: response.statusCode, headers: response.headers, body: isJson ? response.json() : response.body };
   }
 
-  /** A key of a tenant with these scopes, once it works. */
+  /** Creates a key of a tenant with these scopes, and waits until it is valid. */
   async keyFor(tenant: string, scopes: readonly string[] = ['admin']): Promise<string> {
     const created = await this.post('/v1/api-keys', { tenant, scopes });
     const { key } = created.body as { key: string };
@@ -126,7 +126,7 @@ export class ControlApp {
     return this.app.get<RecordWriter>(RECORD_WRITER).write(records);
   }
 
-  /** Everything that is written to these topics, from their beginning. */
+  /** All records of these topics, from their start. */
   async follow(...topics: string[]): Promise<RecordingConsumer> {
     const groupId = `test-${randomBytes(4).toString('hex')}`;
     const consumer = new RecordingConsumer(this.settings, { groupId, topics });
@@ -135,7 +135,7 @@ export class ControlApp {
     return consumer;
   }
 
-  /** A topic of configuration as a service sees it: the highest version of each key. */
+  /** A configuration topic from the view of a service: the highest version of each key. */
   async table(topic: string): Promise<Map<string, { readonly version: number }>> {
     const rows = new Map<string, { readonly version: number }>();
     const versions = new Map<string, number>();

@@ -1,6 +1,6 @@
 import { type EndpointRecord, UNHELD } from '#common/records/endpoint-record.js';
 
-/** An endpoint that takes every event of its tenant; what a test is about, it changes. */
+/** An endpoint that takes every event of its tenant. Tests override single fields. */
 export const ENDPOINT: EndpointRecord = {
   v: 1,
   id: 'ep_1',

@@ -11,7 +11,7 @@ import { STARTED } from './global-state.mjs';
 const PREFIX = 'posthorn-test-';
 const RUNNER = 'runner';
 
-/** One real Kafka and one real PostgreSQL for all files of a run; each file keeps to its own topics and database. */
+/** Starts one Kafka and one PostgreSQL for all files of a run. Each file uses its own topics and database. */
 export default async function setUp() {
   await fetchKafkaLibs({ note: () => undefined });
   await clearUpAfterKilledRuns();
@@ -28,7 +28,7 @@ export default async function setUp() {
   process.env.DATABASE_URL = postgres.url;
 }
 
-/** Jest runs no tear-down when it is interrupted. */
+/** An interrupted Jest runs no global tear-down. */
 function endAtOnce() {
   for (const { root, servers } of STARTED) {
     for (const server of servers) void server.kill();

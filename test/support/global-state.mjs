@@ -1,5 +1,5 @@
 /**
- * What the set-up started, for the tear-down of the same process.
+ * Servers that the set-up started, for the tear-down in the same process.
  *
  * @type {{ root: string, servers: import('../../scripts/lib/server.mjs').Server[] }[]}
  */

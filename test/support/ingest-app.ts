@@ -26,11 +26,11 @@ import { until } from './until.js';
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks into whatever came.
+  // biome-ignore lint/suspicious/noExplicitAny: tests read arbitrary response bodies.
   readonly body: any;
 }
 
-/** The ingest app in this process, listening, and what it writes to `deliveries` and `dlq`. */
+/** The ingest app in this process, with its HTTP server, and its records in `deliveries` and `dlq`. */
 export class IngestApp {
   private app: NestFastifyApplication | undefined;
 
@@ -70,10 +70,10 @@ export class IngestApp {
     return ingest;
   }
 
-  /** Stops the app if it runs, and starts it. */
+  /** Restarts the app. */
   async restart(env: NodeJS.ProcessEnv = {}): Promise<void> {
     await this.stopApp();
-    // A process has one registry; here several apps follow each other in one process.
+    // A process has one metrics registry, and the tests start several apps one after the other.
     register.clear();
     const config = loadConfig(configSchema, { ...this.env, ...env });
     const adapter = createHttpAdapter(config);
@@ -98,7 +98,7 @@ export class IngestApp {
     register.clear();
   }
 
-  /** A provider of the app that runs. */
+  /** A provider of the running app. */
   part<T>(type: Type<T> | symbol): T {
     if (this.app === undefined) throw new Error('the ingest app does not run');
     return this.app.get(type);
@@ -110,7 +110,7 @@ export class IngestApp {
     return `http://127.0.0.1:${address.port}`;
   }
 
-  /** A key with these scopes, once it works. Null is no tenant. */
+  /** Creates a key with these scopes, and waits until it is valid. A null tenant makes an admin key. */
   async keyFor(tenant: string | null, scopes: readonly string[] = ['admin']): Promise<string> {
     const { id, text, hash } = generateApiKey();
     const record = { v: 1, id, version: 1, hash, tenant, scopes, expires_at: null };
@@ -119,7 +119,7 @@ export class IngestApp {
     return text;
   }
 
-  /** An endpoint, once events reach it. */
+  /** Creates an endpoint, and waits until events reach it. */
   async addEndpoint(over: Partial<EndpointRecord> & Pick<EndpointRecord, 'tenant'>): Promise<string> {
     const id = `ep_${randomBytes(4).toString('hex')}`;
     await this.putEndpoint({ id, ...over });
@@ -137,7 +137,7 @@ export class IngestApp {
     await this.producer.write([{ topic: 'endpoints', key: endpoint.id, value: JSON.stringify(endpoint) }]);
   }
 
-  /** Puts records into `ingest`, as any Kafka client may. */
+  /** Writes records to `ingest`, as any Kafka client may. */
   write(...records: Omit<OutRecord, 'topic'>[]): Promise<void> {
     return this.producer.write(records.map((record) => ({ topic: 'ingest', ...record })));
   }
@@ -158,7 +158,7 @@ export class IngestApp {
     return this.output.records.filter((record) => record.topic === topic);
   }
 
-  /** Of the events, one for each delivery. */
+  /** Event ids of the deliveries, in order. */
   deliveredIds(): string[] {
     return this.in('deliveries').flatMap(({ headers }) => decodeDelivery(headers[DELIVERY_HEADER])?.eventId ?? []);
   }

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { javaCommand } from '../../scripts/lib/java.mjs';
 import { KAFKA_LIBS } from '../../scripts/lib/kafka-libs.mjs';
 
-/** A program of Kafka's own tools, which run Java's client. */
+/** A program of Kafka's tools, which use Java's client. */
 export type JavaTool = 'ProducerPerformance' | 'TransactionsCommand';
 
-/** Starts one; its end is not waited for. */
+/** Starts a program without waiting for its end. */
 export function startJavaTool(tool: JavaTool, args: readonly string[]): ChildProcess {
   const jvm = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', join(KAFKA_LIBS, '*')];
   return spawn(javaCommand(process.env), [...jvm, `org.apache.kafka.tools.${tool}`, ...args], {
@@ -15,9 +15,9 @@ export function startJavaTool(tool: JavaTool, args: readonly string[]): ChildPro
 }
 
 /**
- * Runs one to its end.
+ * Runs a program to its end.
  *
- * @throws Error with what it printed, when it fails
+ * @throws Error with its output, when it fails
  */
 export async function runJavaTool(tool: JavaTool, args: readonly string[]): Promise<void> {
   const child = startJavaTool(tool, args);

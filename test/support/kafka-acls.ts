@@ -8,13 +8,15 @@ import { KAFKA_LIBS } from '../../scripts/lib/kafka-libs.mjs';
 const AT_A_TIME = 3;
 const run = promisify(execFile);
 
-/** @returns the lines of docs/operating.md that give rights, as they are there */
+/** @returns the lines of docs/operating.md that grant rights, unchanged */
 export function documentedAcls(): string[] {
   const text = readFileSync('docs/operating.md', 'utf8');
   return text.split('\n').filter((line) => line.startsWith('kafka-acls '));
 }
 
-/** Runs lines of a shell that call `kafka-acls $ADMIN`, as the user admin. @throws Error with what a line printed */
+/**
+ * Runs shell lines that call `kafka-acls $ADMIN`, as the user admin. @throws Error with the output of the failed line
+ */
 export async function runAcls(
   lines: readonly string[],
   { folder, broker, password }: { folder: string; broker: string; password: string },

@@ -11,7 +11,7 @@ export interface LoadedEvent {
   readonly type: string;
 }
 
-/** The two ways in. Both resolve when the event is acknowledged, and reject when it is not known to be. */
+/** The two doors. Both resolve when the event is acknowledged, and reject otherwise. */
 export interface Doors {
   publish(event: EventInput): Promise<unknown>;
   publishByKafka(event: EventInput): Promise<unknown>;
@@ -19,9 +19,9 @@ export interface Doors {
 
 export interface LoadOptions {
   readonly resources: number;
-  /** Put before the names of resources. */
+  /** Prefix of the resources' names. */
   readonly prefix?: string;
-  /** Between two events of one resource. */
+  /** Pause between two events of one resource. */
   readonly everyMs: number;
   readonly typeOf: (number: number) => string;
 }
@@ -29,14 +29,14 @@ export interface LoadOptions {
 const REPEAT_AFTER_MS = 200;
 
 /**
- * Steady traffic of many resources, half of them over HTTP, half over Kafka. A resource publishes its next event when the
- * last one was acknowledged; one that was not is published again with the same id, as every producer should.
+ * Steady traffic of many resources, half over HTTP, half over Kafka. A resource publishes its next event after the
+ * acknowledgement of the last. Without an acknowledgement, it publishes the same id again, as every producer should.
  */
 export class Load {
   readonly acknowledged: LoadedEvent[] = [];
-  /** Tries that were refused or broken off. */
+  /** Number of publishes that failed or were cut off. */
   failures = 0;
-  /** Requests over HTTP that were sent and not answered yet. */
+  /** HTTP requests in flight. */
   unanswered = 0;
   private readonly stopping = new AbortController();
   private isGivenUp = false;
@@ -49,19 +49,19 @@ export class Load {
     this.running = Array.from({ length: options.resources }, (_, index) => this.run(index));
   }
 
-  /** Resolves when everything that was begun is acknowledged. */
+  /** Stops publishing. Resolves when all published events are acknowledged. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await Promise.all(this.running);
   }
 
-  /** What is not acknowledged is tried no more: there is nobody left to do it. */
+  /** Stops at once, without further tries of unacknowledged events. */
   giveUp(): void {
     this.stopping.abort();
     this.isGivenUp = true;
   }
 
-  /** Resolves when so many more events were acknowledged. */
+  /** Resolves when `count` further events are acknowledged. */
   async more(count: number): Promise<void> {
     const goal = this.acknowledged.length + count;
     await until(`${count} more events are acknowledged`, () => this.acknowledged.length >= goal, 60_000);
@@ -74,7 +74,7 @@ export class Load {
     for (let number = 0; ; number++) {
       await delay(Math.max(0, dueAt - Date.now()));
       if (this.stopping.signal.aborted) return;
-      // What could not be published meanwhile is not caught up.
+      // A delay is not made up: the schedule continues from now.
       dueAt = Math.max(dueAt, Date.now()) + everyMs;
       const resource = `${prefix}resource-${index}`;
       await this.publish({ id: `${resource}-${number}`, resource, number, type: typeOf(number) }, isHttp);
@@ -102,19 +102,19 @@ export class Load {
   }
 }
 
-/** What an endpoint got of the events it should have got. */
+/** Compares an endpoint's requests with the events for it. */
 export interface Account {
-  /** Ids that were never answered 200. */
+  /** Ids of events that were never answered 200. */
   readonly missing: string[];
-  /** Requests beyond the attempts that were needed. */
+  /** Number of requests beyond the necessary attempts. */
   readonly repeats: number;
-  /** Ids first accepted after a later event of their resource. */
+  /** Ids of events first accepted after a later event of their resource. */
   readonly disorder: string[];
-  /** Ids that arrived while another event of their resource was being answered. */
+  /** Ids of events that arrived while another event of their resource was in flight. */
   readonly overlaps: string[];
 }
 
-/** @param attempts that each delivery needs, by the hook's script */
+/** @param attempts necessary attempts per delivery, by the hook's script */
 export function accountOf(
   hook: Pick<Hook, 'hits' | 'accepted'>,
   events: readonly LoadedEvent[],

@@ -13,7 +13,7 @@ interface CoordinatorCluster {
   findGroupCoordinator(of: object): Promise<{ offsetCommit(request: object): Promise<unknown> }>;
 }
 
-/** What a test opens and is to be closed after it, last first. */
+/** Resources that are closed after the test, in reverse order. */
 export class Opened {
   private readonly cleanups: (() => Promise<unknown>)[] = [];
 
@@ -46,7 +46,7 @@ export class Opened {
     await kafkaClient(settings).ensureTopics();
   }
 
-  /** Commits an offset of partition 0 of `log` by hand. The group must have no member. */
+  /** Commits an offset of partition 0 of `log` without a consumer. The group must have no member. */
   async commit(settings: KafkaSettings, offset: number, metadata: string): Promise<void> {
     const cluster = clusterOf(createKafka(settings)) as ReturnType<typeof clusterOf> & CoordinatorCluster;
     this.add(() => cluster.disconnect());
@@ -88,7 +88,7 @@ export async function publish(
   await producer.close();
 }
 
-/** What a counter with the label `topic` shows. */
+/** Value of a counter with the label `topic`. */
 export async function counted(name: string, topic: string): Promise<number> {
   const metric = await register.getSingleMetric(name)?.get();
   return metric?.values.find(({ labels }) => labels.topic === topic)?.value ?? 0;

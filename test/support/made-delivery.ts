@@ -8,7 +8,7 @@ import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
 import type { Answer, ControlApp } from './control-app.js';
 import { until } from './until.js';
 
-/** One event of the tenant acme, fanned out to an endpoint; archived as the router does it. */
+/** One event of the tenant acme, archived and fanned out to an endpoint as by the router. */
 export async function newDelivery(control: ControlApp, endpoint: string, type = 'invoice.paid') {
   const eventId = newId('evt');
   const acceptedAt = Date.now();
@@ -22,7 +22,7 @@ export async function newDelivery(control: ControlApp, endpoint: string, type = 
 }
 export type Made = Awaited<ReturnType<typeof newDelivery>>;
 
-/** One attempt of it; delivered at once, unless told otherwise. */
+/** One attempt of the delivery; by default delivered. */
 export function attemptRecord(made: Made, over: Partial<AttemptRecord> = {}): AttemptRecord {
   return {
     delivery_id: made.id,
@@ -48,12 +48,12 @@ export function attemptRecord(made: Made, over: Partial<AttemptRecord> = {}): At
   };
 }
 
-/** The dispatcher's word on {@link attemptRecord}. */
+/** Record of `attempts` for {@link attemptRecord}. */
 export function attempt(made: Made, over: Partial<AttemptRecord> = {}): OutRecord {
   return { topic: ATTEMPTS_TOPIC, key: made.endpoint, value: encodeAttempt(attemptRecord(made, over)) };
 }
 
-/** Its record in `dlq`. */
+/** Record of the delivery in `dlq`. */
 export function deadLetter(made: Made, over: Partial<DeadLetterInfo> = {}, replay = 0): OutRecord {
   const meta = encodeDelivery({
     deliveryId: made.id,
@@ -86,14 +86,14 @@ export function deadLetter(made: Made, over: Partial<DeadLetterInfo> = {}, repla
   };
 }
 
-/** The delivery as the API shows it, once it has this status. */
+/** Waits until the API shows the delivery with this status. */
 export async function deliveryOnce(control: ControlApp, id: string, status: string): Promise<Answer['body']> {
   const read = async () => (await control.get(`/v1/deliveries/${id}`)).body;
   await until(`${id} is ${status}`, async () => (await read()).status === status);
   return read();
 }
 
-/** The dead letter of a delivery, once there is one. */
+/** Waits for the dead letter of a delivery. */
 export async function deadLetterOf(control: ControlApp, { id, endpoint }: Made): Promise<Answer['body']> {
   const list = async () => (await control.get(`/v1/dead-letters?endpoint_id=${endpoint}&limit=200`)).body.items;
   const find = async () => (await list()).find(({ delivery_id }: { delivery_id: string }) => delivery_id === id);

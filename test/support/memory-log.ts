@@ -1,7 +1,7 @@
 import type { OwnedLog } from '../../libs/common/src/kafka/port/owned-log.js';
 import type { InRecord, OutRecord } from '../../libs/common/src/records/record.js';
 
-/** One partition in memory: takes records at its end, hands them out in order unless paused, remembers what is finished. */
+/** One partition in memory: appends records, hands them out in order unless paused, and keeps the finished offsets. */
 export class MemoryLog implements OwnedLog {
   readonly partitions = 1;
   readonly identity = { topicId: undefined, partitions: 1 };
@@ -36,7 +36,7 @@ export class MemoryLog implements OwnedLog {
     return record;
   }
 
-  /** What a consumer would be handed next. */
+  /** The next records for a consumer. */
   read(most = 100): InRecord[] {
     if (this.isPaused) return [];
     const batch = this.records.slice(this.position, this.position + most);

@@ -8,14 +8,14 @@ export interface TrafficOptions {
   readonly resources: number;
   /** Events of each resource. */
   readonly rounds: number;
-  /** Fraction of requests that are answered 500. */
+  /** Share of requests that are answered 500. */
   readonly failRate?: number;
   readonly ordering?: 'resource' | 'endpoint' | 'none';
-  /** How long the endpoint takes to answer. */
+  /** Response time of the endpoint. */
   readonly answerMs?: number;
-  /** From the start of a round to that of the next. */
+  /** Interval between the starts of two rounds. */
   readonly roundMs?: number;
-  /** More of the endpoint's settings. */
+  /** Further settings of the endpoint. */
   readonly endpoint?: Readonly<Record<string, unknown>>;
 }
 
@@ -25,35 +25,35 @@ export const TEN_PERCENT: TrafficOptions = { resources: 200, rounds: 20, failRat
 interface ReceivedEvent {
   readonly id: string;
   readonly resource_id: string;
-  /** When Kafka had the event: publish gives no other time. */
+  /** Time of Kafka's acknowledgement of the event. */
   readonly occurred_at: string;
   readonly data: { readonly number: number };
 }
 
-/** Many short retries: a delivery is given up only after minutes of failures. */
+/** Many short retries: a delivery is dead only after minutes of failures. */
 const DELAYS_S = [0.3, 0.5, ...Array.from({ length: 40 }, () => 1)];
 const BATCH = 100;
 let nextPort = 0;
 
 /**
- * Numbered events of many resources to one endpoint, and what that endpoint saw: the order in which it first accepted
- * each resource's events, and what it was sent more than once.
+ * Publishes numbered events of many resources to one endpoint. Records the order of first acceptances per resource, and
+ * repeats.
  */
 export class OrderedTraffic {
   readonly accepted = new Map<string, number>();
   endpointId = '';
-  /** By resource: the numbers of its events in the order of their first acceptance. */
+  /** Numbers of the events in the order of first acceptance, by resource. */
   private readonly orders = new Map<string, number[]>();
   requests = 0;
-  /** Requests of events that had been accepted. */
+  /** Number of requests for events that were accepted before. */
   repeats = 0;
   published = 0;
   /** The longest time from Kafka's acknowledgement of an event to its first acceptance, ms. */
   slowestMs = 0;
-  /** Publishes no further round. */
+  /** Stops after the present round. */
   isStopped = false;
   private nextRound = 0;
-  /** Answers 503 to everything while true. */
+  /** Answers 503 to every request while true. */
   isDown = false;
   private inFlight = 0;
   private readonly name = `order${++nextPort}`;
@@ -88,11 +88,14 @@ export class OrderedTraffic {
       },
     });
     this.endpointId = id;
-    // The router learns of the endpoint within half a second; what is published before would not be for it.
+    // The router reads a new endpoint within 500 ms. Earlier events would not match it.
     await delay(600);
   }
 
-  /** Publishes all rounds, the next ones if it was called before. A batch that is refused, or whose answer is lost, is sent again with the same ids. */
+  /**
+   * Publishes all rounds; a second call publishes further ones. A batch without an acknowledgement is sent again with
+   * the same ids.
+   */
   async publish(onRound: (round: number) => void | Promise<void> = () => undefined): Promise<void> {
     const { resources, rounds, roundMs = 0 } = this.options;
     const first = this.nextRound;
@@ -119,7 +122,7 @@ export class OrderedTraffic {
     return `${this.name}.happened`;
   }
 
-  /** Events that were first accepted after a later one of their resource. */
+  /** Events first accepted after a later event of their resource. */
   get disorder(): number {
     let count = 0;
     for (const order of this.orders.values()) {
@@ -132,7 +135,7 @@ export class OrderedTraffic {
     return count;
   }
 
-  /** Requests the endpoint has not answered yet. */
+  /** Requests in flight at the endpoint. */
   get underWay(): number {
     return this.inFlight;
   }

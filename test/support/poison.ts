@@ -1,8 +1,8 @@
 import type { IHeaders } from 'kafkajs';
 
-/** A record nobody can understand. */
+/** A poison record. */
 export interface Poison {
-  /** Null for none; else the caller's. */
+  /** Key of the record; null for none, undefined for the caller's. */
   readonly key?: null;
   readonly value: Buffer | string | null;
   readonly headers?: IHeaders;
@@ -31,10 +31,10 @@ export const INGEST_POISON: Readonly<Record<string, Poison>> = {
   },
   'CloudEvents of an unknown version, structured': { value: JSON_EVENT.replace('1.0', '0.3'), headers: STRUCTURED },
   'a dead letter of no delivery': { value: EVENT, headers: { 'posthorn-dead-reason': 'max_retries' } },
-  'a dead letter with a reason nobody knows': { value: EVENT, headers: { 'posthorn-dead-reason': 'boredom' } },
+  'a dead letter with an unknown reason': { value: EVENT, headers: { 'posthorn-dead-reason': 'boredom' } },
 };
 
-/** @param header the packed header of a delivery to this lane */
+/** @param header packed header of a delivery in this lane */
 export function deliveriesPoison(header: string): Readonly<Record<string, Poison>> {
   return {
     'no key': { key: null, value: '{}', headers: { posthorn: header } },
@@ -43,7 +43,7 @@ export function deliveriesPoison(header: string): Readonly<Record<string, Poison
     'a packed header of an unknown version': { value: '{}', headers: { posthorn: header.replace('1', '2') } },
     'a packed header cut off': { value: '{}', headers: { posthorn: header.slice(0, header.lastIndexOf('\n')) } },
     'a packed header that is not text': { value: '{}', headers: { posthorn: Buffer.from([0xff, 0x00, 0x0a]) } },
-    'a dead letter with a reason nobody knows': {
+    'a dead letter with an unknown reason': {
       value: '{}',
       headers: { posthorn: header, 'posthorn-dead-reason': 'boredom' },
     },

@@ -1,4 +1,4 @@
 import { Logger } from '@nestjs/common';
 
-/** Log lines of the code under test would bury the results; POSTHORN_TEST_LOGS=1 shows them. */
+/** Hides log lines of the code under test; POSTHORN_TEST_LOGS=1 shows them. */
 if (!process.env.POSTHORN_TEST_LOGS) Logger.overrideLogger(false);

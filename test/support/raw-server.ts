@@ -1,28 +1,28 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 
-/** Answers one request in whatever way it likes, including none. `index` counts the server's requests from 0. */
+/** Answers one request with arbitrary bytes, or not at all. `index` counts the server's requests from 0. */
 export type RawAnswer = (socket: Socket, index: number) => void;
 
 export interface RawServerOptions {
   readonly tls?: TlsOptions;
-  /** Called with every connection before anything was asked. */
+  /** Called for every connection, before its first request. */
   readonly onConnect?: (socket: Socket) => void;
-  /** 127.0.0.1 if not given. */
+  /** Address; by default 127.0.0.1. */
   readonly host?: string;
-  /** A free one if not given. */
+  /** Port; by default a free one. */
   readonly port?: number;
 }
 
 /**
- * A server below HTTP: reads whole requests, keeps them, and writes what the test says, so that it can misbehave in every
- * way a real one can.
+ * A server on TCP level: reads whole requests, keeps them, and writes the test's bytes. It can thus break HTTP in every
+ * way.
  */
 export class RawServer {
-  /** Requests as they came, head and body. */
+  /** Requests, head and body, unchanged. */
   readonly requests: string[] = [];
   readonly sockets: Socket[] = [];
-  /** Bytes that arrived above TCP, or above TLS. */
+  /** Bytes received over TCP or TLS. */
   bytesRead = 0;
   private readonly server: Server;
 
@@ -79,7 +79,7 @@ export class RawServer {
   }
 }
 
-/** @returns where the first request ends, or 0 when it is not whole yet */
+/** @returns end of the first request; 0 while it is incomplete */
 function requestEnd(text: string): number {
   const bodyStart = text.indexOf('\r\n\r\n') + 4;
   if (bodyStart < 4) return 0;
@@ -87,7 +87,7 @@ function requestEnd(text: string): number {
   return text.length >= end ? end : 0;
 }
 
-/** A whole, correct response. */
+/** A complete, valid response. */
 export function response(status: number, body = '', headers: Readonly<Record<string, string>> = {}): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} X\r\n${lines.join('')}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;

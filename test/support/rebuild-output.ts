@@ -1,6 +1,6 @@
 const LISTED = /^Later deliveries of (\d+) lanes/;
 
-/** @returns the lanes that `npm run rebuild` lists: later deliveries of theirs were made before those it brought back */
+/** @returns the overtaken lanes that `npm run rebuild` lists */
 export function overtakenLanes(output: string): string[] {
   const lines = output.split('\n');
   const from = lines.findIndex((line) => LISTED.test(line));

@@ -10,14 +10,14 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 
-/** One request as it came and what it was answered. Times in ms since the epoch. */
+/** One request and its response. Times in ms since the epoch. */
 export interface Hit {
   readonly at: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
   /** The body, parsed. */
   readonly event: DeliveredEvent;
-  /** Undefined while the answer is outstanding, and for ever when the sender broke off. */
+  /** Time of the response; undefined while in flight, and when the sender closed the connection. */
   status: number | undefined;
   answeredAt: number | undefined;
 }
@@ -37,30 +37,30 @@ export interface Answer {
   readonly afterMs?: number;
 }
 
-/** What to answer; `hang` answers nothing for as long as the sender waits. */
+/** The response; `hang` never answers. */
 export type Script = (hit: Hit, hook: Hook) => Answer | 'hang';
 
 export const ok: Script = () => ({ status: 200 });
 
-/** @param headers sent with it */
+/** @param headers headers of the response */
 export function always(status: number, headers: Readonly<Record<string, string>> = {}): Script {
   return () => ({ status, headers });
 }
 
-/** The first answers in turn, then 200. */
+/** Gives these responses in turn, then 200. */
 export function first(...answers: readonly (Answer | 'hang')[]): Script {
   return (_hit, hook) => answers[hook.hits.length - 1] ?? { status: 200 };
 }
 
-/** One path of the receiver, with a script of its own. Its requests stay in the order they came. */
+/** One path of the receiver, with its own script. Keeps its requests in the order of arrival. */
 export class Hook {
   readonly hits: Hit[] = [];
-  /** Ids of the events that were answered with 2xx. */
+  /** Ids of events that were answered 2xx. */
   readonly accepted = new Set<string>();
-  /** Requests whose answer is outstanding. */
+  /** Requests in flight. */
   open = 0;
   private readonly byEvent = new Map<string, Hit[]>();
-  /** Told by the API when the endpoint is created. */
+  /** Sets the signing secret, which the API returns with the new endpoint. */
   secret: string | undefined;
 
   constructor(
@@ -78,9 +78,9 @@ export class Hook {
   }
 }
 
-/** Receives webhooks as a customer would: checks every signature, and keeps all that came. */
+/** Receives webhooks as a customer would: verifies every signature, and keeps all requests. */
 export class Receiver {
-  /** Requests that were not signed as they should be, and why; always empty when all is well. */
+  /** Requests with an invalid signature, and the reason. Must stay empty. */
   readonly forged: string[] = [];
   private readonly hooks = new Map<string, Hook>();
 
@@ -99,7 +99,7 @@ export class Receiver {
     return new Receiver(server);
   }
 
-  /** A path of its own. */
+  /** Adds a path with its own script. */
   hook(script: Script = ok): Hook {
     const path = `/hook-${this.hooks.size + 1}`;
     const hook = new Hook(`http://127.0.0.1:${(this.server.address() as AddressInfo).port}${path}`, script);
@@ -107,7 +107,7 @@ export class Receiver {
     return hook;
   }
 
-  /** Of all hooks. */
+  /** Requests of all hooks. */
   get hits(): Hit[] {
     return [...this.hooks.values()].flatMap((hook) => hook.hits);
   }
@@ -120,7 +120,7 @@ export class Receiver {
   private async take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const at = Date.now();
     const hook = this.hooks.get(request.url ?? '');
-    if (hook === undefined) throw new Error('nobody was told this URL');
+    if (hook === undefined) throw new Error('this URL belongs to no hook');
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString();
@@ -143,7 +143,7 @@ async function answer(hook: Hook, hit: Hit, response: ServerResponse): Promise<v
   const decided = hook.script(hit, hook);
   if (decided === 'hang') return void (await once(response, 'close'));
   if (decided.afterMs !== undefined) await delay(decided.afterMs);
-  // The sender was killed meanwhile: it will never know.
+  // The sender was killed: no response can reach it.
   if (response.destroyed) return;
   hit.status = decided.status;
   hit.answeredAt = Date.now();

@@ -3,7 +3,7 @@ import { createKafka } from '#common/kafka/kafkajs/connection/client.js';
 import type { KafkaSettings } from '#common/kafka/port/settings.js';
 import { until } from './until.js';
 
-/** Deletes topics and makes them again, empty. @param topics without prefix */
+/** Deletes topics and creates them again, empty. @param topics names without prefix */
 export async function recreateTopics(settings: KafkaSettings, topics: readonly string[]): Promise<void> {
   const admin = createKafka(settings).admin();
   await admin.connect();

@@ -2,16 +2,16 @@ import { join } from 'node:path';
 import { BaseBackup, type WalArchive } from './base-backup.js';
 import type { Cluster } from './cluster.js';
 
-/** A backup of the cluster's database, while everything runs. */
+/** Makes a backup of the cluster's database, while all apps run. */
 export function takeBackup(cluster: Cluster, archive?: WalArchive): Promise<BaseBackup> {
   const server = { url: cluster.postgres.url, data: dataOf(cluster), ...(archive ? { archive } : {}) };
   return BaseBackup.take(server, join(cluster.folder, 'backup'));
 }
 
 /**
- * Stops the apps, puts the backup in the place of the database, and starts them again, control first.
+ * Stops the apps, replaces the database by the backup, and starts the apps again, control first.
  *
- * @param whenStopped called while no app runs, before the database is lost
+ * @param whenStopped called while no app runs, before the database is replaced
  */
 export async function restoreDatabase(
   cluster: Cluster,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 
-/** Runs an npm script to its end. @returns its exit code and all it printed */
+/** Runs an npm script to its end. @returns exit code and output */
 export function runScript(
   script: string,
   env: NodeJS.ProcessEnv,

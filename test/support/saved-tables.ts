@@ -1,6 +1,6 @@
 import { Database, type Queryable } from '#common/postgres/database.js';
 
-/** What a backup of the configuration is made of, those that others refer to first. */
+/** Tables of the configuration; referenced tables first. */
 const TABLES = [
   'endpoints',
   'endpoint_secrets',
@@ -11,14 +11,14 @@ const TABLES = [
   'projector_offsets',
 ];
 
-/** Keeps a copy of these tables within the database, as a backup would. */
+/** Copies these tables within the database, in place of a backup. */
 export async function saveTables(db: Queryable): Promise<void> {
   await db.query('DROP SCHEMA IF EXISTS saved CASCADE');
   await db.query('CREATE SCHEMA saved');
   for (const table of TABLES) await db.query(`CREATE TABLE saved.${table} AS SELECT * FROM public.${table}`);
 }
 
-/** Puts the copy back. No app may run. */
+/** Restores the copy. No app may run. */
 export async function restoreTables(url: string): Promise<void> {
   const database = new Database({ url, poolSize: 1, applicationName: 'restore' });
   try {

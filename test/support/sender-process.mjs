@@ -4,8 +4,8 @@ import { EndpointClient } from '#common/http/endpoint-client.js';
 import { addressPolicy } from '#common/security/address-policy.js';
 
 /*
- * A process that does nothing but send: `sender-process.mjs <url to warm up at> <url to measure at> <timeout in ms>`. It
- * prints what one attempt came to and cost it, as JSON.
+ * A process that only sends: `sender-process.mjs <url to warm up> <url to measure> <timeout in ms>`. It prints the
+ * result and the memory of one attempt as JSON.
  */
 
 const [warmUrl = '', url = '', timeoutMs] = process.argv.slice(2);
@@ -22,7 +22,7 @@ const clientOf = (to) =>
 
 const request = { headers: ['webhook-id', 'evt_1'], body: Buffer.from('{}'), timeoutMs: Number(timeoutMs) };
 
-/** Memory that is in use, and not only waiting to be collected. */
+/** Memory in use, after garbage collection. */
 async function settledMemory() {
   for (let round = 0; round < 3; round++) {
     globalThis.gc?.();
@@ -44,7 +44,7 @@ const sampler = setInterval(() => {
 }, SAMPLE_MS);
 loop.enable();
 const sent = await client.post(request);
-// The result may be there before the last byte is read.
+// The attempt may end before the last byte is read.
 await client.close();
 await setTimeout(10 * SAMPLE_MS);
 loop.disable();

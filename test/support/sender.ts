@@ -2,14 +2,14 @@ import { EndpointClient, type EndpointClientOptions, type PostRequest } from '#c
 import { addressPolicy } from '#common/security/address-policy.js';
 import { type RawAnswer, RawServer, type RawServerOptions } from './raw-server.js';
 
-/** What a test sends from and to. All of it is closed after each test. */
+/** Senders and servers of a test, which are closed after each test. */
 export interface SenderScene {
   server(answer: RawAnswer | string, options?: RawServerOptions): Promise<RawServer>;
-  /** Dials loopback addresses only, over one connection at a time unless told otherwise. */
+  /** Creates a sender that connects to loopback addresses only, by default over one connection at a time. */
   client(url: string, changes?: Partial<EndpointClientOptions>): EndpointClient;
 }
 
-/** A request to an endpoint's test server; ten seconds are more than any of them should need. */
+/** A request to a test server. Its timeout of 10 s is longer than any response takes. */
 export function postRequest(changes: Partial<PostRequest> = {}): PostRequest {
   return {
     headers: ['content-type', 'application/json', 'webhook-id', 'evt_1'],
@@ -26,7 +26,7 @@ export function useSender(): SenderScene {
   const clients: EndpointClient[] = [];
 
   afterEach(async () => {
-    // Servers first: a request that nobody answers would keep its client from closing until its deadline.
+    // Servers first: an unanswered request would keep its client open until the request's timeout.
     await Promise.all(servers.splice(0).map((server) => server.close()));
     await Promise.all(clients.splice(0).map((client) => client.close()));
   });

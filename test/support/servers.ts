@@ -1,24 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { runSql } from '../../scripts/lib/postgres.mjs';
 
-/** host:port of the brokers all test files share; keep apart by {@link freshTopicPrefix}. */
+/** host:port of the brokers. All test files share them, and use a {@link freshTopicPrefix} each. */
 export function testBrokers(): string[] {
   return provided('KAFKA_BROKERS').split(',');
 }
 
-/** A prefix for topics and groups that no other test file uses. */
+/** A unique prefix for topics and groups. */
 export function freshTopicPrefix(): string {
   return `t${randomBytes(4).toString('hex')}.`;
 }
 
 export interface TestDatabase {
-  /** Connection string; its user may do everything. */
+  /** Connection string of a user with all rights. */
   readonly url: string;
-  /** Ends its connections and removes it. */
+  /** Closes its connections and drops it. */
   drop(): Promise<void>;
 }
 
-/** A new, empty database on the shared server. */
+/** Creates an empty database on the shared server. */
 export async function freshDatabase(): Promise<TestDatabase> {
   const server = provided('DATABASE_URL');
   const name = `t_${randomBytes(4).toString('hex')}`;
@@ -28,7 +28,7 @@ export async function freshDatabase(): Promise<TestDatabase> {
   return { url: url.href, drop: () => runSql(server, `drop database ${name} with (force)`).then(() => undefined) };
 }
 
-/** Set by global-setup.mjs. */
+/** Reads a variable that global-setup.mjs sets. */
 function provided(name: string): string {
   const value = process.env[name];
   if (value === undefined) throw new Error(`${name} is missing: only the integration and e2e projects have servers`);

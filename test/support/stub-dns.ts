@@ -7,19 +7,19 @@ const TYPE_AAAA = 28;
 export const SERVFAIL = 2;
 export const NXDOMAIN = 3;
 
-/** What is answered about a name. */
+/** The answer for a name. */
 export interface Zone {
   readonly a?: readonly string[];
-  /** Last bytes of addresses 2606::n. */
+  /** Last bytes n of addresses 2606::n. */
   readonly aaaa?: readonly number[];
   readonly ttlS?: number;
   readonly code?: number;
   readonly afterMs?: number;
 }
 
-/** A DNS server of a few names. About a name it does not have it is silent, until it is told to deny them all. */
+/** A DNS server of a few names. It does not answer for other names, or denies them after `denyTheRest`. */
 export class StubDns {
-  /** As they came: `name A` or `name AAAA`. */
+  /** Queries in order: `name A` or `name AAAA`. */
   readonly questions: string[] = [];
   private isClosed = false;
   private readonly unanswered: (() => void)[] = [];
@@ -35,7 +35,7 @@ export class StubDns {
     return dns;
   }
 
-  /** `ip:port`, as a resolver wants it. */
+  /** `ip:port` for a resolver. */
   get address(): string {
     return `127.0.0.1:${this.socket.address().port}`;
   }

@@ -7,7 +7,7 @@ import { identityOf } from '../../scripts/lib/process-identity.mjs';
 import type { RunFile } from '../../scripts/lib/run-file.mjs';
 import { until } from './until.js';
 
-/** Far beyond what a start takes: the first one of a checkout builds, and the machine may be busy. */
+/** Limit for a start, with a margin: the first start of a checkout builds, and the machine may be busy. */
 const START_TIMEOUT_MS = 240_000;
 const BACK_TIMEOUT_MS = 90_000;
 
@@ -22,7 +22,7 @@ const PORTS = [
   'POSTGRES_PORT',
 ] as const;
 
-/** A folder and ports for `npm start`; one run after another may use them. */
+/** A folder and ports for `npm start`, for several runs one after the other. */
 export class SystemHome {
   private started: ScriptRun | undefined;
 
@@ -34,12 +34,12 @@ export class SystemHome {
   static async create(): Promise<SystemHome> {
     const folder = mkdtempSync(join(tmpdir(), 'posthorn-system-'));
     const ports = await Promise.all(PORTS.map(async (name) => [name, String(await freePort())] as const));
-    // The servers of this test run must not be taken for ones that are to be used.
+    // Without these variables: `npm start` must start its own servers, not use those of this test run.
     const { KAFKA_BROKERS: _brokers, DATABASE_URL: _database, ...env } = process.env;
     return new SystemHome(folder, { ...env, ...Object.fromEntries(ports), POSTHORN_HOME: folder });
   }
 
-  /** Runs an npm script that is expected to end by itself. */
+  /** Runs an npm script to its end. */
   async runToEnd(
     script: string,
     env: NodeJS.ProcessEnv = {},
@@ -49,7 +49,7 @@ export class SystemHome {
     return { code: await run.ended, output: run.output };
   }
 
-  /** `npm start`; resolves when it says that it runs. */
+  /** Runs `npm start`. Resolves with its message that the system runs. */
   async start(env: NodeJS.ProcessEnv = {}): Promise<RunningSystem> {
     const script = new ScriptRun('start', { ...this.env, ...env });
     this.started = script;
@@ -63,7 +63,7 @@ export class SystemHome {
     return new RunningSystem(this, script);
   }
 
-  /** Stops what the last start began, however far it came. */
+  /** Stops the last start, also an incomplete one. */
   async stop(): Promise<void> {
     if (this.started === undefined || this.started.code !== undefined) return;
     process.kill(this.started.pid, 'SIGTERM');
@@ -89,7 +89,7 @@ export class RunningSystem {
     private readonly script: ScriptRun,
   ) {}
 
-  /** As run.json says now: pids change when an app starts again. */
+  /** The present content of run.json: pids change with restarts. */
   get run(): RunFile {
     return JSON.parse(readFileSync(this.home.file('run.json'), 'utf8'));
   }
@@ -98,12 +98,12 @@ export class RunningSystem {
     return this.home.has('run.json');
   }
 
-  /** What npm start printed so far. */
+  /** Output of `npm start`. */
   get output(): string {
     return this.script.output;
   }
 
-  /** With the API key of this run. */
+  /** Calls an API with the API key of this run. */
   async request(url: string, body?: unknown): Promise<{ status: number; body: unknown }> {
     const headers = { authorization: `Bearer ${this.run.api_key}`, 'content-type': 'application/json' };
     const post = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
@@ -111,12 +111,12 @@ export class RunningSystem {
     return { status: response.status, body: await response.json() };
   }
 
-  /** Sends a signal to npm and waits until it and every process of the run have ended. */
+  /** Sends a signal to npm, and waits for the end of npm and all processes of the run. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<{ code: number | null; tookMs: number }> {
     return this.stopBy(this.script.pid, signal);
   }
 
-  /** Ctrl-C: a terminal sends it to npm and to what npm runs. */
+  /** Ctrl-C: a terminal sends SIGINT to npm and its children. */
   async stopAtTerminal(): Promise<{ code: number | null; tookMs: number }> {
     return this.stopBy(-this.script.pid, 'SIGINT');
   }
@@ -130,17 +130,17 @@ export class RunningSystem {
     return { code, tookMs: Date.now() - since };
   }
 
-  /** kill -9 of one process, which the supervisor starts again; `back` resolves when it serves. */
+  /** SIGKILL of one process. The supervisor restarts it; `back` resolves when it is ready. */
   killOne(name: string): { back: Promise<void> } {
     const pid = this.pidOf(name);
     process.kill(pid, 'SIGKILL');
     return { back: this.backAgain(name, pid) };
   }
 
-  /** Ends Kafka or PostgreSQL, and keeps it away while `work` runs; resolves when it serves again. */
+  /** Kills Kafka or PostgreSQL while `work` runs. Resolves when the server is ready again. */
   async withoutServer(name: string, signal: NodeJS.Signals, work: () => Promise<void>): Promise<void> {
     const pid = this.pidOf(name);
-    // A supervisor that stands still starts nothing again.
+    // A frozen supervisor restarts no process.
     process.kill(this.pidOf('supervisor'), 'SIGSTOP');
     try {
       process.kill(pid, signal);
@@ -166,7 +166,7 @@ export class RunningSystem {
     return pid;
   }
 
-  /** kill -9 of npm, of the supervisor, and of every process it started. */
+  /** SIGKILL of npm, the supervisor, and all its processes. */
   async crash(): Promise<void> {
     const pids = [this.script.pid, ...Object.values(this.run.pids)];
     for (const pid of pids) process.kill(pid, 'SIGKILL');
@@ -174,10 +174,10 @@ export class RunningSystem {
   }
 }
 
-/** One npm script, in a process group of its own, and what it printed. */
+/** One npm script in its own process group, with its output. */
 class ScriptRun {
   output = '';
-  /** Undefined while it runs. */
+  /** Exit code; undefined while the script runs. */
   code: number | null | undefined;
   readonly ended: Promise<number | null>;
   private readonly process: ChildProcess;

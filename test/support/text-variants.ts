@@ -1,4 +1,4 @@
-/** Copies of a JSON value, each with one of its texts replaced, or with one of its names made longer. */
+/** Copies of a JSON value, each with one text replaced, or one name extended. */
 export function variantsOf(value: unknown, text: string): unknown[] {
   if (typeof value === 'string') return [text];
   if (Array.isArray(value))

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 
 /**
- * A test that needs a program of the machine. Without it the test is skipped, saying what to install; where CI is set,
- * a skipped test fails the run (scripts/test.mjs).
+ * A test that needs an installed program. Without the program the test is skipped, and its name says which package to
+ * install. With CI set, a skipped test fails the run (scripts/test.mjs).
  *
- * @param command answers `--version`
- * @param debianPackage that brings it
+ * @param command program with the option `--version`
+ * @param debianPackage package of the program
  */
 export function itWith(command: string, debianPackage: string): jest.It {
   const isThere = spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;

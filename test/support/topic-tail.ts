@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Consumer, Kafka } from 'kafkajs';
 
-/** A record as any Kafka client sees it. */
+/** A record, as read by any Kafka client. */
 export interface TailRecord {
   readonly partition: number;
   readonly offset: number;
@@ -10,7 +10,7 @@ export interface TailRecord {
   readonly headers: Readonly<Record<string, Buffer>>;
 }
 
-/** Reads a topic from its beginning and keeps what comes. */
+/** Reads a topic from its start, and keeps its records. */
 export class TopicTail {
   readonly records: TailRecord[] = [];
 

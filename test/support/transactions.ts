@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel, type Message, type Producer } from 'kafkajs';
 import { testBrokers } from './servers.js';
 
-/** A transactional producer of somebody else's, made with plain kafkajs. */
+/** A foreign transactional producer, made with plain kafkajs. */
 export async function transactionalProducer(brokers = testBrokers()): Promise<Producer> {
   const client = new Kafka({ clientId: 'their-producer', brokers, logLevel: logLevel.NOTHING });
   const transactionalId = `tx-${randomUUID()}`;
@@ -23,7 +23,7 @@ export async function transact(
   await transaction[end]();
 }
 
-/** As many records of 1 KB under one key. */
+/** `count` records of 1 KB under one key. */
 export function largeRecords(key: string, count: number): Message[] {
   return Array.from({ length: count }, (_, index) => ({ key, value: `${key}-${index}`.padEnd(1_000, '.') }));
 }

@@ -4,8 +4,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { transformSync } from '@swc/core';
 
 /*
- * Lets a plain Node process import the sources, so that a test can watch them run in a process of their own without a
- * build before it: `node --import …/transpile.mjs`.
+ * Loader that lets a plain Node process import the sources: `node --import …/transpile.mjs`. A test can thus run them
+ * in a separate process without a build.
  */
 
 const COMMON = new URL('../../libs/common/src/', import.meta.url);

@@ -2,7 +2,7 @@ import { Client } from './client.js';
 import { Receiver } from './receiver.js';
 import { type RunningSystem, SystemHome } from './system.js';
 
-/** Beyond the limits of what they wait for, which say more when they are reached. */
+/** Jest's limit, above the limits of the tests' own waits, whose messages say more. */
 const START_LIMIT_MS = 300_000;
 const STOP_LIMIT_MS = 60_000;
 
@@ -10,14 +10,14 @@ export interface SystemInUse {
   readonly home: SystemHome;
   readonly system: RunningSystem;
   readonly client: Client;
-  /** Checks every signature; at the end none may have been wrong. */
+  /** Receiver that verifies every signature. At the end of the file, all must be valid. */
   readonly receiver: Receiver;
 }
 
 /**
- * `npm start` for the tests of a file: started before them, stopped after them.
+ * Runs `npm start` for the tests of a file: starts it before them, and stops it after them.
  *
- * @returns its parts, which are there once a test runs
+ * @returns parts of the system, available within tests
  */
 export function useSystem(env: NodeJS.ProcessEnv = {}): SystemInUse {
   const parts: Partial<{ -readonly [Part in keyof SystemInUse]: SystemInUse[Part] }> = {};

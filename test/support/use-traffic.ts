@@ -3,9 +3,9 @@ import type { Cluster } from './cluster.js';
 import { OrderedTraffic, type TrafficOptions } from './ordered-traffic.js';
 
 /**
- * Traffic for the tests of a file. Each is closed after the test that started it.
+ * Traffic for the tests of a file. Each traffic is closed after its test.
  *
- * @param api of the system, once a test runs
+ * @param api returns the system's API, within tests
  */
 export function useTraffic(api: () => Pick<Cluster, 'call'>): (options: TrafficOptions) => Promise<OrderedTraffic> {
   const open: OrderedTraffic[] = [];
@@ -19,7 +19,7 @@ export function useTraffic(api: () => Pick<Cluster, 'call'>): (options: TrafficO
   };
 }
 
-/** Expects that everything published was accepted, the events of each resource in their order. */
+/** Expects that all published events were accepted, those of each resource in order. */
 export function expectOrder({ accepted, disorder, published }: OrderedTraffic): void {
   expect({ accepted: accepted.size, disorder }).toEqual({ accepted: published, disorder: 0 });
 }

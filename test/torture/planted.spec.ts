@@ -11,8 +11,8 @@ import { BUG_NAMES, BUGS, type Bug, type BugName } from './planted/bugs.js';
 import { plantedBuild } from './planted/planted-build.js';
 
 /*
- * `npm run torture -- --planted`: whether the judge can be trusted. Each bug is planted in a copy of the built apps, and a
- * fault brings it to light; the judge must find it. It must find nothing where the same faults meet the apps as they are.
+ * `npm run torture -- --planted`: tests the judge. Each bug is planted in a copy of the built apps, and a fault
+ * triggers it; the judge must find it. With the same faults on unchanged apps, the judge must find no problem.
  */
 
 const RUN_LIMIT_MS = 420_000;
@@ -22,17 +22,17 @@ const asked = process.env.TORTURE_BUGS?.split(',');
 const names = BUG_NAMES.filter((name) => asked?.includes(name) ?? true);
 const faults = [...new Set(names.map((name) => BUGS[name].fault))];
 
-/** @returns the kinds of what was found */
+/** @returns kinds of the findings */
 function tell(evidence: Evidence, verdict: Verdict, fault: string, bug?: BugName): Set<FindingKind> {
   const found = new Set(Object.values(verdict.promises).flatMap(({ findings }) => findings.map(({ kind }) => kind)));
   const row = { ...rowOf(fault, plan.brokers, verdict, evidence), ...(bug && { bug, found: [...found] }) };
   if (plan.report) appendFileSync(plan.report, `${JSON.stringify(row)}\n`);
-  // Jest shows a file's results when the last one is there, which is minutes later.
+  // Prints the result at once: Jest shows the results of a file only at its end, minutes later.
   process.stderr.write(`${bug ? `with ${bug}: ` : ''}${reportText(verdict, evidence)}\n`);
   return found;
 }
 
-describe('the apps as they are', () => {
+describe('the unchanged apps', () => {
   const tormentor = new Tormentor(plan);
   afterAll(() => tormentor.stop(), 60_000);
 

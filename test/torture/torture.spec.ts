@@ -8,7 +8,7 @@ import { judge } from './judge/judge.js';
 import { reportText } from './judge/report.js';
 
 /*
- * `npm run torture`: one system, and one run for each fault, with endpoints, load and evidence of its own.
+ * `npm run torture`: one system, and one run per fault, each with its own endpoints, load and evidence.
  */
 
 const START_LIMIT_MS = 120_000;
@@ -25,7 +25,7 @@ describe(`torture with seed ${plan.seed}`, () => {
     '%s',
     async (name) => {
       let row = await run(name);
-      // A process that happened to have nothing to do proves nothing, either way.
+      // A fault that hit an idle process proves nothing, so the run is repeated.
       if (row.outcome === 'void') row = await run(name);
       const isKept = row.outcome === 'kept';
       if (!isKept) await tormentor.stop();
@@ -35,7 +35,7 @@ describe(`torture with seed ${plan.seed}`, () => {
   );
 });
 
-/** @returns what came of one run, which it has told */
+/** Runs one fault and prints its verdict. @returns the verdict */
 async function run(name: string): Promise<TortureRow> {
   const evidence = await tormentor.torment(name).catch((error: unknown) => {
     if (plan.report) appendFileSync(plan.report, `${JSON.stringify(withoutVerdict(name, plan, error))}\n`);
@@ -45,7 +45,7 @@ async function run(name: string): Promise<TortureRow> {
   const text = reportText(verdict, evidence);
   const row = rowOf(name, plan.brokers, verdict, evidence);
   if (plan.report) appendFileSync(plan.report, `${JSON.stringify(row)}\n`);
-  // Jest shows a file's results when the last one is there, which is minutes later.
+  // Prints the result at once: Jest shows the results of a file only at its end, minutes later.
   process.stderr.write(`${row.outcome === 'kept' ? text.split('\n', 1)[0] : [text, ...row.reasons].join('\n')}\n`);
   return row;
 }

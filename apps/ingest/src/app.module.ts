@@ -13,7 +13,7 @@ import { DatabaseNote } from '#common/postgres/database-note.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
 import { EventRoutes, ROUTE_LIMITS } from './api/event-routes.js';
 import { OpenApiController } from './api/openapi.controller.js';
-import { PUBLISH_PRODUCER, PUBLISHER_LIMITS, Publisher } from './api/publisher.js';
+import { EventPublisher, PUBLISH_PRODUCER, PUBLISHER_LIMITS } from './api/publisher.js';
 import type { IngestConfig } from './config.js';
 import { EndpointIndex } from './router/endpoint-index.js';
 import { EventArchive } from './router/event-archive.js';
@@ -21,9 +21,9 @@ import { IngestGenerations } from './router/ingest-generations.js';
 import { RouterConsumer } from './router/router.consumer.js';
 import { ROUTER_LIMITS, Router } from './router/router.js';
 
-/** Least time between two fetches: events come in batches, and it is the batch that costs. */
+/** Least time between two fetches. The cost of the router grows with batches, not with events. */
 const FETCH_PACE_MS = 4;
-/** A statement and a produce are under way for each batch: soon there are enough for the next one to be larger. */
+/** Unfinished records per pace. With more in flight, a fetch waits for more paces, so the next batch is larger. */
 const RECORDS_PER_PACE = 32;
 
 @Module({})
@@ -56,7 +56,7 @@ export class AppModule {
         { provide: ROUTER_LIMITS, useValue: { maxEventBytes, queueBytes: config.ROUTER_QUEUE_BYTES } },
         DatabaseNote,
         EventRoutes,
-        Publisher,
+        EventPublisher,
         EventArchive,
         GenerationMarkers,
         Generations,

@@ -1,11 +1,11 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 
-/** Doors an event comes in by; `control` for what Posthorn itself tells. */
+/** The door of an event; `control` for operational events. */
 export type Door = 'http' | 'kafka' | 'control';
 
 export const accepted = new Counter({
   name: 'posthorn_events_accepted_total',
-  help: 'Events accepted, by door: over HTTP when Kafka has them, else when the router has understood them; control is what Posthorn itself tells',
+  help: 'Events accepted, by door: over HTTP when Kafka has them, else when the router has understood them; control counts operational events',
   labelNames: ['door'],
 });
 
@@ -84,5 +84,5 @@ export const databaseAvailable = new Gauge({
   help: '1 while the router can store events, 0 while it waits for PostgreSQL',
 });
 
-// A counter that first appears with its first increment hides that one from increase(), which alerts are made of.
+// increase() misses the first increment of a counter that was not exported before. The alerts use increase().
 dead.inc({ reason: 'payload_error' }, 0);

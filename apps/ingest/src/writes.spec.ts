@@ -14,11 +14,11 @@ async function portionsOf(...sizes: number[]): Promise<number[][]> {
 }
 
 describe('writeAll', () => {
-  it('given few bytes, then it is one write', async () => {
+  it('given few bytes, then one write has all records', async () => {
     expect(await portionsOf(1, 2, 3)).toEqual([[1, 2, 3]]);
   });
 
-  it('given many bytes, then each write is small, in order, and a large record goes alone', async () => {
+  it('given many bytes, then writes are small and in order, and a large record has its own write', async () => {
     expect(await portionsOf(200 * KIB, 50 * KIB, 50 * KIB, 900 * KIB, 1)).toEqual([
       [200 * KIB, 50 * KIB],
       [50 * KIB],
@@ -27,7 +27,7 @@ describe('writeAll', () => {
     ]);
   });
 
-  it('given nothing, then nothing is written', async () => {
+  it('given no records, then nothing is written', async () => {
     expect(await portionsOf()).toEqual([]);
   });
 });

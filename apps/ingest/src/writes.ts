@@ -2,7 +2,7 @@ import type { WriteOptions } from '#common/kafka/port/record-writer.js';
 import { recordBytes } from '#common/records/limits.js';
 import type { OutRecord } from '#common/records/record.js';
 
-/** Well below the largest batch of any topic, so that only a single record may be larger. */
+/** Far below the largest batch of any topic. Only a single large record exceeds this limit. */
 const MAX_WRITE_BYTES = 256 * 1_024;
 
 interface Writer {
@@ -10,10 +10,9 @@ interface Writer {
 }
 
 /**
- * Writes any number of records, in order, in portions a broker takes.
+ * Writes records in order, in portions that fit into a Kafka batch. Resolves when Kafka acknowledged all of them.
  *
- * @returns when all are stored
- * @throws KafkaUnavailableError when that could not be confirmed: some may be stored
+ * @throws KafkaUnavailableError without an acknowledgement; some records may be stored
  */
 export async function writeAll(writer: Writer, records: readonly OutRecord[], options?: WriteOptions): Promise<void> {
   await Promise.all(portions(records).map((portion) => writer.write(portion, options)));

@@ -1,25 +1,28 @@
 /** Milliseconds since the epoch, by the wall clock. Injected, so that tests can set it. */
 export type Clock = () => number;
 
-/** A timer runs by another clock than the wall's: slept no longer than this, a jump of the latter is noticed. */
+/** Longest timer. Timers use the monotonic clock, so a longer one would not notice a jump of the wall clock. */
 const LONGEST_SLEEP_MS = 1_000;
 
-/** Rings closer together would each cause a produce of a record or two: at 1000/s that costs half as much again (measured). */
+/**
+ * Least time between two calls of `ring`. Each call may cause a produce request of one or two records: without a pause,
+ * 1,000 returns/s cost 50 % more CPU (measured).
+ */
 const LEAST_PAUSE_MS = 10;
 
-/** One timer for the next of many moments. */
+/** One timer for the earliest of many times. */
 export class Alarm {
   private timer: NodeJS.Timeout | undefined;
   private setFor = 0;
   private rangAt = 0;
 
-  /** @param ring called at the moment set, or earlier after a jump of the clock; it sets the alarm again */
+  /** @param ring called at the time set, or earlier after a jump of the clock; the callee sets the alarm again */
   constructor(
     private readonly now: Clock,
     private readonly ring: () => void,
   ) {}
 
-  /** Rings at the earliest moment set since it last rang. @param at ms since the epoch; undefined when nothing is due */
+  /** Calls `ring` at the earliest time set since the last call. @param at ms since the epoch; undefined for no time */
   set(at = Number.POSITIVE_INFINITY): void {
     const nowMs = this.now();
     const moment = Math.min(Math.max(at, this.rangAt + LEAST_PAUSE_MS), nowMs + LONGEST_SLEEP_MS);
@@ -29,7 +32,7 @@ export class Alarm {
     this.timer = setTimeout(() => this.fire(), Math.max(0, moment - nowMs));
   }
 
-  /** Forgets every moment that was set. */
+  /** Cancels every time that was set. */
   clear(): void {
     clearTimeout(this.timer);
     this.timer = undefined;

@@ -6,17 +6,17 @@ import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
 import { maxBatchBytes } from '#common/records/topics.js';
 import type { SchedulerConfig } from './config.js';
-import { exposeHeld } from './metrics.js';
+import { registerMemoryGauges } from './metrics.js';
 import { RetryConsumer } from './retry.consumer.js';
 import { Returner } from './returner.js';
 import { Scheduler } from './scheduler.js';
 
 const APP = 'retry-scheduler';
 
-/** Least time between two fetches. The shortest wait is 100 ms, so a fetch may collect for a while. */
+/** Least time between two fetches. The shortest wait of a delivery is 100 ms, so 20 ms more do not matter. */
 const FETCH_PACE_MS = 20;
 
-/** How long a fetch waits for a first record. A resumed partition waits for it, too. */
+/** How long a fetch waits for a first record. A resumed partition may wait this long for its next fetch. */
 const FETCH_WAIT_MS = 250;
 
 @Module({})
@@ -56,6 +56,6 @@ function createTransport(kafka: KafkaClient, scheduler: Scheduler, health: Healt
     waitsFor: (log) => scheduler.waitsFor(log),
   });
   health.addReadiness({ name: 'tiers', problem: () => transport.problem() });
-  exposeHeld(() => scheduler.held());
+  registerMemoryGauges(() => scheduler.held());
   return transport;
 }

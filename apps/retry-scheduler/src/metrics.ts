@@ -12,7 +12,10 @@ export const moves = new Counter({
   labelNames: ['from', 'to'],
 });
 
-/** As the other apps count theirs: here always `payload_error`, records of a tier that are no delivery. */
+/**
+ * The metric of every app that writes dead letters. Here the reason is always `payload_error`: poison records of a
+ * tier.
+ */
 export const deadLetters = new Counter({
   name: 'posthorn_dead_letters_total',
   help: 'Deliveries and records given up, by reason',
@@ -31,15 +34,15 @@ export const lateness = new Histogram({
   buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300],
 });
 
-/** What one tier holds in memory. */
-export interface Held {
+/** Records and bytes of one tier in memory. */
+export interface TierMemory {
   readonly tier: string;
   readonly records: number;
   readonly bytes: number;
 }
 
-/** Shows what is in memory, asked for at each scrape. */
-export function exposeHeld(held: () => readonly Held[]): void {
+/** Registers gauges of the records in memory; each scrape calls `held`. */
+export function registerMemoryGauges(held: () => readonly TierMemory[]): void {
   new Gauge({
     name: 'posthorn_scheduler_waiting_records',
     help: 'Deliveries waiting in memory; those that still wait in Kafka are consumer lag',

@@ -4,7 +4,7 @@ import { TIERS } from '#common/domain/tier.js';
 import type { LogBatch } from '#common/kafka/port/owned-log.js';
 import { Scheduler } from './scheduler.js';
 
-/** Reads every retry tier. */
+/** Hands the records of all tiers to the scheduler. */
 @Controller()
 export class RetryConsumer {
   constructor(private readonly scheduler: Scheduler) {}

@@ -4,12 +4,12 @@ import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writ
 import type { OutRecord } from '#common/records/record.js';
 import { writeFailures } from './metrics.js';
 
-/** Between two tries of a record that its topic refuses. */
+/** Pause between two writes of a record that its topic rejects. */
 const REFUSED_PAUSE_MS = 5_000;
 
 /**
- * Writes what leaves a tier, and keeps at it until it is safe: after a lost answer a record is written again, never
- * dropped. Records handed over in one turn of the event loop, or while a request is under way, share the next request.
+ * Writes the records that leave a tier, until Kafka acknowledges them: without an acknowledgement, the record is
+ * written again. Records passed in one turn of the event loop, or while a request is in flight, share the next request.
  */
 @Injectable()
 export class Returner {
@@ -19,8 +19,11 @@ export class Returner {
 
   constructor(@Inject(RECORD_WRITER) private readonly writer: RecordWriter) {}
 
-  /** @returns true once the record is stored; false when its source partition was lost first, and its next owner sees to it */
-  async bring(record: OutRecord, source: OwnedLog): Promise<boolean> {
+  /**
+   * @returns true once Kafka acknowledged the record; false when the source partition was lost first. Its next owner
+   * retries
+   */
+  async writeUntilStored(record: OutRecord, source: OwnedLog): Promise<boolean> {
     this.underWay++;
     try {
       while (!source.lost.aborted) {
@@ -34,7 +37,7 @@ export class Returner {
     }
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when no write is in flight. */
   async idle(): Promise<void> {
     if (this.underWay > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
   }
@@ -44,7 +47,8 @@ export class Returner {
       await this.writer.write([record]);
       return true;
     } catch (error) {
-      // Too large for its topic now: only an operator can make it fit. Its offset stays unfinished, its memory reserved.
+      // The record is too large for its topic: only an operator can raise the limit. Until then its offset stays
+      // unfinished.
       writeFailures.inc({ topic: record.topic });
       this.logger.error({ err: error, topic: record.topic }, 'return.refused');
       return false;
@@ -52,7 +56,7 @@ export class Returner {
   }
 }
 
-/** Ends early when aborted. */
+/** Waits, or returns early when `ended` is aborted. */
 function pause(ms: number, ended: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);

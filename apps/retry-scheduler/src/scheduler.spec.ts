@@ -25,7 +25,7 @@ const META = {
   place: 3,
 };
 
-/** The tiers with one scheduler, in virtual time: Kafka's part is that what was written can be read, and acknowledged. */
+/** The tiers with one scheduler, in virtual time. A simulated Kafka stores, serves and acknowledges records. */
 class Wheel implements RecordWriter {
   readonly logs = new Map(TIERS.map(({ topic }) => [topic as string, new MemoryLog(topic)]));
   readonly returned: { deliveryId: string; lateMs: number }[] = [];
@@ -46,7 +46,7 @@ class Wheel implements RecordWriter {
     for (const record of records) this.store(record);
   }
 
-  /** As the dispatcher does after a failed attempt. */
+  /** Writes a retry, as the dispatcher does after a failed attempt. */
   retry(deliveryId: string, delayMs: number, body = '{}'): void {
     const { tier, dueAt, tierUntil } = hopFor(delayMs, Date.now());
     const header = encodeDelivery({ ...META, deliveryId, dueAt, tierUntil });
@@ -59,7 +59,9 @@ class Wheel implements RecordWriter {
     return log;
   }
 
-  /** Lets time pass; what can be read is read every 20 ms while something changes, else time jumps to the next timer. */
+  /**
+   * Advances the clock. The scheduler fetches every 20 ms while records change; otherwise time jumps to the next timer.
+   */
   async run(ms: number): Promise<void> {
     const end = Date.now() + ms;
     while (Date.now() < end) {
@@ -69,7 +71,7 @@ class Wheel implements RecordWriter {
     }
   }
 
-  /** As {@link run}, leaping over the time in which nothing is due: days in milliseconds. */
+  /** As {@link run}, but skips the time in which nothing is due: days pass in milliseconds. */
   async leap(ms: number): Promise<void> {
     const end = Date.now() + ms;
     while (Date.now() < end) {
@@ -119,7 +121,7 @@ afterEach(() => {
 });
 
 describe('Scheduler', () => {
-  it('given waiting records, then due times are the reason; given one that nothing returns, then none', async () => {
+  it('given waiting records, then due times are the reason; given an overdue record, then no reason', async () => {
     const wheel = new Wheel();
     const tier = wheel.log('retry-1024s');
     for (let count = 0; count < 1_000; count++) wheel.retry(`dlv_${count}`, 1_024_000);
@@ -132,7 +134,7 @@ describe('Scheduler', () => {
     expect(wheel.scheduler.waitsFor(tier)).toBeUndefined();
   });
 
-  it('given a halted scheduler with an overdue record in memory, then nothing explains it', async () => {
+  it('given a halted scheduler with an overdue record in memory, then no reason is given', async () => {
     const wheel = new Wheel();
     wheel.retry('dlv_1', 4_000);
     await wheel.run(1_000);
@@ -157,7 +159,7 @@ describe('Scheduler', () => {
     },
   );
 
-  it('given any delays within two minutes, then each delivery returns exactly once, never early, late by a read at most', async () => {
+  it('given any delays within two minutes, then each delivery returns once, never early, late by at most one fetch', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.integer({ min: MIN_DELAY_MS, max: 120_000 }), { maxLength: 60 }), async (delays) => {
         const wheel = new Wheel();
@@ -170,14 +172,14 @@ describe('Scheduler', () => {
         );
         for (const { lateMs } of wheel.returned) expect(lateMs).toBeGreaterThanOrEqual(0);
         for (const log of wheel.logs.values()) expect(log.finished.length).toBe(log.records.length);
-        // A moved record is read up to a second later here; a real fetch is under way all the time.
+        // Here a moved record is read up to a second later; a real consumer always has a fetch in flight.
         for (const { lateMs } of wheel.returned) expect(lateMs).toBeLessThanOrEqual(1_000);
       }),
       { numRuns: 15 },
     );
   });
 
-  it('given waits of up to seven days, then each delivery returns exactly once, never early and in time', async () => {
+  it('given waits of up to seven days, then each delivery returns once, never early, late by at most 1 s', async () => {
     const delays = [MIN_DELAY_MS, 15_999, 16_001, 65_000, 3_600_000, 86_400_000, 5 * 86_400_000 + 7, MAX_DELAY_MS];
     const wheel = new Wheel();
     delays.forEach((delayMs, index) => {
@@ -203,7 +205,7 @@ describe('Scheduler', () => {
     expect(wheel.mostBytes).toBeLessThan(limits.tierBytes + 100 * 2_700);
   });
 
-  it('given a clock that jumps forward, then what is due returns within a second', async () => {
+  it('given a clock that jumps forward, then due deliveries return within a second', async () => {
     const wheel = new Wheel();
     wheel.retry('dlv_1', 15_000);
     await wheel.run(100);
@@ -212,7 +214,7 @@ describe('Scheduler', () => {
     expect(wheel.returned.length).toBe(1);
   });
 
-  it('given a clock that jumps back, then nothing returns early', async () => {
+  it('given a clock that jumps back, then no delivery returns early', async () => {
     const wheel = new Wheel();
     wheel.retry('dlv_1', 4_000);
     await wheel.run(3_900);
@@ -235,7 +237,7 @@ describe('Scheduler', () => {
     expect(wheel.log('retry-4s').finished).toEqual([0, 1]);
   });
 
-  it('given a return that is not acknowledged, then its offset is not finished', async () => {
+  it('given a return that Kafka does not acknowledge, then its offset stays unfinished', async () => {
     const wheel = new Wheel();
     const acknowledgement = Promise.withResolvers<void>();
     wheel.acknowledge = acknowledgement.promise;
@@ -247,7 +249,7 @@ describe('Scheduler', () => {
     expect(wheel.log('retry-4s').finished).toEqual([0]);
   });
 
-  it('given a record that Kafka refuses, then it is tried until it is taken, and the others go on', async () => {
+  it('given a record that Kafka rejects, then it is written until Kafka accepts it, and other records continue', async () => {
     const wheel = new Wheel();
     wheel.refuse = ({ key }) => key?.toString() === 'dlv_1';
     wheel.retry('dlv_1', 4_000);
@@ -260,7 +262,7 @@ describe('Scheduler', () => {
     expect(wheel.log('retry-4s').finished).toEqual([1, 0]);
   });
 
-  it('given a lost partition, then nothing of it returns any more', async () => {
+  it('given a lost partition, then none of its deliveries returns', async () => {
     const wheel = new Wheel();
     const log = wheel.log('retry-16s');
     wheel.retry('dlv_1', 16_000);
@@ -289,7 +291,7 @@ describe('Scheduler', () => {
     expect(wheel.returned).toContainEqual({ deliveryId: 'dlv_2', lateMs: expect.any(Number) });
   });
 
-  it('given a rebalance, then nothing starts until it is over, and what was under way is waited for', async () => {
+  it('given a rebalance, then no write starts until its end, and the rebalance waits for writes in flight', async () => {
     const wheel = new Wheel();
     const acknowledgement = Promise.withResolvers<void>();
     wheel.acknowledge = acknowledgement.promise;

@@ -3,28 +3,29 @@ import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port/o
 import { poisonRecord } from '#common/records/poison-record.js';
 import type { InRecord, OutRecord } from '#common/records/record.js';
 import { Alarm, type Clock } from './alarm.js';
-import { deadLetters, type Held, lateness, moves, returns } from './metrics.js';
+import { deadLetters, lateness, moves, returns, type TierMemory } from './metrics.js';
 import type { Returner } from './returner.js';
-import { memoryOf, moveOf, readWaiting, returnOf, type Waiting } from './waiting.js';
+import { memoryOf, moveOf, readWaiting, returnOf, type WaitingDelivery } from './waiting.js';
 import { WaitingRoom } from './waiting-room.js';
-import { judge } from './wheel.js';
+import { tierStep } from './wheel.js';
 
-/** A record this long past its time is not just about to leave. */
+/** A record that is late by more than this is overdue: the stall watch may report its partition. */
 const OVERDUE_MS = 5_000;
 
-/** Bounds, in bytes. */
+/** Memory limits, in bytes. */
 export interface SchedulerLimits {
-  /** Memory of the eager tier, all its partitions together. */
+  /** Memory of the eager tier, for all its partitions together. */
   readonly eagerBytes: number;
   /** Memory of each partition of an upper tier. */
   readonly tierBytes: number;
-  /** Largest batch Kafka takes. */
+  /** Largest batch that Kafka accepts. */
   readonly batchBytes: number;
 }
 
 /**
- * Holds waiting records and writes them on when they are due (docs/adr/0003-retry-wheel-of-topics.md). An offset finishes only when Kafka has
- * the record where it goes next: a crash repeats returns and loses none.
+ * Holds waiting records, and writes them to `deliveries` or the next tier in time
+ * (docs/adr/0003-retry-wheel-of-topics.md). An offset finishes only when Kafka acknowledged the record in its next
+ * topic: a crash repeats returns and loses none.
  */
 export class Scheduler implements OwnershipListener {
   private readonly eagerRoom: WaitingRoom;
@@ -63,7 +64,7 @@ export class Scheduler implements OwnershipListener {
     this.tick();
   }
 
-  /** Takes records into memory. What is due already leaves with the next tick. */
+  /** Puts records into memory. Records that are due already leave with the next tick. */
   take({ log, records }: LogBatch): void {
     const room = this.rooms.get(log);
     if (room === undefined) return;
@@ -76,13 +77,13 @@ export class Scheduler implements OwnershipListener {
     this.alarm.set(room.nextAt);
   }
 
-  /** Why records of this partition that were read are not finished; undefined when one is overdue. */
+  /** The reason why records of this partition are read and unfinished; undefined when one is overdue. */
   waitsFor(log: OwnedLog): string | undefined {
     return this.rooms.get(log)?.isOnTime(log, this.now() - OVERDUE_MS) ? 'due times' : undefined;
   }
 
-  /** What is in memory, by tier. */
-  held(): Held[] {
+  /** Records and bytes in memory, by tier. */
+  held(): TierMemory[] {
     const inUpperTiers = [...this.rooms].filter(([, room]) => room !== this.eagerRoom);
     const rooms = [[EAGER_TIER, this.eagerRoom] as const, ...inUpperTiers];
     return [...Map.groupBy(rooms, ([{ topic }]) => topic)].map(([tier, list]) => ({
@@ -92,8 +93,8 @@ export class Scheduler implements OwnershipListener {
     }));
   }
 
-  private hold(room: WaitingRoom, waiting: Waiting, nowMs: number): void {
-    const step = judge(waiting, nowMs);
+  private hold(room: WaitingRoom, waiting: WaitingDelivery, nowMs: number): void {
+    const step = tierStep(waiting, nowMs);
     room.put(waiting, step.kind === 'hold' ? step.until : nowMs);
   }
 
@@ -107,19 +108,19 @@ export class Scheduler implements OwnershipListener {
     this.alarm.set(undefined);
   }
 
-  private async sendOn(room: WaitingRoom, waiting: Waiting, nowMs: number): Promise<void> {
-    const step = judge(waiting, nowMs);
+  private async sendOn(room: WaitingRoom, waiting: WaitingDelivery, nowMs: number): Promise<void> {
+    const step = tierStep(waiting, nowMs);
     if (step.kind === 'hold') {
       room.release(waiting.bytes);
       room.put(waiting, step.until);
       return;
     }
     if (step.kind === 'move') {
-      if (!(await this.bring(room, waiting, moveOf(waiting, step.hop)))) return;
+      if (!(await this.writeAndFinish(room, waiting, moveOf(waiting, step.hop)))) return;
       moves.inc({ from: waiting.tier.topic, to: step.hop.tier.topic });
       return;
     }
-    if (!(await this.bring(room, waiting, returnOf(waiting)))) return;
+    if (!(await this.writeAndFinish(room, waiting, returnOf(waiting)))) return;
     returns.inc({ tier: waiting.tier.topic });
     lateness.observe((this.now() - waiting.dueAt) / 1_000);
   }
@@ -128,17 +129,17 @@ export class Scheduler implements OwnershipListener {
     const bytes = memoryOf(record);
     room.reserve(bytes);
     const deadLetter = poisonRecord(record, detail, this.now(), this.limits.batchBytes);
-    if (!(await this.bring(room, { log, offset: record.offset, bytes }, deadLetter))) return;
+    if (!(await this.writeAndFinish(room, { log, offset: record.offset, bytes }, deadLetter))) return;
     deadLetters.inc({ reason: 'payload_error' });
   }
 
-  /** @returns whether the record is safe where it goes, and its source finished */
-  private async bring(
+  /** Writes a record and finishes its source. @returns false when the source partition was lost first */
+  private async writeAndFinish(
     room: WaitingRoom,
-    source: Pick<Waiting, 'log' | 'offset' | 'bytes'>,
+    source: Pick<WaitingDelivery, 'log' | 'offset' | 'bytes'>,
     record: OutRecord,
   ): Promise<boolean> {
-    const isSafe = await this.returner.bring(record, source.log);
+    const isSafe = await this.returner.writeUntilStored(record, source.log);
     if (isSafe) source.log.finish(source.offset);
     room.release(source.bytes);
     return isSafe;

@@ -7,7 +7,7 @@ import { Returner } from './returner.js';
 import { Scheduler } from './scheduler.js';
 
 /*
- * Whether the alarm for a partition that stands still (docs/adr/0023) knows a scheduler that waits from one that is stuck.
+ * The stall watch (docs/adr/0023) must distinguish a scheduler that waits for due times from one that is stuck.
  */
 
 const T0 = 1_800_000_000_000;
@@ -17,7 +17,7 @@ const DAY_MS = 86_400_000;
 const LIMITS = { eagerBytes: 64 * 1_048_576, tierBytes: 32 * 1_024, batchBytes: 1_048_576 };
 const BATCH = 20;
 
-/** A tier with a million records of one due time. They are made when they are read. */
+/** A tier with a million records of one due time. A fetch generates its records. */
 class FullTier extends MemoryLog {
   readonly header = encodeDelivery({
     ...{ deliveryId: 'dlv_1', eventId: 'evt_1', endpointId: 'ep_1', tenant: 'acme', eventType: 'a.b', attempt: 1 },
@@ -41,7 +41,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** Looks every 5 s. @returns the time of the first alarm, ms since the beginning; undefined for none */
+/** Runs the stall watch every 5 s. @returns the time of the first alarm, ms since the start; undefined for none */
 async function firstAlarm(scheduler: Scheduler, log: FullTier, ms: number): Promise<number | undefined> {
   const watch = new StallWatch({ stallMs: 30_000, longestGapMs: 3 * LOOK_MS });
   for (let at = 0; at <= ms; at += LOOK_MS) {
@@ -64,8 +64,8 @@ function setUp() {
   return { log, scheduler };
 }
 
-describe('a tier with a million waiting', () => {
-  it('given a scheduler that holds what it has room for, then a day passes without an alarm', async () => {
+describe('a tier with a million waiting deliveries', () => {
+  it('given a scheduler with a full waiting room, then a day passes without an alarm', async () => {
     const { log, scheduler } = setUp();
 
     expect(await firstAlarm(scheduler, log, DAY_MS)).toBeUndefined();

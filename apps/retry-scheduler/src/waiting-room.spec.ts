@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { EAGER_TIER } from '#common/domain/tier.js';
 import { MemoryLog } from '../../../test/support/memory-log.js';
-import type { Waiting } from './waiting.js';
+import type { WaitingDelivery } from './waiting.js';
 import { WaitingRoom } from './waiting-room.js';
 
 const META = {
@@ -19,20 +19,20 @@ const META = {
   tierUntil: 0,
 };
 
-function waiting(log: MemoryLog, offset: number, bytes = 100): Waiting {
+function waiting(log: MemoryLog, offset: number, bytes = 100): WaitingDelivery {
   const empty = Buffer.alloc(0);
   const wait = { tier: EAGER_TIER, dueAt: 0, tierUntil: 0, readAt: 0 };
   return { ...wait, log, offset, meta: META, key: empty, value: empty, headers: {}, bytes };
 }
 
-function takeAll(room: WaitingRoom, nowMs: number): Waiting[] {
-  const taken: Waiting[] = [];
+function takeAll(room: WaitingRoom, nowMs: number): WaitingDelivery[] {
+  const taken: WaitingDelivery[] = [];
   for (let due = room.takeDue(nowMs); due; due = room.takeDue(nowMs)) taken.push(due);
   return taken;
 }
 
 describe('WaitingRoom', () => {
-  it('given records of any times, then each is taken once its time has come, soonest first, then in log order', () => {
+  it('given records of any times, then each is taken at its time, soonest first, then in log order', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(50), { maxLength: 200 }), fc.nat(60), (times, nowMs) => {
         const log = new MemoryLog('retry-4s');
@@ -49,14 +49,14 @@ describe('WaitingRoom', () => {
     );
   });
 
-  it('given a sorted log, then its order is kept', () => {
+  it('given a sorted log, then records leave in its order', () => {
     const log = new MemoryLog('retry-16s');
     const room = new WaitingRoom(1_000_000);
     for (let offset = 0; offset < 500; offset++) room.put(waiting(log, offset), Math.floor(offset / 7));
     expect(takeAll(room, 1_000).map(({ offset }) => offset)).toEqual(Array.from({ length: 500 }, (_, index) => index));
   });
 
-  it('given a full room, then its partitions pause, and go on when less than half is held', () => {
+  it('given a full room, then its partitions pause, and resume below half of the limit', () => {
     const logs = [new MemoryLog('retry-4s'), new MemoryLog('retry-4s')] as const;
     const room = new WaitingRoom(1_000);
     for (const log of logs) room.open(log);
@@ -74,7 +74,7 @@ describe('WaitingRoom', () => {
     expect(logs.map(({ isPaused }) => isPaused)).toEqual([false, false]);
   });
 
-  it('given a full room, when a partition is added, then that one pauses, too', () => {
+  it('given a full room, when a partition is added, then the new partition pauses, too', () => {
     const room = new WaitingRoom(100);
     room.put(waiting(new MemoryLog('retry-4s'), 0), 5);
     const late = new MemoryLog('retry-4s');
@@ -82,7 +82,7 @@ describe('WaitingRoom', () => {
     expect(late.isPaused).toBe(true);
   });
 
-  it('given a partition that is lost, then its records are forgotten and the others go on', () => {
+  it('given a lost partition, then the room drops its records, and other partitions continue', () => {
     const [lost, kept] = [new MemoryLog('retry-4s'), new MemoryLog('retry-4s')];
     const room = new WaitingRoom(500);
     for (const log of [lost, kept]) room.open(log);

@@ -1,34 +1,36 @@
 import TinyQueue from 'tinyqueue';
 import type { OwnedLog } from '#common/kafka/port/owned-log.js';
-import type { Waiting } from './waiting.js';
+import type { WaitingDelivery } from './waiting.js';
 
-interface Held {
-  readonly waiting: Waiting;
+interface QueuedDelivery {
+  readonly waiting: WaitingDelivery;
   readonly until: number;
 }
 
 /**
- * The records of one or more partitions that this process holds, soonest first. It is bounded in bytes: when full, its
- * partitions are paused, and what stays in Kafka is late, never early; below half they go on, early because a resumed
- * partition may wait for one long poll (measured: up to 0.9 s). A batch already fetched may exceed the bound.
+ * The records that this process holds of one or more partitions, soonest first.
  *
- * An upper tier has a room per partition. Its log is sorted by when records leave it, so the room is a read-ahead of the
- * log's head, however much waits behind. The eager tier is not sorted: all its partitions share one large room.
+ * The room is limited in bytes. When it is full, its partitions pause; records that stay in Kafka are late, never
+ * early. Partitions resume below half of the limit, because a resumed partition may wait for a long poll (measured: at
+ * most 0.9 s). A batch that was fetched before the pause may exceed the limit.
+ *
+ * An upper tier has one room per partition. Its log is sorted by the time at which records leave, so the room holds the
+ * head of the log. The eager tier is not sorted: all its partitions share one large room.
  */
 export class WaitingRoom {
-  private queue = new TinyQueue<Held>([], soonest);
+  private queue = new TinyQueue<QueuedDelivery>([], soonest);
   private readonly logs = new Set<OwnedLog>();
   private heldBytes = 0;
   private isFull = false;
 
   constructor(private readonly limitBytes: number) {}
 
-  /** When the first record leaves; undefined when none waits. */
+  /** Time at which the first record leaves; undefined for an empty room. */
   get nextAt(): number | undefined {
     return this.queue.peek()?.until;
   }
 
-  /** Records waiting. */
+  /** Number of records waiting. */
   get records(): number {
     return this.queue.length;
   }
@@ -39,10 +41,10 @@ export class WaitingRoom {
   }
 
   /**
-   * Whether all unfinished records of a partition wait here for their time. One that has left the queue and is not
-   * finished is on its way out: it does not wait.
+   * Whether all unfinished records of a partition wait here, and none is overdue. A record that has left the queue and
+   * is unfinished is being written: it does not wait.
    *
-   * @param overdueAt what should have left before this moment is overdue, ms since the epoch
+   * @param overdueAt ms since the epoch; records that should have left earlier are overdue
    */
   isOnTime(log: OwnedLog, overdueAt: number): boolean {
     const own = this.queue.data.filter(({ waiting }) => waiting.log === log);
@@ -54,13 +56,13 @@ export class WaitingRoom {
     if (this.isFull) log.pause();
   }
 
-  /** @param until when it leaves, ms since the epoch */
-  put(waiting: Waiting, until: number): void {
+  /** @param until time at which the record leaves, ms since the epoch */
+  put(waiting: WaitingDelivery, until: number): void {
     this.queue.push({ waiting, until });
     this.reserve(waiting.bytes);
   }
 
-  /** Counts what is kept beside the queue. */
+  /** Counts bytes that are held outside the queue, too. */
   reserve(bytes: number): void {
     this.heldBytes += bytes;
     if (this.isFull || this.heldBytes < this.limitBytes) return;
@@ -68,13 +70,13 @@ export class WaitingRoom {
     for (const log of this.logs) log.pause();
   }
 
-  /** Removes the first record if its time has come. Its bytes count until they are released. */
-  takeDue(nowMs: number): Waiting | undefined {
+  /** Removes the first record if it leaves at `nowMs` or before. Its bytes count until `release`. */
+  takeDue(nowMs: number): WaitingDelivery | undefined {
     const next = this.queue.peek();
     return next && next.until <= nowMs ? this.queue.pop()?.waiting : undefined;
   }
 
-  /** What was taken or reserved is kept no longer. */
+  /** Subtracts the bytes of a record that was taken or reserved. */
   release(bytes: number): void {
     this.heldBytes -= bytes;
     if (!this.isFull || this.heldBytes * 2 >= this.limitBytes) return;
@@ -82,7 +84,7 @@ export class WaitingRoom {
     for (const log of this.logs) log.resume();
   }
 
-  /** Forgets a partition and its records: its next owner reads them again. */
+  /** Removes a lost partition and its records: the next owner reads them again. */
   close(log: OwnedLog): void {
     this.logs.delete(log);
     const dropped = this.queue.data.filter(({ waiting }) => waiting.log === log);
@@ -95,6 +97,6 @@ export class WaitingRoom {
 }
 
 /** Within a partition, records of the same time keep the log's order. */
-function soonest(a: Held, b: Held): number {
+function soonest(a: QueuedDelivery, b: QueuedDelivery): number {
   return a.until - b.until || a.waiting.offset - b.waiting.offset;
 }

@@ -1,7 +1,7 @@
 import { hopFor } from '#common/domain/tier.js';
 import { DELIVERY_HEADER, decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
 import { MemoryLog } from '../../../test/support/memory-log.js';
-import { moveOf, readWaiting, returnOf, type Waiting } from './waiting.js';
+import { moveOf, readWaiting, returnOf, type WaitingDelivery } from './waiting.js';
 
 const T0 = 1_800_000_000_000;
 const LIMITS = { readAt: T0, maxBatchBytes: 1_000_000 };
@@ -23,7 +23,7 @@ const META = {
 const append = (log: MemoryLog, headers: Record<string, string>) =>
   log.append({ key: 'ep_1:repo', value: '{"id":"evt_1"}', headers }, T0);
 
-function waiting(): Waiting {
+function waiting(): WaitingDelivery {
   const log = new MemoryLog('retry-64s');
   const read = readWaiting(
     log,
@@ -35,7 +35,7 @@ function waiting(): Waiting {
 }
 
 describe('readWaiting', () => {
-  it('given a delivery, then all of it is there', () => {
+  it('given a delivery, then all its fields are read', () => {
     expect(waiting()).toMatchObject({
       offset: 0,
       dueAt: META.dueAt,
@@ -45,20 +45,20 @@ describe('readWaiting', () => {
     });
   });
 
-  it('given a delivery whose headers are beyond the limits, then it is none, for that reason', () => {
+  it('given a delivery whose headers exceed the limits, then it is poison for that reason', () => {
     const log = new MemoryLog('retry-4s');
     const record = append(log, { [DELIVERY_HEADER]: encodeDelivery(META) });
     expect(readWaiting(log, { ...record, oversized: 'too many headers' }, LIMITS)).toBe('too many headers');
   });
 
-  it('given a due time in 2099, then it waits no longer than anything does in its tier', () => {
+  it('given a due time in 2099, then the delivery waits at most the longest wait of its tier', () => {
     const log = new MemoryLog('retry-4s');
     const header = encodeDelivery({ ...META, dueAt: Date.UTC(2099, 0, 1) });
     const read = readWaiting(log, append(log, { [DELIVERY_HEADER]: header }), LIMITS);
     expect(read).toMatchObject({ dueAt: T0 + 16_000 });
   });
 
-  it('given a record that is a view of a fetch response, then it is copied out of it', () => {
+  it('given a record that is a view of a fetch response, then the buffers are copied', () => {
     const log = new MemoryLog('retry-4s');
     const response = Buffer.alloc(1_000_000);
     const record = {
@@ -74,7 +74,7 @@ describe('readWaiting', () => {
   it.each([
     { given: 'no packed header', fields: { headers: {} }, expected: 'the posthorn header is missing or malformed' },
     {
-      given: 'a malformed one',
+      given: 'a malformed packed header',
       fields: { headers: { [DELIVERY_HEADER]: Buffer.from([0xff, 0, 1]) } },
       expected: 'the posthorn header is missing or malformed',
     },
@@ -100,8 +100,8 @@ describe('readWaiting', () => {
   });
 });
 
-describe('what leaves a tier', () => {
-  it('given a return, then bytes, key and headers stay, and it says that it returned', () => {
+describe('records that leave a tier', () => {
+  it('given a return, then bytes, key and headers stay, and the packed header marks the return', () => {
     const { headers = {}, ...rest } = returnOf(waiting());
     expect(rest).toEqual({
       topic: 'deliveries',
@@ -112,7 +112,7 @@ describe('what leaves a tier', () => {
     expect(decodeDelivery(headers[DELIVERY_HEADER])).toEqual({ ...META, returned: true, tierUntil: undefined });
   });
 
-  it('given a move, then only the end of its tier changes', () => {
+  it('given a move, then only the tier and its end change', () => {
     const { topic, headers = {} } = moveOf(waiting(), hopFor(6_000, T0 + 64_000));
     expect(topic).toBe('retry-4s');
     expect(headers.traceparent).toEqual(Buffer.from('00-ab-cd-01'));

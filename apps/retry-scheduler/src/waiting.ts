@@ -7,27 +7,27 @@ import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { boundedDueAt, type Wait } from './wheel.js';
 
 /** A delivery read from a tier. */
-export interface Waiting extends Wait {
+export interface WaitingDelivery extends Wait {
   readonly log: OwnedLog;
   readonly offset: number;
   readonly meta: DeliveryMeta;
   readonly key: Buffer;
   readonly value: Buffer;
-  /** All but the packed one. */
+  /** All headers except the packed header. */
   readonly headers: Readonly<Record<string, Buffer>>;
-  /** What it costs to keep, objects included. */
+  /** Memory of the delivery, objects included. */
   readonly bytes: number;
 }
 
 /** Memory of the objects a waiting record is made of (measured, Node 24). */
 const OVERHEAD_BYTES = 1_280;
 
-/** @returns the delivery, or why the record is none */
+/** @returns the delivery, or the reason why the record is poison */
 export function readWaiting(
   log: OwnedLog,
   record: InRecord,
   { readAt, maxBatchBytes }: { readAt: number; maxBatchBytes: number },
-): Waiting | string {
+): WaitingDelivery | string {
   const tier = TIERS.find(({ topic }) => topic === record.topic);
   if (tier === undefined) return `${record.topic} is no tier`;
   const received = receiveDelivery(record, maxBatchBytes);
@@ -50,26 +50,36 @@ export function readWaiting(
   };
 }
 
-/** Bytes a record takes while it is kept. */
+/** Memory of a record in the waiting room, in bytes. */
 export function memoryOf({ key, value, headers }: InRecord): number {
   const contents = Object.entries(headers).reduce((sum, [name, text]) => sum + name.length + text.length, 0);
   return OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0) + contents;
 }
 
-/** The delivery as it goes back to `deliveries`. The due time stays: the dispatcher holds what its own clock calls early. */
-export function returnOf({ meta, dueAt, key, value, headers }: Waiting): OutRecord {
+/**
+ * The record that returns the delivery to `deliveries`. It keeps the due time: a dispatcher with a slower clock waits
+ * for it.
+ */
+export function returnOf({ meta, dueAt, key, value, headers }: WaitingDelivery): OutRecord {
   const header = encodeDelivery({ ...meta, returned: true, dueAt, tierUntil: undefined });
   return { topic: DELIVERIES_TOPIC, key, value, headers: { ...headers, [DELIVERY_HEADER]: header } };
 }
 
-/** The delivery as it goes on to the tier for what remains. */
-export function moveOf({ meta, key, value, headers }: Waiting, { tier, dueAt, tierUntil }: Hop): OutRecord {
+/** The record that moves the delivery to the tier for the rest of its wait. */
+export function moveOf({ meta, key, value, headers }: WaitingDelivery, { tier, dueAt, tierUntil }: Hop): OutRecord {
   const header = encodeDelivery({ ...meta, dueAt, tierUntil });
   return { topic: tier.topic, key, value, headers: { ...headers, [DELIVERY_HEADER]: header } };
 }
 
-/** A record as read is a view of its whole fetch response; kept, it would keep megabytes that are not counted. */
-function copyOf(key: Buffer, value: Buffer, headers: InRecord['headers']): Pick<Waiting, 'key' | 'value' | 'headers'> {
+/**
+ * Copies the buffers of a record: they are views of the fetch response, which would stay in memory with megabytes
+ * uncounted.
+ */
+function copyOf(
+  key: Buffer,
+  value: Buffer,
+  headers: InRecord['headers'],
+): Pick<WaitingDelivery, 'key' | 'value' | 'headers'> {
   const others = Object.entries(headers).filter(([name]) => name !== DELIVERY_HEADER);
   return {
     key: Buffer.from(key),

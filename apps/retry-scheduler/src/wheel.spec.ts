@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { MAX_DELAY_MS, MIN_DELAY_MS } from '#common/domain/retry-policy.js';
 import { EAGER_TIER, hopFor, TIERS } from '#common/domain/tier.js';
-import { boundedDueAt, judge, type Wait } from './wheel.js';
+import { boundedDueAt, tierStep, type Wait } from './wheel.js';
 
 const T0 = 1_800_000_000_000;
 const [, TIER_16S, TIER_64S] = TIERS;
@@ -15,10 +15,10 @@ const wait = (fields: Partial<Wait>): Wait => ({
   ...fields,
 });
 
-describe('judge', () => {
+describe('tierStep', () => {
   it.each([
     { given: 'a due delivery', fields: { dueAt: T0 }, expected: { kind: 'return' } },
-    { given: 'one due long ago', fields: { dueAt: 0 }, expected: { kind: 'return' } },
+    { given: 'a delivery due long ago', fields: { dueAt: 0 }, expected: { kind: 'return' } },
     { given: '1 ms to go', fields: { dueAt: T0 + 1 }, expected: { kind: 'hold', until: T0 + 1 } },
     {
       given: 'a full wait of 16 s',
@@ -41,20 +41,20 @@ describe('judge', () => {
       expected: { kind: 'move', hop: { tier: TIER_16S, dueAt: T0 + 16_000, tierUntil: T0 + 16_000 } },
     },
     {
-      given: 'a senseless end of its tier',
+      given: 'an invalid end of its tier',
       fields: { tier: TIER_16S, dueAt: YEAR_2099, tierUntil: YEAR_2099 },
       expected: { kind: 'hold', until: T0 + 16_000 },
     },
     {
-      given: 'no end of its tier',
+      given: 'no time to leave its tier',
       fields: { tier: TIER_16S, dueAt: T0 + 17_000 },
       expected: { kind: 'hold', until: T0 + 16_000 },
     },
   ])('given $given, then it is a $expected.kind', ({ fields, expected }) => {
-    expect(judge(wait(fields), T0)).toEqual(expected);
+    expect(tierStep(wait(fields), T0)).toEqual(expected);
   });
 
-  it('given anything at all, then a delivery returns if and only if it is due', () => {
+  it('given any wait, then a delivery returns if and only if it is due', () => {
     const anything = fc.record({
       tier: fc.constantFrom(...TIERS),
       dueAt: fc.integer({ min: 0, max: 2 * T0 }),
@@ -63,7 +63,7 @@ describe('judge', () => {
     });
     fc.assert(
       fc.property(anything, fc.integer({ min: 0, max: 2 * T0 }), (given, nowMs) => {
-        const step = judge(given, nowMs);
+        const step = tierStep(given, nowMs);
         expect(step.kind === 'return').toBe(given.dueAt <= nowMs);
         if (step.kind === 'hold') expect(step.until).toBeGreaterThan(nowMs);
         if (step.kind === 'hold') expect(step.until).toBeLessThanOrEqual(given.dueAt);
@@ -72,7 +72,7 @@ describe('judge', () => {
     );
   });
 
-  it('given a wait of any length, when every hop is on time, then it ends at the due time exactly', () => {
+  it('given a wait of any length, when every hop is on time, then the wait ends exactly at the due time', () => {
     fc.assert(
       fc.property(fc.integer({ min: MIN_DELAY_MS, max: MAX_DELAY_MS }), (delayMs) => {
         const dueAt = T0 + delayMs;
@@ -81,9 +81,9 @@ describe('judge', () => {
         for (let hops = 1; ; hops++) {
           expect(hops).toBeLessThanOrEqual(9 + 3 * (TIERS.length - 1) + 1);
           const given = { ...hop, readAt: nowMs };
-          const held = judge(given, nowMs);
+          const held = tierStep(given, nowMs);
           if (held.kind === 'hold') nowMs = held.until;
-          const step = judge(given, nowMs);
+          const step = tierStep(given, nowMs);
           if (step.kind === 'return') break;
           if (step.kind !== 'move') throw new Error('held twice');
           hop = step.hop;
@@ -95,12 +95,12 @@ describe('judge', () => {
 });
 
 describe('boundedDueAt', () => {
-  it('given a policy’s longest wait, then it stays', () => {
+  it('given a policy’s longest wait, then the due time stays', () => {
     const { tier, dueAt } = hopFor(MAX_DELAY_MS, T0);
     expect(boundedDueAt(dueAt, T0, tier)).toBe(T0 + MAX_DELAY_MS);
   });
 
-  it('given any wait and clocks less than a minute apart, then it stays', () => {
+  it('given any wait and clocks less than a minute apart, then the due time stays', () => {
     const ms = fc.integer({ min: MIN_DELAY_MS, max: MAX_DELAY_MS });
     fc.assert(
       fc.property(ms, fc.integer({ min: -60_000, max: 60_000 }), (delayMs, aheadMs) => {
@@ -110,12 +110,12 @@ describe('boundedDueAt', () => {
     );
   });
 
-  it('given a clock that was an hour ahead when the wait began, then it costs less than a step of the wheel', () => {
+  it('given a clock that was an hour ahead when the wait began, then the wait grows by less than a tier’s delay', () => {
     const { tier, dueAt } = hopFor(4_000, T0 + 3_600_000);
     expect(boundedDueAt(dueAt, T0, tier)).toBe(T0 + TIER_16S.delayMs);
   });
 
-  it('given a due time in 2099, then it is within minutes of the longest wait', () => {
+  it('given a due time in 2099, then the due time is within minutes of the longest wait', () => {
     const bounded = boundedDueAt(YEAR_2099, T0, TIERS[TIERS.length - 1] ?? EAGER_TIER);
     expect(bounded - T0).toBeGreaterThanOrEqual(MAX_DELAY_MS);
     expect(bounded - T0).toBeLessThan(MAX_DELAY_MS + 5 * 60_000);

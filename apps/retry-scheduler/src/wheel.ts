@@ -4,35 +4,35 @@ import { EAGER_TIER, type Hop, hopFor, TIERS, type Tier } from '#common/domain/t
 /** One record's wait in a tier. Times in ms since the epoch. */
 export interface Wait {
   readonly tier: Tier;
-  /** When the delivery may be attempted again. */
+  /** Due time of the delivery. */
   readonly dueAt: number;
-  /** When the record should leave its tier, as whoever wrote it said; undefined when it did not. */
+  /** Time at which the record should leave its tier, by its header; undefined without one. */
   readonly tierUntil: number | undefined;
-  /** When this process read it. */
+  /** Time at which this process read the record. */
   readonly readAt: number;
 }
 
-/** What becomes of a waiting record now. */
-export type Step =
+/** The next step of a waiting record. */
+export type TierStep =
   | { readonly kind: 'hold'; readonly until: number }
   | { readonly kind: 'move'; readonly hop: Hop }
   | { readonly kind: 'return' };
 
-/** What waits shorter than this is in the eager tier, and nothing else is. */
+/** Deliveries that are due sooner than this belong to the eager tier. */
 const EAGER_SPAN_MS = TIERS[1].delayMs;
 
-/** How far two machines' clocks may differ before a due time counts as nonsense. */
+/** Largest clock difference between two machines. Due times beyond it count as invalid. */
 const CLOCK_TOLERANCE_MS = 60_000;
 
 /**
- * What to do with a record now: `return` only once it is due, `hold` while its tier keeps it, else `move` to the tier for
- * the time that remains.
+ * Decides the next step of a record: `return` when it is due, `hold` while its tier keeps it, else `move` to the tier
+ * for the rest of its wait.
  *
- * A tier keeps no record longer than its own delay, counted from the reading: a senseless `tierUntil` then costs one hop,
- * and takes no memory for years. The bound uses this process's clock alone; one from the broker's append time would send
- * records in circles where the two clocks differ.
+ * A tier keeps a record at most for its own delay, counted from `readAt`. An invalid `tierUntil` then costs one hop,
+ * and does not occupy memory for years. The limit uses this process's clock alone: with the broker's append time, a
+ * clock difference would send records in circles.
  */
-export function judge(wait: Wait, nowMs: number): Step {
+export function tierStep(wait: Wait, nowMs: number): TierStep {
   const remainingMs = wait.dueAt - nowMs;
   if (remainingMs <= 0) return { kind: 'return' };
   const until = holdUntil(wait, remainingMs);
@@ -40,21 +40,22 @@ export function judge(wait: Wait, nowMs: number): Step {
 }
 
 /**
- * A due time kept within what a wait in this tier may be, counted from the record's append time (ms since the epoch). What
- * has longer to go was put here by a process whose clock is ahead: its deliveries must not wait for as long as it is.
+ * Limits a due time to the longest wait of this tier, counted from the record's append time (ms since the epoch). A
+ * later due time comes from a process whose clock is ahead. Its deliveries must not wait for the clock difference.
  */
 export function boundedDueAt(dueAt: number, appendedAt: number, tier: Tier): number {
   const latestAt = appendedAt + longestWaitIn(tier);
   return dueAt > latestAt + CLOCK_TOLERANCE_MS ? latestAt : dueAt;
 }
 
-/** What is longer enters the next tier. */
+/** Longest wait that enters this tier: longer ones enter the next tier. */
 function longestWaitIn(tier: Tier): number {
   return TIERS[TIERS.findIndex(({ topic }) => topic === tier.topic) + 1]?.delayMs ?? MAX_DELAY_MS;
 }
 
 function holdUntil({ tier, dueAt, tierUntil = dueAt, readAt }: Wait, remainingMs: number): number {
-  // Only a misplaced record waits this long in the eager tier; it must not take the heap's memory meanwhile.
+  // A record with a longer wait does not belong in the eager tier. It moves at once, so that it occupies no memory
+  // here.
   if (tier === EAGER_TIER) return remainingMs < EAGER_SPAN_MS ? dueAt : 0;
   return Math.min(dueAt, tierUntil, readAt + tier.delayMs);
 }

@@ -3,18 +3,18 @@ import Stripe from 'stripe';
 import { SIGNATURES, type SignatureVector } from './signatures.js';
 
 const bodyOf = ({ body_base64 }: SignatureVector) => Buffer.from(body_base64, 'base64');
-/** The libraries take text. A body that is not UTF-8 has no text. */
+/** Vectors with a UTF-8 body: the libraries accept only text. */
 const TEXTS = SIGNATURES.filter((vector) => Buffer.from(bodyOf(vector).toString()).equals(bodyOf(vector)));
 
-describe('signatures.json, by libraries that are not ours', () => {
-  it.each(TEXTS)('$description: standardwebhooks makes the same', (vector) => {
+describe('signatures.json, by foreign libraries', () => {
+  it.each(TEXTS)('$description: standardwebhooks makes the same signature', (vector) => {
     const made = vector.secrets.map((secret) =>
       new Webhook(secret).sign(vector.id, new Date(vector.timestamp_s * 1_000), bodyOf(vector).toString()),
     );
     expect(made.join(' ')).toBe(vector.standard);
   });
 
-  it.each(TEXTS)('$description: stripe makes the same', (vector) => {
+  it.each(TEXTS)('$description: stripe makes the same signature', (vector) => {
     const made = vector.secrets.map((secret) =>
       Stripe.webhooks
         .generateTestHeaderString({ payload: bodyOf(vector).toString(), secret, timestamp: vector.timestamp_s })
@@ -23,7 +23,7 @@ describe('signatures.json, by libraries that are not ours', () => {
     expect([`t=${vector.timestamp_s}`, ...made].join(',')).toBe(vector.timestamped);
   });
 
-  it('has a vector that no text can carry', () => {
+  it('has a vector with a body that is not UTF-8', () => {
     expect(SIGNATURES.length).toBeGreaterThan(TEXTS.length);
   });
 });

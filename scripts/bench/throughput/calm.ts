@@ -6,10 +6,10 @@ import { eventOf, type Load, mapValues } from './load.ts';
 
 const LIGHT_PER_S = 250;
 const TICK_MS = 4;
-/** What the load left behind – commits, checkpoints, garbage – is over by then. */
+/** Time until commits, checkpoints and garbage collection of the load are over. */
 const QUIET_MS = 5_000;
 
-/** Latency from publishing through the API to arrival at the endpoint, at a rate every part has time for. */
+/** Measures latency from the API call to the arrival at the endpoint, at a low rate. */
 export async function measureLight(load: Load, seconds: number) {
   const { type, remove } = await load.register({ endpoints: 1, ordering: 'resource' });
   await load.receiver.ask({ start: { failRate: 0 } });

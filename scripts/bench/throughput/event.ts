@@ -9,13 +9,13 @@ interface BenchEvent {
   at: number;
 }
 
-/** An event of about 500 bytes. `data` begins with the time of sending, where the receiver looks for it. */
+/** An event of about 500 bytes. `data` begins with the time of sending, which the receiver reads. */
 export function eventValue(event: BenchEvent) {
   const { id, type, resource } = event;
   return `{"id":"${id}","type":"${type}","resource_id":"${resource}","data":${dataOf(event)}}`;
 }
 
-/** What an endpoint gets of such an event. */
+/** The message of such an event. */
 export function deliveredBody(event: BenchEvent) {
   const { id, type, resource, at } = event;
   const head = `{"id":"${id}","type":"${type}","occurred_at":"${new Date(at).toISOString()}","sequence":${at}`;

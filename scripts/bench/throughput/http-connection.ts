@@ -3,8 +3,8 @@ import { connect, type Socket } from 'node:net';
 const HEAD_END = '\r\n\r\n';
 
 /**
- * A kept-alive connection that sends one request at a time, and reads no more of an answer than its status and its length. An
- * HTTP client would take as much of the machine that is measured as half of the API does.
+ * A keep-alive connection that sends one request at a time, and parses only status and length of a response. A full
+ * HTTP client would use half as much CPU as the measured API.
  */
 export class HttpConnection {
   private readonly head: string;
@@ -26,7 +26,7 @@ export class HttpConnection {
     return this.socket.writable;
   }
 
-  /** @returns the status of the answer */
+  /** @returns status of the response */
   request(body: string): Promise<number> {
     this.#waiting = Promise.withResolvers();
     this.socket.write(`${this.head}${Buffer.byteLength(body)}${HEAD_END}${body}`);

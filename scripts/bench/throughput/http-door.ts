@@ -1,9 +1,9 @@
 import { HttpConnection } from './http-connection.ts';
 
-/** Publishers that wait for each answer before they publish the next event. */
+/** Number of publishers; each waits for its response before it publishes the next event. */
 const PUBLISHERS = 256;
 
-/** Publishes one event per request through the API, as services would, over kept-alive connections. */
+/** Publishes one event per request through the API, over keep-alive connections. */
 export class HttpDoor {
   private readonly port: number;
   private readonly head: readonly string[];
@@ -29,7 +29,7 @@ export class HttpDoor {
     await Promise.all(Array.from({ length: PUBLISHERS }, publisher));
   }
 
-  /** @throws Error when it is not accepted */
+  /** @throws Error when the event is not accepted */
   async publish(body: string): Promise<void> {
     const connection = this.#take();
     const status = await connection.request(body);
@@ -41,7 +41,7 @@ export class HttpDoor {
     for (const connection of this.#connections) connection.close();
   }
 
-  /** The API closes what was idle for long. */
+  /** Reconnects: the API closes idle connections. */
   #take() {
     for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) if (idle.isOpen) return idle;
     const connection = new HttpConnection(this.port, this.head);

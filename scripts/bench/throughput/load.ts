@@ -12,27 +12,30 @@ import { HttpDoor } from './http-door.ts';
 import type { Scene } from './scene.ts';
 
 const RESOURCES = 1_000;
-/** As many as the raw loop has. */
+/** Requests in flight, as in the raw loop. */
 const IN_FLIGHT = 64;
 const BATCH = 500;
 const WARM_UP_EVENTS = 25_000;
 /**
- * Deliveries that may be on their way: what is measured is a flow that all parts carry at once. Without a limit, the doors
- * would first take everything, and the dispatcher drain it alone.
+ * Most deliveries in flight. The benchmark measures a flow through all apps at once. Without a limit, ingest would
+ * accept all events first, and the dispatcher would drain them alone.
  */
 const WINDOW = 10_000;
 const WINDOW_POLL_MS = 20;
 /** Time for a new endpoint to reach the routers and dispatchers. */
 const SETTLE_MS = 1_000;
 const POLL_MS = 100;
-/** Without a further delivery for this long, what is missing counts as missing. */
+/** After this time without an arrival, the missing deliveries count as lost. */
 const STALLED_MS = 20_000;
-/** The rate counts up to this share of deliveries: the last retries' waits are a policy's, not the system's. */
+/**
+ * Share of deliveries that the rate is measured over. The last ones wait for retries, which depends on the policy
+ * alone.
+ */
 const COUNTED_SHARE = 0.9;
-/** Retries of failed first attempts come soon, so that a run measures work and not waiting. */
+/** Short delays for retries, so that a run measures work and not waiting. */
 const RETRY_DELAYS_S = [0.5, 1, 2, 4];
 
-/** Publishes through both doors and counts what arrives. */
+/** Publishes through both doors and counts arrivals. */
 export class Load {
   readonly receiver: Ipc;
   readonly receiverPort: number;
@@ -60,7 +63,7 @@ export class Load {
     this.http.close();
   }
 
-  /** Compilers warm up, connections are made. */
+  /** Warm-up: code is compiled, connections are opened. */
   async warmUp(events = WARM_UP_EVENTS) {
     for (const door of ['kafka', 'http'] as const) {
       await this.measure({ door, endpoints: 1, ordering: 'resource', failRate: 0, events });
@@ -78,7 +81,7 @@ export class Load {
     await this.publish(scene, type);
     const expected = scene.events * scene.endpoints;
     const { acceptedAt, requests } = await this.#arrived(expected);
-    // What a delivery costs is known when the database has it, too.
+    // The cost of a delivery includes its projection into the database.
     const isProjected = async () => (await this.#projected()) - projected >= requests;
     await until('all attempts are in the database', isProjected, { timeoutMs: STALLED_MS, everyMs: POLL_MS });
     const cpu = this.system.cpuSince(before);
@@ -101,7 +104,7 @@ export class Load {
     };
   }
 
-  /** @returns the type its endpoints subscribe to */
+  /** @returns the event type of the scene's endpoints */
   async register({ endpoints, ordering }: Pick<Scene, 'endpoints' | 'ordering'>) {
     const type = `bench.s${this.#scene++}`;
     const url = `http://127.0.0.1:${this.receiverPort}/${type}`;

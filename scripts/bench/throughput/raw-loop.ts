@@ -3,14 +3,15 @@ import { Pool } from 'undici';
 import { deliveredBody } from './event.ts';
 
 /*
- * What a bare sender of the same requests would do, in a process of its own: sign and POST, nothing else, over kept-alive
- * connections. Body and headers are those of a delivery, so that the receiver has the same to read. Everything else is
- * measured against it. Arguments: port of the receiver, seconds, and how it signs: `plain`, as most code does, with the bytes
- * of the secret in each call, or `fastest`, with a key made of them once, as Posthorn does.
+ * The raw loop: a process that only signs and POSTs the same requests, over keep-alive connections. Body and headers
+ * are those of a delivery, so the receiver's work is equal. The other measurements are relative to it.
+ *
+ * Arguments: port of the receiver, seconds, and the way to sign. `plain` passes the bytes of the secret to each call.
+ * `fastest` creates a key object once, as Posthorn does.
  */
 
 const CONNECTIONS = 64;
-/** Until compilers have done their work and connections are made; not counted. */
+/** Warm-up time, not counted: code is compiled, connections are opened. */
 const WARM_UP_MS = 800;
 
 const [port, seconds] = process.argv.slice(2, 4).map(Number);

@@ -1,23 +1,23 @@
 import { createServer, type IncomingMessage } from 'node:http';
 
 /*
- * The receiver of the benchmark, in a process of its own: a plain node:http server. It answers 204, or 500 to a first
- * attempt at the share that was asked for. It speaks by IPC:
- * `{ start: { failRate } }` begins anew, `count` asks how many were accepted, `report` for all of them.
+ * The receiver of the benchmark, a plain node:http server in its own process. It answers 204, and 500 to the share
+ * `failRate` of first attempts. IPC messages: `{ start: { failRate } }` resets it, `count` returns the number of
+ * accepted deliveries, `report` returns all of them.
  */
 
-/** Publishers write it first into `data`: ms since the epoch. */
+/** Time of publishing at the beginning of `data`, ms since the epoch. */
 const SENT_AT = '"data":{"at":';
 const SENT_AT_DIGITS = 13;
 
 let failRate = 0;
 let requests = 0;
-/** ms since the epoch, of each accepted delivery. */
+/** Arrival time of each accepted delivery, ms since the epoch. */
 let acceptedAt: number[] = [];
 /** ms from publishing to arrival, of each accepted delivery. */
 let latencies: number[] = [];
 
-/** @returns the status to answer with */
+/** @returns the response status */
 function take({ headers }: IncomingMessage, body: Buffer): number {
   requests++;
   if (failRate > 0 && headers['webhook-attempt'] === '1' && Math.random() < failRate) return 500;

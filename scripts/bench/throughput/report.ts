@@ -2,7 +2,7 @@ import type { Load } from './load.ts';
 import type { Raw } from './scene.ts';
 
 /**
- * Prints tables for people, and one line of JSON.
+ * Prints tables, and one line of JSON.
  *
  * @returns whether every delivery arrived
  */
@@ -24,8 +24,8 @@ export function printReport({
   rss: Record<string, number>;
   loadAverage: number;
 }): boolean {
-  console.log(`raw loop (sign and POST, nothing else): ${Math.round(raw.plain)} requests/s`);
-  console.log(`the fastest we can write, with a key that is made once: ${Math.round(raw.fastest)} requests/s`);
+  console.log(`raw loop (only sign and POST): ${Math.round(raw.plain)} requests/s`);
+  console.log(`raw loop with a key object that is created once: ${Math.round(raw.fastest)} requests/s`);
   console.table(runs.map(({ cpu_us, disk_bytes, ...run }) => run));
   console.log('CPU in microseconds, and disk in bytes, per delivery:');
   console.table(

@@ -7,7 +7,7 @@ export interface Scene {
   readonly events: number;
 }
 
-/** Requests per second of the raw loop, by its way to sign. */
+/** Requests per second of the raw loop, by way of signing. */
 export interface Raw {
   readonly plain: number;
   readonly fastest: number;

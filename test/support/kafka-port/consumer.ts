@@ -11,7 +11,7 @@ import { logTopic, testSettings } from './recording-consumer.js';
 /** Records finish out of order; ownership, commits and losses are exact. */
 export function describeConsumer({ admin, cleanups, committedOffsets, consumer, prepared, publish }: PortBench): void {
   describe('LogConsumer', () => {
-    it('given a batch that a producer compressed, which kafkajs could not read, then it is read', async () => {
+    it('given a compressed batch that kafkajs cannot read, then its records are read', async () => {
       const { CompressionCodecs, CompressionTypes } = kafkajs;
       const theirCodec = CompressionCodecs[CompressionTypes.ZSTD];
       CompressionCodecs[CompressionTypes.ZSTD] = () => ({
@@ -34,7 +34,7 @@ export function describeConsumer({ admin, cleanups, committedOffsets, consumer, 
       expect(reader.values()).toEqual(numbers(100));
     });
 
-    it('given records finished out of order, when another consumer takes over, then only the unfinished are handed out', async () => {
+    it('given records finished out of order, when another consumer takes over, then it gets only the unfinished ones', async () => {
       const settings = await prepared(testSettings([logTopic('log')]));
       await publish(settings, numbers(10));
       const finished = new Set(['0', '1', '4', '5', '8']);
@@ -57,7 +57,7 @@ export function describeConsumer({ admin, cleanups, committedOffsets, consumer, 
       expect(second.values()).toEqual(['2', '3', '6', '7', '9', '10']);
     });
 
-    it('given a second consumer, then partitions are shared, kept ones are not handed out again, and lost ones are told', async () => {
+    it('given a second consumer, then partitions are shared, kept ones are not handed out again, and lost ones are reported', async () => {
       const settings = await prepared(testSettings([logTopic('log', 4)]));
       for (const key of numbers(40)) await publish(settings, [key], key);
       const first = await consumer(settings, GROUP, () => undefined);
@@ -75,7 +75,7 @@ export function describeConsumer({ admin, cleanups, committedOffsets, consumer, 
       expect(first.lost.every(({ lost }) => lost.aborted)).toBe(true);
     });
 
-    it('given a lost partition, when a record of it is finished late, then nothing is committed for it', async () => {
+    it('given a lost partition, when one of its records is finished late, then no offset of it is committed', async () => {
       const settings = await prepared(testSettings([logTopic('log', 2)]));
       for (const key of numbers(20)) await publish(settings, [key], key);
       const first = await consumer(settings, GROUP, () => undefined);
@@ -92,7 +92,7 @@ export function describeConsumer({ admin, cleanups, committedOffsets, consumer, 
       expect(committed.find(({ partition }) => partition === gone?.partition)?.offset).toMatch(/^(0|-1)$/);
     });
 
-    it('given records that left the log before they were read, then the loss is counted and the rest is read', async () => {
+    it('given records that left the log unread, then the loss is counted, and later records are read', async () => {
       const settings = await prepared(testSettings([logTopic('log')]));
       await publish(settings, numbers(10));
       const first = await consumer(settings, GROUP, (log, { offset }) => {
@@ -112,7 +112,7 @@ export function describeConsumer({ admin, cleanups, committedOffsets, consumer, 
       expect(metric?.values.find(({ labels }) => labels.topic === `${settings.prefix}log`)?.value).toBe(4);
     });
 
-    it('given a pause longer than the session, then nothing is handed out, nobody is evicted, and it goes on', async () => {
+    it('given a pause longer than the session, then no record is handed out, no member is evicted, and reading resumes', async () => {
       const settings = await prepared(testSettings([logTopic('log')], { sessionTimeoutMs: 6_000 }));
       await publish(settings, ['first']);
       const reader = await consumer(settings, GROUP, (log, record) => {
@@ -133,7 +133,7 @@ export function describeConsumer({ admin, cleanups, committedOffsets, consumer, 
       expect(reader.lost).toHaveLength(0);
     });
 
-    it('given an event loop that hangs for most of a session, then nobody is evicted', async () => {
+    it('given an event loop that hangs for most of a session, then no member is evicted', async () => {
       const settings = await prepared(testSettings([logTopic('log')], { sessionTimeoutMs: 10_000 }));
       const reader = await consumer(settings, GROUP);
       await publish(settings, ['before']);
@@ -147,7 +147,7 @@ export function describeConsumer({ admin, cleanups, committedOffsets, consumer, 
       expect(reader.lost).toHaveLength(0);
     });
 
-    it('given a handler that throws, then the process is told to end', async () => {
+    it('given a handler that throws, then onFatal is called', async () => {
       const fatal: Error[] = [];
       const settings = await prepared(testSettings([logTopic('log')], { onFatal: (error) => void fatal.push(error) }));
       await publish(settings, ['bad']);
@@ -155,11 +155,11 @@ export function describeConsumer({ admin, cleanups, committedOffsets, consumer, 
         throw new Error('handler is broken');
       });
 
-      await until('the failure is told', () => fatal.length === 1);
+      await until('onFatal is called', () => fatal.length === 1);
       expect(fatal[0]?.message).toBe('handler is broken');
     });
 
-    it('given a killed process of the same name, then its successor does not wait for the session to end', async () => {
+    it('given a killed process of the same name, then its successor does not wait for the end of the session', async () => {
       const named = { clientId: 'posthorn-dispatcher-0', sessionTimeoutMs: 45_000 };
       const settings = await prepared(testSettings([logTopic('log')], named));
       await publish(settings, ['one']);

@@ -21,7 +21,7 @@ export function describeProducer({ cleanups, connect, consumer, prepared, produc
       expect(reader.values()).toEqual(numbers(500));
     });
 
-    it('given a key, then it lies on the partition murmur2 gives, where any murmur2 client looks for it', async () => {
+    it('given a key, then its record is on the partition by murmur2, as with other clients', async () => {
       const settings = await prepared(testSettings([logTopic('log', 5)]));
       const theirs = new Kafka({ brokers: testBrokers(), logLevel: logLevel.NOTHING }).producer();
       await theirs.connect();
@@ -36,7 +36,7 @@ export function describeProducer({ cleanups, connect, consumer, prepared, produc
       for (const record of reader.records) expect(record.partition).toBe(partitionOf(record.key ?? '', 5));
     });
 
-    it('given one record too large for its topic, then it alone is refused', async () => {
+    it('given one record too large for its topic, then only that record is rejected', async () => {
       const settings = await prepared(testSettings([logTopic('log')]));
       const writer = await producer(settings);
       const large = writer.write([{ topic: 'log', key: 'k', value: Buffer.alloc(2_000_000) }]);

@@ -10,7 +10,7 @@ import { freshTopicPrefix, testBrokers } from '../servers.js';
 
 const NAMELESS = 'test';
 
-/** Settings for a few topics of a test's own. */
+/** Settings for a few topics of one test. */
 export function testSettings(topics: readonly TopicSpec[], overrides: Partial<KafkaSettings> = {}): KafkaSettings {
   return {
     brokers: testBrokers(),
@@ -31,7 +31,7 @@ export function logTopic(topic: string, partitions = 1): TopicSpec {
   return { topic, partitions, config: { 'cleanup.policy': 'delete', 'max.message.bytes': '1048576' } };
 }
 
-/** A consumer that keeps what it was given, and finishes a record when told to, or at once. */
+/** A consumer that keeps its records, and finishes each at once, or when the test calls `finish`. */
 export class RecordingConsumer {
   readonly records: InRecord[] = [];
   readonly owned: OwnedLog[] = [];
@@ -45,7 +45,7 @@ export class RecordingConsumer {
     private readonly onRecord: (log: OwnedLog, record: InRecord) => void = (log, { offset }) => log.finish(offset),
     connect: (settings: KafkaSettings) => KafkaClient = kafkaClient,
   ) {
-    // Two consumers of one name would be lives of one process.
+    // Two consumers of the same name would count as successive lives of one process.
     const clientId = settings.clientId === NAMELESS ? `test-${randomUUID()}` : settings.clientId;
     this.consumer = connect({ ...settings, clientId }).consumer({
       maxWaitMs: 100,

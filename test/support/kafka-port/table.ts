@@ -8,7 +8,7 @@ export function describeTable({ admin, cleanups, connect, prepared, producer }: 
   describe('CompactedTable', () => {
     const compacted = { topic: 'table', partitions: 1, config: { 'cleanup.policy': 'compact' } };
 
-    it('given a topic with records, then it is caught up when it starts, follows changes, and leaves no group behind', async () => {
+    it('given a topic with records, then the table is caught up after its start, follows changes, and leaves no group', async () => {
       const settings = await prepared(testSettings([compacted]));
       const writer = await producer(settings);
       const put = (key: string, value: string | null) => writer.write([{ topic: 'table', key, value }]);
@@ -33,7 +33,7 @@ export function describeTable({ admin, cleanups, connect, prepared, producer }: 
       expect(groups.filter(({ groupId }) => groupId.startsWith(settings.prefix))).toEqual([]);
     });
 
-    it('given an empty topic, then it is caught up at once', async () => {
+    it('given an empty topic, then the table is caught up at once', async () => {
       const settings = await prepared(testSettings([compacted]));
       const table = connect(settings).table({ topic: 'table', apply: () => undefined });
       cleanups.push(() => table.stop());

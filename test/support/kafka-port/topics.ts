@@ -6,7 +6,7 @@ import { logTopic, testSettings } from './recording-consumer.js';
 /** Topics are created as configured, and checked. */
 export function describeTopics({ admin, connect, prepared }: PortBench): void {
   describe('topics', () => {
-    it('given no topics, then they are created as configured, and a second check is content', async () => {
+    it('given no topics, then they are created as configured, and a second check passes', async () => {
       const settings = await prepared(testSettings([logTopic('log', 3)]));
       const { topics } = await (await admin()).fetchTopicMetadata({ topics: [`${settings.prefix}log`] });
 

@@ -5,17 +5,17 @@ import { type Cast, samples } from './samples.js';
 import type { StrangeRecord } from './strange-record.js';
 
 export interface CorpusOptions {
-  /** Anybody who gives the same seed gets the same records. */
+  /** The same seed gives the same records. */
   readonly seed: number;
   readonly cast: Cast;
   /** Records of each topic and kind. */
   readonly each: number;
 }
 
-/** Topics that refuse a record without a key. */
+/** Topics that reject records without a key. */
 const COMPACTED = ['endpoints', 'api-keys'];
 
-/** Strange records of every topic: of each format that belongs there, and of none. */
+/** Strange records of every topic: of each of its formats, and of none. */
 export function strangeRecords({ seed, cast, each }: CorpusOptions): StrangeRecord[] {
   const random = new Random(seed);
   const all: StrangeRecord[] = [];
@@ -40,8 +40,8 @@ function withKey(record: StrangeRecord): StrangeRecord {
 }
 
 /**
- * Records with so many headers that a decoder which copies them for each one takes minutes. For tests whose consumers
- * bound the number of headers.
+ * Records with very many headers. A decoder that copies the headers for each one takes minutes. For tests whose
+ * consumers limit the number of headers.
  */
 export function recordsWithManyHeaders(topics: readonly string[], headers = 15_000): StrangeRecord[] {
   const names = Array.from({ length: headers }, (_, at) => [`h${at}`, Buffer.from('x')] as const);
@@ -54,7 +54,7 @@ export function recordsWithManyHeaders(topics: readonly string[], headers = 15_0
   }));
 }
 
-/** Values that are no configuration whatever their key: under a good key the good configuration must stay. */
+/** Values that are invalid as configuration. Under a valid key, the valid configuration must stay. */
 export const BROKEN_VALUES: readonly Buffer[] = [
   'junk',
   '',

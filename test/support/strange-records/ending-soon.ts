@@ -7,8 +7,8 @@ import { asRead, type StrangeRecord } from './strange-record.js';
 const SOON_MS = 20_000;
 
 /**
- * Strange records without those that a system rightly keeps for long: deliveries that are due much later, and endpoints
- * and API keys that are in order.
+ * Strange records that a system finishes soon: without deliveries that are due much later, and without valid endpoints
+ * and API keys.
  */
 export function recordsThatEndSoon(options: CorpusOptions): StrangeRecord[] {
   return strangeRecords(options).filter((record) => !isConfiguration(record) && !isDueLate(record, options.cast.nowMs));

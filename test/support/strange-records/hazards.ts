@@ -25,7 +25,7 @@ const NAMES = [
   'traceparent',
 ];
 
-/** Text of a field, as bytes or in JSON. */
+/** Texts of a field, as bytes or in JSON. */
 const TEXTS = [
   '',
   ' ',
@@ -96,7 +96,7 @@ export const strangeName = (random: Random) => random.among(NAMES);
 export const strangeText = (random: Random) => random.among(TEXTS);
 export const strangeNumber = (random: Random) => random.among(NUMBERS);
 
-/** A JSON value, as JSON. */
+/** A JSON value, encoded. */
 export function strangeJson(random: Random): string {
   const how = random.pick(3);
   if (how === 0) return random.among(JSON_VALUES);
@@ -105,7 +105,7 @@ export function strangeJson(random: Random): string {
   return /^-?(0|[1-9]\d*)(\.\d+)?(e\d+)?$/.test(number) ? number : JSON.stringify(number);
 }
 
-/** Bytes of any kind: random, long, and the beginnings of formats. */
+/** Bytes: random, long, and prefixes of formats. */
 export function strangeBytes(random: Random): Buffer {
   const how = random.pick(200);
   if (how === 0) return Buffer.alloc(250_000, 'x');

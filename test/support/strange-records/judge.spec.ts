@@ -10,7 +10,7 @@ const LIMIT_MS = 1_000;
 const GOOD_EVERY = 10;
 const MAX_BATCH_BYTES = 1_000_000;
 
-/** Reads one record. @returns how long it took, in virtual ms; it throws as a process ends */
+/** Reads one record. @returns duration in virtual ms; throws where a process would end */
 type Reader = (record: InRecord) => number;
 
 const honest: Reader = (record) => {
@@ -18,7 +18,7 @@ const honest: Reader = (record) => {
   return 1;
 };
 
-/** One partition, read in order, with a good record after every ten strange ones. A process that ends starts again twice. */
+/** Reads one partition in order, with a good record after every ten strange ones. Restarts an ended process twice. */
 function runReader(reader: Reader) {
   const strange = strangeRecords({ seed: 7, cast: CAST, each: 200 }).filter(({ topic }) => topic === 'deliveries');
   const good = samples(CAST, 1).deliveries?.[0];
@@ -60,7 +60,7 @@ function runReader(reader: Reader) {
 }
 
 describe('the judge of good traffic beside strange records', () => {
-  it('given the reader of deliveries, then nothing is wrong', () => {
+  it('given the reader of deliveries, then the judge finds no problem', () => {
     expect(runReader((record) => honest(record) * 0.5)).toEqual([]);
   });
 
@@ -96,11 +96,11 @@ describe('the judge of good traffic beside strange records', () => {
       })(),
       problem: 'was not delivered',
     },
-  ])('given a reader that $broken, then it says so', ({ reader, problem }) => {
+  ])('given a reader that $broken, then the judge finds the problem', ({ reader, problem }) => {
     expect(runReader(reader).join('\n')).toContain(problem);
   });
 
-  it('given no good traffic, then that is wrong', () => {
+  it('given no good traffic, then the judge finds a problem', () => {
     const nothing = { published: [], arrivedAt: new Map(), limitMs: LIMIT_MS, before: {}, after: {} };
     expect(judgeGoodTraffic(nothing)).toEqual(['there was no good traffic']);
   });

@@ -1,16 +1,16 @@
-/** What is known of the good traffic beside strange records. Times in ms of one clock. */
+/** Observations of the good traffic next to strange records. Times in ms of one clock. */
 export interface GoodTraffic {
   readonly published: readonly { readonly id: string; readonly at: number }[];
-  /** When an event arrived at its endpoint, by its id. */
+  /** Arrival time at the endpoint, by event id. */
   readonly arrivedAt: ReadonlyMap<string, number>;
-  /** How late an event may be. */
+  /** Longest time from publishing to arrival. */
   readonly limitMs: number;
   /** Process ids by name, before and after. */
   readonly before: Readonly<Record<string, number>>;
   readonly after: Readonly<Record<string, number>>;
 }
 
-/** @returns what is wrong, for people; nothing when all was delivered in time and no process started again */
+/** @returns problems as text; empty when all events were delivered in time and no process restarted */
 export function judgeGoodTraffic({ published, arrivedAt, limitMs, before, after }: GoodTraffic): string[] {
   if (published.length === 0) return ['there was no good traffic'];
   const problems = published.flatMap(({ id, at }) => {

@@ -2,7 +2,7 @@ import type { Random } from '#common/domain/testing/random.js';
 import { strangeBytes, strangeJson, strangeName, strangeNumber, strangeText } from './hazards.js';
 import type { StrangeRecord } from './strange-record.js';
 
-/** A record of one of the formats, before it is spoilt. */
+/** A valid record of one of the formats. */
 export interface Sample {
   readonly kind: string;
   readonly key: string;
@@ -38,7 +38,7 @@ const EMPTY = Buffer.alloc(0);
 const NUL = Buffer.from([0]);
 const MANY_HEADERS = 100;
 
-/** One to three changes of a record, as the seed has it. */
+/** Applies one to three random changes to a record. */
 export function mutated(topic: string, sample: Sample, random: Random): StrangeRecord {
   const headers = Object.entries(sample.headers ?? {}).map(([name, text]) => [name, Buffer.from(text)] as const);
   let record: StrangeRecord = {
@@ -65,14 +65,14 @@ function changed(bytes: Buffer | null, random: Random): Buffer {
   return copy;
 }
 
-/** Also a field of a packed header, and of an attempt. */
+/** Replaces a line: a field of a packed header, or of an attempt. */
 function lineChanged(bytes: Buffer | null, random: Random): Buffer {
   const lines = (bytes ?? EMPTY).toString().split('\n');
   lines[random.pick(lines.length)] = random.chance(500) ? strangeText(random) : strangeNumber(random);
   return Buffer.from(lines.join('\n'));
 }
 
-/** One member, wherever it is, gets another value; or there is one more. */
+/** Replaces a member at any depth, or adds one. */
 function jsonChanged(bytes: Buffer | null, random: Random): Buffer {
   const text = (bytes ?? EMPTY).toString();
   const members = [...text.slice(0, 5_000).matchAll(/"[^"\\]*":("[^"\\]*"|-?\d+|null|true|false)/g)];
@@ -84,7 +84,7 @@ function jsonChanged(bytes: Buffer | null, random: Random): Buffer {
   return Buffer.from(text.slice(0, member.index) + replaced + text.slice(member.index + member[0].length));
 }
 
-/** A header that is there already is replaced. */
+/** Sets a header; an existing one is replaced. */
 function withHeader(headers: Headers, name: string, value: Headers[string]): { headers: Headers } {
   return { headers: Object.fromEntries([...Object.entries(headers), [name, value]]) };
 }

@@ -13,7 +13,7 @@ import { maxBatchBytes } from '#common/records/topics.js';
 import { projectAttempts, projectDeadLetter } from '../../../apps/control/src/projector/projection.js';
 import { readDelivery } from '../../../apps/dispatcher/src/delivery.js';
 import { parkedRecord, unparked } from '../../../apps/dispatcher/src/parking.js';
-import { readBatch, settle } from '../../../apps/ingest/src/router/batch.js';
+import { classifyBatch, settle } from '../../../apps/ingest/src/router/batch.js';
 import { readWaiting, returnOf } from '../../../apps/retry-scheduler/src/waiting.js';
 import { ENDPOINT } from '../endpoint-record.js';
 import { BROKEN_VALUES, recordsWithManyHeaders, strangeRecords } from './corpus.js';
@@ -30,7 +30,7 @@ const TIER_TOPICS: readonly string[] = TIERS.map(({ topic }) => topic);
 const all = strangeRecords({ seed: SEED, cast: CAST, each: 200 });
 const manyHeaders = recordsWithManyHeaders(['ingest', 'deliveries', 'retry-4s', 'dlq']);
 
-/** Everything an app does with a record between reading it and writing what it causes. */
+/** Runs an app's code for a record, from reading up to the records to write. */
 function read(record: InRecord): void {
   const { topic } = record;
   if (topic === 'ingest') route(record);
@@ -49,12 +49,12 @@ function route(record: InRecord): void {
     maxBatchBytes: MAX_BATCH,
     nowMs: NOW,
   };
-  const { steps, rounds } = readBatch([{ log: LOG, record, bytes: 0 }], context);
+  const { routedRecords, rounds } = classifyBatch([{ log: LOG, record, bytes: 0 }], context);
   for (const candidate of rounds.flat()) {
-    expectStorable(candidate.archived.event);
+    expectStorable(candidate.entry.event);
     settle(candidate, 'fresh', context);
   }
-  for (const { records } of steps) expectWritable(records);
+  for (const { records } of routedRecords) expectWritable(records);
 }
 
 function deliver(record: InRecord): void {
@@ -91,7 +91,7 @@ function expectRow(record: InRecord): void {
   if (delivery) expectStorable(delivery);
 }
 
-/** These throw, with a reason that fits a line of the log. */
+/** Readers of configuration throw, with a reason that fits into a log line. */
 function configure({ topic, key, value }: InRecord): void {
   if (value === null) return;
   try {
@@ -132,13 +132,13 @@ function expectWritable(records: readonly OutRecord[]): void {
 describe(`strange records of seed ${SEED} (POSTHORN_SEED)`, () => {
   const topics = [...new Set(all.map(({ topic }) => topic))];
 
-  it('given a seed, then the records are the same again', () => {
+  it('given a seed, then the records are the same', () => {
     const shown = () => strangeRecords({ seed: SEED, cast: CAST, each: 3 }).map(({ name, key }) => `${name} ${key}`);
     expect(shown()).toEqual(shown());
     expect(topics).toHaveLength(14);
   });
 
-  it.each(topics)('given those of %s, then none throws, and what is read can be stored and written', (topic) => {
+  it.each(topics)('given records of %s, then none throws, and the results can be stored and written', (topic) => {
     const ofTopic = all.filter((record) => record.topic === topic);
     expect(ofTopic.length).toBeGreaterThanOrEqual(400);
     ofTopic.forEach((record, offset) => {
@@ -150,11 +150,11 @@ describe(`strange records of seed ${SEED} (POSTHORN_SEED)`, () => {
     });
   });
 
-  it('given very many headers, then none throws', () => {
+  it('given very many headers, then no reader throws', () => {
     for (const record of manyHeaders) read(asRead(record, 0));
   });
 
-  it('given values that are no configuration, then both readers refuse them', () => {
+  it('given invalid configuration values, then both readers reject them', () => {
     for (const value of BROKEN_VALUES) {
       expect(() => readEndpoint('ep_1', value)).toThrow();
       expect(() => readApiKey('k1', value)).toThrow();

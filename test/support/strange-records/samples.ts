@@ -6,7 +6,7 @@ import { type DeliveryMeta, encodeDelivery, newLife } from '#common/records/deli
 import { ENDPOINT } from '../endpoint-record.js';
 import type { Sample } from './mutate.js';
 
-/** Of whom the records tell. No good traffic goes to these endpoints. */
+/** Endpoints that the records name. No good traffic goes to them. */
 export interface Cast {
   /** An endpoint whose deliveries are parked, one that takes all, one that does not exist. */
   readonly endpointIds: readonly string[];
@@ -17,7 +17,7 @@ export interface Cast {
 const TENANT = 'strange';
 const TYPE = 'strange.thing';
 
-/** Good records of every format, by the topics they may be written to: what is strange about them is added later. */
+/** Valid records of every format, by topic. `mutate.ts` makes them strange. */
 export function samples(cast: Cast, number: number): Readonly<Record<string, readonly Sample[]>> {
   const deliveries = deliverySamples(cast, number);
   const waiting = deliverySamples(cast, number, { dueAt: cast.nowMs + 5_000, tierUntil: cast.nowMs + 4_000 });
@@ -111,7 +111,7 @@ function deadLetterSamples(cast: Cast, number: number): Sample[] {
 
 function attemptSamples(cast: Cast, number: number): Sample[] {
   const meta = metaOf(cast, number);
-  const told = {
+  const fields = {
     delivery_id: meta.deliveryId,
     event_id: meta.eventId,
     endpoint_id: 'ep_strange',
@@ -132,9 +132,9 @@ function attemptSamples(cast: Cast, number: number): Sample[] {
     next_attempt_at: cast.nowMs,
     response_body: Buffer.from('a\0b'),
   } as const;
-  const json = JSON.stringify({ ...told, v: 1, response_body: 'YQ==' });
+  const json = JSON.stringify({ ...fields, v: 1, response_body: 'YQ==' });
   return [
-    { kind: 'an attempt', key: 'ep_strange', value: encodeAttempt(told) },
+    { kind: 'an attempt', key: 'ep_strange', value: encodeAttempt(fields) },
     { kind: 'an attempt in JSON', key: 'ep_strange', value: json },
   ];
 }

@@ -3,15 +3,15 @@ import type { InRecord } from '#common/records/record.js';
 /** A record that any Kafka client might write. */
 export interface StrangeRecord {
   readonly topic: string;
-  /** What it was made from, and how it was changed, for people. */
+  /** Description: the original record and its changes. */
   readonly name: string;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** Own properties only; a list is a header that comes several times. */
+  /** Headers; a list is a repeated header. */
   readonly headers: Readonly<Record<string, Buffer | null | readonly (Buffer | null)[]>>;
 }
 
-/** The record as an app reads it. */
+/** Converts to the record that an app reads. */
 export function asRead({ topic, key, value, headers }: StrangeRecord, offset: number): InRecord {
   const read: Record<string, Buffer> = Object.create(null);
   for (const [name, given] of Object.entries(headers)) {

@@ -7,17 +7,17 @@ import { keyedProducer } from '../../../scripts/lib/kafka-client.js';
 import { portions } from '../../../scripts/lib/portions.js';
 import type { StrangeRecord } from './strange-record.js';
 
-/** Most records and bytes of one produce; every topic takes a batch of this size. */
+/** Most records and bytes of one produce request; every topic accepts a batch of this size. */
 const PORTION = { records: 20, bytes: 800_000, overhead: 4_000 };
-/** Together 100 records a second: a flood of them is a load like any other, and another test's matter. */
+/** Together 100 records per second. Other tests cover floods. */
 const PAUSE_MS = 200;
 const EMPTY = Buffer.alloc(0);
 
 /**
- * Writes strange records, those of all topics mixed, a few at a time.
+ * Writes strange records of all topics, mixed, a few at a time.
  *
- * @param kafka of scripts/lib/kafka-client.ts
- * @returns how many were written
+ * @param kafka client of scripts/lib/kafka-client.ts
+ * @returns number of records written
  */
 export async function writeStrangeRecords(kafka: Kafka, records: readonly StrangeRecord[]): Promise<number> {
   patchKafkajs();
@@ -46,7 +46,7 @@ function hasRepeatedHeader({ headers }: StrangeRecord): boolean {
   return Object.values(headers).some((given) => Array.isArray(given));
 }
 
-/** kafkajs refuses a header without value: such a value becomes empty. */
+/** kafkajs rejects a null header, which therefore becomes an empty one. */
 function messageOf({ key, value, headers }: StrangeRecord): Message {
   const filled = Object.entries(headers).map(([name, given]) => {
     const values = Array.isArray(given) ? given : [given];
@@ -63,7 +63,7 @@ async function partitionsOfAll(kafka: Kafka, topics: string[]): Promise<Map<stri
   return new Map(known.map(({ name, partitions }) => [name, partitions.length]));
 }
 
-/** By the apps' encoder, which writes a header without value. */
+/** Writes with the apps' encoder, which supports null headers. */
 function batches(records: readonly StrangeRecord[], partitions: number): PartitionBatch[] {
   const byPartition = Map.groupBy(records, ({ key }) => (key === null ? 0 : partitionOf(key, partitions)));
   return [...byPartition].map(([partition, ofOne]) => {

@@ -10,8 +10,8 @@ const QUERY_TIMEOUT_MS = 1_000;
 const PARKED = 'SELECT delivery_id FROM parked_deliveries';
 
 /**
- * Looks every 200 ms at what the groups have committed, and after that at what is parked. While Kafka does not answer
- * there is no sample; while PostgreSQL does not, samples say so.
+ * Samples the groups' commits every 200 ms, and then the parked rows. Without an answer from Kafka there is no sample;
+ * without one from PostgreSQL, the sample lacks parked rows.
  */
 export class CommitSampler {
   readonly samples: CommitSample[] = [];
@@ -26,14 +26,14 @@ export class CommitSampler {
     this.running = this.run();
   }
 
-  /** @param kafka and `databaseUrl` of the servers themselves, past any proxy */
+  /** @param kafka and `databaseUrl`: direct connections to the servers, past any proxy */
   static async start(kafka: Kafka, databaseUrl: string): Promise<CommitSampler> {
     const admin = kafka.admin({ retry: { retries: 0 } });
     await admin.connect();
     return new CommitSampler(admin, databaseUrl);
   }
 
-  /** Takes a last sample, which judges what the run has left. */
+  /** Takes a last sample, of the state after the run. */
   async stop(): Promise<CommitSample[]> {
     this.stopping.abort();
     await this.running;
@@ -57,7 +57,7 @@ export class CommitSampler {
       const parked = await this.parked();
       this.samples.push({ beganAt, endedAt: Date.now(), positions, parked });
     } catch {
-      // Kafka is away. The client connects again by itself when it is back, or here.
+      // Kafka is away. The client reconnects automatically, or with the next call.
       await this.admin.connect().catch(() => undefined);
     }
   }
@@ -96,7 +96,7 @@ export class CommitSampler {
       connectionTimeoutMillis: QUERY_TIMEOUT_MS,
       query_timeout: QUERY_TIMEOUT_MS,
     });
-    // It breaks between two queries, too; the next one finds out.
+    // The connection may break between two queries; the next query reports the error.
     client.on('error', () => undefined);
     await client.connect();
     return client;

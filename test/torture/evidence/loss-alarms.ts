@@ -3,10 +3,10 @@ import type { LossAlarm } from '../judge/evidence.js';
 const MESSAGE = 'log.records_lost_to_retention';
 
 /**
- * What an app said of records that it found gone.
+ * Reads an app's alarms about lost records.
  *
- * @param log lines of JSON; others, e.g. a stack trace, are passed over
- * @param process whose log it is
+ * @param log lines of JSON; other lines, e.g. a stack trace, are skipped
+ * @param process name of the log's process
  */
 export function readAlarms(log: string, process: string): LossAlarm[] {
   return log

@@ -1,7 +1,7 @@
 import { runSql } from '../../../scripts/lib/postgres.mjs';
 import type { PostgresRows } from '../judge/evidence.js';
 
-/** What PostgreSQL knows in the end, all runs of the system together. @param url of the database itself, past any proxy */
+/** Reads the rows at the end, of all runs of the system. @param url direct connection, past any proxy */
 export async function readPostgres(url: string): Promise<PostgresRows> {
   return {
     events: await rows(url, EVENTS),
@@ -14,7 +14,7 @@ export async function readPostgres(url: string): Promise<PostgresRows> {
   };
 }
 
-/** Columns are named as the fields they become; what is null becomes undefined. */
+/** Maps rows to objects: columns have the names of fields, and null becomes undefined. */
 async function rows<Row>(url: string, statement: string): Promise<Row[]> {
   const found: readonly Record<string, unknown>[] = await runSql(url, statement);
   return found.map(

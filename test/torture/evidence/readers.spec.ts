@@ -3,7 +3,7 @@ import type { TopicRecord } from '../judge/evidence.js';
 import { readAlarms } from './loss-alarms.js';
 import { mergeTopics } from './topic-contents.js';
 
-it('given a log that reports lost records, then the alarm is read, and nothing else', () => {
+it('given a log that reports lost records, then only the alarm is read', () => {
   const told = {
     ...{ level: 'error', time: 1_767_614_400_000, app: 'dispatcher', context: 'LogConsumer', topic: 'deliveries' },
     ...{ partition: 3, lost_records: 7, next_offset: 40, msg: 'log.records_lost_to_retention' },
@@ -18,7 +18,7 @@ it('given a log that reports lost records, then the alarm is read, and nothing e
   ]);
 });
 
-it('given records that were read before retention took them, then they are there beside what is left', () => {
+it('given records that were read before retention deleted them, then the contents include them', () => {
   const record = (offset: number, key: string): TopicRecord => ({
     ...{ partition: 0, offset, timestamp: 0, key, eventId: undefined, delivery: undefined, attempt: undefined },
     ...{ dead: undefined, breaker: undefined },

@@ -3,9 +3,9 @@ import { openSync, writeSync } from 'node:fs';
 import { createServer } from 'node:http';
 
 /*
- * The receiver of a torture run: a process of its own, which is never killed, so that its log is the truth about what was
- * sent. It writes a line when a request is there and another before it is answered, to the file it is started with.
- * Commands come by IPC (receiver-protocol.ts). Every hook has a port of its own, so that it can refuse connections.
+ * The receiver of a torture run. Its process is never killed, so that its log has every request. It writes a line per
+ * request, and another before each response, to the file in its arguments. Commands come by IPC (receiver-protocol.ts).
+ * Every hook has its own port, so that it can refuse connections.
  */
 
 /** @typedef {import('./receiver-protocol.ts').Behaviour} Behaviour */
@@ -39,7 +39,7 @@ class Log {
 const log = new Log(process.argv[2] ?? '');
 let requests = 0;
 
-/** One endpoint: a port, what it does with requests, and the secret they must be signed with. */
+/** One endpoint: a port, its behaviour, and its signing secret. */
 class Hook {
   counts = { requests: 0, accepted: 0, open: 0 };
   secret = '';
@@ -57,7 +57,7 @@ class Hook {
     this.behaviour = behaviour;
   }
 
-  /** @returns {Promise<number>} the port, the same whenever it opens again */
+  /** @returns {Promise<number>} the port; the same after a reopen */
   async open() {
     await new Promise((resolve, reject) => {
       this.#server.once('error', reject).listen(this.#port, '127.0.0.1', () => resolve(undefined));
@@ -116,7 +116,7 @@ class Hook {
     const { behaviour } = this;
     if (behaviour.kind === 'hang') return;
     const write = () => {
-      // The sender is gone, and can know nothing of an answer.
+      // The sender closed the connection, so no response can reach it.
       if (response.destroyed) return;
       const status = statusOf(behaviour, name, index);
       const isLost = behaviour.kind === 'lost_answer' && chance(behaviour.seed, name) < behaviour.rate;
@@ -146,7 +146,7 @@ class Hook {
   }
 
   /**
-   * By hand, not by a library: those also judge the age of the timestamp, which a fault may have moved.
+   * Verifies the signature without a library: libraries also check the timestamp, which a fault may have moved.
    *
    * @param {IncomingMessage} request
    * @param {Buffer} body

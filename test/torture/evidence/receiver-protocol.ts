@@ -1,20 +1,20 @@
-/** How a hook of the receiver treats requests. `answerMs` is how long it thinks before it answers; 0 when missing. */
+/** Behaviour of a hook. `answerMs` is the response time; by default 0. */
 export type Behaviour = { readonly answerMs?: number } & (
   | { readonly kind: 'healthy' }
-  /** Fails this part of the attempts, always the same ones for a seed. `status` is 500 when missing. */
+  /** Fails this share of attempts, deterministic by seed. `status` is by default 500. */
   | { readonly kind: 'failing'; readonly rate: number; readonly seed: number; readonly status?: number }
   | { readonly kind: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
-  /** Fails so many requests, takes so many, and begins again. */
+  /** Fails a number of requests, accepts a number, and repeats. */
   | { readonly kind: 'flapping'; readonly failures: number; readonly successes: number }
-  /** Takes the request and never answers. */
+  /** Reads the request and never answers. */
   | { readonly kind: 'hang' }
-  /** Accepts this part of the attempts with 200, and breaks the connection in place of the answer. */
+  /** Accepts this share of attempts, and closes the connection instead of answering 200. */
   | { readonly kind: 'lost_answer'; readonly rate: number; readonly seed: number }
   /** Refuses connections: the port is closed. */
   | { readonly kind: 'down' }
 );
 
-/** What the harness asks of the receiver's process. */
+/** Commands of the harness to the receiver's process. */
 export type ReceiverCommand =
   | { readonly do: 'open'; readonly hook: string; readonly behaviour: Behaviour }
   | { readonly do: 'behave'; readonly hook: string; readonly behaviour: Behaviour }
@@ -22,21 +22,21 @@ export type ReceiverCommand =
   | { readonly do: 'count' }
   | { readonly do: 'flush' };
 
-/** What a hook has seen so far. */
+/** Counts of a hook. */
 export interface HookCounts {
   readonly requests: number;
-  /** Answered with 2xx. */
+  /** Number of requests answered 2xx. */
   readonly accepted: number;
-  /** Taken and not answered yet. */
+  /** Number of requests in flight. */
   readonly open: number;
 }
 
-/** Answers to the commands, by the number that came with them. */
+/** Reply to a command, with the command's number. */
 export interface ReceiverReply {
   readonly number: number;
-  /** Of `open`. */
+  /** Reply to `open`. */
   readonly port?: number;
-  /** Of `count`. */
+  /** Reply to `count`. */
   readonly counts?: Readonly<Record<string, HookCounts>>;
   readonly error?: string;
 }
@@ -51,7 +51,7 @@ export type ReceiverLine =
       readonly webhook_id: string;
       readonly attempt: number;
       readonly signed: boolean;
-      /** Of the body; null where it has none. */
+      /** From the body; null without one. */
       readonly event_id: string | null;
       readonly resource_id: string | null;
       readonly sequence: number | null;
@@ -60,7 +60,7 @@ export type ReceiverLine =
       readonly kind: 'ended';
       readonly n: number;
       readonly at: number;
-      /** Null when nothing was answered. */
+      /** Null without a response. */
       readonly status: number | null;
       readonly cut: boolean;
     };

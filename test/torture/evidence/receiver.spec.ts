@@ -40,7 +40,7 @@ describe('the receiver of torture runs', () => {
   const seen = async (eventId: string) =>
     (await receiver.requests(ENDPOINTS)).filter((request) => request.eventId === eventId);
 
-  it('given a healthy hook, then it answers 200, and the log says who came, signed how, and what was answered', async () => {
+  it('given a healthy hook, then it answers 200, and the log has request, signature check and response', async () => {
     const url = await receiver.open('a');
     await receiver.trust('a', SECRET);
     expect((await post(url, 'one', { attempt: 2 })).status).toBe(200);
@@ -62,7 +62,7 @@ describe('the receiver of torture runs', () => {
     expect((await receiver.count()).a).toEqual({ requests: 2, accepted: 2, open: 0 });
   });
 
-  it('given a hook that fails half, then the same attempts fail whenever they come', async () => {
+  it('given a hook that fails half, then the same attempts fail on each repeat', async () => {
     const url = await receiver.open('b', { kind: 'failing', rate: 0.5, seed: 1 });
     const statuses = async () => {
       const answers = await Promise.all(Array.from({ length: 40 }, (_, index) => post(url, `fail-${index}`)));
@@ -74,7 +74,7 @@ describe('the receiver of torture runs', () => {
     expect(await statuses()).toEqual(first);
   });
 
-  it('given a hook that hangs, when the sender breaks off, then the request is logged as cut', async () => {
+  it('given a hook that hangs, when the sender closes the connection, then the request is logged as cut', async () => {
     const url = await receiver.open('c', { kind: 'hang' });
     const sender = new AbortController();
     const answer = post(url, 'hung', { signal: sender.signal }).catch(() => 'broken off');
@@ -86,7 +86,7 @@ describe('the receiver of torture runs', () => {
     expect(await seen('hung')).toEqual([expect.objectContaining({ status: undefined, isCut: true })]);
   });
 
-  it('given a hook that goes down and comes back, then connections are refused in between, and its URL stays', async () => {
+  it('given a hook that goes down and comes back, then connections are refused while it is down, and its URL stays', async () => {
     const url = await receiver.open('d');
     await receiver.behave('d', { kind: 'down' });
     await expect(post(url, 'refused')).rejects.toThrow();
@@ -95,7 +95,7 @@ describe('the receiver of torture runs', () => {
     expect((await post(url, 'gone')).status).toBe(410);
   });
 
-  it('given a hook that flaps, then failures and successes take turns', async () => {
+  it('given a hook that flaps, then failures and successes alternate', async () => {
     const url = await receiver.open('e', { kind: 'flapping', failures: 2, successes: 1 });
     const statuses = [];
     for (let index = 0; index < 6; index++) statuses.push((await post(url, `flap-${index}`)).status);
@@ -103,19 +103,19 @@ describe('the receiver of torture runs', () => {
     expect(statuses).toEqual([500, 500, 200, 500, 500, 200]);
   });
 
-  it('given a hook whose answers get lost, then it has accepted what the sender cannot know', async () => {
+  it('given a hook that loses its answers, then it accepts requests without a response', async () => {
     const url = await receiver.open('f', { kind: 'lost_answer', rate: 1, seed: 1 });
     await expect(post(url, 'lost')).rejects.toThrow();
 
     expect(await seen('lost')).toEqual([expect.objectContaining({ status: 200, isCut: true })]);
   });
 
-  it('given a command it cannot obey, then it says so', async () => {
+  it('given an invalid command, then the reply has an error', async () => {
     await expect(receiver.behave('nobody', { kind: 'healthy' })).rejects.toThrow('there is no hook nobody');
   });
 });
 
-it('given a log of a hook that no endpoint has, then it is not read', () => {
+it('given a log of a hook without an endpoint, then reading throws', () => {
   const line = { kind: 'arrived', n: 1, at: 0, hook: 'x', webhook_id: '', attempt: 1, signed: true };
   expect(() => readReceiverLog(JSON.stringify(line), ENDPOINTS)).toThrow('x');
 });

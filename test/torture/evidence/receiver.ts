@@ -7,7 +7,7 @@ import type { Behaviour, HookCounts, ReceiverCommand, ReceiverLine, ReceiverRepl
 const PROGRAM = new URL('receiver-process.mjs', import.meta.url);
 const REPLY_TIMEOUT_MS = 10_000;
 
-/** The receiver's process, and its log. */
+/** Starts the receiver's process, and reads its log. */
 export class TortureReceiver {
   private readonly waiting = new Map<number, (reply: ReceiverReply) => void>();
   private commands = 0;
@@ -22,29 +22,29 @@ export class TortureReceiver {
     });
   }
 
-  /** @param logFile appended to; one run, one file */
+  /** @param logFile log of one run, appended to */
   static start(logFile: string): TortureReceiver {
-    // Without the options of the test runner, which are not for plain JavaScript.
+    // Without the test runner's Node options, which do not apply to plain JavaScript.
     return new TortureReceiver(fork(PROGRAM, [logFile], { execArgv: [] }), logFile);
   }
 
-  /** @returns the hook's URL, which has its name as path */
+  /** @returns the hook's URL, with its name as path */
   async open(hook: string, behaviour: Behaviour = { kind: 'healthy' }): Promise<string> {
     const { port } = await this.ask({ do: 'open', hook, behaviour });
     return `http://127.0.0.1:${port}/${hook}`;
   }
 
-  /** Holds for what arrives from now on; going `down` breaks what is under way. */
+  /** Sets the behaviour for later requests; `down` also closes open connections. */
   async behave(hook: string, behaviour: Behaviour): Promise<void> {
     await this.ask({ do: 'behave', hook, behaviour });
   }
 
-  /** @param secret that requests to the hook must be signed with, `whsec_…` */
+  /** @param secret signing secret of the hook, `whsec_…` */
   async trust(hook: string, secret: string): Promise<void> {
     await this.ask({ do: 'trust', hook, secret });
   }
 
-  /** By hook. */
+  /** Counts by hook. */
   async count(): Promise<Readonly<Record<string, HookCounts>>> {
     return (await this.ask({ do: 'count' })).counts ?? {};
   }
@@ -52,7 +52,7 @@ export class TortureReceiver {
   /**
    * All requests so far.
    *
-   * @param endpointIds by hook
+   * @param endpointIds endpoint ids by hook
    */
   async requests(endpointIds: ReadonlyMap<string, string>): Promise<ReceivedRequest[]> {
     await this.ask({ do: 'flush' });
@@ -66,7 +66,7 @@ export class TortureReceiver {
     await ended;
   }
 
-  /** @throws Error when the process says so, has ended, or does not answer */
+  /** @throws Error when the process reports one, has ended, or does not answer */
   private async ask(command: ReceiverCommand): Promise<ReceiverReply> {
     const number = ++this.commands;
     const reply = await new Promise<ReceiverReply>((resolve, reject) => {
@@ -86,9 +86,9 @@ export class TortureReceiver {
  * Reads the receiver's log.
  *
  * @param text whole lines of JSON
- * @param endpointIds by hook
+ * @param endpointIds endpoint ids by hook
  * @returns requests in the order of arrival
- * @throws Error when a line is not one of the receiver's, or names a hook nobody knows
+ * @throws Error for a malformed line, or an unknown hook
  */
 export function readReceiverLog(text: string, endpointIds: ReadonlyMap<string, string>): ReceivedRequest[] {
   const requests = new Map<number, ReceivedRequest>();

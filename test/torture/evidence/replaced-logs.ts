@@ -1,17 +1,17 @@
 import { positionOf } from '../../../libs/common/src/domain/position.js';
 import type { CommitSample, LossAlarm, TopicContents } from '../judge/evidence.js';
 
-/** Logs that were replaced by empty ones. ms since the epoch. */
+/** Logs that were replaced by empty ones. Times in ms since the epoch. */
 export interface ReplacedLogs {
   readonly topics: readonly string[];
   readonly at: number;
 }
 
 const MESSAGE = 'generation.new';
-/** More than a topic of a run has. */
+/** More records than any topic of a run has. */
 const MAX_PARTITIONS = 64;
 
-/** Offsets of the new logs as positions of generation 1: above those of the old ones, which the same judge looks at. */
+/** Offsets of the new logs as positions of generation 1: above those of the old ones, since one verdict covers both. */
 export function newLogs(topics: readonly TopicContents[], replaced: ReplacedLogs | undefined): TopicContents[] {
   return topics.map((contents) => {
     if (!replaced?.topics.includes(contents.topic)) return contents;
@@ -35,7 +35,7 @@ export function newCommits(samples: readonly CommitSample[], replaced: ReplacedL
 }
 
 /**
- * What the apps said of new logs: all that lies in the old ones, read or not, is gone.
+ * Reads the apps' reports of new logs: every record of the old ones, read or not, is lost.
  *
  * @param log lines of JSON
  */

@@ -33,16 +33,16 @@ interface Bounds {
 }
 
 /**
- * Reads every topic of the system from its start to where it ends now.
+ * Reads every topic of the system from its start to its present end.
  *
- * @param kafka a client of the brokers themselves, past any proxy
- * @throws Error when that takes longer than a minute
+ * @param kafka client connected to the brokers, past any proxy
+ * @throws Error after one minute
  */
 export async function readTopics(kafka: Kafka): Promise<TopicContents[]> {
   const bounds = await allBounds(kafka);
   const consumer = kafka.consumer({ groupId: `evidence-${randomUUID()}`, maxWaitTimeInMs: 50 });
   const records = new Map<string, TopicRecord[]>(TOPICS.map((topic) => [topic, []]));
-  // Only what is there now: a system that goes on is not waited for.
+  // Up to the present ends: a running system may write more.
   const missing = new Map<string, number>(
     [...bounds].flatMap(([topic, list]) =>
       list.filter(({ start, end }) => start < end).map(({ partition, end }) => [`${topic}/${partition}`, end] as const),
@@ -65,7 +65,7 @@ export async function readTopics(kafka: Kafka): Promise<TopicContents[]> {
         for (const message of batch.messages)
           records.get(batch.topic)?.push(read(batch.topic, batch.partition, message));
       };
-      // Comes for batches of aborted and control records, too, with which no handler is called.
+      // The event also follows batches of aborted and control records, for which kafkajs calls no handler.
       consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
         const name = `${topic}/${partition}`;
         if (Number(lastOffset) + 1 >= (missing.get(name) ?? 0)) missing.delete(name);
@@ -83,7 +83,7 @@ export async function readTopics(kafka: Kafka): Promise<TopicContents[]> {
   }));
 }
 
-/** What was read earlier, too: retention may have taken it since, or another record its offset. */
+/** Merges records read earlier: retention may have deleted them since, or another record may have the offset. */
 export function mergeTopics(earlier: readonly TopicContents[], now: readonly TopicContents[]): TopicContents[] {
   return now.map(({ topic, partitions, records }) => {
     const known = new Set(records.map(placeAndTime));
@@ -148,8 +148,8 @@ function eventIdOf(value: Buffer | null, headers: Readonly<Record<string, Buffer
 }
 
 function attemptOf(value: Buffer | null): AttemptRecord | undefined {
-  const told = decodeAttempt(value);
-  return 'problem' in told ? undefined : told;
+  const decoded = decodeAttempt(value);
+  return 'problem' in decoded ? undefined : decoded;
 }
 
 function parse(value: Buffer | null): unknown {

@@ -3,7 +3,7 @@ import type { AppName, AppProcess } from '../../support/app-processes.js';
 import { hitAtWork } from './at-work.js';
 import type { Scene } from './fault.js';
 
-/** What happens to processes, and how much work each look finds, one after the other; the last one stays. */
+/** Records actions on processes. Each count returns the next number of the script; the last number repeats. */
 class Stage {
   readonly log: string[] = [];
   readonly scene: Scene;
@@ -28,11 +28,11 @@ class Stage {
   }
 }
 
-describe('a process that is hit at work', () => {
+describe('a process that is hit with work in flight', () => {
   beforeEach(() => void jest.useFakeTimers());
   afterEach(() => void jest.useRealTimers());
 
-  it('given it has nothing to do, then it is waited for, and what counts is what it has when it stands still', async () => {
+  it('given an idle process, then the fault waits for work, and counts the work while the process is stopped', async () => {
     const stage = new Stage({ 'control-0': [0, 5, 0, 4, 3] });
     const { inFlight } = await hitAtWork(stage.scene, [stage.process('control', 0)], 'kill');
 
@@ -40,7 +40,7 @@ describe('a process that is hit at work', () => {
     expect(stage.log).toEqual(['SIGSTOP control-0', 'SIGCONT control-0', 'SIGSTOP control-0', 'kill control-0']);
   });
 
-  it('given it is to end in order, then it goes on after it was told', async () => {
+  it('given an orderly stop, then the process continues after the signal', async () => {
     const stage = new Stage({ 'ingest-1': [1] });
     const { ended } = await hitAtWork(stage.scene, [stage.process('ingest', 1)], 'terminate');
     await ended;
@@ -48,7 +48,7 @@ describe('a process that is hit at work', () => {
     expect(stage.log).toEqual(['SIGSTOP ingest-1', 'terminate ingest-1', 'SIGCONT ingest-1']);
   });
 
-  it('given several, then all are hit at once, when each app has something to do', async () => {
+  it('given several processes, then all are hit at once, when each app has work', async () => {
     const stage = new Stage({ 'ingest-0': [2], 'ingest-1': [0], 'control-0': [0, 0, 1] });
     const all = [stage.process('ingest', 0), stage.process('ingest', 1), stage.process('control', 0)];
     const { inFlight } = await hitAtWork(stage.scene, all, 'freeze');
@@ -58,7 +58,7 @@ describe('a process that is hit at work', () => {
     expect(stage.log.slice(3)).toEqual(['freeze ingest-0', 'freeze ingest-1', 'freeze control-0']);
   });
 
-  it('given it never has anything to do, then it is hit in the end, and the judge is told that it proves nothing', async () => {
+  it('given a process that stays idle, then it is hit at the end, and the fault is recorded without work', async () => {
     const stage = new Stage({});
     const { inFlight } = await hitAtWork(stage.scene, [stage.process('dispatcher', 0)], 'kill');
 

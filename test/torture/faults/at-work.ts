@@ -1,21 +1,21 @@
 import type { AppName, AppProcess } from '../../support/app-processes.js';
 import type { Scene } from './fault.js';
 
-/** How a process is hit. `freeze` leaves it frozen. */
+/** The way a process is hit. `freeze` leaves it frozen. */
 export type Blow = 'kill' | 'terminate' | 'freeze';
 
-/** A busy machine, or a server that just came back, may take so long until everybody has something to do. */
+/** Longest wait until each app has work, with a margin for a busy machine or a restarted server. */
 const AT_WORK_LIMIT_MS = 30_000;
-/** What a process wrote before it stood still has arrived by then. */
+/** Time after which writes from before the stop have arrived. */
 const ARRIVED_MS = 10;
 const LOOK_AGAIN_MS = 20;
 
 /**
- * Hits processes while they are at work. They are stopped for the moment in which their work is counted, so that the
- * figure is of the very moment of the blow; if one has nothing to do, all go on, and it is tried again. That is no fault
- * of its own: it is over long before anybody could notice, and the judge permits nothing for it.
+ * Hits processes that have work in flight. The processes are stopped while their work is counted, so that the count is
+ * exact. Without work, all continue, and the next try follows. The stop itself is no fault: it is too short for any
+ * timeout, and the judge permits no deviation for it.
  *
- * @returns when it was; the work they had, 0 unless each app had some; and the end of those that were to end
+ * @returns time of the hit; work in flight, 0 unless each app had some; and a promise of the ends of stopped processes
  */
 export async function hitAtWork(
   scene: Scene,
@@ -24,7 +24,7 @@ export async function hitAtWork(
 ): Promise<{ at: number; inFlight: number; ended: Promise<unknown> }> {
   for (const deadline = Date.now() + AT_WORK_LIMIT_MS; ; ) {
     const isLate = Date.now() > deadline;
-    // Nobody is stopped in vain as long as one can see that there is nothing to do.
+    // An idle app is visible without a stop, so its processes are not stopped.
     if (isLate || (await workOf(scene, processes)) > 0) {
       for (const { server } of processes) server.child?.signalGroup('SIGSTOP');
       await scene.last(ARRIVED_MS);
@@ -36,7 +36,7 @@ export async function hitAtWork(
   }
 }
 
-/** @returns the sum, or 0 if an app has nothing to do: SIGTERM to all proves something of each */
+/** @returns the sum; 0 if an app is idle, because SIGTERM to all must test each app */
 async function workOf({ run }: Scene, processes: readonly AppProcess[]): Promise<number> {
   const sums = new Map<AppName, number>();
   const counts = await Promise.all(processes.map((process) => run.work.underWay(process)));
@@ -45,7 +45,7 @@ async function workOf({ run }: Scene, processes: readonly AppProcess[]): Promise
   return all.includes(0) ? 0 : all.reduce((sum, each) => sum + each, 0);
 }
 
-/** Begun at once, for all in one go. */
+/** Hits all processes in the same turn. */
 function strike({ system: { supervised } }: Scene, processes: readonly AppProcess[], blow: Blow): Promise<unknown> {
   const ended = processes.map(async (process) => {
     if (blow === 'kill') return supervised.kill(process);

@@ -9,7 +9,7 @@ export const CLOCK_FAULTS = {
   'clock-behind': { inject: (scene) => clock(scene, -HOUR_MS) },
 } satisfies Record<string, Fault>;
 
-/** A dispatcher's, a retry-scheduler's and an ingest's clock jump, and are set right again. */
+/** The clocks of a dispatcher, a retry-scheduler and an ingest jump, and are corrected later. */
 async function clock(scene: Scene, shiftMs: number): Promise<void> {
   const processes = [scene.app('dispatcher', 1), scene.app('retry-scheduler', 1), scene.app('ingest', 1)];
   const names = processes.map(({ name }) => name).join(', ');

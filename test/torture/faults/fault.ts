@@ -6,18 +6,18 @@ import type { TortureSystem } from '../harness/torture-system.js';
 import type { Budgets, FaultEvent, PromiseName } from '../judge/evidence.js';
 import type { FaultKind } from '../judge/fault-kind.js';
 
-/** A busy machine, or a server that just came back, may take so long until somebody has something to do. */
+/** Longest wait for work, with a margin for a busy machine or a restarted server. */
 const AT_WORK_LIMIT_MS = 30_000;
 const LOOK_AGAIN_MS = 20;
 
-/** Something that is broken on purpose, in a run of its own or together with others. */
+/** A fault, in its own run or together with others. */
 export interface Fault {
   readonly budgets?: Partial<Budgets>;
-  /** Promises beyond P1 to P3 that the run is there to try. */
+  /** Promises beyond P1 to P3 that the run tests. */
   readonly mustJudge?: readonly PromiseName[];
-  /** The system is not fit for another run afterwards. */
+  /** True when no other run may use the system afterwards. */
   readonly isLast?: boolean;
-  /** Breaks, waits, heals, and notes what was done. */
+  /** Causes the fault, waits, ends it, and records it. */
   readonly inject: (scene: Scene) => Promise<void>;
 }
 
@@ -25,13 +25,13 @@ export interface FaultToNote {
   readonly kind: FaultKind;
   readonly target: string;
   /**
-   * Counted when the fault begins, if not given, and waited for: attempts under way, and requests over HTTP that wait for
-   * their answer.
+   * Work in flight at the start of the fault. By default, the fault waits for work, and counts attempts and HTTP
+   * requests in flight.
    */
   readonly inFlight?: number;
 }
 
-/** What a fault has at hand. */
+/** Context of a fault. */
 export class Scene {
   constructor(
     readonly system: TortureSystem,
@@ -43,12 +43,12 @@ export class Scene {
     return this.system.apps.get(app, instance);
   }
 
-  /** How long a fault lasts: the one thing here that waits for time alone. */
+  /** Waits for the duration of a fault. No other code here waits for a fixed time. */
   last(ms: number): Promise<void> {
     return new Promise((resolve) => setTimeout(resolve, ms));
   }
 
-  /** @param work breaks, waits and heals. @returns how often the fault took effect */
+  /** @param work causes the fault, waits, and ends it. @returns number of times the fault took effect */
   async during({ kind, target, inFlight }: FaultToNote, work: () => Promise<number>): Promise<void> {
     const underWay =
       inFlight ?? (await this.onceSome(async () => (await this.run.attemptsUnderWay()) + this.run.load.unanswered));
@@ -57,7 +57,7 @@ export class Scene {
     this.note({ kind, target, from, to: Date.now(), fired, inFlight: underWay });
   }
 
-  /** Imposes a fault on links for some time. Who is meant may just be starting: connections are waited for. */
+  /** Applies a fault to links for some time. Waits for connections first, since the processes may be starting. */
   async impose(what: FaultToNote, links: readonly Link[], fault: LinkFault, ms: number): Promise<void> {
     const connections = () => links.reduce((sum, link) => sum + link.open(fault.client), 0);
     await this.onceSome(connections);
@@ -74,7 +74,7 @@ export class Scene {
     this.run.faults.push(event);
   }
 
-  /** Counts until there is some. @returns 0 when there is none within the limit: a fault without it proves nothing */
+  /** Repeats a count until it is positive. @returns 0 after the limit: a fault without work proves nothing */
   async onceSome(count: () => number | Promise<number>): Promise<number> {
     for (const deadline = Date.now() + AT_WORK_LIMIT_MS; ; ) {
       const some = await count();
@@ -84,7 +84,7 @@ export class Scene {
   }
 }
 
-/** Sets one trap on several links. Both tell how often it went off. */
+/** Sets one trap on several links. Their counts are added. */
 export function setTraps(links: readonly Link[], trap: Trap): { fired(): number; disarm(): number } {
   const armed = links.map((link) => ({ link, trap: link.arm(trap) }));
   const fired = () => armed.reduce((sum, { trap: set }) => sum + set.fired, 0);

@@ -13,7 +13,7 @@ import { RESTORE_FAULTS } from './restored-database.js';
 import { SERVER_FAULTS } from './servers.js';
 import { TRANSACTION_FAULTS } from './transactions.js';
 
-/** What each fault of the catalogue does. */
+/** Implementations of the catalogue's faults. */
 const FAULTS: Readonly<Record<FaultName | 'mixed', Fault>> = {
   ...PROCESS_FAULTS,
   ...SERVER_FAULTS,
@@ -29,7 +29,7 @@ const FAULTS: Readonly<Record<FaultName | 'mixed', Fault>> = {
   mixed: MIXED,
 };
 
-/** @throws Error when there is none of this name */
+/** @throws Error for an unknown name */
 export function faultOf(name: string): Fault {
   const fault = Object.entries(FAULTS).find(([known]) => known === name)?.[1];
   if (fault === undefined) throw new Error(`there is no fault ${name}`);

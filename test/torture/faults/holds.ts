@@ -3,28 +3,28 @@ import { until } from '../../support/until.js';
 import type { Fault, Scene } from './fault.js';
 
 const BREAKER = { threshold: 5, cooldown_s: 3, max_cooldown_s: 3 };
-/** Longer than from one look for a probe to the next: several would overlap. */
+/** Longer than the interval between checks for probes: several probes would overlap. */
 const PROBE_MS = 1_500;
 const FAILING_MS = 16_000;
 const STATE_LIMIT_MS = 30_000;
 /** Longer than an attempt may take. */
 const HANGING_MS = 14_000;
-/** Far below the 10 s for which a hanging endpoint holds what waits for it, far above what a busy machine takes. */
+/** Far below the 10 s timeout of a hanging endpoint, and far above the latency of a busy machine. */
 const ISOLATION_MS = 5_000;
-/** Until statements of several lanes wait. */
+/** Time until statements of several lanes wait. */
 const PILING_MS = 1_000;
 const TAKEN_OVER_LIMIT_MS = 40_000;
-/** Until the new owner has delivered what the old one had begun. */
+/** Time until the new owner has delivered the old owner's attempts. */
 const DELIVERED_MS = 3_000;
 
-/** Endpoints that are held or hang, and a dispatcher that writes when it is too late. */
+/** Faults of endpoints that are held or hang, and of a dispatcher that writes too late. */
 export const HOLD_FAULTS = {
   breaker: { mustJudge: ['P5'], inject: breaker },
   'bad-endpoints': { budgets: { isolationMs: ISOLATION_MS }, mustJudge: ['P4'], inject: badEndpoints },
   'late-writes': { inject: lateWrites },
 } satisfies Record<string, Fault>;
 
-/** It opens, probes fail, a dispatcher is killed while it is half-open, a probe succeeds. */
+/** A breaker opens, probes fail, a dispatcher is killed during half-open, and a probe succeeds. */
 async function breaker(scene: Scene): Promise<void> {
   const { run, system } = scene;
   const { flaky } = run.endpoints;
@@ -53,7 +53,7 @@ async function breaker(scene: Scene): Promise<void> {
   await run.receiver.behave(flaky.hook, { kind: 'healthy' });
 }
 
-/** One hangs, one is down, and the others must not notice. */
+/** One endpoint hangs, one is down; the others must keep their latency. */
 async function badEndpoints(scene: Scene): Promise<void> {
   const { run } = scene;
   const { flaky } = run.endpoints;
@@ -67,8 +67,8 @@ async function badEndpoints(scene: Scene): Promise<void> {
 }
 
 /**
- * What a dispatcher has asked of PostgreSQL arrives after it has lost its partitions: its link freezes, then it does; when
- * others own what was its own, its statements are let through.
+ * A dispatcher's statements reach PostgreSQL after it lost its partitions. Its link freezes, then its process. When
+ * others own its partitions, the link lets the statements pass.
  */
 async function lateWrites(scene: Scene): Promise<void> {
   const { run, system, random } = scene;
@@ -86,7 +86,7 @@ async function lateWrites(scene: Scene): Promise<void> {
     await scene.last(PILING_MS);
     const before = await epochs();
     system.supervised.freeze(dispatcher);
-    // What failed for it is delivered by its successor, for good: its heads and their followers are over when it names them.
+    // The successor delivers its failed deliveries: the heads and followers are over when its statements name them.
     await run.receiver.behave(flaky.hook, { kind: 'healthy' });
     await until('others own what was its own', async () => (await epochs()) > before, TAKEN_OVER_LIMIT_MS);
     await scene.last(DELIVERED_MS);

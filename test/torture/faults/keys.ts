@@ -4,19 +4,22 @@ import { until } from '../../support/until.js';
 import { newSecretKey, type TortureSystem } from '../harness/torture-system.js';
 import type { Fault, Scene } from './fault.js';
 
-/** How long each wrong configuration lasts. */
+/** Duration of each wrong configuration. */
 const WRONG_MS = 5_000;
 const SHOWN_LIMIT_MS = 30_000;
-/** An instance no other fault adds. */
+/** An instance number that no other fault uses. */
 const WRONG_INSTANCE = 40;
 const DISPATCHERS = [0, 1];
 
-/** Processes that lack a key which endpoints need. */
+/** Faults of processes that lack a key of endpoints. */
 export const KEY_FAULTS = {
   'wrong-key': { inject: wrongKey },
 } satisfies Record<string, Fault>;
 
-/** A dispatcher that could open no secret would dead-letter all it gets; a rotation in the wrong order, all of one endpoint. */
+/**
+ * Without protection, a dispatcher without keys would give up all deliveries, and a rotation in the wrong order those
+ * of one endpoint.
+ */
 async function wrongKey(scene: Scene): Promise<void> {
   await scene.during({ kind: 'wrong_key', target: `dispatcher-${WRONG_INSTANCE}` }, async () => {
     await startWithWrongKey(scene);
@@ -43,7 +46,7 @@ async function startWithWrongKey({ system, last }: Scene): Promise<void> {
   await supervised.remove(wrong);
 }
 
-/** A control seals a static header under a key that the dispatchers get only later. */
+/** Control seals a static header under a key that the dispatchers get later. */
 async function rotateInWrongOrder(scene: Scene): Promise<void> {
   const { system, run } = scene;
   const { supervised, envs, secretKeys } = system;
@@ -55,7 +58,7 @@ async function rotateInWrongOrder(scene: Scene): Promise<void> {
   for (const instance of DISPATCHERS) await untilKeyIsMissing(scene.app('dispatcher', instance));
   await scene.last(WRONG_MS);
   for (const instance of DISPATCHERS) await restart(scene, 'dispatcher', instance, `${secretKeys},${added}`);
-  // Processes that are started later do not have the key: nothing may need it then.
+  // Processes started later lack the key, so no endpoint may need it then.
   await patch(system, `${ahead.url}${path}`, { headers: {} });
   await supervised.remove(ahead);
 }

@@ -8,24 +8,24 @@ import type { Fault, Scene } from './fault.js';
 
 const TIER = 'retry-4s';
 const GROUP = 'retry-scheduler';
-/** Of the attempts of an endpoint, while the tier is to fill. */
+/** Share of failed attempts of an endpoint, while the tier fills. */
 const FAILING_RATE = 0.4;
 const LEAST_LOST = 20;
 const DRAIN_LIMIT_MS = 30_000;
 const BACK_LIMIT_MS = 20_000;
 const AFTER_MS = 2_000;
-/** While one topic is missing the others must go on. */
+/** Other topics must continue while one is missing. */
 const STALL_MS = 8_000;
 
-/** Logs that are not what they were. */
+/** Faults of deleted and truncated logs. */
 export const LOG_FAULTS = {
   'retry-topic-gone': { budgets: { stallMs: STALL_MS }, inject: retryTopicGone },
   'log-truncated': { inject: logTruncated },
 } satisfies Record<string, Fault>;
 
 /**
- * A tier is deleted when it holds nothing, and endpoints fail again at once: their retries wait until the apps have made the
- * topic again, and everything else goes on.
+ * An empty tier is deleted, and endpoints fail again at once. Their retries wait until the apps have recreated the
+ * topic. All other deliveries continue.
  */
 async function retryTopicGone(scene: Scene): Promise<void> {
   const admin = await adminOf(scene);
@@ -43,7 +43,7 @@ async function retryTopicGone(scene: Scene): Promise<void> {
   await admin.disconnect();
 }
 
-/** The tier loses a tail that was read to its end; new retries take the offsets of the lost ones, and more. */
+/** The tier loses a tail that was read. New retries get the offsets of the lost ones, and higher ones. */
 async function logTruncated(scene: Scene): Promise<void> {
   const admin = await adminOf(scene);
   const [broker] = scene.system.brokers.servers;
@@ -88,7 +88,7 @@ async function withBrokerStopped(
   return partitions;
 }
 
-/** @returns how many partitions were copied */
+/** @returns number of copied partitions */
 function copyTier(from: string, to: string): number {
   mkdirSync(to, { recursive: true });
   const names = readdirSync(from).filter((name) => name.startsWith(`${TIER}-`));
@@ -107,7 +107,7 @@ function flakyFails({ run: { receiver, endpoints }, random }: Scene, isFailing: 
   );
 }
 
-/** No endpoint fails until everything in the tier is finished and committed. */
+/** Stops failures until every record of the tier is finished and committed. */
 async function drainTier(scene: Scene, admin: Admin): Promise<void> {
   await flakyFails(scene, false);
   const { receiver, endpoints } = scene.run;
@@ -115,7 +115,7 @@ async function drainTier(scene: Scene, admin: Admin): Promise<void> {
   await until('the tier is empty', async () => (await behind(admin).catch(() => 1)) === 0, DRAIN_LIMIT_MS);
 }
 
-/** Partitions of the tier whose commit is not at the end. */
+/** Number of the tier's partitions whose commit is below the end. */
 async function behind(admin: Admin): Promise<number> {
   const [committed] = await admin.fetchOffsets({ groupId: GROUP, topics: [TIER] });
   const offsets = new Map(committed?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));

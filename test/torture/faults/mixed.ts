@@ -5,10 +5,13 @@ import { SERVER_FAULTS } from './servers.js';
 
 const LASTS_MS = 60_000;
 const CALM_MS = 3_000;
-/** In thousandths: how often nothing is broken for a while, as recovery must be seen, too. */
+/** Share of pauses without a fault, in thousandths, so that recovery is tested, too. */
 const CALM_CHANCE = 250;
 
-/** Those of one half may overlap with any of the other. Both that hit a broker are in one: a dead one cannot be frozen. */
+/**
+ * Faults of one half may overlap with those of the other. Both broker faults are in one half: a dead broker cannot be
+ * frozen.
+ */
 const HALVES: readonly (readonly Fault[])[] = [
   [
     PROCESS_FAULTS['dispatcher-kill'],
@@ -29,7 +32,7 @@ const HALVES: readonly (readonly Fault[])[] = [
   ],
 ];
 
-/** Two at a time, in an order of the seed's, for a minute. */
+/** Two faults at a time, in random order, for a minute. */
 export const MIXED: Fault = {
   inject: async (scene) => {
     const endAt = Date.now() + LASTS_MS;

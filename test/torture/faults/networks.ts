@@ -4,11 +4,11 @@ import { BEYOND_SESSION_MS } from './times.js';
 const CUT_MS = 6_000;
 const POSTGRES_CUT_MS = 12_000;
 const DNS_MS = 8_000;
-/** So long does one cut last that makes dispatchers connect, and so ask for names, again. */
+/** Duration of a cut that forces dispatchers to reconnect, and so to resolve names again. */
 const RECONNECT_MS = 200;
 const RECONNECT_EVERY_MS = 1_500;
 
-/** Between the apps and what they talk to. */
+/** Faults of the network between the apps and their servers. */
 export const NETWORK_FAULTS = {
   'cut-kafka': {
     inject: (scene) =>
@@ -46,7 +46,7 @@ export const NETWORK_FAULTS = {
   'dns-slow': { inject: (scene) => dns(scene, 'late') },
 } satisfies Record<string, Fault>;
 
-/** First silence, then refusals. */
+/** The links first stay silent, then refuse connections. */
 async function cutReceiver(scene: Scene): Promise<void> {
   const { steady, free } = scene.run.endpoints;
   const links = [steady.link, free.link];
@@ -56,7 +56,7 @@ async function cutReceiver(scene: Scene): Promise<void> {
   await scene.impose({ kind: 'cut', target, inFlight: await underWay() }, links, { kind: 'cut' }, CUT_MS / 2);
 }
 
-/** A kept connection needs no name, so connections are cut while names are. */
+/** An open connection needs no name, so connections are cut during the fault of names. */
 async function dns(scene: Scene, behaviour: 'silent' | 'late'): Promise<void> {
   const { system, run } = scene;
   await scene.during({ kind: 'dns', target: `${run.endpoints.free.hook}: ${behaviour}` }, async () => {

@@ -4,7 +4,7 @@ import type { Caller, Link, Trap } from '../harness/link.js';
 import { socketOwner } from '../harness/socket-owner.js';
 import { type Scene, setTraps } from './fault.js';
 
-/** A moment of an app's work at which it is killed, as the links see it. */
+/** A point of an app's work at which it is killed, seen by the links. */
 export interface Point {
   readonly app: AppName;
   readonly at: string;
@@ -60,12 +60,12 @@ export const CONTROL_POINTS: readonly Point[] = [
 ];
 
 function point(app: AppName, at: string, links: Point['links'], trap: Omit<Trap, 'client'>): Point {
-  // Who calls an endpoint does not say its name.
+  // A request to an endpoint does not name its process.
   const client = trap.kind.test('bytes') && links === steady ? {} : { client: new RegExp(`^(posthorn-)?${app}-`) };
   return { app, at, links, trap: { ...trap, ...client } };
 }
 
-/** Kills at one point after the other, whoever is there first. */
+/** Kills at one point after the other, the first process that reaches it. */
 export async function killAt(scene: Scene, points: readonly Point[]): Promise<void> {
   for (const { app, at, links, trap } of points) {
     const hit: string[] = [];
@@ -76,20 +76,20 @@ export async function killAt(scene: Scene, points: readonly Point[]): Promise<vo
       }
     };
     const traps = setTraps(links(scene), { ...trap, onSprung });
-    // A point that is never reached makes the run void: `fired` stays 0.
+    // `fired` stays 0 for a point that is never reached, which makes the run void.
     await until(`${app} came to the point "${at}"`, () => hit.length > 0, SPRUNG_LIMIT_MS).catch(() => undefined);
     const moment = Date.now();
     const fired = traps.disarm();
     scene.note({
       ...{ kind: 'kill', target: `${hit.join(' and ') || app}: ${at}`, from: moment, to: moment },
-      // The request that gave it away.
+      // The request at which the process was recognised.
       ...{ fired, inFlight: fired },
     });
     await scene.system.supervised.allReady();
   }
 }
 
-/** Whoever called; all processes of the app where that cannot be told. */
+/** The calling process; all processes of the app if the caller is unknown. */
 function victims({ system }: Scene, app: AppName, { name, port }: Caller): AppProcess[] {
   const candidates = system.apps.all().filter((process) => process.app === app);
   const pids = candidates.map(({ server }) => server.pid);

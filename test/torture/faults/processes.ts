@@ -6,11 +6,11 @@ import { BEYOND_SESSION_MS } from './times.js';
 
 const APPS: readonly AppName[] = ['ingest', 'control', 'dispatcher', 'retry-scheduler'];
 const STORM_MS = 15_000;
-/** Dispatchers beyond the two. */
+/** Number of dispatchers in addition to the two. */
 const STORM_SIZE = 3;
 const KILL_EVERY_MS = 2_000;
 
-/** Processes of the apps end, in every way, and come again. */
+/** Faults of processes that end, in every way, and restart. */
 export const PROCESS_FAULTS = {
   'dispatcher-kill': { inject: (scene) => killUnderLoad(scene, 'dispatcher') },
   'ingest-kill': { inject: (scene) => killUnderLoad(scene, 'ingest') },
@@ -34,7 +34,7 @@ async function killUnderLoad(scene: Scene, app: AppName): Promise<void> {
   }
 }
 
-/** Ends processes, all at once, and notes what they were at. */
+/** Ends processes, all at once, and records their work in flight. */
 async function endAtWork(
   scene: Scene,
   processes: readonly AppProcess[],
@@ -45,7 +45,7 @@ async function endAtWork(
   scene.note({ kind, target, from, to: Date.now(), fired: processes.length, inFlight });
 }
 
-/** Configuration changes steadily, so that control has something to announce. */
+/** Changes the configuration steadily, so that control has changes to announce. */
 async function whileChanging(scene: Scene): Promise<void> {
   const isOver = new AbortController();
   const changes = keepChanging(scene, isOver.signal);
@@ -59,7 +59,7 @@ async function keepChanging(scene: Scene, isOver: AbortSignal): Promise<void> {
   const path = `/v1/endpoints/${run.endpoints.strict.id}`;
   for (let change = 0; !isOver.aborted; change++) {
     const body = { description: `change ${change}` };
-    // A control that was just killed does not answer; the next change goes to another.
+    // A killed control does not answer; the next change goes to another one.
     await system.apps.call('control', path, { method: 'PATCH', body }).catch(() => undefined);
     await scene.last(300);
   }
@@ -76,7 +76,7 @@ async function terminateAll(scene: Scene): Promise<void> {
   await supervised.allReady();
 }
 
-/** Some are gone before they have joined, others while they own partitions. */
+/** Dispatchers start and end: some end before they joined, others while they own partitions. */
 async function storm(scene: Scene): Promise<void> {
   const { supervised } = scene.system;
   await scene.during({ kind: 'storm', target: 'dispatcher' }, async () => {

@@ -9,14 +9,14 @@ import type { Fault, Scene } from './fault.js';
 
 const POISON_ROUNDS = 4;
 const POISON_EVERY_MS = 1_000;
-/** Records of each topic and kind. */
+/** Number of records of each topic and kind. */
 const STRANGE_EACH = 40;
 const DUPLICATES_MS = 8_000;
 const UNREAD_MS = 4_000;
 const REPLAYED_EVENTS = 200;
 const REPLAY_LIMIT_MS = 30_000;
 
-/** What is in the logs, and what is not in them any more. */
+/** Faults of records in the logs. */
 export const RECORD_FAULTS = {
   poison: { inject: poison },
   'strange-records': { inject: strangeRecords },
@@ -25,7 +25,7 @@ export const RECORD_FAULTS = {
   'replay-killed': { inject: replayKilled },
 } satisfies Record<string, Fault>;
 
-/** Records nobody can understand, by the direct door, among the others. */
+/** Poison records by the topic's door, among events. */
 async function poison(scene: Scene): Promise<void> {
   const producer = keyedProducer(direct(scene));
   await producer.connect();
@@ -46,7 +46,7 @@ async function poison(scene: Scene): Promise<void> {
   await producer.disconnect();
 }
 
-/** Records of every topic that are malformed, forged or out of range, beside the load. None of them names a good endpoint. */
+/** Malformed, forged and out-of-range records of every topic, during the load. None names an endpoint of the run. */
 async function strangeRecords(scene: Scene): Promise<void> {
   const seed = scene.random.pick(1_000_000);
   await scene.during({ kind: 'poison', target: 'all topics' }, async () => {
@@ -55,7 +55,7 @@ async function strangeRecords(scene: Scene): Promise<void> {
   });
 }
 
-/** Every producer that was not sure publishes again: at once, and long after. */
+/** Publishes events again, at once and much later, as producers without an acknowledgement. */
 async function duplicates(scene: Scene): Promise<void> {
   const { ledger, load } = scene.run;
   await scene.during({ kind: 'duplicate_event', target: 'ingest' }, async () => {
@@ -74,7 +74,7 @@ async function duplicates(scene: Scene): Promise<void> {
   });
 }
 
-/** While no dispatcher runs, Kafka deletes what they have not read. */
+/** Kafka deletes unread deliveries while no dispatcher runs. */
 async function retention(scene: Scene): Promise<void> {
   const { supervised, apps } = scene.system;
   const dispatchers = apps.all().filter(({ app }) => app === 'dispatcher');
@@ -87,7 +87,7 @@ async function retention(scene: Scene): Promise<void> {
   const before = await readAllTopics(scene.system);
   scene.run.topicsBefore = before;
   await scene.during({ kind: 'retention', target: 'deliveries', inFlight: unread }, async () => {
-    // No further than what was read: the routers go on, and what nobody has seen cannot be judged.
+    // Deletes only records that the evidence has: the routers continue, and unknown records cannot be judged.
     const read = before.find(({ topic }) => topic === 'deliveries')?.partitions ?? [];
     const partitions = read.map(({ partition, end }) => ({ partition, offset: String(end) }));
     await admin.deleteTopicRecords({ topic: 'deliveries', partitions });
@@ -105,7 +105,7 @@ async function unreadDeliveries(admin: Admin): Promise<number> {
   return ends.reduce((sum, { partition, high }) => sum + Number(high) - Math.max(0, offsets.get(partition) ?? 0), 0);
 }
 
-/** All that an endpoint got is sent again, beside what is new, and control is killed while it does. */
+/** Replays all deliveries of an endpoint during the load, and kills control during the replay. */
 async function replayKilled(scene: Scene): Promise<void> {
   const { apps, supervised } = scene.system;
   const { steady } = scene.run.endpoints;
@@ -116,7 +116,7 @@ async function replayKilled(scene: Scene): Promise<void> {
   await scene.during({ kind: 'replay', target: steady.hook }, async () => {
     await until('the replay is under way', async () => (await look()).sent > 0, REPLAY_LIMIT_MS);
     const { sent } = await look();
-    // Either may be the one that replays.
+    // Either control may run the replay.
     for (const process of apps.all().filter(({ app }) => app === 'control')) {
       const from = Date.now();
       await supervised.kill(process);

@@ -7,19 +7,22 @@ import type { Fault, Scene } from './fault.js';
 
 const UNREAD_MS = 3_000;
 const PROJECTED_LIMIT_MS = 30_000;
-/** All apps stand still, and a broker begins from nothing. */
+/** Time for a stop of all apps, and the start of an empty broker. */
 const BUDGETS = { stallMs: 120_000, healMs: 90_000 };
 const WAITING_SQL = `SELECT (SELECT count(*) FROM parked_deliveries) + (SELECT count(*) FROM lane_rows WHERE attempt IS NOT NULL)
   + (SELECT count(*) FROM events e, unnest(e.endpoint_ids) x WHERE NOT EXISTS (
      SELECT FROM deliveries d WHERE d.id = delivery_id(e.tenant, e.id, x) AND d.accepted_at = e.accepted_at)) AS waiting`;
 
-/** Logs are replaced by empty ones, and PostgreSQL stays. What comes after is of another generation: no other run may follow. */
+/**
+ * Logs are replaced by empty ones, and PostgreSQL stays. Later records have another generation, so no other run may
+ * follow.
+ */
 export const REPLACED_LOG_FAULTS = {
   'kafka-replaced': { inject: kafkaReplaced, budgets: BUDGETS, isLast: true },
   'topic-recreated': { inject: topicRecreated, budgets: BUDGETS, isLast: true },
 } satisfies Record<string, Fault>;
 
-/** Everything is stopped in order, and Kafka loses all it has. */
+/** All processes stop in order, and Kafka loses its data. */
 async function kafkaReplaced(scene: Scene): Promise<void> {
   const { brokers, supervised, apps } = scene.system;
   await stopDispatchers(scene);
@@ -40,7 +43,7 @@ async function kafkaReplaced(scene: Scene): Promise<void> {
   await supervised.allReady();
 }
 
-/** While no dispatcher runs, `deliveries` is deleted and made again. */
+/** The topic `deliveries` is recreated while no dispatcher runs. */
 async function topicRecreated(scene: Scene): Promise<void> {
   const { supervised, apps, brokers } = scene.system;
   await stopDispatchers(scene);
@@ -58,12 +61,12 @@ async function topicRecreated(scene: Scene): Promise<void> {
   });
   await admin.disconnect();
   scene.run.replaced = { topics: ['deliveries'], at: Date.now() };
-  // The first of them makes the topic.
+  // The first dispatcher creates the topic.
   for (const process of apps.all()) supervised.release(process);
   await supervised.allReady();
 }
 
-/** Deliveries pile up without an attempt; what was attempted is in the tables. */
+/** Waits until deliveries are pending, and outcomes of attempts are projected. */
 async function stopDispatchers(scene: Scene): Promise<void> {
   const { supervised, apps, brokers } = scene.system;
   const stopped = apps.all().filter(({ app }) => app === 'dispatcher' || app === 'retry-scheduler');

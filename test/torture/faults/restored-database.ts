@@ -5,22 +5,22 @@ import { runScript } from '../../support/run-script.js';
 import type { RestoredDatabase } from '../judge/evidence.js';
 import type { Fault, Scene } from './fault.js';
 
-/** From the backup to the disaster. */
+/** Time from the backup to the restore. */
 const SINCE_BACKUP_MS = 10_000;
-/** Several samples of what is committed and parked, after the last app has stopped. */
+/** Time for several samples of commits and parked rows, after the last app has stopped. */
 const SAMPLED_MS = 1_000;
-/** A rebuild brings back what was finished when it began: the apps go on meanwhile. The last one finds nothing. */
+/** Most rebuilds. Each restores records finished before its start, while the apps continue. The last one finds none. */
 const MAX_REBUILDS = 5;
 const DESCRIPTION = 'changed after the backup';
 const WAITING_SQL = `SELECT delivery_id FROM parked_deliveries
   UNION SELECT delivery_id FROM lane_rows WHERE attempt IS NOT NULL`;
 
-/** PostgreSQL goes back to a backup, and Kafka does not. */
+/** PostgreSQL is restored from a backup, and Kafka keeps its data. */
 export const RESTORE_FAULTS = {
   'postgres-restored': { inject: postgresRestored, budgets: { stallMs: 120_000, healMs: 90_000 } },
 } satisfies Record<string, Fault>;
 
-/** A backup under load, more load and changes, then what docs/operating.md says: restore, reconcile, rebuild. */
+/** A backup under load, more load and changes, then the steps of docs/operating.md: restore, reconcile, rebuild. */
 async function postgresRestored(scene: Scene): Promise<void> {
   const { system, run } = scene;
   const { apps, supervised, postgres } = system;
@@ -52,7 +52,7 @@ async function postgresRestored(scene: Scene): Promise<void> {
   if (description !== DESCRIPTION) throw new Error(`the endpoint's description went back to ${description}`);
 }
 
-/** Until nothing is left to be brought back, as docs/operating.md says. */
+/** Repeats the rebuild until it finds no delivery, as docs/operating.md says. */
 async function rebuildAll(
   scene: Scene,
   { startedAt }: BaseBackup,
@@ -69,7 +69,7 @@ async function rebuildAll(
   throw new Error(`after ${MAX_REBUILDS} rebuilds there was still something to send`);
 }
 
-/** @returns what it printed */
+/** @returns output of the script */
 async function script({ system }: Scene, name: string, args: string[]): Promise<string> {
   const { code, output } = await runScript(name, system.scriptEnv, args);
   if (code !== 0) throw new Error(`npm run ${name} ended with ${code}:\n${output}`);

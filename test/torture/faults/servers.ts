@@ -7,17 +7,17 @@ import { BEYOND_SESSION_MS } from './times.js';
 const AWAY_MS = 4_000;
 const SHORT_FREEZE_MS = 5_000;
 const LOST_ANSWERS_MS = 10_000;
-/** From one lost answer to the next. */
+/** Interval between two lost answers. */
 const LOST_EVERY_MS = 250;
 const POSTGRES_AWAY_MS = 12_000;
 const SLOW_MS = 1_000;
 const LOCKED_MS = 8_000;
-/** Longer than any wait between two tries of a statement, so that every app meets the fault. */
+/** Longer than any retry delay of a statement, so that every app meets the fault. */
 const WRONG_MS = 8_000;
 const LOOK_EVERY_MS = 250;
 const HEALTH_TIMEOUT_MS = 2_000;
 
-/** A broker, PostgreSQL, and their answers. */
+/** Faults of a broker, of PostgreSQL, and of their answers. */
 export const SERVER_FAULTS = {
   'broker-stop': { inject: (scene) => brokerAway(scene, 'terminate') },
   'broker-kill': { inject: (scene) => brokerAway(scene, 'kill') },
@@ -43,7 +43,7 @@ export const SERVER_FAULTS = {
       scene.impose(
         { kind: 'slow_link', target: 'apps→postgres' },
         [scene.system.postgresLink],
-        // Once on the way there and once on the way back: two seconds a statement.
+        // The delay applies to request and answer: two seconds per statement.
         { kind: 'delay', ms: SLOW_MS },
         POSTGRES_AWAY_MS,
       ),
@@ -85,14 +85,14 @@ async function brokerFrozen(scene: Scene, ms: number): Promise<void> {
   });
 }
 
-/** The server does what it is asked to, and its answer is lost with the connection: executed, but not known to be. */
+/** The server executes a request, and its answer is lost with the connection. */
 async function answersLost(scene: Scene, server: 'kafka' | 'postgres', kind: RegExp): Promise<void> {
   const { brokers, postgresLink } = scene.system;
   const trap: Trap = { moment: 'answered', kind, times: Number.POSITIVE_INFINITY, everyMs: LOST_EVERY_MS };
   await scene.during({ kind: 'lost_answer', target: `${server}: ${kind.source}` }, async () => {
     const traps = setTraps(server === 'kafka' ? brokers.links : [postgresLink], trap);
     await scene.last(LOST_ANSWERS_MS);
-    // Where another fault had taken the server away, it has answered nothing yet.
+    // After another fault of the server, wait for its first answer.
     await scene.onceSome(traps.fired);
     return traps.disarm();
   });
@@ -111,7 +111,7 @@ async function postgresAway(scene: Scene): Promise<void> {
   });
 }
 
-/** Somebody holds the table of parked deliveries, as a migration or a person might. */
+/** A session locks the table of parked deliveries, as a migration might. */
 async function tableLocked(scene: Scene): Promise<void> {
   const seconds = LOCKED_MS / 1_000;
   const statement = `BEGIN; LOCK TABLE parked_deliveries IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(${seconds}); COMMIT`;
@@ -121,7 +121,7 @@ async function tableLocked(scene: Scene): Promise<void> {
   });
 }
 
-/** The apps' password is not the right one any more, as in a rotation that reached PostgreSQL first. */
+/** PostgreSQL's password changes before that of the apps, as in a rotation. */
 async function passwordChanged(scene: Scene): Promise<void> {
   const url = new URL(scene.system.postgresUrl);
   const { username, password } = url;
@@ -137,12 +137,12 @@ async function passwordChanged(scene: Scene): Promise<void> {
   });
 }
 
-/** The database has another name for a while, as in a restore that puts one database in the place of another. */
+/** The database is renamed for some time, as in a restore that swaps two databases. */
 async function databaseRenamed(scene: Scene): Promise<void> {
   const url = new URL(scene.system.postgresUrl);
   const [name, username] = [url.pathname.slice(1), url.username];
   const maintenance = Object.assign(new URL(url), { pathname: '/postgres' }).href;
-  // Apps connect again at once, and a database in use is not renamed.
+  // Apps reconnect at once, and PostgreSQL does not rename a database in use.
   const rename = async (from: string, to: string) => {
     await runSql(maintenance, `ALTER DATABASE ${from} ALLOW_CONNECTIONS false`);
     const tried = () =>
@@ -171,9 +171,9 @@ function endConnections(username: string): string {
 }
 
 /**
- * Lasts as long as the fault does.
+ * Waits for the duration of the fault.
  *
- * @returns how many of the apps that need PostgreSQL show the reason in their readiness; 0 unless all of them do
+ * @returns number of apps whose readiness shows the reason; 0 unless all apps that need PostgreSQL do
  */
 async function appsThatShow(scene: Scene, reason: string): Promise<number> {
   const users = scene.system.apps.all().filter(({ app }) => app !== 'retry-scheduler');

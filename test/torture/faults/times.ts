@@ -1,2 +1,5 @@
-/** Above the sessions of a tortured system: the group has given the partitions of who is silent for so long away. */
+/**
+ * Longer than the sessions of a tortured system: the group reassigns the partitions of a member that is silent this
+ * long.
+ */
 export const BEYOND_SESSION_MS = 14_000;

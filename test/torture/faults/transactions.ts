@@ -4,7 +4,7 @@ import type { EventInput } from '../../support/client.js';
 import type { Fault, Scene } from './fault.js';
 
 const ROUNDS = 6;
-/** Other traffic goes on, so that only a transaction larger than a fetch leaves a fetch without anything else. */
+/** Larger than a fetch. Other traffic continues, so only such a transaction fills a whole fetch. */
 const LARGE_BYTES = 200_000;
 const PAUSE_MS = 400;
 const OTHER_TOPICS = ['deliveries', 'attempts', 'dlq', 'retry-4s', 'endpoints', 'api-keys'];
@@ -14,8 +14,8 @@ export const TRANSACTION_FAULTS = {
 } satisfies Record<string, Fault>;
 
 /**
- * Somebody else's transactional producer: committed events, which must arrive, and aborted records on every topic, which
- * must not be seen. Both small and of several fetches.
+ * Transactions of a foreign producer: committed events, which must arrive, and aborted records on every topic, which
+ * consumers must skip. Small ones, and ones of several fetches.
  */
 async function transactions(scene: Scene): Promise<void> {
   const kafka = kafkaClient({ clientId: 'transactional', brokers: scene.system.brokers.direct, isQuiet: true });
@@ -39,7 +39,7 @@ async function transactions(scene: Scene): Promise<void> {
   await producer.disconnect();
 }
 
-/** All of one resource, so that their order counts. */
+/** Events of one resource, so that the judge checks their order. */
 function eventOf({ run }: Scene, name: string, number: number, padding: string): EventInput {
   const [like] = run.load.acknowledged;
   if (like === undefined) throw new Error('no event was acknowledged yet');

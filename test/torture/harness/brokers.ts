@@ -5,21 +5,21 @@ import { Server } from '../../../scripts/lib/server.mjs';
 import { kafkaDialect } from './kafka-dialect.js';
 import { Link } from './link.js';
 
-/** Kafka, and the links by which the apps reach it. */
+/** Kafka, and the links between the apps and its brokers. */
 export interface Brokers {
   readonly servers: readonly Server[];
-  /** Where each has its files; `data` is its storage. */
+  /** Folder of each broker; `data` is its storage. */
   readonly homes: readonly string[];
-  /** One before each broker. */
+  /** One link per broker. */
   readonly links: readonly Link[];
-  /** host:port for those who are no part of the system: producers and the judge. */
+  /** Direct host:port, for producers and the judge. */
   readonly direct: string[];
-  /** host:port for the apps. */
+  /** host:port of the links, for the apps. */
   readonly proxied: string[];
   stop(): Promise<void>;
 }
 
-/** Starts one broker, or several that are one cluster. Each sends the apps to the link before it. */
+/** Starts one broker, or a cluster. Each broker advertises its link to the apps. */
 export async function startBrokers(folder: string, count: number): Promise<Brokers> {
   const clusterId = newClusterId();
   const controllerPorts = await ports(count);

@@ -1,24 +1,24 @@
 import type { Socket } from 'node:net';
 import type { Dialect, Message } from './message.js';
 
-/** What a link does to a connection now. */
+/** The present fault of a link for one connection. */
 export interface Trouble {
-  /** Nothing passes, in either direction; nobody is told. */
+  /** No bytes pass, in either direction; connections stay open. */
   readonly isFrozen: boolean;
-  /** Every message arrives so much later. */
+  /** Delay of each message, ms. */
   readonly delayMs: number;
 }
 
 export interface ConduitHooks {
   troubleOf(client: string | undefined): Trouble;
-  /** @returns what to do at which moment of this request; undefined for nothing */
+  /** @returns the trap of this request; undefined for none */
   trapFor(message: Message, client: string | undefined): SetTrap | undefined;
   onClose(): void;
 }
 
 /**
- * The moments of a request: before the server has it, when it is sent, and when the server has answered. The caller is
- * not given the answer, and its connection ends.
+ * The points of a request: before it reaches the server, when it is sent, and when the server has answered. The caller
+ * does not get the answer, and its connection is closed.
  */
 export type Moment = 'before' | 'sent' | 'answered';
 
@@ -35,11 +35,11 @@ interface Parcel {
 
 /** One connection through a link. */
 export class Conduit {
-  /** Known with the first message that tells. */
+  /** Client name; undefined until a message names it. */
   client: string | undefined;
-  /** Whether a request was passed on since the last answer. */
+  /** Whether a request was forwarded since the last answer. */
   isAsking = false;
-  /** A request was sent whose answer must not arrive. */
+  /** True after a request whose answer must be dropped. */
   private sprung: { trap: SetTrap; correlation: number | undefined } | undefined;
   private readonly parcels: Parcel[] = [];
   private timer: NodeJS.Timeout | undefined;
@@ -64,12 +64,12 @@ export class Conduit {
     }
   }
 
-  /** The caller's own; undefined when the connection has ended. */
+  /** Local port of the caller; undefined for a closed connection. */
   get callerPort(): number | undefined {
     return this.near.remotePort;
   }
 
-  /** The link's trouble has changed. */
+  /** Called when the link's fault has changed. */
   review(): void {
     const { isFrozen } = this.hooks.troubleOf(this.client);
     for (const socket of [this.near, this.far]) socket[isFrozen ? 'pause' : 'resume']();
@@ -98,7 +98,7 @@ export class Conduit {
       if (trap) this.sprung = { trap, correlation: message.correlation };
       this.isAsking = true;
       this.pass(message.bytes, this.far);
-      // What belongs to the request may follow in the same chunk.
+      // The same chunk may have further parts of the request.
       if (trap?.moment === 'sent') setImmediate(() => this.springAndEnd(trap));
     }
   }
@@ -120,7 +120,7 @@ export class Conduit {
     this.end();
   }
 
-  /** @param bytes undefined for the end of the stream */
+  /** @param bytes chunk; undefined for the end of the stream */
   private pass(bytes: Buffer | undefined, to: Socket): void {
     const { isFrozen, delayMs } = this.hooks.troubleOf(this.client);
     if (!isFrozen && delayMs === 0 && this.parcels.length === 0) write(bytes, to);
@@ -130,7 +130,7 @@ export class Conduit {
     }
   }
 
-  /** Sends what is due, in order. */
+  /** Sends the chunks that are due, in order. */
   private ship(): void {
     clearTimeout(this.timer);
     if (this.hooks.troubleOf(this.client).isFrozen) return;
@@ -154,7 +154,7 @@ function write(bytes: Buffer | undefined, to: Socket): void {
   else to.write(bytes);
 }
 
-/** Kafka repeats the request's number; elsewhere every answer is the next one's. */
+/** Finds the request of an answer: Kafka repeats its number; in other protocols answers come in order. */
 function isFor(asked: number | undefined, answered: number | undefined): boolean {
   return asked === answered;
 }

@@ -1,18 +1,21 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 
-/** `answer` says 127.0.0.1 to every name; `late` says it after a while; `silent` says nothing; `failing` SERVFAIL. */
+/**
+ * `answer` resolves every name to 127.0.0.1; `late` does so with a delay; `silent` does not answer; `failing` answers
+ * SERVFAIL.
+ */
 export type DnsBehaviour = 'answer' | 'late' | 'silent' | 'failing';
 
 const HEADER_BYTES = 12;
 const TYPE_A = 1;
 const SERVFAIL = 2;
 const LATE_MS = 1_500;
-/** Short, so that apps ask again while a fault lasts. */
+/** Short, so that apps repeat lookups during a fault. */
 const TTL_S = 1;
 
-/** A name server of its own, on UDP. */
+/** A name server over UDP. */
 export class DnsStub {
-  /** Questions so far. */
+  /** Number of queries. */
   questions = 0;
   private behaviour: DnsBehaviour = 'answer';
 
@@ -50,7 +53,7 @@ export class DnsStub {
   }
 }
 
-/** RFC 1035: the question's header and name come back, with one address when an IPv4 address was asked for. */
+/** RFC 1035: repeats header and question, with one address for an IPv4 query. */
 function answerTo(question: Buffer, isFailing: boolean): Buffer {
   const nameEnd = question.indexOf(0, HEADER_BYTES) + 1;
   const asked = question.subarray(0, nameEnd + 4);
@@ -58,7 +61,7 @@ function answerTo(question: Buffer, isFailing: boolean): Buffer {
   const isAddress = question.readUInt16BE(nameEnd) === TYPE_A && !isFailing;
   header.writeUInt16BE(0x8180 | (isFailing ? SERVFAIL : 0), 2);
   header.writeUInt16BE(isAddress ? 1 : 0, 6);
-  // No authority, and no additional records: the question may have carried EDNS options.
+  // Clears the counts of authority and additional records: the query may have EDNS options.
   header.writeUInt32BE(0, 8);
   if (!isAddress) return header;
   const record = Buffer.from([0xc0, HEADER_BYTES, 0, TYPE_A, 0, 1, 0, 0, 0, TTL_S, 0, 4, 127, 0, 0, 1]);

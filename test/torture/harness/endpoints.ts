@@ -6,22 +6,22 @@ import { Link } from './link.js';
 import { plainDialect } from './message.js';
 import type { TortureSystem } from './torture-system.js';
 
-/** How an endpoint of a run behaves, and what it takes. */
+/** Behaviour and settings of a run's endpoint. */
 interface Character {
   readonly types: readonly string[];
   readonly ordering: Ordering;
   readonly behaviour: (seed: number) => Behaviour;
   readonly isBad: boolean;
-  /** Reached by a host name. */
+  /** True for an endpoint with a host name in its URL. */
   readonly isNamed?: boolean;
 }
 
 export type EndpointName = 'steady' | 'flaky' | 'free' | 'strict' | 'down';
 
-/** So long that at any moment some attempts are under way. */
+/** Response time that keeps some attempts in flight at any time. */
 const ANSWER_MS = 30;
 
-/** Who takes part in every run; `down` is healthy until a fault begins. */
+/** Endpoints of every run; `down` is healthy until a fault begins. */
 const CAST: Readonly<Record<EndpointName, Character>> = {
   steady: {
     types: ['*'],
@@ -46,25 +46,25 @@ const CAST: Readonly<Record<EndpointName, Character>> = {
   down: { types: ['rare'], ordering: 'resource', behaviour: () => ({ kind: 'healthy' }), isBad: true },
 };
 
-/** Kinds of events by their number, so that every resource has all of them. */
+/** Event type by number, so that every resource has all types. */
 const TYPES = ['plain', 'some', 'plain', 'some', 'strict', 'plain', 'some', 'rare', 'plain', 'some'];
 
 export function typeOf(number: number): string {
   return TYPES[number % TYPES.length] ?? 'plain';
 }
 
-/** Many short waits: a delivery is given up only after minutes of failures. */
+/** Many short retries: a delivery is dead only after minutes of failures. */
 const DELAYS_S = [0.3, 0.5, ...Array.from({ length: 47 }, () => 1.5)];
-/** A new endpoint gets what is accepted so long after its 201. */
+/** A new endpoint takes events accepted this long after its 201. */
 const KNOWN_AFTER_MS = 500;
 
-/** An endpoint of a run, and the link by which the dispatchers reach it. */
+/** An endpoint of a run, and the link between it and the dispatchers. */
 export interface TestedEndpoint extends EndpointUnderTest {
   readonly hook: string;
   readonly link: Link;
 }
 
-/** Creates the endpoints of a run. @param run put before their event types */
+/** Creates the endpoints of a run. @param run prefix of their event types */
 export async function createEndpoints(
   system: TortureSystem,
   receiver: TortureReceiver,

@@ -8,7 +8,7 @@ import type { Budgets, CommitSample, Evidence, LossAlarm, PromiseName, TopicCont
 import type { TortureRun } from './torture-run.js';
 import type { TortureSystem } from './torture-system.js';
 
-/** What a run permits unless its fault says otherwise. */
+/** Default budgets of a run. */
 const BUDGETS: Budgets = {
   duplicates: 'explained',
   staleRepeats: 'explained',
@@ -16,7 +16,7 @@ const BUDGETS: Budgets = {
   healMs: 60_000,
   isolationMs: undefined,
 };
-/** Beyond P1 to P3. */
+/** Promises beyond P1 to P3. */
 const MUST_JUDGE: readonly PromiseName[] = ['P6', 'P7', 'P8'];
 
 export interface EvidenceOptions {
@@ -26,7 +26,7 @@ export interface EvidenceOptions {
   readonly commits: readonly CommitSample[];
 }
 
-/** Reads all that a run left behind. */
+/** Reads all evidence of a run. */
 export async function collectEvidence(run: TortureRun, options: EvidenceOptions): Promise<Evidence> {
   const { system } = run;
   const kafka = kafkaClient({ clientId: 'evidence', brokers: system.brokers.direct, isQuiet: true });
@@ -55,7 +55,7 @@ export async function collectEvidence(run: TortureRun, options: EvidenceOptions)
   };
 }
 
-/** What the logs hold now, for a fault that takes some of it away. */
+/** Reads the present records, for a fault that deletes some. */
 export function readAllTopics(system: TortureSystem): Promise<TopicContents[]> {
   return readTopics(kafkaClient({ clientId: 'evidence', brokers: system.brokers.direct, isQuiet: true }));
 }

@@ -1,7 +1,7 @@
 import { type Answer, type Dialect, Frames, type Message } from './message.js';
 
 const PRODUCE = 0;
-/** The requests that faults are about; all others are told by their number. */
+/** Names of the requests that faults use; other requests have their number as name. */
 const NAMES: Readonly<Record<number, string>> = {
   0: 'Produce',
   1: 'Fetch',
@@ -59,7 +59,7 @@ function producedTopics(bytes: Buffer, start: number): string[] {
   return topics;
 }
 
-/** A text with its length before it; a negative length is none. */
+/** A length-prefixed text; a negative length means null. */
 function readText(bytes: Buffer, at: number): { text: string | undefined; end: number } {
   const length = bytes.readInt16BE(at);
   if (length < 0) return { text: undefined, end: at + 2 };

@@ -8,14 +8,14 @@ import type { LedgerEntry } from '../judge/evidence.js';
 import type { TortureSystem } from './torture-system.js';
 
 const TENANT = 'default';
-/** Beyond the time an API takes to say that Kafka does not answer. */
+/** Longer than the API's timeout for Kafka. */
 const HTTP_TIMEOUT_MS = 15_000;
 
-/** Both doors of a system, and a ledger of every try: when it was begun, when it ended, and what was said. */
+/** Both doors of a system, and a ledger of every publish: start, end and result. */
 export class Ledger implements Doors {
   readonly entries: LedgerEntry[] = [];
   private tries = 0;
-  /** Requests over HTTP that were sent and not answered yet, by whom they were sent to. */
+  /** HTTP requests in flight, by ingest process. */
   private readonly waiting = new Map<string, number>();
 
   private constructor(
@@ -34,12 +34,12 @@ export class Ledger implements Doors {
     return this.producer.disconnect();
   }
 
-  /** Requests over HTTP that this process has not answered yet. */
+  /** Number of HTTP requests in flight at this process. */
   unanswered(process: string): number {
     return this.waiting.get(process) ?? 0;
   }
 
-  /** By the processes of ingest in turn, as behind a load balancer that knows nothing. */
+  /** Publishes over HTTP, round-robin over the processes of ingest. */
   async publish(event: EventInput): Promise<void> {
     const apis = this.system.apps.all().filter(({ app }) => app === 'ingest');
     const api = apis[this.tries++ % apis.length];
@@ -59,12 +59,12 @@ export class Ledger implements Doors {
     });
   }
 
-  /** One event, by whoever writes it: a transaction, say. */
+  /** Records an event that another writer publishes, e.g. a transaction. */
   async publishAs(event: EventInput, write: () => Promise<LedgerEntry['position']>): Promise<void> {
     await this.note(event, 'kafka', async () => ({ detail: 'stored', outcome: 'ok', position: await write() }));
   }
 
-  /** A record nobody can understand was written. @param position where Kafka said that it put it */
+  /** Records a poison record. @param position Kafka's position of the record */
   notePoison(name: string, invokedAt: number, position: LedgerEntry['position']): void {
     const none = { eventId: '', tenant: TENANT, type: '', resourceId: undefined, number: 0, door: 'kafka' } as const;
     const said = { endedAt: Date.now(), outcome: 'ok', detail: name, position, expects: 'dead_letter' } as const;
@@ -79,7 +79,7 @@ export class Ledger implements Doors {
       signal: AbortSignal.timeout(HTTP_TIMEOUT_MS),
     });
     const detail = `${response.status} ${response.ok ? '' : await response.text()}`.trim();
-    // A 503 may say that Kafka did not confirm in time: the event may be there.
+    // A 503 may mean that Kafka did not acknowledge in time: the event may be stored.
     return { detail, outcome: response.ok ? 'ok' : response.status < 500 ? 'fail' : 'unknown', position: undefined };
   }
 
@@ -110,7 +110,7 @@ interface Said extends Pick<LedgerEntry, 'outcome' | 'detail' | 'position'> {
   readonly isUnanswered?: boolean;
 }
 
-/** A connection that was refused carried nothing; whatever else broke may have happened after the event was taken. */
+/** After a refused connection the event is not stored. After any other error it may be. */
 function unanswered(error: Error & { cause?: { code?: string } }): Said {
   const isRefused = error.cause?.code === 'ECONNREFUSED';
   const detail = error.cause?.code ?? error.message;

@@ -8,7 +8,7 @@ import { portsOf } from './socket-owner.js';
 const PRODUCE = 0;
 const HEARTBEAT = 12;
 
-/** A server that answers every frame with the request's number, and notes what it got. */
+/** A server that answers every frame with the request's number, and records the frames. */
 class FrameServer {
   readonly got: number[] = [];
   private constructor(readonly server: Server) {}
@@ -34,7 +34,7 @@ class FrameServer {
   }
 }
 
-/** One connection of a client that says its name. */
+/** One connection of a client with a name. */
 class FrameClient {
   readonly answers: number[] = [];
   isClosed = false;
@@ -56,7 +56,7 @@ class FrameClient {
   static async connect(port: number, name: string): Promise<FrameClient> {
     const socket = connect(port, '127.0.0.1');
     const client = new FrameClient(socket, name);
-    // One that is refused is closed as well.
+    // A refused connection is closed, too.
     await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
     return client;
   }
@@ -153,7 +153,7 @@ describe('a link', () => {
     expect(server.got).toEqual([6, ...got]);
   });
 
-  it('given one client frozen, then only it waits, and nothing of it is lost', async () => {
+  it('given one client frozen, then only its messages wait, and none is lost', async () => {
     const [one, two] = [await client('one'), await client('two')];
     one.ask(1, HEARTBEAT);
     await one.answered(1);
@@ -167,13 +167,13 @@ describe('a link', () => {
     await one.answered(2);
   });
 
-  it('given a request without its answer, then it tells whose it is', async () => {
+  it('given a request whose answer is dropped, then the trap names its client', async () => {
     const [one, two] = [await client('one'), await client('two')];
     two.ask(1, HEARTBEAT);
     await two.answered(1);
     const lift = link.impose({ kind: 'freeze', client: /^one$/ });
     one.ask(2, HEARTBEAT);
-    await until('somebody waits', () => link.unanswered.length > 0, 2_000);
+    await until('a request waits', () => link.unanswered.length > 0, 2_000);
     expect(link.unanswered).toEqual([one.port]);
     expect(portsOf(process.pid)).toContain(one.port);
 
@@ -182,7 +182,7 @@ describe('a link', () => {
     expect(link.unanswered).toEqual([]);
   });
 
-  it('given a delay, then answers come later, in order', async () => {
+  it('given a delay, then answers are late, in order', async () => {
     link.impose({ kind: 'delay', ms: 50 });
     const one = await client('one');
     const startedAt = Date.now();
@@ -193,7 +193,7 @@ describe('a link', () => {
     expect(one.answers).toEqual([1, 2]);
   });
 
-  it('given a cut, then connections end and are refused, until it is healed', async () => {
+  it('given a cut, then connections are closed and refused until `heal`', async () => {
     const one = await client('one');
     one.ask(1, HEARTBEAT);
     await one.answered(1);

@@ -4,34 +4,34 @@ import type { Dialect, Message } from './message.js';
 
 export interface LinkFault {
   readonly kind: 'cut' | 'freeze' | 'delay';
-  /** Of each message, for `delay`. */
+  /** Delay of each message, for `delay`. */
   readonly ms?: number;
-  /** Whose connections are meant; all when missing. */
+  /** Clients whose connections the fault affects; by default all. */
   readonly client?: RegExp;
 }
 
 export interface Trap {
   readonly moment: Moment;
-  /** Of the message. */
+  /** Kind of the message. */
   readonly kind: RegExp;
   readonly topic?: RegExp;
   readonly client?: RegExp;
-  /** How often it may go off; once when missing. */
+  /** Most times that the trap fires; by default once. */
   readonly times?: number;
-  /** Least time from one going off to the next. */
+  /** Least time between two firings. */
   readonly everyMs?: number;
-  /** Called when it goes off, before the connection ends. */
+  /** Called when the trap fires, before the connection is closed. */
   readonly onSprung?: (caller: Caller) => void;
 }
 
-/** Whose request a trap went off at. */
+/** The request at which a trap fired. */
 export interface Caller {
-  /** Undefined where nobody says who he is. */
+  /** Client name; undefined in protocols without one. */
   readonly name: string | undefined;
   readonly port: number | undefined;
 }
 
-/** A trap that was set, and how often it went off. */
+/** A trap, and the number of times it fired. */
 export class ArmedTrap {
   fired = 0;
   private lastAt = 0;
@@ -42,7 +42,7 @@ export class ArmedTrap {
     return this.fired >= (this.trap.times ?? 1);
   }
 
-  /** @returns undefined when it is not meant */
+  /** @returns undefined when the trap does not apply */
   meet(message: Message, { name: client, port }: Caller): SetTrap | undefined {
     const { kind, topic, client: whose, moment, everyMs = 0, onSprung } = this.trap;
     if (this.isSpent || Date.now() < this.lastAt + everyMs || !kind.test(message.kind)) return undefined;
@@ -57,14 +57,14 @@ export class ArmedTrap {
 const NO_TROUBLE: Trouble = { isFrozen: false, delayMs: 0 };
 
 /**
- * Stands between the apps and one server, and knows whose connection is whose: it can cut, freeze or slow connections, and
- * set traps that go off at a named moment of a request.
+ * A proxy between the apps and one server that knows the client of each connection. It can cut, freeze or delay
+ * connections, and set traps that fire at a given point of a request.
  */
 export class Link {
   private readonly conduits = new Set<Conduit>();
   private faults: LinkFault[] = [];
   private traps: ArmedTrap[] = [];
-  /** Connections that were cut or refused. */
+  /** Number of connections that were cut or refused. */
   cuts = 0;
 
   private constructor(
@@ -75,7 +75,7 @@ export class Link {
     server.on('connection', (socket) => this.accept(socket));
   }
 
-  /** @param port to listen on; any free one when missing */
+  /** @param port port to listen on; by default a free one */
   static async to(targetPort: number, dialect: () => Dialect, port = 0): Promise<Link> {
     const server = createServer();
     await new Promise<void>((resolve, reject) => {
@@ -91,17 +91,17 @@ export class Link {
     return address.port;
   }
 
-  /** Connections that are open, of these clients. */
+  /** Number of open connections of these clients. */
   open(client = /.*/): number {
     return [...this.conduits].filter((conduit) => client.test(conduit.client ?? '')).length;
   }
 
-  /** Ports of callers who wait for an answer, where one request comes after another. */
+  /** Local ports of callers with a request in flight, for protocols with one request at a time. */
   get unanswered(): number[] {
     return [...this.conduits].flatMap(({ isAsking, callerPort }) => (isAsking ? (callerPort ?? []) : []));
   }
 
-  /** @returns ends it */
+  /** @returns function that ends the fault */
   impose(fault: LinkFault): () => void {
     this.faults.push(fault);
     for (const conduit of [...this.conduits]) {
@@ -112,7 +112,7 @@ export class Link {
     return () => this.setFaults(this.faults.filter((other) => other !== fault));
   }
 
-  /** Ends all faults and takes all traps away. */
+  /** Ends all faults and removes all traps. */
   heal(): void {
     this.traps = [];
     this.setFaults([]);
@@ -178,6 +178,6 @@ export class Link {
 }
 
 function isMeant(fault: LinkFault, client: string | undefined): boolean {
-  // Who has not said yet who it is will be asked again.
+  // A connection without a known client is checked again with its next message.
   return fault.client === undefined || (client !== undefined && fault.client.test(client));
 }

@@ -1,31 +1,31 @@
-/** One unit of a protocol, with what a fault may select it by. */
+/** One message of a protocol, with the fields that faults select by. */
 export interface Message {
   readonly bytes: Buffer;
-  /** E.g. `Produce`, `COMMIT`, `lane_write`, or `bytes` where the protocol is not looked into. */
+  /** E.g. `Produce`, `COMMIT`, `lane_write`, or `bytes` for an unknown protocol. */
   readonly kind: string;
-  /** Topics that a Produce writes to, with their prefix. */
+  /** Topics of a Produce request, with their prefix. */
   readonly topics: readonly string[];
-  /** Kafka's correlation id, which the answer repeats; undefined where answers come in the order of requests. */
+  /** Kafka's correlation id, which the answer repeats; undefined for protocols with answers in order. */
   readonly correlation: number | undefined;
-  /** Who sends it, when this message tells: Kafka's client id, PostgreSQL's application name. */
+  /** Client name, if the message has it: Kafka's client id, PostgreSQL's application name. */
   readonly client: string | undefined;
 }
 
 /** Reads the two streams of one connection. Stateful: one per connection. */
 export interface Dialect {
-  /** @returns the requests that are complete now */
+  /** @returns the requests that this chunk completes */
   requests(chunk: Buffer): Message[];
   answers(chunk: Buffer): Answer[];
 }
 
 export interface Answer {
   readonly bytes: Buffer;
-  /** Whether an answer is complete with it. */
+  /** Whether this chunk completes an answer. */
   readonly isEnd: boolean;
   readonly correlation: number | undefined;
 }
 
-/** A connection nobody looks into: every chunk is a request, and what comes back answers it. */
+/** An unknown protocol: every chunk is a request, and the next chunk back is its answer. */
 export function plainDialect(): Dialect {
   return {
     requests: (bytes) => [{ bytes, kind: 'bytes', topics: [], correlation: undefined, client: undefined }],
@@ -33,11 +33,11 @@ export function plainDialect(): Dialect {
   };
 }
 
-/** Cuts a stream into frames whose length stands at their beginning. */
+/** Splits a stream into length-prefixed frames. */
 export class Frames {
   private rest: Buffer = Buffer.alloc(0);
 
-  /** @param lengthOf of a whole frame, given its first bytes; undefined when they are too few */
+  /** @param lengthOf length of a frame from its first bytes; undefined for too few bytes */
   constructor(private readonly lengthOf: (head: Buffer) => number | undefined) {}
 
   take(chunk: Buffer): Buffer[] {

@@ -1,4 +1,4 @@
-/** What a run of the torture is to do, as scripts/torture.mjs says by the environment. */
+/** Plan of a torture run, which scripts/torture.mjs passes in the environment. */
 export interface Plan {
   readonly faults: readonly string[];
   readonly seed: number;
@@ -6,7 +6,7 @@ export interface Plan {
   /** Load before the first fault, and after the last. */
   readonly steadyMs: number;
   readonly afterMs: number;
-  /** Verdicts are appended to this file, a line of JSON each. */
+  /** File to which verdicts are appended, one line of JSON each. */
   readonly report: string | undefined;
 }
 

@@ -1,14 +1,14 @@
 import { type Answer, type Dialect, Frames, type Message } from './message.js';
 
-/** ReadyForQuery: all that was asked is answered. */
+/** ReadyForQuery: the server has answered all requests. */
 const READY = 'Z'.charCodeAt(0);
 const SIMPLE_QUERY = 'Q'.charCodeAt(0);
 const PARSE = 'P'.charCodeAt(0);
 const BIND = 'B'.charCodeAt(0);
 
 /**
- * PostgreSQL's messages: a type, a length, a content; only the first, which names the application, has no type. What is
- * asked is told by the first words of a simple query, and by the name of a prepared statement.
+ * PostgreSQL's messages: type, length, content. Only the first message, which names the application, has no type. The
+ * kind of a request is the first words of a simple query, or the name of a prepared statement.
  */
 export function postgresDialect(): Dialect {
   let isStarted = false;
@@ -44,12 +44,12 @@ function readAnswer(bytes: Buffer): Answer {
 
 function kindOf(bytes: Buffer): string {
   if (bytes[0] === SIMPLE_QUERY) return textAt(bytes, 5).text;
-  // A statement that is parsed is bound next: only then is it about to run.
+  // Parse is followed by Bind, and only Bind precedes the execution.
   if (bytes[0] === BIND) return textAt(bytes, textAt(bytes, 5).end).text || 'unnamed statement';
   return bytes[0] === PARSE ? 'parse' : 'protocol';
 }
 
-/** The startup message holds pairs of texts, after its length and the protocol's version. */
+/** The startup message has pairs of texts, after length and protocol version. */
 function applicationName(bytes: Buffer): string | undefined {
   const texts = bytes.toString('utf8', 8).split('\0');
   const at = texts.indexOf('application_name');

@@ -1,10 +1,10 @@
 const PRELOAD = new URL('preload.mjs', import.meta.url).href;
 
 /**
- * What makes an app load preload.mjs before its own code.
+ * Node options that make an app load preload.mjs before its own code.
  *
  * @param dnsServer `ip:port`
- * @param clockFile holds the milliseconds by which its clock moves when it gets SIGWINCH
+ * @param clockFile file with the milliseconds by which SIGWINCH moves the clock
  */
 export function preloadEnv(dnsServer: string, clockFile: string): NodeJS.ProcessEnv {
   return {

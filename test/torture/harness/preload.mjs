@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
 /*
- * Loaded before an app that is tortured (`node --import`). It moves the wall clock by the milliseconds that the file
- * TORTURE_CLOCK_FILE holds when SIGWINCH arrives, and asks TORTURE_DNS_SERVER instead of the system's name servers. Timers
- * and the monotonic clock stay as they are, as when an operator sets a machine's clock.
+ * Loaded before a tortured app (`node --import`). SIGWINCH moves the wall clock by the milliseconds in the file
+ * TORTURE_CLOCK_FILE. Name lookups go to TORTURE_DNS_SERVER instead of the system's name servers. Timers and the
+ * monotonic clock do not change, as when an operator sets a machine's clock.
  */
 
 const { TORTURE_CLOCK_FILE, TORTURE_DNS_SERVER } = process.env;
@@ -22,7 +22,7 @@ function moveClockBy(file) {
     construct: (target, args) => Reflect.construct(target, args.length === 0 ? [now()] : args),
     get: (target, name) => (name === 'now' ? now : Reflect.get(target, name)),
   });
-  // Of a process without a terminal nobody else listens to it; SIGUSR2 would end a Nest application.
+  // A process without a terminal gets no other SIGWINCH. SIGUSR2 would end a Nest application.
   process.on('SIGWINCH', () => {
     shiftMs = Number(readFileSync(file, 'utf8'));
   });

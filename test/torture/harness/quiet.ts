@@ -4,7 +4,7 @@ import { kafkaClient } from '../../../scripts/lib/kafka-client.js';
 import { runSql } from '../../../scripts/lib/postgres.mjs';
 import type { TortureSystem } from './torture-system.js';
 
-/** Who reads what; all that is written is read by somebody. */
+/** The topics that each group reads. Together they cover every topic. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   router: ['ingest'],
   dispatcher: ['deliveries'],
@@ -15,7 +15,7 @@ const WAITING_SQL = `SELECT (SELECT count(*) FROM parked_deliveries) + (SELECT c
   + (SELECT count(*) FROM lane_rows WHERE attempt IS NOT NULL) AS waiting`;
 const CHECK_EVERY_MS = 250;
 
-/** Tells when a system has nothing left to do: all that was written is finished and committed, and no row waits. */
+/** Detects when a system is quiet: all records are finished and committed, and no row waits. */
 export class Quiet {
   private constructor(
     private readonly admin: Admin,
@@ -29,18 +29,18 @@ export class Quiet {
     return new Quiet(admin, system.postgresUrl);
   }
 
-  /** @returns since when it is, or undefined when it is not within the limit */
+  /** @returns time since which the system is quiet; undefined after the limit */
   async since(limitMs: number): Promise<number | undefined> {
     for (const deadline = Date.now() + limitMs; Date.now() < deadline; ) {
       const at = Date.now();
-      // Twice: what one look at the groups saw done may have caused what the next one sees.
+      // Two checks: work that the first check saw finished may have caused further records.
       if ((await this.isQuiet()) && (await this.isQuiet())) return at;
       await delay(CHECK_EVERY_MS);
     }
     return undefined;
   }
 
-  /** Deletes what is finished from the logs and the tables, so that the next run has only its own evidence to read. */
+  /** Deletes finished records and rows, so that the next run reads only its own evidence. */
   async forget(): Promise<void> {
     for (const topic of Object.values(GROUPS).flat()) {
       const ends = await this.admin.fetchTopicOffsets(topic);
@@ -61,7 +61,7 @@ export class Quiet {
       const [row] = await runSql(this.databaseUrl, WAITING_SQL);
       return Number(row?.waiting) === 0;
     } catch {
-      // A server that does not answer is not quiet.
+      // Without an answer of a server, the system is not quiet.
       return false;
     }
   }
@@ -72,7 +72,7 @@ export class Quiet {
     for (const { topic, partitions } of committed) {
       for (const { partition, high } of await this.admin.fetchTopicOffsets(topic)) {
         const offset = Number(partitions.find((candidate) => candidate.partition === partition)?.offset ?? -1);
-        // A log that never had a record has no commit either.
+        // A log without records has no commit.
         const isBehind = offset < 0 ? Number(high) > 0 : offset < Number(high);
         if (isBehind) found.push(`${topic}/${partition}: ${offset} of ${high}`);
       }

@@ -3,7 +3,7 @@ import type { Evidence } from '../judge/evidence.js';
 import type { Verdict } from '../judge/verdict.js';
 import type { Plan } from './plan.js';
 
-/** A line of the table. */
+/** A row of the table. */
 export function rowOf(fault: string, brokers: number, verdict: Verdict, evidence: Evidence): TortureRow {
   const { faults, run } = evidence;
   const { figures, promises, voidReasons, seed } = verdict;
@@ -22,13 +22,13 @@ export function rowOf(fault: string, brokers: number, verdict: Verdict, evidence
   };
 }
 
-/** A run that could not be brought to its end has a line, too. */
+/** An incomplete run has a row, too. */
 export function withoutVerdict(fault: string, { seed, brokers }: Plan, error: unknown): TortureRow {
   const known = { fault, seed, brokers, date: new Date().toISOString(), fired: 0, inFlight: 0 };
   return { ...known, outcome: 'broken', reasons: [error instanceof Error ? error.message : String(error)] };
 }
 
-/** Processes that gave up: whatever goes away, they are to wait for it and go on. */
+/** Processes that ended unexpectedly. When a server is away, apps must wait for it and continue. */
 function endedUnasked({ processes }: Evidence): string[] {
   return processes.filter(({ kind }) => kind === 'exited').map(({ process }) => `${process} ended by itself`);
 }

@@ -1,19 +1,19 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** Of /proc/net/tcp. */
+/** State of an open connection in /proc/net/tcp. */
 const LOCAL_ADDRESS = 1;
 const INODE = 9;
 
 /**
- * Which of these processes has the socket with this local port, as Linux tells.
+ * Finds the process that owns the socket with this local port, from /proc.
  *
- * @returns undefined when it cannot be told
+ * @returns undefined for an unknown owner
  */
 export function socketOwner(port: number, pids: readonly (number | undefined)[]): number | undefined {
   return pids.find((pid) => pid !== undefined && portsOf(pid).has(port));
 }
 
-/** The local ports of a process's sockets; none when it cannot be told. */
+/** Local ports of a process's sockets; empty for an unknown process. */
 export function portsOf(pid: number): Set<number> {
   try {
     const links = new Set(linksOf(pid));
@@ -32,7 +32,7 @@ function linksOf(pid: number): string[] {
     try {
       return [readlinkSync(`${folder}/${name}`)];
     } catch {
-      // Closed meanwhile.
+      // The socket is closed already.
       return [];
     }
   });

@@ -3,22 +3,22 @@ import type { AppName, AppProcess, AppProcesses } from '../../support/app-proces
 import { until } from '../../support/until.js';
 import type { ProcessEvent } from '../judge/evidence.js';
 
-/** As a supervisor in production would wait before it starts a process again. */
+/** Restart delay, as of a supervisor in production. */
 const RESTART_MS = 500;
 const READY_LIMIT_MS = 60_000;
 
-/** The apps' processes under a supervisor, and a record of what happened to them. */
+/** The apps' processes under a supervisor, and a record of their starts and ends. */
 export class Supervised {
   readonly events: ProcessEvent[] = [];
-  /** Ends that somebody asked for, by process. */
+  /** Requested ends, by process. */
   private readonly asked = new Set<string>();
-  /** Not to be started again for now. */
+  /** Processes that are not restarted for now. */
   private readonly held = new Set<string>();
   private readonly retired = new Set<string>();
 
   constructor(private readonly apps: AppProcesses) {}
 
-  /** Starts a process, and again whenever it ends. */
+  /** Starts a process, and restarts it after each end. */
   async add(app: AppName, instance: number): Promise<AppProcess> {
     this.retired.delete(`${app}-${instance}`);
     this.noteName(`${app}-${instance}`, app, 'started');
@@ -28,7 +28,7 @@ export class Supervised {
     return added;
   }
 
-  /** Starts a process that is not to become ready; it is not started again. */
+  /** Starts a process that must not become ready, without restarts. */
   async begin(app: AppName, instance: number): Promise<AppProcess> {
     this.noteName(`${app}-${instance}`, app, 'started');
     const { process, ready } = await this.apps.begin(app, instance);
@@ -36,7 +36,7 @@ export class Supervised {
     return process;
   }
 
-  /** SIGTERM, as `npm start` would; it is not started again. */
+  /** Stops a process by SIGTERM, as `npm start`, without a restart. */
   async remove(process: AppProcess): Promise<void> {
     this.retired.add(process.name);
     this.asked.add(process.name);
@@ -52,7 +52,7 @@ export class Supervised {
     await process.server.kill();
   }
 
-  /** SIGTERM. @returns how long it took to end, ms */
+  /** Sends SIGTERM. @returns time until the end, ms */
   async terminate(process: AppProcess): Promise<number> {
     const startedAt = Date.now();
     this.asked.add(process.name);
@@ -72,7 +72,7 @@ export class Supervised {
     this.note(process, 'continued');
   }
 
-  /** What ends stays down until `release`. */
+  /** Suspends restarts until `release`. */
   hold(process: AppProcess): void {
     this.held.add(process.name);
   }
@@ -81,7 +81,7 @@ export class Supervised {
     this.held.delete(process.name);
   }
 
-  /** Resolves when all processes serve. */
+  /** Resolves when all processes are ready. */
   async allReady(): Promise<void> {
     const isReady = async ({ url, server }: AppProcess) =>
       server.isAlive && (await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) })).ok;
@@ -111,7 +111,7 @@ export class Supervised {
       while (this.held.has(process.name)) await delay(50);
       if (this.retired.has(process.name)) return;
       this.note(process, 'started');
-      // One that is not ready in time, or ends at once, is left to the next round.
+      // A process that is not ready in time, or ends at once, is restarted in the next round.
       await process.server.start().then(
         () => this.note(process, 'ready'),
         () => undefined,

@@ -15,13 +15,13 @@ interface Whole {
   readonly quiet: Quiet;
 }
 
-/** Runs one fault after the other on a system, which is made anew after it was stopped. */
+/** Runs one fault after the other on a system. After a stop, the next run creates a new system. */
 export class Tormentor {
   private whole: Promise<Whole> | undefined;
-  /** By fault. */
+  /** Number of runs, by fault. */
   private readonly runs = new Map<string, number>();
 
-  /** @param home holds the `dist` of the apps; this checkout when missing */
+  /** @param home folder of the apps' `dist`; by default this checkout */
   constructor(
     private readonly plan: Plan,
     private readonly home?: string,
@@ -38,7 +38,7 @@ export class Tormentor {
     await whole?.system.stop();
   }
 
-  /** Steady load, the fault, a while after it, quiet; then all that the run left behind is read. */
+  /** One run: steady load, the fault, load after the fault, quiet. Then the evidence is read. */
   async torment(name: string): Promise<Evidence> {
     const { system, quiet } = await this.ready();
     const { seed, steadyMs, afterMs } = this.plan;
@@ -58,7 +58,7 @@ export class Tormentor {
       else await quiet.forget();
       return evidence;
     } catch (error) {
-      // What is left half broken is no ground for another run.
+      // A partly broken system is unfit for another run.
       run.load.giveUp();
       await Promise.allSettled([sampler.stop(), run.close()]);
       await this.stop();

@@ -19,19 +19,19 @@ import type { TortureSystem } from './torture-system.js';
 import { Work } from './work.js';
 
 const RESOURCES = 50;
-/** Between two events of a resource: together 125 events a second. */
+/** Pause between two events of a resource: 125 events per second in total. */
 const EVERY_MS = 400;
 const QUIET_LIMIT_MS = 90_000;
 
-/** One fault's run: endpoints, a receiver and a load of its own, on a system that may have seen other runs. */
+/** One run of a fault: its own endpoints, receiver and load, on a system that may have had other runs. */
 export class TortureRun {
   readonly faults: FaultEvent[] = [];
   readonly startedAt = Date.now();
-  /** What a fault was about to take out of the logs. */
+  /** Records read before a fault deletes them from the logs. */
   topicsBefore: readonly TopicContents[] = [];
-  /** Logs that a fault replaced by empty ones, and when that was done. */
+  /** Logs that a fault replaced by empty ones, with the time. */
   replaced: ReplacedLogs | undefined;
-  /** What PostgreSQL was restored to, if it was. */
+  /** The restored database, if a fault restored one. */
   restored: RestoredDatabase | undefined;
   loadEndedAt = 0;
   quietAt: number | undefined;
@@ -43,7 +43,7 @@ export class TortureRun {
     readonly receiver: TortureReceiver,
     readonly ledger: Ledger,
     readonly load: Load,
-    /** What each process is at. */
+    /** Work in flight of each process. */
     readonly work: Work,
     private readonly folder: string,
   ) {}
@@ -65,7 +65,7 @@ export class TortureRun {
     return new TortureRun(system, name, endpoints, receiver, ledger, load, work, folder);
   }
 
-  /** Attempts under way at the endpoints of this run. */
+  /** Attempts in flight at the endpoints of this run. */
   async attemptsUnderWay(): Promise<number> {
     return Object.values(await this.receiver.count()).reduce((sum, { open }) => sum + open, 0);
   }
@@ -77,7 +77,7 @@ export class TortureRun {
     await work().finally(() => this.receiver.behave(hook, { kind: 'healthy' }));
   }
 
-  /** Ends the load, and waits until nothing is left to do. */
+  /** Ends the load, and waits until the system is quiet. */
   async drain(quiet: Quiet): Promise<void> {
     await this.load.stop();
     this.loadEndedAt = Date.now();

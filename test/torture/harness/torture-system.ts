@@ -16,7 +16,7 @@ import { preloadEnv } from './preload-env.js';
 import { Supervised } from './supervised.js';
 import { Warden } from './warden.js';
 
-/** Two of each: whatever ends, another can take over. */
+/** Two processes per app, so that one can take over from the other. */
 const PROCESSES: readonly (readonly [AppName, number])[] = [
   ['control', 1],
   ['ingest', 0],
@@ -28,28 +28,28 @@ const PROCESSES: readonly (readonly [AppName, number])[] = [
 ];
 
 /**
- * A system to be tortured: Kafka, PostgreSQL and two processes of each app, with a link between the apps and either
- * server, and a supervisor that starts again what has ended.
+ * A system for torture: Kafka, PostgreSQL and two processes of each app, with a link between the apps and each server,
+ * and a supervisor that restarts ended processes.
  */
 export class TortureSystem {
   private readonly warden: Warden;
 
   private constructor(
     private readonly folder: string,
-    /** Whom the dispatchers ask for host names. */
+    /** Name server of the dispatchers. */
     readonly dns: DnsStub,
     readonly brokers: Brokers,
     readonly postgres: Server,
     readonly postgresUrl: string,
-    /** Between the apps and PostgreSQL. */
+    /** Link between the apps and PostgreSQL. */
     readonly postgresLink: Link,
     readonly apps: AppProcesses,
     readonly apiKey: string,
-    /** Processes, of the servers too. */
+    /** Process ids, including those of the servers. */
     readonly supervised: Supervised,
-    /** Further variables of single processes, by their names, read when they are added. */
+    /** Further variables of single processes, by name, read when a process is added. */
     readonly envs: Map<string, NodeJS.ProcessEnv>,
-    /** `SECRET_KEYS` of all processes that have none of their own. */
+    /** Default `SECRET_KEYS` of all processes. */
     readonly secretKeys: string,
   ) {
     const servers = [postgres, ...brokers.servers];
@@ -60,7 +60,7 @@ export class TortureSystem {
 
   /**
    * @param brokerCount 1 or 3
-   * @param home holds the `dist` of the apps; this checkout when missing
+   * @param home folder of the apps' `dist`; by default this checkout
    */
   static async start(brokerCount: number, home?: string): Promise<TortureSystem> {
     const folder = mkdtempSync(join(tmpdir(), 'posthorn-torture-'));
@@ -85,7 +85,7 @@ export class TortureSystem {
     const envOf = (name: string) => ({
       ...shared,
       ...preloadEnv(dns.address, clockFile(folder, name)),
-      // PostgreSQL's connections tell whose they are by this name.
+      // PostgreSQL's connections have this name, by which the link recognises the client.
       DATABASE_URL: `${postgresUrl({ port: postgresLink.port })}?application_name=${name}`,
       ...envs.get(name),
     });
@@ -104,23 +104,23 @@ export class TortureSystem {
     return join(this.folder, 'postgres', 'data');
   }
 
-  /** A place for files of a fault; it goes with the system. */
+  /** A folder for files of a fault, deleted with the system. */
   file(name: string): string {
     return join(this.folder, name);
   }
 
-  /** What the scripts of this checkout need to reach the servers, past any link. */
+  /** Environment for this checkout's scripts, with direct connections to the servers. */
   get scriptEnv(): NodeJS.ProcessEnv {
     const { brokers, postgresUrl: url, secretKeys } = this;
     return { KAFKA_BROKERS: brokers.direct.join(','), DATABASE_URL: url, SECRET_KEYS: secretKeys };
   }
 
-  /** What an app wrote to its log so far, by line. */
+  /** Lines of an app's log. */
   logFile(name: string): string {
     return join(this.folder, `${name}.log`);
   }
 
-  /** Ends all that faults may have left behind. */
+  /** Ends all remaining faults. */
   heal(): void {
     this.postgresLink.heal();
     for (const link of this.brokers.links) link.heal();

@@ -1,18 +1,18 @@
 import { type Admin, AssignerProtocol, type Kafka } from 'kafkajs';
 import { decodeFinished } from '#common/domain/finished-runs.js';
 
-/** Whose records are meant: a group's member, which its client id tells, and the topics it reads. */
+/** A reader: a member of a group, by client id, and its topics. */
 export interface Reader {
   readonly group: string;
   readonly client: string;
   readonly topics: readonly string[];
 }
 
-/** Asks Kafka itself what a process has read or has yet to read, and not finished. */
+/** Counts a process's unfinished records, read or unread, from Kafka. */
 export class Unfinished {
   private constructor(private readonly admin: Admin) {}
 
-  /** @param kafka a client of the brokers themselves, past any link */
+  /** @param kafka client connected to the brokers, past any link */
   static async of(kafka: Kafka): Promise<Unfinished> {
     const admin = kafka.admin({ retry: { retries: 0 } });
     await admin.connect();
@@ -23,20 +23,20 @@ export class Unfinished {
     return this.admin.disconnect();
   }
 
-  /** Records in the partitions the reader owns now that no commit calls finished; 0 while Kafka does not tell. */
+  /** Unfinished records in the reader's present partitions, by its commits; 0 without an answer from Kafka. */
   async records(reader: Reader): Promise<number> {
     try {
       const owned = await this.owned(reader);
       const counts = await Promise.all(Object.entries(owned).map(([topic, own]) => this.inTopic(reader, topic, own)));
       return counts.reduce((sum, count) => sum + count, 0);
     } catch {
-      // Kafka is away. The client connects again by itself when it is back, or here.
+      // Kafka is away. The client reconnects automatically, or with the next call.
       await this.admin.connect().catch(() => undefined);
       return 0;
     }
   }
 
-  /** Nothing during a rebalance: nobody owns a partition then. */
+  /** Partitions of a member; empty during a rebalance. */
   private async owned({ group, client, topics }: Reader): Promise<Record<string, number[]>> {
     const { groups } = await this.admin.describeGroups([group]);
     const member = groups[0]?.members.find(({ clientId }) => clientId === client);
@@ -45,7 +45,7 @@ export class Unfinished {
     return Object.fromEntries(Object.entries(assignment).filter(([topic]) => topics.includes(topic)));
   }
 
-  /** The ends are asked first: what is written after that is not counted, and what is finished after that is not either. */
+  /** Reads ends before commits: records written or finished later are not counted. */
   private async inTopic({ group }: Reader, topic: string, own: readonly number[]): Promise<number> {
     const ends = await this.admin.fetchTopicOffsets(topic);
     const [committed] = await this.admin.fetchOffsets({ groupId: group, topics: [topic] });

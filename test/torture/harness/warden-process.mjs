@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 
 /*
- * Sees to it that nothing outlives a torture that was broken off: its processes are in groups of their own, which neither a
- * Ctrl-C nor the end of their parent reaches. Told by IPC which there are; when the connection ends, it ends them.
+ * Kills the processes of an aborted torture run. They are in their own process groups, which neither Ctrl-C nor the end
+ * of the parent ends. The parent sends the pids by IPC; when the channel closes, this process kills them.
  */
 
 /** @typedef {{ pids: number[], folder: string }} Ward */
@@ -18,11 +18,11 @@ process.on('disconnect', () => {
     try {
       process.kill(-pid, 'SIGKILL');
     } catch {
-      // It has ended by itself.
+      // The process has ended already.
     }
   }
   if (ward.folder !== '') rmSync(ward.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   process.exit(0);
 });
-// A Ctrl-C is meant for its parent, whose end it waits for.
+// Ctrl-C ends the parent, whose end this process waits for.
 process.on('SIGINT', () => undefined);

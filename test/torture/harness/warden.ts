@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 const PROGRAM = new URL('warden-process.mjs', import.meta.url);
 const TELL_EVERY_MS = 500;
 
-/** Ends a system's processes should this one be gone before it has stopped them. */
+/** Kills a system's processes when this process ends before it has stopped them. */
 export class Warden {
   private readonly timer: NodeJS.Timeout;
 
@@ -17,12 +17,12 @@ export class Warden {
     }, TELL_EVERY_MS);
   }
 
-  /** @param pids of process groups, as they are now */
+  /** @param pids present process groups */
   static over(folder: string, pids: () => readonly (number | undefined)[]): Warden {
     return new Warden(fork(PROGRAM, { execArgv: [] }), folder, pids);
   }
 
-  /** All is stopped: there is nothing to end any more. */
+  /** Called after an orderly stop: no process is left to kill. */
   release(): void {
     clearInterval(this.timer);
     this.child.send({ folder: '', pids: [] });

@@ -8,18 +8,17 @@ import { portsOf } from './socket-owner.js';
 import type { TortureSystem } from './torture-system.js';
 import { type Reader, Unfinished } from './unfinished.js';
 
-/** What the groups read whose work is to finish records; what the others do is seen on their connections. */
+/** Topics of the groups whose work is counted by records. The work of other apps is counted by their connections. */
 const READ: Readonly<Partial<Record<AppName, Omit<Reader, 'client'>>>> = {
   control: { group: 'control', topics: [ATTEMPTS_TOPIC] },
   'retry-scheduler': { group: 'retry-scheduler', topics: TIERS.map(({ topic }) => topic) },
 };
-/** A process stands still while its work is counted: rather not counted than for long. */
+/** Limit of a count: the process is stopped during the count. */
 const COUNT_LIMIT_MS = 1_000;
 
 /**
- * The work one process has under way, as far as it can be seen from outside: requests of an ingest that wait for their
- * answer, attempts of a dispatcher that do, deliveries in the tiers of a retry-scheduler, and attempts that a control has
- * not shown yet.
+ * Work in flight of one process, measured from outside: HTTP requests of an ingest, attempts of a dispatcher,
+ * deliveries in the tiers of a retry-scheduler, and attempts that a control has not projected.
  */
 export class Work {
   private constructor(
@@ -37,7 +36,7 @@ export class Work {
     return this.unfinished.stop();
   }
 
-  /** @returns 0 when it cannot be told in time */
+  /** @returns 0 after the limit */
   async underWay({ app, name, server }: AppProcess): Promise<number> {
     if (app === 'ingest') return this.ledger.unanswered(name);
     if (app === 'dispatcher') return this.attempts(server.pid);

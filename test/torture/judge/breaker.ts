@@ -3,17 +3,17 @@ import type { ReceivedRequest, TopicRecord } from './evidence.js';
 import { clock, verdictOf } from './findings.js';
 import type { Finding, PromiseVerdict } from './verdict.js';
 
-/** A stretch of an endpoint's breaker, as its configuration told the dispatchers. ms since the epoch. */
+/** A period of an endpoint's breaker in one state, by its configuration records. ms since the epoch. */
 interface Phase {
   readonly state: 'open' | 'half_open';
   readonly from: number;
   readonly to: number;
 }
 
-/** Until every dispatcher has read the change, and what it had begun has arrived. */
+/** Time until every dispatcher has read the change, and its attempts in flight have arrived. */
 const TELLING_MS = 1_000;
 
-/** P5: while a breaker is open nothing is sent; half-open, one probe over all dispatchers. */
+/** P5: an open breaker stops all attempts; a half-open one admits one probe over all dispatchers. */
 export function judgeBreaker({ evidence }: Case): PromiseVerdict {
   const records = evidence.topics.find(({ topic }) => topic === 'endpoints')?.records ?? [];
   const requests = Map.groupBy(evidence.requests, ({ endpointId }) => endpointId);
@@ -30,7 +30,7 @@ export function judgeBreaker({ evidence }: Case): PromiseVerdict {
 }
 
 function phasesOf(records: readonly TopicRecord[], endedAt: number): Phase[] {
-  // The relay says everything again when it starts: only changes count.
+  // After a start the relay repeats records: only changes count.
   const changes = records.filter(({ breaker }, index) => index === 0 || breaker !== records[index - 1]?.breaker);
   return changes.flatMap(({ breaker, timestamp }, index) => {
     if (breaker === undefined || breaker === 'closed') return [];

@@ -4,34 +4,34 @@ import { subscriptionMatches } from '../../../libs/common/src/domain/subscriptio
 import type { EndpointUnderTest, EventRow, Evidence, LedgerEntry, ReceivedRequest, TopicRecord } from './evidence.js';
 import { broughtBack } from './restored-lanes.js';
 
-/** All tries to hand in one event, and what came of them. */
+/** All publishes of one event, and their results. */
 export interface TriedEvent {
   readonly entries: readonly LedgerEntry[];
   readonly first: LedgerEntry;
-  /** When the first acknowledgement came; undefined when none did. */
+  /** Time of the first acknowledgement; undefined without one. */
   readonly acknowledgedAt: number | undefined;
-  /** Whether every try was refused for certain. */
+  /** Whether every publish was certainly rejected. */
   readonly isRefused: boolean;
-  /** Where the router takes it from: what it archived, else its first record in `ingest`. */
+  /** Position of the event: the archived one, else its first record in `ingest`. */
   readonly source: { readonly partition: number; readonly offset: number } | undefined;
 }
 
-/** One event and one endpoint it is for: what becomes a delivery. */
+/** The duty to deliver one event to one endpoint. */
 export interface Duty {
   readonly deliveryId: string;
   readonly eventId: string;
   readonly endpoint: EndpointUnderTest;
   readonly event: TriedEvent;
   readonly lane: string;
-  /** Whether it must come to an end; else it may or may not exist. */
+  /** Whether the delivery must end; otherwise it may or may not exist. */
   readonly isOwed: boolean;
-  /** At the receiver, in the order of arrival. */
+  /** Requests at the receiver, in the order of arrival. */
   readonly requests: readonly ReceivedRequest[];
   /** The first request that was answered with 2xx. */
   readonly acceptance: ReceivedRequest | undefined;
-  /** When it became a dead letter for the first time. */
+  /** Time of its first dead letter. */
   readonly deadAt: number | undefined;
-  /** 1, and one for every replay. */
+  /** Number of lives: 1, plus one per replay. */
   readonly lives: number;
   /** Its records in all topics, in the order of time. */
   readonly records: readonly PlacedRecord[];
@@ -41,7 +41,7 @@ export interface PlacedRecord extends TopicRecord {
   readonly topic: string;
 }
 
-/** The evidence, arranged by what was promised. */
+/** The evidence, arranged by promises. */
 export interface Case {
   readonly evidence: Evidence;
   readonly events: ReadonlyMap<string, TriedEvent>;
@@ -49,7 +49,7 @@ export interface Case {
   readonly byDelivery: ReadonlyMap<string, Duty>;
   /** Duties of ordered lanes, by lane, in the order in which `ingest` has their events. */
   readonly lanes: ReadonlyMap<string, readonly Duty[]>;
-  /** Requests that no duty explains. */
+  /** Requests without a duty. */
   readonly strangers: readonly ReceivedRequest[];
 }
 
@@ -57,20 +57,20 @@ export function isAccepted({ status }: ReceivedRequest): boolean {
   return status !== undefined && status >= 200 && status < 300;
 }
 
-/** Whether the delivery is over: the endpoint has it, or it is a dead letter. */
+/** Whether the delivery is over: delivered or dead. */
 export function isTerminal({ acceptance, deadAt }: Duty): boolean {
   return acceptance !== undefined || deadAt !== undefined;
 }
 
-/** When it was first delivered or dead, ms since the epoch; undefined when it is not. */
+/** Time at which the delivery was first over, ms since the epoch; undefined while it is not. */
 export function endOf({ acceptance, deadAt }: Duty): number | undefined {
   const ends = [acceptance?.endedAt, deadAt].filter((at) => at !== undefined);
   return ends.length === 0 ? undefined : Math.min(...ends);
 }
 
 /**
- * Since when the first attempt of a delivery could be made: it is acknowledged, and what is ahead of it in its lane is
- * over. Undefined while that is not so. ms since the epoch.
+ * Earliest time of a delivery's first attempt: the event is acknowledged, and the deliveries ahead in its lane are
+ * over. Undefined before. ms since the epoch.
  */
 export function dueTimes({ duties, lanes }: Case): Map<Duty, number | undefined> {
   const ahead = new Map<Duty, Duty | undefined>();
@@ -193,10 +193,11 @@ function duty(
   };
 }
 
-/** An endpoint's own lane holds many resources: what counts there is the order of its log. */
+/** The lane of ordering `endpoint` has many resources: the order of its log applies. */
 function orderedLanes(duties: readonly Duty[], evidence: Evidence): Map<string, Duty[]> {
   const ordered = duties.filter(({ lane, deliveryId }) => lane !== deliveryId);
-  // What is made again from the archive keeps the order of each resource: between partitions of `ingest` there is none.
+  // Deliveries made again from the archive keep the order of each resource. Partitions of `ingest` have no order among
+  // them.
   const isMadeAgain = evidence.faults.some(({ kind }) => kind === 'log_replaced');
   const isBroughtBack = broughtBack(evidence, endOf);
   const nameOf = (duty: Duty) => {

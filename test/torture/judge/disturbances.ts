@@ -2,29 +2,29 @@ import type { Case, Duty } from './case.js';
 import type { Evidence, ProcessEvent, ReceivedRequest } from './evidence.js';
 import type { FaultKind } from './fault-kind.js';
 
-/** A time in which something was broken that can leave outcomes unknown. ms since the epoch. */
+/** A period of a fault that can leave outcomes unknown. ms since the epoch. */
 export interface Disturbance {
   readonly from: number;
   readonly to: number;
-  /** Whether attempts under way may be repeated; else only records that were being brought from topic to topic. */
+  /** Whether attempts in flight may repeat; otherwise only writes from topic to topic. */
   readonly hitsAttempts: boolean;
-  /** When repeats of them must have come. */
+  /** Latest time of their repeats. */
   readonly repeatedBy: number;
 }
 
 /**
- * What is finished is committed within 100 ms, once Kafka has acknowledged its outcome; on two cores at a load of 15 the
- * two together were seen to take more than two seconds.
+ * Finished offsets are committed within 100 ms after Kafka acknowledged the outcome. On two cores at a load of 15, both
+ * together took more than two seconds (measured).
  */
 export const UNCOMMITTED_MS = 3_000;
-/** From the wish to kill a process, which is what is noted, to its end. */
+/** Time from the recorded kill of a process to its end. */
 const DYING_MS = 500;
-/** After a broker or a link is back: clients reconnect and join, and what was under way meanwhile may be read again. */
+/** Time after the return of a broker or link in which clients reconnect and join, and may read records again. */
 const SETTLING_MS = 15_000;
-/** What a process had begun when it froze arrives when it goes on. */
+/** Time in which attempts of a frozen process arrive after it resumed. */
 export const LINGERING_MS = 5_000;
 
-/** Faults on the way to Kafka, or of its logs, whose end does not settle anything at once. */
+/** Faults of links to Kafka, or of its logs, whose effects outlast them. */
 const UNSETTLING: ReadonlySet<FaultKind> = new Set([
   'cut',
   'slow_link',
@@ -34,7 +34,7 @@ const UNSETTLING: ReadonlySet<FaultKind> = new Set([
   'log_replaced',
 ]);
 
-/** SIGTERM disturbs nothing: a process that is asked to stop finishes and commits. */
+/** SIGTERM causes no repeats: a process that stops in order finishes and commits. */
 export function disturbances({ processes, faults, restored }: Evidence): Disturbance[] {
   const ofFaults = faults
     .filter(({ kind }) => UNSETTLING.has(kind))
@@ -64,7 +64,7 @@ function ofProcess(event: ProcessEvent, all: readonly ProcessEvent[]): Disturban
   const isOver = kind === 'killed' || kind === 'exited';
   const backAt = back?.at ?? Number.POSITIVE_INFINITY;
   const to = isBroker ? backAt + SETTLING_MS : isOver ? at + DYING_MS : backAt + LINGERING_MS;
-  // Others took over while it was frozen, and it may not change a lane later: nothing is left to be repeated after that.
+  // Others took over during the freeze, and the epoch fences its later writes: no further repeats are explained.
   const repeatedBy = kind === 'frozen' && !isBroker ? to : Number.POSITIVE_INFINITY;
   return [{ from: at - UNCOMMITTED_MS, to, hitsAttempts: isBroker || app === 'dispatcher', repeatedBy }];
 }
@@ -73,12 +73,12 @@ export function overlaps({ from, to }: Disturbance, { arrivedAt, endedAt }: Rece
   return arrivedAt <= to && (endedAt ?? Number.POSITIVE_INFINITY) >= from;
 }
 
-/** Whether it may be that the sender never knew, or lost, what came of this request. */
+/** Whether the sender may have lost the outcome of this request. */
 export function isUncertain(request: ReceivedRequest, all: readonly Disturbance[]): boolean {
   return request.isCut || all.some((each) => each.hitsAttempts && overlaps(each, request));
 }
 
-/** Whether a request may come since it was uncertain what came of an earlier one. */
+/** Whether the unknown outcome of an earlier request explains this one. */
 export function isExcused(
   request: ReceivedRequest,
   earlier: readonly ReceivedRequest[],
@@ -88,7 +88,7 @@ export function isExcused(
   return earlier.some((each) => isUncertain(each, inTime));
 }
 
-/** Whether a delivery may be attempted again since its record was brought somewhere twice. */
+/** Whether a record that was written twice explains another attempt. */
 export function wasBroughtTwice({ records }: Duty, all: readonly Disturbance[]): boolean {
   const brought = records.filter(({ topic, dead }) => topic === 'deliveries' && dead === undefined);
   const same = Map.groupBy(brought, ({ delivery }) => `${delivery?.replay}/${delivery?.attempt}/${delivery?.returned}`);
@@ -99,7 +99,7 @@ export function wasBroughtTwice({ records }: Duty, all: readonly Disturbance[]):
   );
 }
 
-/** Requests that may be repeated with a reason. */
+/** Requests whose repeats are explained. */
 export function uncertainRequests({ evidence }: Case, all: readonly Disturbance[]): number {
   return evidence.requests.filter((request) => isUncertain(request, all)).length;
 }

@@ -6,37 +6,37 @@ import type { DeliveryMeta } from '../../../libs/common/src/records/delivery-rec
 import type { FaultKind } from './fault-kind.js';
 
 /*
- * What a torture run leaves behind, as plain values. All times are ms since the epoch of the machine's own clock; a clock
- * that a fault moves is an app's, never one that writes evidence.
+ * The evidence of a torture run, as plain values. All times are ms since the epoch by the machine's clock. A fault
+ * moves only the clocks of apps, never of processes that write evidence.
  */
 
-/** Everything the judge looks at, read when the system is quiet, or when waiting for that was given up. */
+/** All evidence for the judge, read when the system is quiet, or after the limit for that. */
 export interface Evidence {
   readonly run: Run;
   readonly endpoints: readonly EndpointUnderTest[];
   readonly ledger: readonly LedgerEntry[];
-  /** In the order of arrival. */
+  /** Requests in the order of arrival. */
   readonly requests: readonly ReceivedRequest[];
   readonly rows: PostgresRows;
   readonly topics: readonly TopicContents[];
-  /** In the order of time. */
+  /** Entries in the order of time. */
   readonly commits: readonly CommitSample[];
   readonly processes: readonly ProcessEvent[];
   readonly faults: readonly FaultEvent[];
-  /** Losses that the apps themselves reported, from their logs. */
+  /** Losses that the apps reported in their logs. */
   readonly alarms: readonly LossAlarm[];
   readonly restored?: RestoredDatabase | undefined;
 }
 
 /** A database that was restored from a backup. */
 export interface RestoredDatabase {
-  /** When it was there again, before any app used it. ms since the epoch. */
+  /** Time of the restore, before any app used the database. ms since the epoch. */
   readonly at: number;
-  /** Ids of deliveries that waited in it as heads or parked rows. They may be sent again: the backup does not know their end. */
+  /** Ids of the backup's heads and parked deliveries. They may repeat, since the backup lacks their end. */
   readonly waiting: ReadonlySet<string>;
-  /** When rebuilds ran: dispatchers took their logs over again, so that attempts under way may be repeated. */
+  /** Times of rebuilds. Dispatchers take over their logs again, so attempts in flight may repeat. */
   readonly rebuilds: readonly { readonly from: number; readonly to: number }[];
-  /** Lanes that `npm run rebuild` listed: later deliveries went before those that it brought back. */
+  /** Overtaken lanes that `npm run rebuild` listed. */
   readonly overtaken: ReadonlySet<string>;
 }
 
@@ -47,32 +47,32 @@ export interface Run {
   readonly name: string;
   readonly seed: number;
   readonly startedAt: number;
-  /** When the last event was asked to be taken. */
+  /** Time of the last publish. */
   readonly loadEndedAt: number;
-  /** When everything that was broken was whole again: the end of the last fault. `startedAt` without a fault. */
+  /** End of the last fault. `startedAt` without a fault. */
   readonly healedAt: number;
-  /** When nothing was left to do; undefined when that did not happen in the time allowed. */
+  /** Time at which the system was quiet; undefined after the limit. */
   readonly quietAt: number | undefined;
   readonly readAt: number;
   readonly budgets: Budgets;
-  /** Promises this run is there to try: a run that had nothing to judge one of them by is void. P1 to P3 always are. */
+  /** Promises that the run tests. Without evidence for one of them, the run is void. P1 to P3 are always tested. */
   readonly mustJudge: readonly PromiseName[];
 }
 
-/** What the promises permit in this run. */
+/** Budgets of the promises in this run. */
 export interface Budgets {
   /**
-   * Requests beyond those that were needed. `explained` permits what the evidence accounts for: attempts in flight, or
-   * finished and not yet committed, when a process was killed or cut off, and records whose produce lost its answer.
+   * Repeats. `explained` permits those that the evidence explains: attempts that were in flight, or finished and not
+   * committed, at a kill or cut of a process, and records whose acknowledgement was lost.
    */
   readonly duplicates: number | 'explained';
-  /** Repeats of an event after a later one of its lane was accepted: only what a frozen or cut off process had begun. */
+  /** Repeats after a later event of the lane was accepted: only attempts that a frozen or cut off process began. */
   readonly staleRepeats: number | 'explained';
   /** Longest time without a single arrival while deliveries are due. */
   readonly stallMs: number;
-  /** From the end of the last fault until everything acknowledged is delivered or dead, and nothing waits. */
+  /** Longest time from the end of the last fault until every acknowledged event is delivered or dead. */
   readonly healMs: number;
-  /** Longest first attempt of an endpoint that no fault aims at, from its acknowledgement; undefined judges no P4. */
+  /** Longest time from acknowledgement to first attempt at an endpoint without a fault; undefined skips P4. */
   readonly isolationMs: number | undefined;
 }
 
@@ -81,51 +81,51 @@ export interface EndpointUnderTest {
   readonly tenant: string;
   /** Path at the receiver. */
   readonly path: string;
-  /** As given to the API. */
+  /** As in the API. */
   readonly eventTypes: readonly string[];
   readonly ordering: Ordering;
   /** Attempts its policy allows a delivery. */
   readonly attempts: number;
-  /** Events acknowledged from here on are for it: its creation, and the 500 ms until every router knows. */
+  /** Time from which acknowledged events belong to it: its creation, plus the 500 ms until every router has it. */
   readonly activeFrom: number;
-  /** When it was deleted or disabled; what was acknowledged later is not for it. */
+  /** Time at which it was deleted or disabled. Events acknowledged later do not belong to it. */
   readonly activeUntil: number | undefined;
-  /** Whether it is itself the fault: it fails, hangs or is slow. The others must not notice. */
+  /** Whether the endpoint is a fault: it fails, hangs or is slow. */
   readonly isBad: boolean;
-  /** Whether deliveries may be parked when the run ends, since the run leaves it paused or broken. */
+  /** Whether deliveries may be parked at the end, because the run leaves the endpoint paused or failing. */
   readonly mayWait: boolean;
 }
 
 /**
- * One try to hand an event in; an event that is tried again with the same id has several. Ids are unique over a run's
- * tenants. `fail` is a refusal that took nothing (4xx, a connection refused); `unknown` an answer that never came, and
- * every 5xx: the event may have been taken.
+ * One publish of an event; an event that is published again has several. Ids are unique over a run's tenants. `fail`:
+ * the event is certainly not stored (4xx, a refused connection). `unknown`: no answer, or a 5xx; the event may be
+ * stored.
  */
 export interface LedgerEntry {
   readonly eventId: string;
   readonly tenant: string;
   readonly type: string;
   readonly resourceId: string | undefined;
-  /** Position among the events of its resource: a resource's events are handed in one after the other. */
+  /** Number among the events of its resource, which are published one after the other. */
   readonly number: number;
   readonly door: 'http' | 'kafka';
   readonly invokedAt: number;
-  /** Undefined for an answer that never came. */
+  /** Time of the answer; undefined without one. */
   readonly endedAt: number | undefined;
   readonly outcome: 'ok' | 'fail' | 'unknown';
-  /** What was answered, or the error. */
+  /** The answer, or the error. */
   readonly detail: string;
-  /** Where Kafka said that it put the record; direct produces only. */
+  /** Kafka's position of the record; only for direct produces. */
   readonly position: { readonly partition: number; readonly offset: number } | undefined;
-  /** `dead_letter` for a record nobody can understand: it must be set aside, and nothing sent. */
+  /** `dead_letter` for a poison record: it must go to `dlq`, without an attempt. */
   readonly expects: 'delivery' | 'dead_letter';
 }
 
-/** One request as the receiver saw it. `line` numbers are of its log, which tells what came first. */
+/** One request at the receiver. `line` numbers of its log order the requests. */
 export interface ReceivedRequest {
   readonly arrivedLine: number;
   readonly arrivedAt: number;
-  /** When the answer was written, or the sender broke off; undefined when the run ended before either. */
+  /** Time of the response, or of the sender's disconnect; undefined when the run ended before. */
   readonly endedLine: number | undefined;
   readonly endedAt: number | undefined;
   readonly endpointId: string;
@@ -137,10 +137,10 @@ export interface ReceivedRequest {
   readonly webhookId: string;
   /** 1-based, from the header `webhook-attempt`. */
   readonly attempt: number;
-  /** What was answered; undefined when nothing was. */
+  /** Response status; undefined without a response. */
   readonly status: number | undefined;
   readonly isSigned: boolean;
-  /** The sender broke off, or the receiver was told to, before the answer was written. */
+  /** True when sender or receiver closed the connection before the response. */
   readonly isCut: boolean;
 }
 
@@ -148,11 +148,11 @@ export interface PostgresRows {
   readonly events: readonly EventRow[];
   readonly deliveries: readonly DeliveryRow[];
   readonly attempts: readonly AttemptRow[];
-  /** Lanes with a head; those that are over are evidence only. */
+  /** Lanes with a head. */
   readonly heads: readonly LaneHead[];
   readonly parked: readonly ParkedRow[];
   readonly deadLetters: readonly DeadLetterRow[];
-  /** Records that PostgreSQL still owes to Kafka. */
+  /** Number of rows in the outbox. */
   readonly outboxRows: number;
 }
 
@@ -198,7 +198,7 @@ export interface ParkedRow {
 }
 
 export interface DeadLetterRow {
-  /** Of its record in `dlq`. */
+  /** Position of its record in `dlq`. */
   readonly partition: number;
   readonly offset: number;
   readonly reason: string;
@@ -208,52 +208,52 @@ export interface DeadLetterRow {
   readonly isReplayed: boolean;
 }
 
-/** All that a topic still holds, and where its partitions begin and end. */
+/** The present records of a topic, with the start and end of each partition. */
 export interface TopicContents {
-  /** Without prefix. */
+  /** Name without prefix. */
   readonly topic: string;
   readonly partitions: readonly { readonly partition: number; readonly start: number; readonly end: number }[];
-  /** By partition, then by offset. */
+  /** Sorted by partition and offset. */
   readonly records: readonly TopicRecord[];
 }
 
 export interface TopicRecord {
   readonly partition: number;
   readonly offset: number;
-  /** When the broker appended it. */
+  /** Append time. */
   readonly timestamp: number;
   readonly key: string | undefined;
-  /** Of a record of `ingest`: its event's id, when it has one that can be read. */
+  /** For `ingest`: the event id, if readable. */
   readonly eventId: string | undefined;
-  /** Of a record of `deliveries`, a tier or `dlq`. */
+  /** For `deliveries`, a tier or `dlq`. */
   readonly delivery: DeliveryMeta | undefined;
-  /** Of a record of `attempts`. */
+  /** For `attempts`. */
   readonly attempt: AttemptRecord | undefined;
-  /** Of a record of `dlq`, and of one that was put back by somebody. `source` is `topic/partition/offset`. */
+  /** For `dlq`, and replayed records. `source` is `topic/partition/offset`. */
   readonly dead: { readonly reason: DeadReason; readonly source: string } | undefined;
-  /** Of a record of `endpoints`; undefined for a tombstone. */
+  /** For `endpoints`; undefined for a tombstone. */
   readonly breaker: BreakerState | undefined;
 }
 
-/** What the groups had committed and PostgreSQL held, taken together while the run went on. */
+/** A sample of the groups' commits and PostgreSQL's parked rows during the run. */
 export interface CommitSample {
-  /** Before the first of both was asked. */
+  /** Time before the first query. */
   readonly beganAt: number;
-  /** After both were there. Commits are asked first: what was parked before them may have been delivered since. */
+  /** Time after both answers. Commits are read first: rows parked before may be delivered since. */
   readonly endedAt: number;
   readonly positions: readonly CommittedPosition[];
-  /** Ids of parked deliveries; undefined while PostgreSQL was away. A lane's head is in a tier, or nowhere. */
+  /** Ids of parked deliveries; undefined without an answer from PostgreSQL. Heads are not included. */
   readonly parked: ReadonlySet<string> | undefined;
 }
 
 export interface CommittedPosition {
-  /** Without prefix. */
+  /** Name without prefix. */
   readonly group: string;
   readonly topic: string;
   readonly partition: number;
-  /** The next offset to read; every one below it is finished. */
+  /** The watermark: every lower offset is finished. */
   readonly offset: number;
-  /** Offsets above it that the commit's metadata calls finished. */
+  /** Finished offsets above the watermark, from the commit's metadata. */
   readonly finishedAbove: readonly number[];
 }
 
@@ -265,21 +265,21 @@ export interface ProcessEvent {
   /** E.g. `dispatcher-1`, `kafka`, `postgres`. */
   readonly process: string;
   readonly app: AppName | 'kafka' | 'postgres';
-  /** `stopping` is SIGTERM; `stopped` the end that follows it; `exited` an end nobody asked for. */
+  /** `stopping`: SIGTERM; `stopped`: the end after it; `exited`: an unexpected end. */
   readonly kind: 'started' | 'ready' | 'stopping' | 'stopped' | 'killed' | 'frozen' | 'continued' | 'exited';
 }
 
-/** One thing that was broken on purpose. It counts only if it really happened, and hit work. */
+/** One fault. It counts only if it fired, and hit work in flight. */
 export interface FaultEvent {
   readonly kind: FaultKind;
-  /** The process, the link (`dispatcher-0→kafka`), the endpoint or the topic that was hit. */
+  /** The process, the link (`dispatcher-0→kafka`), the endpoint or the topic of the fault. */
   readonly target: string;
   readonly from: number;
-  /** When it was healed; equal to `from` for what happens at once. */
+  /** End of the fault; equal to `from` for instant faults. */
   readonly to: number;
-  /** How often it took effect: processes signalled, answers dropped, connections cut, records written. 0: it did not fire. */
+  /** Number of effects, e.g. processes signalled, answers dropped, records written. 0: the fault did not fire. */
   readonly fired: number;
-  /** Work under way at what it hit, when it hit: requests, deliveries, records. 0: it proved nothing. */
+  /** Work in flight at the time of the fault: requests, deliveries, records. 0: the fault proved nothing. */
   readonly inFlight: number;
 }
 
@@ -290,6 +290,6 @@ export interface LossAlarm {
   readonly topic: string;
   readonly partition: number;
   readonly lostRecords: number;
-  /** Where reading goes on: what is lost lies below. */
+  /** Offset at which reading continues: lost records are below. */
   readonly nextOffset: number;
 }

@@ -1,4 +1,4 @@
-/** What a fault does, for the judge: which promises bend meanwhile depends on it. */
+/** Kinds of fault. The judge's tolerance during a fault depends on its kind. */
 export type FaultKind =
   | 'kill'
   | 'terminate'

@@ -1,6 +1,6 @@
 import { type Finding, MAX_FINDINGS, type PromiseVerdict } from './verdict.js';
 
-/** @param checked how many things were looked at; 0 means that there was nothing to judge */
+/** @param checked number of checks; 0 means no evidence */
 export function verdictOf(checked: number, findings: readonly Finding[]): PromiseVerdict {
   const outcome = findings.length > 0 ? 'broken' : checked === 0 ? 'void' : 'kept';
   return { outcome, checked, findings: findings.slice(0, MAX_FINDINGS), broken: findings.length };

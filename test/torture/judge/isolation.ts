@@ -3,9 +3,9 @@ import { verdictOf } from './findings.js';
 import type { PromiseVerdict } from './verdict.js';
 
 /**
- * P4: an endpoint that no fault aims at gets first attempts within the run's limit, whatever the bad ones do, counted from
- * when what is ahead in the lane is over: how much one lane takes is not the others' doing. Judged only by runs that have
- * bad endpoints and nothing else broken, and so set a limit.
+ * P4: an endpoint without a fault gets first attempts within the run's limit, independent of bad endpoints. The time
+ * counts from the end of the delivery ahead in the lane, since a lane's own load is no effect of others. Only runs with
+ * bad endpoints and no other fault set a limit.
  */
 export function judgeIsolation(all: Case): PromiseVerdict {
   const { duties, evidence } = all;

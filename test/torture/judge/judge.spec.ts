@@ -22,7 +22,7 @@ describe('judge', () => {
     );
   });
 
-  it('given any such history, when all trace of one delivery is gone from the end on, then it is found lost', () => {
+  it('given any such history, when the last records of one delivery are removed, then the judge finds the delivery lost', () => {
     fc.assert(
       fc.property(fates(), fc.nat(), (events, choice) => {
         const history = new History();
@@ -52,7 +52,7 @@ describe('judge', () => {
     );
   });
 
-  it('given any such history, when two acceptances of a resource change places, then the order is found broken', () => {
+  it('given any such history, when two acceptances of a resource are swapped, then the judge finds the order broken', () => {
     fc.assert(
       fc.property(fates(), fc.nat(), (events, choice) => {
         const history = new History();
@@ -94,7 +94,7 @@ describe('judge', () => {
     expect(judge(new History().evidence()).outcome).toBe('void');
   });
 
-  it('given a promise the run is there to try, when there is nothing to judge it by, then it is void', () => {
+  it('given a promise that the run tests, when it has no evidence for it, then the run is void', () => {
     const history = new History();
     live(history, healthy(2));
     history.run = { ...history.run, mustJudge: ['P5'] };

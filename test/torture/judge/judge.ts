@@ -10,10 +10,10 @@ import { judgeRepeats } from './repeats.js';
 import { judgeTruth } from './truth.js';
 import type { Outcome, PromiseVerdict, Verdict } from './verdict.js';
 
-/** No run says anything that does not say something of these. */
+/** Promises that every run must have evidence for. */
 const ALWAYS: readonly PromiseName[] = ['P1', 'P2', 'P3'];
 
-/** Decides over one run. Pure: the same evidence has the same verdict. */
+/** Judges one run. Pure: the same evidence gives the same verdict. */
 export function judge(evidence: Evidence): Verdict {
   const all = arrange(evidence);
   const loss = judgeLoss(all);
@@ -55,7 +55,7 @@ export function judge(evidence: Evidence): Verdict {
   };
 }
 
-/** What is broken is broken, whether or not the fault that should have caused it happened. */
+/** A broken promise counts, also when the fault did not fire. */
 function outcomeOf(promises: Readonly<Record<PromiseName, PromiseVerdict>>, voidReasons: readonly string[]): Outcome {
   if (PROMISES.some((name) => promises[name].outcome === 'broken')) return 'broken';
   return voidReasons.length > 0 ? 'void' : 'kept';

@@ -14,8 +14,8 @@ interface Span {
 }
 
 /**
- * P6: when all is whole again everything drains within the limit, and at no time do deliveries that are due wait longer
- * than allowed without a single one arriving.
+ * P6: after the last fault everything drains within the limit. At no time do due deliveries wait longer than the limit
+ * without a single arrival.
  *
  * @param waiting deliveries that are neither over nor lost
  */
@@ -38,7 +38,7 @@ export function judgeLiveness(all: Case, waiting: readonly Duty[]): LivenessJudg
   return { verdict: verdictOf(all.duties.length, findings), longestStallMs, healMs };
 }
 
-/** From the end of the last fault until what was acknowledged by then was over. */
+/** Time from the end of the last fault until every event acknowledged by then was over. */
 function healTime({ evidence: { run }, duties }: Case): number | undefined {
   if (run.quietAt === undefined) return undefined;
   const ends = duties
@@ -47,7 +47,7 @@ function healTime({ evidence: { run }, duties }: Case): number | undefined {
   return ends.reduce((longest, end) => Math.max(longest, end - run.healedAt), 0);
 }
 
-/** Due is a first attempt that nothing is ahead of: what waits for a retry's time, or behind one, waits rightly. */
+/** A first attempt is due when no delivery is ahead. Deliveries that wait for a retry, or behind one, are not due. */
 function longestStall(all: Case): number {
   const { evidence, duties } = all;
   const due = dueTimes(all);
@@ -72,7 +72,7 @@ function merged(spans: readonly Span[]): Span[] {
   return result;
 }
 
-/** @param arrivals ascending */
+/** @param arrivals times in ascending order */
 function longestGap({ from, to }: Span, arrivals: readonly number[]): number {
   let longest = 0;
   let last = from;

@@ -13,7 +13,7 @@ export interface LossJudgement {
   readonly waiting: readonly Duty[];
 }
 
-/** A step on a delivery's way that can be shown. */
+/** A step of a delivery that the evidence shows. */
 interface Sight {
   readonly stage: Stage;
   readonly at: number;
@@ -21,9 +21,9 @@ interface Sight {
 }
 
 /**
- * P1: every acknowledged event is delivered, dead or visibly waiting at each endpoint it is for, and every record that
- * nobody can understand is set aside. A loss that retention or a replaced Kafka caused, and the apps reported, is counted,
- * not held against them.
+ * P1: every acknowledged event is delivered, dead or visibly waiting at each of its endpoints, and every poison record
+ * is in `dlq`. A loss by retention or a replaced Kafka that the apps reported is counted, and does not break the
+ * promise.
  */
 export function judgeLoss(all: Case): LossJudgement {
   const owed = all.duties.filter(({ isOwed }) => isOwed);
@@ -43,7 +43,7 @@ export function judgeLoss(all: Case): LossJudgement {
   };
 }
 
-/** Somebody can still see it, and something will still come of it. */
+/** Whether the delivery visibly waits: a record or row of it remains. */
 function isWaiting(all: Case, duty: Duty): boolean {
   const { rows, topics, commits } = all.evidence;
   if (rows.parked.some(({ deliveryId }) => deliveryId === duty.deliveryId)) return true;
@@ -70,7 +70,7 @@ function wasLostUnarchived({ evidence: { faults, rows, alarms } }: Case, { event
   return (event.acknowledgedAt ?? 0) <= fault.to && alarms.some(({ topic }) => topic === 'ingest');
 }
 
-/** Whether an app has said that the last record of this delivery left its log unread. */
+/** Whether an app reported that the last record of this delivery left its log unread. */
 function wasReported({ evidence: { alarms } }: Case, duty: Duty): boolean {
   const covers = (alarm: LossAlarm, topic: string, partition: number, offset: number) =>
     alarm.topic === topic && alarm.partition === partition && offset < alarm.nextOffset;
@@ -92,7 +92,7 @@ function lostFinding(all: Case, duty: Duty): Finding {
   };
 }
 
-/** All that can be shown of a delivery, in the order of time: where it got to is where to look for the flaw. */
+/** All steps of a delivery in the order of time. The last one shows where to look for the fault. */
 function wayOf({ evidence }: Case, { event, records, requests, deliveryId, eventId }: Duty): Sight[] {
   const sights: Sight[] = [];
   if (event.acknowledgedAt !== undefined) {
@@ -145,7 +145,7 @@ function poisonLost({ evidence: { ledger, topics } }: Case): Finding[] {
     .filter((entry) => entry.expects === 'dead_letter' && entry.outcome === 'ok' && !isSetAside(entry))
     .map(({ eventId, position }) => ({
       kind: 'poison_not_set_aside',
-      text: `a record nobody can understand (ingest/${position?.partition}/${position?.offset}) has no dead letter`,
+      text: `a poison record (ingest/${position?.partition}/${position?.offset}) has no dead letter`,
       eventId,
     }));
 }

@@ -11,10 +11,10 @@ export interface OrderJudgement {
 const SAME_MOMENT_MS = 20;
 
 /**
- * P3: in every ordered lane events are accepted for the first time in the order of `ingest`, none is attempted before the
- * one ahead of it is delivered or dead, and `ingest` has a resource's events in the order they were handed in.
+ * P3: every ordered lane first accepts its events in the order of `ingest`. No event is attempted before the one ahead
+ * is delivered or dead. `ingest` has a resource's events in the order of publishing.
  *
- * @param excused deliveries that were lost with an alarm: nobody can wait for them
+ * @param excused deliveries that were lost with an alarm, which others need not wait for
  */
 export function judgeOrder(all: Case, excused: ReadonlySet<Duty>): OrderJudgement {
   const lanes = [...all.lanes.values()];
@@ -28,7 +28,7 @@ export function judgeOrder(all: Case, excused: ReadonlySet<Duty>): OrderJudgemen
   return { verdict: verdictOf(checked, findings), outOfOrder: outOfOrder.length };
 }
 
-/** A dead letter that was put back comes when it comes. */
+/** A replayed dead letter has no order. */
 function acceptedLate(lane: readonly Duty[]): Finding[] {
   let latest: Duty | undefined;
   return lane.flatMap((duty) => {
@@ -57,12 +57,12 @@ function overtaken(lane: readonly Duty[], excused: ReadonlySet<Duty>): Finding[]
   });
 }
 
-/** Nobody was told that it is accepted, and there is no trace of it for this endpoint. */
+/** The event was not acknowledged, and has no record for this endpoint. */
 function mayBeMissing({ isOwed, records, requests }: Duty): boolean {
   return !isOwed && records.length === 0 && requests.length === 0;
 }
 
-/** A producer that waits for each acknowledgement finds its order in `ingest`. */
+/** Checks that `ingest` keeps the order of a producer that waits for each acknowledgement. */
 function takenOutOfOrder(events: Iterable<TriedEvent>): Finding[] {
   const withResource = [...events].filter(
     ({ first, source }) => first.resourceId !== undefined && source !== undefined,

@@ -5,9 +5,8 @@ import { kindsOf } from './testing/lives.js';
 import type { Verdict } from './verdict.js';
 
 /*
- * The stories of the eight planted bugs (docs/reliability.md), as they would look in the evidence. Each is told twice: as
- * a system that keeps its promises would have it, and with the bug. The same bugs are planted in the built apps and run on
- * real servers by `npm run torture -- --planted`.
+ * Evidence of eight planted bugs (docs/reliability.md), each in two histories: with the promise kept, and with the bug.
+ * `npm run torture -- --planted` plants the same bugs in the built apps, on real servers.
  */
 
 function told(story: (history: History) => void): Verdict {
@@ -21,7 +20,7 @@ function strike(history: History, kind: 'kill' | 'freeze' | 'retention', target:
   history.faults.push({ kind, target, from, to: from, fired: 1, inFlight });
 }
 
-/** `kill -9`, and the supervisor starts it again. */
+/** SIGKILL, and a restart by the supervisor. */
 function kill(history: History): void {
   strike(history, 'kill', 'dispatcher-0', 1);
   const process = { process: 'dispatcher-0', app: 'dispatcher' } as const;
@@ -86,11 +85,11 @@ describe('lane order skipped', () => {
     if (!isPlanted) history.deliver(second);
   };
 
-  it('given the promise, then the second waits', () => {
+  it('given the promise, then the second delivery waits', () => {
     expect(told(story(false)).outcome).toBe('kept');
   });
 
-  it('given the bug, then it is seen that it did not, and what was accepted first', () => {
+  it('given the bug, then the judge finds the early attempt, and the delivery accepted first', () => {
     expect(kindsOf(told(story(true)))).toEqual(new Set(['overtaken', 'out_of_order']));
   });
 });
@@ -110,11 +109,11 @@ describe('a parked row dropped', () => {
     history.unpark(second);
   };
 
-  it('given the promise, then what was parked is delivered', () => {
+  it('given the promise, then the parked delivery is delivered', () => {
     expect(told(story(false)).outcome).toBe('kept');
   });
 
-  it('given the bug, then it is lost, last seen in deliveries, and its offset was finished for nothing', () => {
+  it('given the bug, then the delivery is lost, last seen in deliveries, and its offset was finished too early', () => {
     const verdict = told(story(true));
     expect(kindsOf(verdict)).toEqual(new Set(['lost', 'committed_too_early']));
     expect(verdict.promises.P1.findings[0]).toMatchObject({ eventId: 'a-1', lastSeen: 'deliveries' });
@@ -160,11 +159,11 @@ describe('probes that ignore the breaker', () => {
     expect(told(story(1)).promises.P5).toMatchObject({ outcome: 'kept', checked: 2 });
   });
 
-  it('given the bug, then the others are found', () => {
+  it('given the bug, then the judge finds the other probes', () => {
     expect(kindsOf(told(story(3)))).toEqual(new Set(['several_probes']));
   });
 
-  it('given an attempt while the breaker is open, then it is found', () => {
+  it('given an attempt while the breaker is open, then the judge finds it', () => {
     const verdict = told((history) => {
       history.breaker('open');
       history.tick(5_000);
@@ -191,11 +190,11 @@ describe('no epoch fence', () => {
     expect(told(story(1))).toMatchObject({ outcome: 'kept', figures: { duplicates: 1, staleRepeats: 1 } });
   });
 
-  it('given the bug, then the lane it goes on with is found', () => {
+  it('given the bug, then the judge finds the lane that the resumed process continued', () => {
     expect(kindsOf(told(story(3)))).toEqual(new Set(['too_many_stale_repeats']));
   });
 
-  it('given the bug, then a head that it named is found by its repeat, long after it went on', () => {
+  it('given the bug, then the judge finds a head of the resumed process by its late repeat', () => {
     const verdict = told((history) => {
       story(0)(history);
       history.tick(20_000);
@@ -205,7 +204,7 @@ describe('no epoch fence', () => {
     expect(kindsOf(verdict)).toContain('too_many_duplicates');
   });
 
-  it("given the bug, then a head it names over a successor's stops the lane, and that is found", () => {
+  it("given the bug, then a head that overwrites a successor's stops the lane, and the judge finds it", () => {
     const verdict = told((history) => {
       const [first, second] = [history.publish('a'), history.publish('a')];
       history.route(first);
@@ -234,12 +233,12 @@ describe('out of range ignored', () => {
     history.deliver(next);
   };
 
-  it('given the promise, then what retention took is reported, and counted', () => {
+  it('given the promise, then records deleted by retention are reported, and counted', () => {
     expect(kindsOf(told(story(true)))).toEqual(new Set());
     expect(told(story(true)).figures).toMatchObject({ lost: 0, reportedLost: 1 });
   });
 
-  it('given the bug, then the loss is found, and that nobody said so', () => {
+  it('given the bug, then the judge finds the loss, and the missing alarm', () => {
     expect(kindsOf(told(story(false)))).toEqual(
       new Set(['lost', 'overtaken', 'committed_too_early', 'skipped_silently']),
     );

@@ -1,11 +1,11 @@
 import type { CommitSample, CommittedPosition } from './evidence.js';
 
-/** Whether a commit says that the record at this offset needs no more work. */
+/** Whether a commit marks the offset as finished. */
 export function isFinished({ offset, finishedAbove }: CommittedPosition, record: number): boolean {
   return record < offset || finishedAbove.includes(record);
 }
 
-/** What was last known to be committed for a partition. */
+/** The last known commit of a partition. */
 export function lastPosition(
   commits: readonly CommitSample[],
   topic: string,

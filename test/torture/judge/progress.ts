@@ -9,8 +9,8 @@ import type { Finding, PromiseVerdict } from './verdict.js';
 const SAME_MOMENT_MS = 20;
 
 /**
- * P7: a commit never calls a record finished before what it caused is stored, no commit goes back but by a process that
- * was cut off, and no record leaves its log unread without an alarm.
+ * P7: a commit never finishes a record before its effects are stored, only a process that was cut off sets a commit
+ * back, and no record leaves its log unread without an alarm.
  */
 export function judgeProgress(all: Case): PromiseVerdict {
   const { commits } = all.evidence;
@@ -20,13 +20,13 @@ export function judgeProgress(all: Case): PromiseVerdict {
   return verdictOf(early.checked, findings);
 }
 
-/** Looks at each record once: when a commit first calls it finished. */
+/** Checks each record once: when a commit first marks it as finished. */
 class EarlyCommits {
   readonly findings: Finding[] = [];
   checked = 0;
-  /** By partition: offsets not yet known to be finished, ascending. */
+  /** Offsets not known to be finished, ascending, by partition. */
   private readonly open = new Map<string, TopicRecord[]>();
-  /** By where a record was read from. */
+  /** Records by their source position. */
   private readonly setAside: ReadonlyMap<string, number>;
 
   constructor(private readonly all: Case) {
@@ -54,11 +54,11 @@ class EarlyCommits {
     const { topic, partition } = position;
     const left: TopicRecord[] = [];
     for (const record of this.open.get(`${topic}/${partition}`) ?? []) {
-      // What was not there yet was in another log.
+      // A record appended later belongs to another log.
       const wasThere = record.timestamp <= sample.endedAt + SAME_MOMENT_MS;
       if (!wasThere || !isFinished(position, record.offset)) left.push(record);
       else if (this.isHandedOn(topic, record, sample)) this.checked++;
-      // What may be parked can be told when PostgreSQL is back.
+      // Without parked rows in the sample, a later sample decides.
       else if (topic === 'deliveries' && sample.parked === undefined) left.push(record);
       else this.findings.push(this.tooEarly(topic, record, sample));
     }
@@ -79,8 +79,8 @@ class EarlyCommits {
   }
 
   /**
-   * A restored database does not know every head: a later delivery of its lane becomes the head, and the return of the
-   * forgotten one is stale. A rebuild, which must follow, sends it again.
+   * A restored database lacks some heads: a later delivery of the lane becomes the head, and the return of the lost one
+   * is stale. The rebuild after the restore sends it again.
    */
   private wasBroughtBack({ records }: Duty, finishedAt: number): boolean {
     const { restored } = this.all.evidence;
@@ -98,7 +98,7 @@ class EarlyCommits {
     );
   }
 
-  /** Every endpoint the router found has its delivery. A record whose event was claimed by another one needs nothing. */
+  /** Checks that each endpoint of an event has its delivery. A duplicate needs none. */
   private isFannedOut(record: TopicRecord, by: number): boolean {
     const { eventId, offset, partition, dead } = record;
     if (eventId === undefined || dead !== undefined) return true;
@@ -126,14 +126,17 @@ function describe(delivery: TopicRecord['delivery']): string {
   return ` (${deliveryId}, ${returned ? 'a return' : 'a first'} after ${attempt} attempts of life ${replay})`;
 }
 
-/** While a log is replaced, its commits may still be those of the former one. */
+/** During the replacement of a log, its commits may still be those of the former log. */
 function isOfAnotherLog({ evidence: { faults } }: Case, topic: string, { beganAt, endedAt }: CommitSample): boolean {
   return faults.some(
     ({ kind, target, from, to }) => kind === 'new_log' && target === topic && endedAt >= from && beganAt <= to,
   );
 }
 
-/** Whether somebody else has the delivery by then: its outcome is told, and what waits is in a tier or came back from it. */
+/**
+ * Whether the effects of a delivery's record are stored by then: its attempt, and the next record of an unfinished
+ * delivery.
+ */
 function wentOn({ records }: Duty, topic: string, from: TopicRecord, by: number): boolean {
   const { attempt, replay } = lifeOf(from);
   const stored = records.filter(({ timestamp }) => timestamp <= by);
@@ -158,7 +161,7 @@ function wentOn({ records }: Duty, topic: string, from: TopicRecord, by: number)
   );
 }
 
-/** A dead letter that was put back begins a life of its own. */
+/** A replayed dead letter begins another life. */
 function lifeOf({ delivery, dead }: TopicRecord): { attempt: number; replay: number } {
   const { attempt = 0, replay = 0 } = delivery ?? {};
   return dead === undefined ? { attempt, replay } : { attempt: 0, replay: replay + 1 };
@@ -185,7 +188,7 @@ function wentBack(all: Case): Finding[] {
   );
 }
 
-/** Retention took what its readers had not finished: they must say so. */
+/** Readers must report unfinished records that retention deleted. */
 function skipped({ evidence: { topics, commits, alarms, faults } }: Case): Finding[] {
   return faults
     .filter(({ kind }) => kind === 'retention')

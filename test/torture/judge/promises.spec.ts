@@ -6,7 +6,7 @@ import { healthy, kindsOf, live } from './testing/lives.js';
 const KEPT = { lost: 0, outOfOrder: 0, duplicates: 0, staleRepeats: 0 };
 
 describe('the promises', () => {
-  it('given an answer that never came, then the event may have been taken or not', () => {
+  it('given a publish without an answer, then the event may be stored or not', () => {
     const taken = new History();
     const event = taken.publish('a', { outcome: 'unknown' });
     taken.route(event);
@@ -21,7 +21,7 @@ describe('the promises', () => {
     expect(verdict).toMatchObject({ outcome: 'kept', figures: { ...KEPT, unknown: 2 } });
   });
 
-  it('given an event that was refused, when it is sent all the same, then that is found', () => {
+  it('given a rejected event, when it is sent nevertheless, then the judge finds it', () => {
     const history = new History();
     const event = history.publish('a', { outcome: 'fail' });
     history.route(event);
@@ -30,7 +30,7 @@ describe('the promises', () => {
     expect(kindsOf(judge(history.evidence()))).toContain('never_accepted');
   });
 
-  it('given a request with a wrong signature, or under another id, then both are found', () => {
+  it('given a request with a wrong signature, or under another id, then the judge finds both', () => {
     const history = new History();
     live(history, [
       { resource: 'a', failures: 0 },
@@ -44,7 +44,7 @@ describe('the promises', () => {
     expect(judge({ ...evidence, requests }).promises.P2).toMatchObject({ outcome: 'broken', broken: 2 });
   });
 
-  it('given a kill, then what was in flight may be repeated, and what was not may not', () => {
+  it('given a kill, then only attempts in flight may repeat', () => {
     const history = new History();
     const [early] = live(history, [{ resource: 'a', failures: 0 }]);
     history.tick(5_000);
@@ -65,7 +65,7 @@ describe('the promises', () => {
     ]);
   });
 
-  it('given SIGTERM, then a single repeat is one too many', () => {
+  it('given SIGTERM, then one repeat breaks the promise', () => {
     const history = new History();
     history.run = { ...history.run, budgets: { ...history.run.budgets, duplicates: 0 } };
     const [event] = live(history, healthy(2));
@@ -95,7 +95,7 @@ describe('the promises', () => {
     expect(kindsOf(judge(late.evidence()))).toEqual(new Set(['healed_late', 'stalled']));
   });
 
-  it('given a healthy endpoint that waits beside a bad one for longer than allowed, then isolation is broken', () => {
+  it('given a healthy endpoint that waits longer than the limit because of a bad one, then isolation is broken', () => {
     const history = new History();
     history.run = { ...history.run, budgets: { ...history.run.budgets, isolationMs: 1_000 } };
     const event = history.publish('a');
@@ -111,7 +111,7 @@ describe('the promises', () => {
     });
   });
 
-  it('given a history that knows less, more or something else than the receiver, then each is found', () => {
+  it('given a history that has less, more or other attempts than the receiver, then the judge finds each', () => {
     const history = new History();
     live(
       history,
@@ -135,7 +135,7 @@ describe('the promises', () => {
     ]);
   });
 
-  it('given a record nobody can understand, when it is not set aside, then that is found', () => {
+  it('given a poison record without a dead letter, then the judge finds it', () => {
     const history = new History();
     live(history, healthy(2));
     const evidence = history.evidence();
@@ -153,7 +153,7 @@ describe('the promises', () => {
     );
   });
 
-  it('given a commit that goes back while nothing is broken, then that is found', () => {
+  it('given a commit that goes back without a fault, then the judge finds it', () => {
     const history = new History();
     live(history, healthy(2));
     const evidence = history.evidence();

@@ -12,19 +12,19 @@ export interface RepeatJudgement {
   readonly staleBudget: number;
 }
 
-/** A request that was not needed. */
+/** An unnecessary request. */
 export interface Repeat {
   readonly duty: Duty;
   readonly request: ReceivedRequest;
-  /** The one before it. */
+  /** The previous request of the same delivery. */
   readonly before: ReceivedRequest | undefined;
-  /** Whether the evidence accounts for it: an earlier attempt's outcome was unknown, or a record was brought twice. */
+  /** Whether the evidence explains the repeat: an earlier outcome was unknown, or a record was written twice. */
   readonly isExplained: boolean;
 }
 
 /**
- * P2: nothing is sent that nobody accepted, every request says truly what it is, no delivery is attempted more often than
- * its policy allows, and what is sent in vain stays within the budget.
+ * P2: every request belongs to an accepted event, and its headers are true. No delivery is attempted more often than
+ * its policy allows, and repeats stay within the budget.
  */
 export function judgeRepeats(all: Case): RepeatJudgement {
   const { evidence, duties, strangers } = all;
@@ -58,7 +58,7 @@ export function judgeRepeats(all: Case): RepeatJudgement {
   };
 }
 
-/** The backup does not know that the delivery ended since. */
+/** The backup lacks the end of the delivery. */
 function waitedInBackup(
   { evidence: { restored } }: Case,
   { deliveryId }: Duty,
@@ -67,7 +67,7 @@ function waitedInBackup(
   return restored !== undefined && arrivedAt >= restored.at && restored.waiting.has(deliveryId);
 }
 
-/** In each life an attempt's number comes once, and nothing comes after the acceptance. */
+/** In each life an attempt number occurs once, and no request follows the acceptance. */
 function duplicatesOf({ requests, lives }: Duty): { request: ReceivedRequest; earlier: ReceivedRequest[] }[] {
   if (requests.length <= 1) return [];
   return requests.flatMap((request, index) => {
@@ -103,7 +103,7 @@ function overBudget(
   }));
 }
 
-/** A process that goes on after it lost its partitions may let the one request of each lane through that it had begun. */
+/** A zombie may send one request per lane: the attempt that it had begun. */
 function tooManyOfZombies({ evidence: { processes } }: Case, stale: readonly Repeat[]): Finding[] {
   const continued = processes.filter(({ app, kind }) => app === 'dispatcher' && kind === 'continued');
   return continued.flatMap(({ at, process }) => {

@@ -13,7 +13,7 @@ const TITLES: Readonly<Record<PromiseName, string>> = {
   P8: 'visible truth',
 };
 
-/** The verdict for people: what was broken, what was judged, the figures, and what was found. */
+/** The verdict as text: faults, promises, figures and findings. */
 export function reportText(verdict: Verdict, evidence: Evidence): string {
   const { figures, promises, voidReasons } = verdict;
   const { run, faults } = evidence;
@@ -37,7 +37,7 @@ export function reportText(verdict: Verdict, evidence: Evidence): string {
   return lines.join('\n');
 }
 
-/** The verdict for machines: one line of JSON, with what was found of each kind. */
+/** The verdict as one line of JSON, with the number of findings of each kind. */
 export function reportLine({ run, seed, outcome, promises, figures, voidReasons }: Verdict, at: number): string {
   const outcomes = Object.fromEntries(PROMISES.map((name) => [name, promises[name].outcome]));
   const kinds = PROMISES.flatMap((name) => promises[name].findings.map(({ kind }) => kind));

@@ -4,7 +4,9 @@ import { judge } from './judge.js';
 import { History } from './testing/history.js';
 import { healthy, kindsOf, live } from './testing/lives.js';
 
-/** Two deliveries wait when the database is lost; a third is delivered before they are sent again, in the given order. */
+/**
+ * Two deliveries wait at the loss of the database. A third is delivered before they are sent again, in the given order.
+ */
 function restoredStory(order: readonly [number, number]): { evidence: Evidence; lane: string; at: number } {
   const history = new History();
   live(history, healthy(2));
@@ -34,14 +36,14 @@ const restored = (at: number, overtaken: string[], waiting: string[] = []) => ({
 });
 
 describe('a restored database', () => {
-  it('given a later delivery before those that were brought back, then its lane must have been listed', () => {
+  it('given a later delivery before the restored ones, then its lane must be listed', () => {
     const { evidence, lane, at } = restoredStory([0, 1]);
 
     expect(judge({ ...evidence, restored: restored(at, [lane]) })).toMatchObject({ outcome: 'kept' });
     expect(kindsOf(judge({ ...evidence, restored: restored(at, []) }))).toEqual(new Set(['out_of_order', 'overtaken']));
   });
 
-  it('given a listed lane, when what was brought back is out of order among itself, then that is found', () => {
+  it('given a listed lane, when the restored deliveries are out of order, then the judge finds it', () => {
     const { evidence, lane, at } = restoredStory([1, 0]);
 
     expect(kindsOf(judge({ ...evidence, restored: restored(at, [lane]) }))).toEqual(
@@ -49,7 +51,7 @@ describe('a restored database', () => {
     );
   });
 
-  it('given a delivery that is sent again, then it must have waited in the backup', () => {
+  it('given a repeated delivery, then it must have waited in the backup', () => {
     const history = new History();
     const [event] = live(history, healthy(2));
     const at = history.tick();
@@ -61,7 +63,7 @@ describe('a restored database', () => {
     expect(kinds([])).toEqual(new Set(['too_many_duplicates', 'too_many_stale_repeats']));
   });
 
-  it('given a forgotten head whose return is stale, then a rebuild must have sent it again', () => {
+  it('given a lost head whose return is stale, then a rebuild must have sent it again', () => {
     const history = new History();
     live(history, healthy(2));
     const event = history.publish('a');

@@ -7,10 +7,10 @@ interface RecordedDelivery {
 }
 
 /**
- * Which deliveries of lanes that `npm run rebuild` listed had waited in the database that was lost: their records were
- * finished, and they had no end. They keep their order among themselves, and so do the others of the lane.
+ * Finds deliveries, in lanes that `npm run rebuild` listed, that waited in the lost database: their records were
+ * finished, and they had no end. They keep their order among themselves, and so do the other deliveries of the lane.
  *
- * @param endOf when a delivery was over, ms since the epoch
+ * @param endOf time at which a delivery was over, ms since the epoch
  */
 export function broughtBack<Delivery extends RecordedDelivery>(
   { restored, commits }: Evidence,

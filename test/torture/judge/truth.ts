@@ -5,9 +5,9 @@ import { clock, verdictOf } from './findings.js';
 import type { Finding, PromiseVerdict } from './verdict.js';
 
 /**
- * P8: what people look up is what happened. Every answer the receiver gave has its attempt, every attempt with a status
- * was answered so, each delivery's state is the truth, and every dead letter can be seen. Where the outcome was uncertain
- * the history may know less than the receiver, never something else.
+ * P8: the API's history is true. Every response of the receiver has its attempt, every attempt with a status had that
+ * response, each delivery's state is right, and every dead letter is listed. After an unknown outcome the history may
+ * have fewer attempts than the receiver, never different ones.
  */
 export function judgeTruth(all: Case): PromiseVerdict {
   const { rows, topics } = all.evidence;
@@ -29,11 +29,11 @@ export function judgeTruth(all: Case): PromiseVerdict {
   return verdictOf(all.evidence.requests.length + dlq.length, [...findings, ...untold]);
 }
 
-/** Holds requests and attempt rows against each other, one to one. */
+/** Matches requests and attempt rows, one to one. */
 function unlike(duty: Duty, rows: readonly AttemptRow[], windows: readonly Disturbance[]): Finding[] {
   const left = [...rows];
   const untold: ReceivedRequest[] = [];
-  // Those whose outcome is certain first: they have a right to their row.
+  // Requests with a known outcome first: each must have its row.
   const certainFirst = duty.requests.toSorted(
     (a, b) => Number(isUncertain(a, windows)) - Number(isUncertain(b, windows)),
   );
@@ -54,12 +54,12 @@ function unlike(duty: Duty, rows: readonly AttemptRow[], windows: readonly Distu
   ];
 }
 
-/** The sender may have lost an answer that was given; it never saw another one. */
+/** The sender may have lost the response; it cannot have seen another one. */
 function isLike({ statusCode }: AttemptRow, { status, isCut }: ReceivedRequest): boolean {
   return statusCode === status || (isCut && statusCode === undefined);
 }
 
-/** Of two requests with one attempt number the history keeps one: they are the same attempt. */
+/** Two requests with one attempt number are the same attempt: the history has one. */
 function isRepeated({ requests, lives }: Duty, { attempt }: ReceivedRequest): boolean {
   return requests.filter((request) => request.attempt === attempt).length > lives;
 }
@@ -68,7 +68,7 @@ function wrongState(duty: Duty, row: DeliveryRow | undefined): Finding[] {
   const { requests, deadAt, lives, isOwed } = duty;
   const isTold = requests.some((request) => isAccepted(request) && !request.isCut);
   const expected = isTold ? 'delivered' : deadAt !== undefined ? 'dead' : undefined;
-  // What came after a replay, or of an answer that was lost, is judged by its attempts.
+  // After a replay, or a lost response, the attempts decide the state.
   if (expected === undefined || lives > 1 || (!isTold && requests.some(isAccepted))) return [];
   if (row?.status === expected) return [];
   if (row === undefined && !isOwed) return [];

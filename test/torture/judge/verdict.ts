@@ -1,27 +1,27 @@
 import type { PromiseName } from './evidence.js';
 
-/** What the evidence says of one run. */
+/** The verdict of one run. */
 export interface Verdict {
   readonly run: string;
   readonly seed: number;
-  /** `broken` when a promise is, else `void` when the run proved nothing, else `kept`. */
+  /** `broken` when a promise is broken, else `void` when the run proved nothing, else `kept`. */
   readonly outcome: Outcome;
   readonly promises: Readonly<Record<PromiseName, PromiseVerdict>>;
   readonly figures: Figures;
-  /** Why the run proves nothing; empty unless a fault did not fire, hit no work, or a promise had nothing to judge. */
+  /** Reasons why the run proves nothing: a fault did not fire or hit no work, or a promise had no evidence. */
   readonly voidReasons: readonly string[];
 }
 
 export type Outcome = 'kept' | 'broken' | 'void';
 
 export interface PromiseVerdict {
-  /** `void`: there was nothing to judge it by. */
+  /** `void`: the run had no evidence for the promise. */
   readonly outcome: Outcome;
-  /** How many things were looked at: events, requests, lanes, samples. */
+  /** Number of checks: of events, requests, lanes, samples. */
   readonly checked: number;
-  /** What breaks it; the first of them, {@link MAX_FINDINGS} at most. */
+  /** The first findings, at most {@link MAX_FINDINGS}. */
   readonly findings: readonly Finding[];
-  /** All of them, also those that are not listed. */
+  /** Number of all findings, including those not listed. */
   readonly broken: number;
 }
 
@@ -29,15 +29,15 @@ export const MAX_FINDINGS = 20;
 
 export interface Finding {
   readonly kind: FindingKind;
-  /** For people: what was seen, and what should have been. */
+  /** Text: the observation, and the expectation. */
   readonly text: string;
   readonly eventId?: string;
   readonly endpointId?: string;
-  /** Of a lost delivery: the last place it can be shown to have reached. */
+  /** Stage of a lost delivery: the last one in the evidence. */
   readonly lastSeen?: Stage;
 }
 
-/** The way of an event, in its order. */
+/** Stages of an event, in order. */
 export const STAGES = [
   'nowhere',
   'ledger',
@@ -87,15 +87,15 @@ export type FindingKind =
   | 'dead_letter_untold';
 
 export interface Figures {
-  /** Events acknowledged by either door. */
+  /** Number of events acknowledged by either door. */
   readonly acknowledged: number;
-  /** Events whose answer never came. */
+  /** Number of publishes without an answer. */
   readonly unknown: number;
-  /** Requests at the receiver. */
+  /** Number of requests at the receiver. */
   readonly requests: number;
-  /** Deliveries that were acknowledged and ended nowhere. */
+  /** Number of acknowledged deliveries without an end. */
   readonly lost: number;
-  /** Of them: lost to retention, and reported by the apps. */
+  /** Number of these that retention deleted and the apps reported. */
   readonly reportedLost: number;
   readonly outOfOrder: number;
   readonly duplicates: number;
@@ -104,6 +104,6 @@ export interface Figures {
   readonly staleBudget: number;
   /** Longest time without an arrival while deliveries were due; ms. */
   readonly longestStallMs: number;
-  /** From the end of the last fault to quiet; ms; undefined when it did not become quiet. */
+  /** Time from the end of the last fault to quiet, ms; undefined when the system did not become quiet. */
   readonly healMs: number | undefined;
 }

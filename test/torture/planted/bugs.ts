@@ -1,15 +1,15 @@
 import type { FindingKind } from '../judge/verdict.js';
 import type { Patch } from './planted-build.js';
 
-/** A bug that is planted on purpose, to see that the judge finds it. */
+/** A planted bug, which the judge must find. */
 export interface Bug {
   readonly title: string;
   readonly patch: Patch;
-  /** Brings it to light: a fault of scripts/torture/catalogue.mjs. */
+  /** The fault of scripts/torture/catalogue.mjs that triggers the bug. */
   readonly fault: string;
-  /** Of these, one at least must be found. */
+  /** Expected findings, of which at least one must occur. */
   readonly findings: readonly FindingKind[];
-  /** Part of the error with which the fault itself fails, where it checks what no evidence shows afterwards. */
+  /** Part of the fault's own error, for faults that check a state without evidence. */
   readonly failure?: string;
 }
 

@@ -17,7 +17,7 @@ describe('plantedBuild', () => {
   });
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-  it('given a build, then a copy of it has the bug, and the build has not', () => {
+  it('given a build, then a copy has the bug, and the build is unchanged', () => {
     const source = `before\n${text}\nafter`;
     writeFileSync(join(root, 'dist', file), source);
     const { home, remove } = plantedBuild('a-bug', [{ file, text, becomes }], root);
@@ -35,7 +35,7 @@ describe('plantedBuild', () => {
   });
 });
 
-/** The compiler keeps these lines as they are written, but for indentation by four. */
+/** Indents by four, as the compiler does. It does not change these lines otherwise. */
 it.each([
   ...BUG_NAMES.map((name) => ({ name, ...BUGS[name].patch })),
   ...Object.entries(REVERTED).flatMap(([name, patches]) => patches.map((patch) => ({ name, ...patch }))),

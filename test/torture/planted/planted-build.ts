@@ -3,36 +3,36 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../../../scripts/lib/paths.mjs';
 
-/** A text of the built apps, and what becomes of it. */
+/** A text of the built apps, and its replacement. */
 export interface Patch {
-  /** In `dist`. */
+  /** Path within `dist`. */
   readonly file: string;
-  /** Must be there exactly once. */
+  /** Must occur exactly once. */
   readonly text: string;
   readonly becomes: string;
 }
 
 /** A copy of the built apps with a bug in it. */
 export interface PlantedBuild {
-  /** Where to start the apps from: it holds `dist`, and what the apps need beside it. */
+  /** Folder from which the apps start: `dist`, and the other files that the apps need. */
   readonly home: string;
   remove(): void;
 }
 
 /**
- * Copies the built apps and plants a bug. The product has no switch for it: what is tested is what is shipped, but for one
- * line.
+ * Copies the built apps and plants a bug. The product has no switch for bugs: the test runs the shipped code, except
+ * for one line.
  *
  * @param name of the bug, for the folder
- * @param root where `dist` is
- * @throws Error when the text to be replaced is not there exactly once: the code has changed, and the bug must, too
+ * @param root folder of `dist`
+ * @throws Error unless the text occurs exactly once: after a change of the code, the bug must change, too
  */
 export function plantedBuild(name: string, patches: readonly Patch[], root = ROOT): PlantedBuild {
   const home = mkdtempSync(join(tmpdir(), `posthorn-planted-${name}-`));
   const remove = () => rmSync(home, { recursive: true, force: true });
   try {
     cpSync(join(root, 'dist'), join(home, 'dist'), { recursive: true });
-    // The apps' own imports (#common/…) are those of the nearest package.
+    // Node resolves #common/… by the nearest package.json.
     cpSync(join(root, 'package.json'), join(home, 'package.json'));
     symlinkSync(join(ROOT, 'node_modules'), join(home, 'node_modules'));
     for (const patch of patches) plant(join(home, 'dist'), patch);
@@ -43,7 +43,7 @@ export function plantedBuild(name: string, patches: readonly Patch[], root = ROO
   }
 }
 
-/** @param dist folder of built files, changed in place. @throws Error unless the text is there exactly once */
+/** @param dist folder of built files, changed in place. @throws Error unless the text occurs exactly once */
 export function plant(dist: string, { file, text, becomes }: Patch): void {
   const path = join(dist, file);
   const source = readFileSync(path, 'utf8');

@@ -14,9 +14,9 @@ import { knownName, type ScannedValue, scanElements, scanMembers, scanValue } fr
 import { endOfValue, OPEN_BRACE, OPEN_BRACKET } from '#common/records/json-scanner.js';
 import { elementSpans, memberSpan } from '#common/records/raw-json.js';
 
-/** How the events of a batch are written. */
+/** The format of a batch's events: native or CloudEvents. */
 export interface ListFormat {
-  /** The members of an event that mean something. */
+  /** Names of an event's members that the format defines. */
   readonly known: readonly string[];
   readonly readParsed: (value: unknown, text: string, at: number) => ParsedEvent;
   readonly readScanned: (bytes: Uint8Array, scanned: ScannedValue) => ParsedEvent;
@@ -33,25 +33,25 @@ export const CLOUD_EVENT_LIST: ListFormat = {
   readScanned: scannedStructuredEvent,
 };
 
-/** The name under which a list may lie within an object. */
+/** Member name of a list that is wrapped in an object. */
 const WRAPPER = ['events'];
 
 export interface ListedEvent {
-  /** Length of its JSON text. */
+  /** Length of the event's JSON text. */
   readonly bytes: number;
   readonly read: () => ParsedEvent;
 }
 
-/** The elements of a list, of which at most as many are kept as a batch may have. */
+/** A list's length, and at most `maxEvents` of its elements. */
 interface List<Element> {
   readonly count: number;
   readonly elements: readonly Element[];
 }
 
 /**
- * The events of a body that is a list, or `{"events": [...]}`.
+ * Reads the events of a body: a JSON array, or `{"events": [...]}`.
  *
- * @param scanBytes size from which the text is scanned, not parsed; the result is the same
+ * @param scanBytes bodies of at least this size are scanned instead of parsed; the result is the same
  * @throws ProblemError BODY_INVALID
  */
 export function listEvents(

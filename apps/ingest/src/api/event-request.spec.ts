@@ -28,11 +28,11 @@ function problemOf(work: () => unknown): { code: string; fields: string[]; messa
 }
 
 describe('readEvent', () => {
-  it('given an id, then it is kept, whatever the idempotency key', () => {
+  it('given an id and an idempotency key, then the event keeps its id', () => {
     expect(one('{"id":"e","type":"a","data":1}', { ...JSON_TYPE, 'idempotency-key': 'k' }).id).toBe('e');
   });
 
-  it('given no id and an idempotency key, then that is the id', () => {
+  it('given no id and an idempotency key, then the event id is the key', () => {
     expect(one('{"type":"a","data":1}', { ...JSON_TYPE, 'idempotency-key': 'k 1' }).id).toBe('k 1');
   });
 
@@ -41,7 +41,7 @@ describe('readEvent', () => {
     expect(one(body, { ...JSON_TYPE, 'idempotency-key': 'k' }).id).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  it('given a trace, of the request or in attributes of CloudEvents, then the event has it, and each of a batch', () => {
+  it('given a trace in headers or CloudEvents attributes, then each event has the trace', () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const native = '{"id":"e","type":"a","data":1}';
     expect(one(native, { ...JSON_TYPE, traceparent, tracestate: 'a=b' }).trace).toEqual({
@@ -54,7 +54,7 @@ describe('readEvent', () => {
     expect(one(native, { ...JSON_TYPE, traceparent: 'forged' }).trace).toEqual({});
   });
 
-  it('given neither, then each event gets a new id', () => {
+  it('given neither id nor idempotency key, then each event gets a new id', () => {
     const ids = [one('{"type":"a","data":1}').id, one('{"type":"a","data":1}').id];
     expect(ids[0]).toMatch(/^evt_[A-Za-z0-9_-]{22}$/);
     expect(ids[0]).not.toBe(ids[1]);
@@ -69,7 +69,7 @@ describe('readEvent', () => {
     expect(one(`{${member}"type":"a","data":1}`, JSON_TYPE, caller).tenant).toBe(tenant);
   });
 
-  it("given a tenant's key and another tenant, then it is forbidden", () => {
+  it("given a tenant's key and an event of another tenant, then the request is forbidden", () => {
     expect(problemOf(() => one('{"tenant":"other","type":"a","data":1}', JSON_TYPE, ACME)).code).toBe('FORBIDDEN');
   });
 
@@ -91,11 +91,11 @@ describe('readEvent', () => {
     expect(problemOf(() => one('{"type":"a","data":1}', headers)).code).toBe('UNSUPPORTED_MEDIA_TYPE');
   });
 
-  it('given no body, then the body is named', () => {
+  it('given no body, then the problem names the body', () => {
     expect(problemOf(() => one(undefined))).toMatchObject({ code: 'BODY_INVALID', fields: ['body'] });
   });
 
-  it('given an idempotency key that is no id, then it is named', () => {
+  it('given an idempotency key that is no id, then the problem names the header', () => {
     const headers = { ...JSON_TYPE, 'idempotency-key': 'x'.repeat(257) };
     expect(problemOf(() => one('{"type":"a","data":1}', headers)).fields).toEqual(['idempotency-key']);
   });
@@ -122,7 +122,7 @@ describe('readBatch', () => {
     ]);
   });
 
-  it('given bad events among good ones, then each bad field is named with its place', () => {
+  it('given bad events among good ones, then the problem names each bad field with its index', () => {
     const { code, fields } = problemOf(() => many(`[${A},{"type":"..","x":1},7]`));
     expect(code).toBe('BODY_INVALID');
     expect(fields.toSorted()).toEqual(['events[1].data', 'events[1].type', 'events[1].x', 'events[2]']);
@@ -139,23 +139,23 @@ describe('readBatch', () => {
     expect(problemOf(() => many(body)).fields).toEqual([field]);
   });
 
-  it('given one event that is too large, then none is taken', () => {
+  it('given one event that is too large, then the batch is rejected', () => {
     const large = `{"type":"t","data":"${'é'.repeat(100)}"}`;
     expect(problemOf(() => many(`[${A},${large}]`))).toMatchObject({ code: 'BODY_TOO_LARGE', fields: ['events[1]'] });
   });
 
-  it('given one event of another tenant, then it is forbidden', () => {
+  it('given one event of another tenant, then the batch is forbidden', () => {
     const foreign = '{"type":"t","tenant":"other","data":1}';
     expect(problemOf(() => many(`[${A},${foreign}]`, JSON_TYPE, ACME)).code).toBe('FORBIDDEN');
   });
 
-  it('given an idempotency key, then it is refused', () => {
+  it('given an idempotency key, then the batch is rejected', () => {
     expect(problemOf(() => many(`[${A}]`, { ...JSON_TYPE, 'idempotency-key': 'k' })).fields).toEqual([
       'idempotency-key',
     ]);
   });
 
-  it('given another type of content, then it is not supported', () => {
+  it('given another content type, then the media type is not supported', () => {
     const headers = { 'content-type': 'application/cloudevents+json' };
     expect(problemOf(() => many(`[${A}]`, headers)).code).toBe('UNSUPPORTED_MEDIA_TYPE');
   });

@@ -16,7 +16,7 @@ import type { FieldError } from '#common/records/field-errors.js';
 import { type TraceContext, traceContext } from '#common/records/trace-context.js';
 import { CLOUD_EVENT_LIST, type ListFormat, listEvents, NATIVE_LIST } from './event-list.js';
 
-/** An event that has all it needs to be stored. */
+/** An event with its id, tenant and trace: ready to be stored. */
 export type AddressedEvent = ProducedEvent & {
   readonly id: string;
   readonly tenant: string;
@@ -25,23 +25,23 @@ export type AddressedEvent = ProducedEvent & {
 
 export interface EventRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** As it came; undefined when there was none. */
+  /** The bytes of the request, unparsed; undefined for a request without a body. */
   readonly body: Buffer | undefined;
 }
 
 export interface BatchLimits {
-  /** Largest event of a batch. */
+  /** Largest event of a batch, in bytes of JSON. */
   readonly maxEventBytes: number;
   readonly maxEvents: number;
 }
 
 const JSON_TYPE = 'application/json';
 const EMPTY = Buffer.alloc(0);
-/** A thousand broken events need no thousand lines. */
+/** Most errors in one problem: a batch of 1,000 malformed events must not cause a response of 1,000 entries. */
 const MAX_ERRORS = 100;
 
 /**
- * The event of `POST /v1/events`: a native envelope, or CloudEvents in structured or binary mode.
+ * Reads the event of `POST /v1/events`: a native envelope, or CloudEvents in structured or binary mode.
  *
  * @throws ProblemError BODY_INVALID naming each bad field, FORBIDDEN, UNSUPPORTED_MEDIA_TYPE
  */
@@ -53,10 +53,11 @@ export function readEvent(request: EventRequest, caller: AuthenticatedKey): Addr
 }
 
 /**
- * The events of `POST /v1/events/batch`: a JSON array of native envelopes (or `{"events": [...]}`), or CloudEvents' JSON
- * batch. All of them are valid, or none is taken.
+ * Reads the events of `POST /v1/events/batch`: a JSON array of native envelopes (or `{"events": [...]}`), or
+ * CloudEvents' JSON batch. One malformed event rejects the whole batch.
  *
- * @throws ProblemError BODY_INVALID naming fields like `events[3].type`, BODY_TOO_LARGE, FORBIDDEN, UNSUPPORTED_MEDIA_TYPE
+ * @throws ProblemError BODY_INVALID naming fields like `events[3].type`, BODY_TOO_LARGE, FORBIDDEN,
+ * UNSUPPORTED_MEDIA_TYPE
  */
 export function readBatch(request: EventRequest, caller: AuthenticatedKey, limits: BatchLimits): AddressedEvent[] {
   const format = listFormat(mediaTypeOf(header(request, 'content-type')));
@@ -107,13 +108,13 @@ function addressed(event: ProducedEvent, { caller, key, trace }: Sender): Addres
   return { ...event, id: event.id ?? key ?? newId('evt'), tenant: tenantFor(event.tenant, caller), trace };
 }
 
-/** CloudEvents' own attributes count where there is no header of the request. */
+/** The request's `traceparent` header takes precedence over the CloudEvents attributes. */
 function traceOf(request: EventRequest): TraceContext {
   const isOfEvent = request.headers.traceparent === undefined;
   return traceContext((name) => header(request, isOfEvent ? HTTP_PREFIX + name : name));
 }
 
-/** A key of a tenant speaks for that tenant only; an admin key may name one. */
+/** A tenant's key publishes for that tenant only; an admin key may name any tenant. */
 function tenantFor(named: string | undefined, { tenant }: AuthenticatedKey): string {
   if (tenant === null) return named ?? DEFAULT_TENANT;
   if (named === undefined || named === tenant) return tenant;

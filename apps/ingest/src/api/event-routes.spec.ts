@@ -8,7 +8,7 @@ import type { OutRecord } from '#common/records/record.js';
 import { configSchema } from '../config.js';
 import { EventRoutes, ROUTE_LIMITS } from './event-routes.js';
 import { createHttpAdapter } from './http-adapter.js';
-import { PUBLISH_PRODUCER, PUBLISHER_LIMITS, Publisher } from './publisher.js';
+import { EventPublisher, PUBLISH_PRODUCER, PUBLISHER_LIMITS } from './publisher.js';
 
 const MAX_EVENT_BYTES = 1_024;
 const MAX_BATCH_BYTES = 4_096;
@@ -29,7 +29,7 @@ describe('EventRoutes', () => {
     const module = await Test.createTestingModule({
       providers: [
         EventRoutes,
-        Publisher,
+        EventPublisher,
         { provide: ApiKeyTable, useValue: keys },
         { provide: ROUTE_LIMITS, useValue: limits },
         { provide: PUBLISHER_LIMITS, useValue: { ...waiting, maxEventBytes: MAX_EVENT_BYTES } },
@@ -66,7 +66,7 @@ describe('EventRoutes', () => {
     return app.inject({ method: 'POST', url, payload, headers });
   }
 
-  it('given an event, then it is written as the tenant of the key, and the answer is its id', async () => {
+  it("given an event, then it is written for the key's tenant, and the response has the event id", async () => {
     const answer = await post('/v1/events', '{"id":"e-1","type":"a","data":{"x": 1}}');
     expect([answer.statusCode, answer.body]).toEqual([202, '{"id":"e-1"}']);
     expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
@@ -86,8 +86,8 @@ describe('EventRoutes', () => {
     { given: 'a key that may only read', scope: 'read', code: 'FORBIDDEN' },
     { given: 'no JSON', body: 'x', code: 'BODY_INVALID' },
     { given: 'no body', body: '', code: 'BODY_INVALID' },
-    { given: 'another type', headers: { 'content-type': 'a/b' }, code: 'UNSUPPORTED_MEDIA_TYPE' },
-    { given: 'what is no type', headers: { 'content-type': 'ab' }, code: 'UNSUPPORTED_MEDIA_TYPE' },
+    { given: 'another content type', headers: { 'content-type': 'a/b' }, code: 'UNSUPPORTED_MEDIA_TYPE' },
+    { given: 'a malformed content type', headers: { 'content-type': 'ab' }, code: 'UNSUPPORTED_MEDIA_TYPE' },
     { given: 'a compressed body', headers: { 'content-encoding': 'gzip' }, code: 'UNSUPPORTED_MEDIA_TYPE' },
     { given: 'too large an event', body: ' '.repeat(MAX_EVENT_BYTES + 1), code: 'BODY_TOO_LARGE' },
     { given: 'too large a batch', url: '/v1/events/batch', body: ' '.repeat(4_097), code: 'BODY_TOO_LARGE' },
@@ -124,7 +124,7 @@ describe('EventRoutes', () => {
     });
   });
 
-  it('given a path asked with another method, then 405 names the one it has', async () => {
+  it('given a request with another method, then 405 names the allowed method', async () => {
     const answer = await app.inject({ method: 'GET', url: '/v1/events' });
     expect(answer.headers).toMatchObject({ allow: 'POST', 'content-type': expect.stringContaining('problem+json') });
     expect(answer.json()).toMatchObject({ status: 405, code: 'METHOD_NOT_ALLOWED' });

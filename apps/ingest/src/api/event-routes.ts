@@ -5,7 +5,7 @@ import { ApiKeyTable } from '#common/api-keys/api-key-table.js';
 import { callerOf } from '#common/http/api-key.guard.js';
 import * as metrics from '../metrics.js';
 import { type BatchLimits, readBatch, readEvent } from './event-request.js';
-import { Publisher } from './publisher.js';
+import { EventPublisher } from './publisher.js';
 
 /** DI token of {@link RouteLimits}. */
 export const ROUTE_LIMITS = Symbol('RouteLimits');
@@ -15,28 +15,29 @@ export interface RouteLimits extends BatchLimits {
   readonly maxBatchBytes: number;
 }
 
-/** The bodies are the bytes that came: `http-adapter.ts` parses none. */
+/** Bodies are raw bytes: `http-adapter.ts` parses none. */
 interface RawRoute {
   Body: Buffer | undefined;
 }
 
 /**
- * What producers publish by; 202 means that Kafka has it. These are Fastify's routes, not a controller: Nest's pipeline
- * would cost as much as all else that is done for an event (docs/adr/0013-fastify-routes-for-events.md). What they throw
- * goes to the filters of the app, as it does from a controller.
+ * The routes that producers publish events to. 202 means that Kafka acknowledged the event.
+ *
+ * These are Fastify routes, not a controller. Nest's pipeline would double the CPU per event
+ * (docs/adr/0013-fastify-routes-for-events.md). The app's exception filters handle the errors of these routes, too.
  */
 @Injectable()
 export class EventRoutes implements OnModuleInit {
   constructor(
     private readonly host: HttpAdapterHost,
     private readonly keys: ApiKeyTable,
-    private readonly publisher: Publisher,
+    private readonly publisher: EventPublisher,
     @Inject(ROUTE_LIMITS) private readonly limits: RouteLimits,
   ) {}
 
   onModuleInit(): void {
     const server: FastifyInstance = this.host.httpAdapter.getInstance();
-    const single = { onResponse: count, config: { bodyLimitSetting: 'MAX_EVENT_BYTES' } };
+    const single = { onResponse: recordMetrics, config: { bodyLimitSetting: 'MAX_EVENT_BYTES' } };
     server.post<RawRoute>('/v1/events', single, async (request, reply) => {
       const event = readEvent(request, this.callerOf(request));
       await this.publisher.publish([event]);
@@ -44,7 +45,7 @@ export class EventRoutes implements OnModuleInit {
       return { id: event.id };
     });
     const bodyLimit = this.limits.maxBatchBytes;
-    const batch = { onResponse: count, bodyLimit, config: { bodyLimitSetting: 'MAX_BATCH_BYTES' } };
+    const batch = { onResponse: recordMetrics, bodyLimit, config: { bodyLimitSetting: 'MAX_BATCH_BYTES' } };
     server.post<RawRoute>('/v1/events/batch', batch, async (request, reply) => {
       const events = readBatch(request, this.callerOf(request), this.limits);
       await this.publisher.publish(events);
@@ -67,7 +68,7 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'unavailable',
 };
 
-function count(_request: unknown, { statusCode, elapsedTime }: FastifyReply, done: () => void): void {
+function recordMetrics(_request: unknown, { statusCode, elapsedTime }: FastifyReply, done: () => void): void {
   if (statusCode === 202) metrics.acceptSeconds.observe(elapsedTime / 1_000);
   else metrics.rejected.inc({ door: 'http', reason: REASONS[statusCode] ?? 'other' });
   done();

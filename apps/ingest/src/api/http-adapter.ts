@@ -6,16 +6,19 @@ import { ProblemError, problemBody } from '#common/http/problem.js';
 import { answerRouterError } from '#common/http/router-errors.js';
 import type { IngestConfig } from '../config.js';
 
-/** A whole request, a slow one too; behind it a connection is of no use to anybody. */
+/** Limit for one whole request, from its first byte to the last byte of its body. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const HEADERS_TIMEOUT_MS = 10_000;
-/** Longer than load balancers keep theirs, so that they, not we, end an idle connection. */
+/**
+ * Longer than the usual idle timeout of load balancers (60 s), so that the load balancer closes an idle connection
+ * first.
+ */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
-/** Node looks for overdue requests at this interval; its default of 30 s would double the timeouts. */
+/** Interval of Node's check for overdue requests. The default of 30 s would double the timeouts. */
 const TIMEOUT_CHECK_MS = 2_000;
 const MAX_HEADER_BYTES = 16 * 1_024;
 
-/** Fastify with limits on everything a client decides, and with bodies left as the bytes they are. */
+/** Creates Fastify with limits on every size and time that a client controls. Bodies stay raw bytes. */
 export function createHttpAdapter(config: IngestConfig): FastifyAdapter {
   const adapter = new FastifyAdapter({
     bodyLimit: config.MAX_EVENT_BYTES,
@@ -30,7 +33,7 @@ export function createHttpAdapter(config: IngestConfig): FastifyAdapter {
     clientErrorHandler: answerClientError,
     frameworkErrors: answerRouterError,
   });
-  // Types a catch-all parser would not replace are named; Nest then registers none of its own.
+  // A catch-all parser does not replace the parsers of named types, so these are named. Nest then registers no parser.
   const asBytes = (_request: unknown, body: Buffer, done: (error: null, body: Buffer) => void) => done(null, body);
   for (const type of ['application/json', 'text/plain', '*']) adapter.useBodyParser(type, false, {}, asBytes);
   const server: FastifyInstance = adapter.getInstance();
@@ -40,7 +43,7 @@ export function createHttpAdapter(config: IngestConfig): FastifyAdapter {
   return adapter;
 }
 
-/** A compressed body has a size nobody knows before it is too late. */
+/** Rejects compressed bodies: the size limit cannot be checked before decompression. */
 function refuseEncodings(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   const encoding = request.headers['content-encoding'];
   if (encoding === undefined || encoding.toLowerCase() === 'identity') done();
@@ -52,7 +55,7 @@ const CLIENT_ERRORS: Readonly<Record<string, readonly [status: string, detail: s
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request did not arrive in time'],
 };
 
-/** What is no HTTP request, or too slow or large a one, is answered in the same form as all else. */
+/** Answers malformed, slow and oversized requests with problem+json, as every other error. */
 function answerClientError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const [status, detail] = CLIENT_ERRORS[error.code ?? ''] ?? ['400 Bad Request', 'this is not an HTTP request'];

@@ -2,7 +2,7 @@ import { Controller, Get } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { openApiDocument } from './openapi.js';
 
-/** The description of this API; needs no key. */
+/** Serves the OpenAPI document of this API; the route needs no key. */
 @ApiExcludeController()
 @Controller('openapi.json')
 export class OpenApiController {

@@ -48,7 +48,7 @@ function problems(): Record<string, object> {
   );
 }
 
-/** OpenAPI 3.1 of what producers call, from the schemas that check their requests. */
+/** OpenAPI 3.1 document of the producers' API. Its schemas are those that validate requests. */
 export const openApiDocument = {
   openapi: '3.1.0',
   info: {

@@ -1,7 +1,7 @@
 import { KafkaUnavailableError, type RecordWriter, type WriteOptions } from '#common/kafka/port/record-writer.js';
 import type { OutRecord } from '#common/records/record.js';
 import type { AddressedEvent } from './event-request.js';
-import { Publisher } from './publisher.js';
+import { EventPublisher } from './publisher.js';
 
 const LIMITS = { maxEventBytes: 1_024, maxWaitingRequests: 2, maxWaitingBytes: 3_000, timeoutMs: 500 };
 const event = (over: Partial<AddressedEvent> = {}): AddressedEvent => ({
@@ -15,7 +15,7 @@ const event = (over: Partial<AddressedEvent> = {}): AddressedEvent => ({
   ...over,
 });
 
-/** Confirms, or refuses, when told to. */
+/** Leaves writes in flight until the test confirms or refuses them. */
 class HeldWriter {
   readonly records: OutRecord[] = [];
   readonly options: (WriteOptions | undefined)[] = [];
@@ -40,11 +40,11 @@ class HeldWriter {
 
 function given(limits: Partial<typeof LIMITS> = {}) {
   const writer = new HeldWriter();
-  return { writer, publisher: new Publisher(writer as unknown as RecordWriter, { ...LIMITS, ...limits }) };
+  return { writer, publisher: new EventPublisher(writer as unknown as RecordWriter, { ...LIMITS, ...limits }) };
 }
 
-describe('Publisher', () => {
-  it('given an event, then it resolves only when Kafka has confirmed', async () => {
+describe('EventPublisher', () => {
+  it('given an event, then publish resolves only when Kafka has confirmed', async () => {
     const { writer, publisher } = given();
     let isDone = false;
     const publishing = publisher.publish([event({ resourceId: 'r' })]).then(() => {
@@ -69,7 +69,7 @@ describe('Publisher', () => {
     expect(writer.records[0]?.key).toBe('evt_1');
   });
 
-  it('given Kafka away, then 503, with a time to come back', async () => {
+  it('given Kafka unavailable, then 503 with retry-after', async () => {
     const { writer, publisher } = given();
     const publishing = publisher.publish([event()]);
     writer.refuse(new KafkaUnavailableError('away'));
@@ -96,7 +96,7 @@ describe('Publisher', () => {
     await waiting;
   });
 
-  it('given a failure that is not an absence, then it is thrown as it is, and nothing waits any more', async () => {
+  it('given a failure other than Kafka unavailable, then publish throws the same error, and no request waits', async () => {
     const { writer, publisher } = given({ maxWaitingRequests: 1 });
     const failing = publisher.publish([event()]);
     writer.refuse(new RangeError('a bug'));

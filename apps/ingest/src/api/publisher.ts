@@ -10,7 +10,10 @@ import * as metrics from '../metrics.js';
 import { writeAll } from '../writes.js';
 import type { AddressedEvent } from './event-request.js';
 
-/** DI token of the producer of the API alone: somebody waits for its writes, and the router's batches are large. */
+/**
+ * DI token of the API's own Kafka producer: its writes have a caller waiting, so they must not queue behind the
+ * router's.
+ */
 export const PUBLISH_PRODUCER = Symbol('PublishProducer');
 
 /** DI token of {@link PublisherLimits}. */
@@ -25,9 +28,9 @@ export interface PublisherLimits {
 
 const RETRY_AFTER_S = 2;
 
-/** Puts events into `ingest` and resolves when Kafka has confirmed them; what may wait for that is limited. */
+/** Writes events to `ingest` and waits until Kafka acknowledged them. Requests and bytes in flight are limited. */
 @Injectable()
-export class Publisher {
+export class EventPublisher {
   private waitingRequests = 0;
   private waitingBytes = 0;
 
@@ -39,11 +42,11 @@ export class Publisher {
     if (maxWaitingRequests < 1 || maxWaitingBytes < 1) throw new RangeError('nothing could ever be published');
   }
 
-  /** @throws ProblemError EVENT_LOG_UNAVAILABLE: it is not known whether the events are stored. BODY_TOO_LARGE */
+  /** @throws ProblemError EVENT_LOG_UNAVAILABLE when Kafka did not acknowledge: events may be stored. BODY_TOO_LARGE */
   async publish(events: readonly AddressedEvent[]): Promise<void> {
     const records = events.map((event) => this.toRecord(event));
     const bytes = records.reduce((sum, record) => sum + recordBytes(record), 0);
-    this.enter(bytes);
+    this.reserve(bytes);
     try {
       await writeAll(this.producer, records, { timeoutMs: this.limits.timeoutMs });
       metrics.accepted.inc({ door: 'http' }, events.length);
@@ -51,14 +54,14 @@ export class Publisher {
       if (!(error instanceof KafkaUnavailableError)) throw error;
       throw unavailable('Kafka did not confirm in time: publish again, with the same id', error);
     } finally {
-      this.leave(bytes);
+      this.release(bytes);
     }
   }
 
   private toRecord(event: AddressedEvent): OutRecord {
     const value = Buffer.from(encodeEvent(event));
     const { maxEventBytes } = this.limits;
-    // Data that is not JSON grows when it becomes a JSON string; the router would refuse it after the 202.
+    // Data that is not JSON grows when it becomes a JSON string. The router would reject the event after the 202.
     if (value.length > maxEventBytes + ENVELOPE_BYTES || Buffer.byteLength(event.rawData) > maxEventBytes) {
       throw new ProblemError(
         'BODY_TOO_LARGE',
@@ -73,19 +76,19 @@ export class Publisher {
     };
   }
 
-  private enter(bytes: number): void {
+  private reserve(bytes: number): void {
     const { maxWaitingRequests, maxWaitingBytes } = this.limits;
     const isFull = this.waitingRequests >= maxWaitingRequests || this.waitingBytes + bytes > maxWaitingBytes;
-    // One request alone is always taken, however small the limit is.
+    // A request that waits alone is admitted, even above the limit.
     if (isFull && this.waitingRequests > 0) throw unavailable('too many events wait for Kafka: publish again later');
-    this.count(1, bytes);
+    this.adjustWaiting(1, bytes);
   }
 
-  private leave(bytes: number): void {
-    this.count(-1, -bytes);
+  private release(bytes: number): void {
+    this.adjustWaiting(-1, -bytes);
   }
 
-  private count(requests: number, bytes: number): void {
+  private adjustWaiting(requests: number, bytes: number): void {
     this.waitingRequests += requests;
     this.waitingBytes += bytes;
     metrics.waitingRequests.set(this.waitingRequests);

@@ -6,9 +6,9 @@ import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { DOOR_HEADER } from '#common/records/event-record.js';
 import { ABOUT_HEADER } from '#common/records/operational-event.js';
 import type { InRecord } from '#common/records/record.js';
-import { type BatchContext, type QueuedRecord, readBatch, settle } from './batch.js';
+import { type BatchContext, classifyBatch, type QueuedRecord, settle } from './batch.js';
 
-/** As many partitions as make every record's partition the right one. */
+/** With one partition in the topic, no record is misplaced. */
 const log = (partition: number) => ({ topic: 'ingest', partition, partitions: 1 }) as OwnedLog;
 const endpoint = (id: string, over: Partial<EndpointRecord> = {}) =>
   ({ id, ordering: 'resource', payload: 'full', ...over }) as EndpointRecord;
@@ -42,31 +42,31 @@ function queued(
 }
 const event = (partition: number, offset: number, id: string) =>
   queued(partition, offset, `{"id":"${id}","type":"a","data":1}`);
-const offsetsOf = (batch: ReturnType<typeof readBatch>) =>
-  batch.rounds.map((round) => round.map(({ archived }) => archived.event.position));
+const offsetsOf = (batch: ReturnType<typeof classifyBatch>) =>
+  batch.rounds.map((round) => round.map(({ entry }) => entry.event.position));
 
-describe('readBatch', () => {
-  it('given distinct ids, then one round asks about all', () => {
-    expect(offsetsOf(readBatch([event(0, 1, 'a'), event(1, 2, 'b')], context()))).toEqual([[1, 2]]);
+describe('classifyBatch', () => {
+  it('given distinct ids, then one round has all events', () => {
+    expect(offsetsOf(classifyBatch([event(0, 1, 'a'), event(1, 2, 'b')], context()))).toEqual([[1, 2]]);
   });
 
-  it('given an id twice on one partition, then the second is a duplicate without asking', () => {
-    const batch = readBatch([event(0, 1, 'a'), event(0, 2, 'a')], context());
+  it('given an id twice on one partition, then the second is a duplicate, in no round', () => {
+    const batch = classifyBatch([event(0, 1, 'a'), event(0, 2, 'a')], context());
     expect(offsetsOf(batch)).toEqual([[1]]);
-    expect(batch.steps[1]).toMatchObject({ outcome: 'duplicate', records: [] });
+    expect(batch.routedRecords[1]).toMatchObject({ result: 'duplicate', records: [] });
   });
 
-  it('given an id on three partitions, then each is asked about, one after the other', () => {
-    const batch = readBatch([event(2, 1, 'a'), event(0, 2, 'a'), event(2, 3, 'a'), event(1, 4, 'a')], context());
+  it('given an id on three partitions, then each partition has a round', () => {
+    const batch = classifyBatch([event(2, 1, 'a'), event(0, 2, 'a'), event(2, 3, 'a'), event(1, 4, 'a')], context());
     expect(offsetsOf(batch)).toEqual([[1], [2], [4]]);
   });
 
   it('given the same id of two tenants, then they are two events', () => {
     const other = queued(0, 2, '{"id":"a","type":"a","tenant":"other","data":1}');
-    expect(offsetsOf(readBatch([event(0, 1, 'a'), other], context()))).toEqual([[1, 2]]);
+    expect(offsetsOf(classifyBatch([event(0, 1, 'a'), other], context()))).toEqual([[1, 2]]);
   });
 
-  it('given an operational event, then its takers are sought by the endpoint it is about', () => {
+  it('given an operational event, then the router matches subscriptions with the endpoint of the event', () => {
     const asked: unknown[] = [];
     const matching: BatchContext['matching'] = (...question) => {
       asked.push(question);
@@ -75,19 +75,19 @@ describe('readBatch', () => {
     const record = queued(0, 1, '{"id":"a","type":"endpoint.disabled","data":1}', {
       [ABOUT_HEADER]: Buffer.from('ep_1'),
     });
-    const batch = readBatch([record, event(0, 2, 'b')], { ...context(), matching });
+    const batch = classifyBatch([record, event(0, 2, 'b')], { ...context(), matching });
     expect(asked).toEqual([
       ['default', 'endpoint.disabled', 'ep_1'],
       ['default', 'a', undefined],
     ]);
-    expect(batch.steps.map(({ door }) => door)).toEqual(['control', 'kafka']);
+    expect(batch.routedRecords.map(({ door }) => door)).toEqual(['control', 'kafka']);
   });
 
-  it('given poison between events, then it is set aside in its place', () => {
-    const batch = readBatch([event(0, 1, 'a'), queued(0, 2, null), event(0, 3, 'b')], context());
+  it('given poison between events, then only the poison record goes to dlq, in order', () => {
+    const batch = classifyBatch([event(0, 1, 'a'), queued(0, 2, null), event(0, 3, 'b')], context());
     expect(offsetsOf(batch)).toEqual([[1, 3]]);
-    expect(batch.steps.map(({ outcome }) => outcome)).toEqual(['duplicate', 'poison', 'duplicate']);
-    expect(batch.steps[1]?.records).toMatchObject([
+    expect(batch.routedRecords.map(({ result }) => result)).toEqual(['duplicate', 'poison', 'duplicate']);
+    expect(batch.routedRecords[1]?.records).toMatchObject([
       {
         topic: 'dlq',
         key: null,
@@ -97,18 +97,18 @@ describe('readBatch', () => {
     ]);
   });
 
-  it('given no time, then an event occurred when Kafka had it', () => {
-    const [[first] = []] = readBatch([event(0, 1, 'a')], context()).rounds;
-    expect(first?.archived).toMatchObject({
+  it('given no time, then occurred_at is the timestamp of the record', () => {
+    const [[first] = []] = classifyBatch([event(0, 1, 'a')], context()).rounds;
+    expect(first?.entry).toMatchObject({
       occurredAtMs: 1_767_225_600_000,
       event: { occurredAt: '2026-01-01T00:00:00.000Z', acceptedAt: 1_767_225_600_000 },
     });
   });
 
-  it('given the mark of the API, then the door is http', () => {
+  it('given the door header of the API, then the door is http', () => {
     const headers = { [DOOR_HEADER]: Buffer.from('http') };
-    const batch = readBatch([queued(0, 1, '{"id":"1","type":"a","data":1}', headers), event(0, 2, 'b')], context());
-    expect(batch.steps.map(({ door }) => door)).toEqual(['http', 'kafka']);
+    const batch = classifyBatch([queued(0, 1, '{"id":"1","type":"a","data":1}', headers), event(0, 2, 'b')], context());
+    expect(batch.routedRecords.map(({ door }) => door)).toEqual(['http', 'kafka']);
   });
 });
 
@@ -116,7 +116,7 @@ describe('settle', () => {
   const given = () => {
     const value = '{"id":"evt_1","type":"a.b","tenant":"acme","resource_id":"r","data":{"n":1.0}}';
     const about = context(endpoint('ep_1'), endpoint('ep_2', { payload: 'thin', ordering: 'none' }));
-    const batch = readBatch([queued(0, 42, value)], about);
+    const batch = classifyBatch([queued(0, 42, value)], about);
     const [[candidate] = []] = batch.rounds;
     if (candidate === undefined) throw new Error('no candidate');
     return { candidate, about };
@@ -125,8 +125,8 @@ describe('settle', () => {
   it.each(['fresh', 'redelivered'] as const)('given a %s event, then each endpoint gets its delivery', (novelty) => {
     const { candidate, about } = given();
     settle(candidate, novelty, about);
-    const [full, thin] = candidate.step.records;
-    expect(candidate.step.outcome).toBe(novelty);
+    const [full, thin] = candidate.routed.records;
+    expect(candidate.routed.result).toBe(novelty);
     expect(full).toMatchObject({ topic: 'deliveries', key: 'ep_1:r' });
     expect(String(full?.value)).toBe(
       '{"id":"evt_1","type":"a.b","occurred_at":"2026-01-01T00:00:00.000Z","sequence":42,"resource_id":"r","data":{"n":1.0}}',
@@ -138,16 +138,16 @@ describe('settle', () => {
     expect(thin?.key).toBe(meta?.deliveryId);
   });
 
-  it('given a duplicate, then it comes to nothing', () => {
+  it('given a duplicate, then no record is written', () => {
     const { candidate, about } = given();
     settle(candidate, 'duplicate', about);
-    expect(candidate.step).toMatchObject({ outcome: 'duplicate', records: [] });
+    expect(candidate.routed).toMatchObject({ result: 'duplicate', records: [] });
   });
 
-  it('given an event the database cannot hold, then it is set aside', () => {
+  it('given an event that the database rejects, then the event goes to dlq', () => {
     const { candidate, about } = given();
     settle(candidate, new SetAside(new Error('no such character'), 'row'), about);
-    expect(candidate.step).toMatchObject({ outcome: 'poison', records: [{ topic: 'dlq' }] });
-    expect(String(candidate.step.records[0]?.headers?.[DEAD_HEADERS.detail])).toContain('no such character');
+    expect(candidate.routed).toMatchObject({ result: 'poison', records: [{ topic: 'dlq' }] });
+    expect(String(candidate.routed.records[0]?.headers?.[DEAD_HEADERS.detail])).toContain('no such character');
   });
 });

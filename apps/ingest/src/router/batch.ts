@@ -9,38 +9,38 @@ import { poisonRecord } from '#common/records/poison-record.js';
 import type { InRecord, OutRecord } from '#common/records/record.js';
 import { recordTrace } from '#common/records/trace-context.js';
 import type { Door } from '../metrics.js';
-import type { ArchivedEvent, Novelty } from './event-archive.js';
+import type { ArchiveEntry, Novelty } from './event-archive.js';
 import { type AcceptedEvent, fanOut } from './fan-out.js';
 import { type EventReading, type Reading, readRecord } from './reading.js';
 
 export interface QueuedRecord {
   readonly log: OwnedLog;
   readonly record: InRecord;
-  /** What the record holds of the memory, roughly. */
+  /** Memory of the record, estimated. */
   readonly bytes: number;
 }
 
-export type Outcome = 'fresh' | 'redelivered' | 'duplicate' | 'poison' | 'replay' | 'misplaced';
+export type RoutingResult = 'fresh' | 'redelivered' | 'duplicate' | 'poison' | 'replay' | 'misplaced';
 
-/** One record of a batch, and what it comes to. */
-export interface Step extends QueuedRecord {
+/** One record of a batch, the router's decision on it, and the records to write. */
+export interface RoutedRecord extends QueuedRecord {
   readonly door: Door;
-  outcome: Outcome;
-  /** What must be stored before the record is finished. */
+  result: RoutingResult;
+  /** Records that Kafka must acknowledge before the offset of this one finishes. */
   records: readonly OutRecord[];
 }
 
-/** An event whose novelty the archive has yet to tell. */
+/** An event whose novelty the archive decides. */
 export interface Candidate {
-  readonly step: Step;
-  readonly archived: ArchivedEvent;
+  readonly routed: RoutedRecord;
+  readonly entry: ArchiveEntry;
   readonly endpoints: readonly EndpointRecord[];
 }
 
 export interface BatchContext {
   /** Position of a record in `ingest`. */
   readonly positionOf: (queued: QueuedRecord) => number;
-  /** `about`: the endpoint an operational event is about. */
+  /** The endpoints that take an event. `about`: the endpoint of an operational event. */
   readonly matching: (tenant: string, type: string, about: string | undefined) => readonly EndpointRecord[];
   readonly maxEventBytes: number;
   /** Largest batch that `dlq` takes. */
@@ -49,68 +49,68 @@ export interface BatchContext {
   readonly nowMs: number;
 }
 
-/** A batch that was read. `steps` are in the order of the records. */
+/** A parsed batch. `routedRecords` are in the order of the records. */
 export interface Batch {
-  readonly steps: readonly Step[];
-  /** What to ask the archive, one round after the other. No round has an id twice. */
+  readonly routedRecords: readonly RoutedRecord[];
+  /** Candidates of each archive statement, in order. An id occurs at most once per round. */
   readonly rounds: readonly (readonly Candidate[])[];
 }
 
 /**
- * Reads a batch of one or more partitions.
+ * Parses a batch of one or more partitions.
  *
- * An id that comes again on the same partition is a duplicate, whatever the archive says. On another partition it is not
- * certain which of the two the archive knows from before a crash, so that each must be asked about by itself.
+ * A second record with the same id on the same partition is a duplicate. On another partition, a crash may have left
+ * either record in the archive. Each of the two therefore gets a round of its own.
  */
-export function readBatch(queued: readonly QueuedRecord[], context: BatchContext): Batch {
+export function classifyBatch(queued: readonly QueuedRecord[], context: BatchContext): Batch {
   const rounds: Candidate[][] = [];
   const partitionsOf = new Map<string, number[]>();
   const isoTime = rememberingIsoTime();
   const { maxEventBytes, maxBatchBytes } = context;
-  const steps = queued.map((item) => {
+  const routedRecords = queued.map((item) => {
     const { log, record } = item;
     const reading = readRecord(record, { partitions: log.partitions, maxEventBytes, maxBatchBytes });
-    const step = stepOf(item, reading, context);
-    if (reading.kind !== 'event') return step;
+    const routed = routedOf(item, reading, context);
+    if (reading.kind !== 'event') return routed;
     const id = `${reading.tenant}\n${reading.event.id}`;
     const partitions = partitionsOf.get(id) ?? [];
-    if (partitions.includes(record.partition)) return step;
+    if (partitions.includes(record.partition)) return routed;
     const round = rounds[partitions.length] ?? [];
     rounds[partitions.length] = round;
-    round.push(candidateOf(step, reading, context, isoTime(record.timestamp)));
+    round.push(candidateOf(routed, reading, context, isoTime(record.timestamp)));
     partitions.push(record.partition);
     partitionsOf.set(id, partitions);
-    return step;
+    return routed;
   });
-  return { steps, rounds };
+  return { routedRecords, rounds };
 }
 
 /**
- * Fans out what the archive calls fresh, or known from the same record; a duplicate comes to nothing. What the archive
- * cannot store, e.g. in an encoding that lacks a character, is a dead letter.
+ * Applies the archive's answer. Fresh and redelivered events are fanned out; duplicates write no record.
+ * An event that PostgreSQL rejects, e.g. for a character its encoding lacks, goes to `dlq`.
  */
 export function settle(
-  { step, archived, endpoints }: Candidate,
+  { routed, entry, endpoints }: Candidate,
   novelty: Novelty | SetAside,
   context: BatchContext,
 ): void {
   if (novelty instanceof SetAside) {
     const detail = `the database cannot store the event: ${messageOf(novelty.error)}`;
-    step.outcome = 'poison';
-    step.records = [poisonRecord(step.record, detail, context.nowMs, context.maxBatchBytes)];
+    routed.result = 'poison';
+    routed.records = [poisonRecord(routed.record, detail, context.nowMs, context.maxBatchBytes)];
     return;
   }
-  step.outcome = novelty;
-  step.records = novelty === 'duplicate' ? [] : fanOut(archived.event, endpoints, recordTrace(step.record.headers));
+  routed.result = novelty;
+  routed.records = novelty === 'duplicate' ? [] : fanOut(entry.event, endpoints, recordTrace(routed.record.headers));
 }
 
-function stepOf(queued: QueuedRecord, reading: Reading, context: BatchContext): Step {
+function routedOf(queued: QueuedRecord, reading: Reading, context: BatchContext): RoutedRecord {
   const { record } = queued;
   const door = doorOf(record);
-  if (reading.kind === 'event') return { ...queued, door, outcome: 'duplicate', records: [] };
-  if (reading.kind !== 'poison') return { ...queued, door, outcome: reading.kind, records: [reading.out] };
+  if (reading.kind === 'event') return { ...queued, door, result: 'duplicate', records: [] };
+  if (reading.kind !== 'poison') return { ...queued, door, result: reading.kind, records: [reading.out] };
   const poison = poisonRecord(record, reading.detail, context.nowMs, context.maxBatchBytes);
-  return { ...queued, door, outcome: 'poison', records: [poison] };
+  return { ...queued, door, result: 'poison', records: [poison] };
 }
 
 function doorOf({ headers }: InRecord): Door {
@@ -118,9 +118,14 @@ function doorOf({ headers }: InRecord): Door {
   return headers[DOOR_HEADER]?.toString() === HTTP_DOOR ? 'http' : 'kafka';
 }
 
-/** Kafka's time, not ours, where the event has none: a record that is read again gives the same event. */
-function candidateOf(step: Step, { event, tenant }: EventReading, context: BatchContext, kafkaTime: string): Candidate {
-  const { timestamp, partition, headers } = step.record;
+/** An event without a time gets the timestamp of its Kafka record, so that a redelivery produces the same event. */
+function candidateOf(
+  routed: RoutedRecord,
+  { event, tenant }: EventReading,
+  context: BatchContext,
+  kafkaTime: string,
+): Candidate {
+  const { timestamp, partition, headers } = routed.record;
   const { id, type, resourceId, occurredAt, rawData } = event;
   const endpoints = context.matching(tenant, type, headers[ABOUT_HEADER]?.toString());
   const occurredAtMs = (occurredAt === undefined ? undefined : parseRfc3339(occurredAt)) ?? timestamp;
@@ -133,12 +138,15 @@ function candidateOf(step: Step, { event, tenant }: EventReading, context: Batch
     rawData,
     acceptedAt: timestamp,
     partition,
-    position: context.positionOf(step),
+    position: context.positionOf(routed),
   };
-  return { step, endpoints, archived: { event: accepted, occurredAtMs, endpointIds: endpoints.map(({ id }) => id) } };
+  return { routed, endpoints, entry: { event: accepted, occurredAtMs, endpointIds: endpoints.map(({ id }) => id) } };
 }
 
-/** The broker gives all records of a batch one time; as text it costs 0.6 µs, measured. */
+/**
+ * Caches the last result: the broker gives all records of a batch one timestamp, and formatting costs 0.6 µs
+ * (measured).
+ */
 function rememberingIsoTime(): (ms: number) => string {
   let lastMs = Number.NaN;
   let text = '';

@@ -12,12 +12,12 @@ import { Subscriptions } from './subscriptions.js';
 const COMPLETE_WAIT_MS = 120_000;
 const COMPLETE_CHECK_MS = 200;
 
-/** Keeps the subscriptions of all endpoints as the compacted `endpoints` topic has them. */
+/** The subscriptions of all endpoints, read from the compacted topic `endpoints`. */
 @Injectable()
 export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(EndpointIndex.name);
   private readonly subscriptions = new Subscriptions();
-  /** Of every endpoint that the topic has a record of. */
+  /** Ids of the endpoints that the topic has a record of, deleted ones included. */
   private readonly seen = new Set<string>();
   private readonly table: ConfigurationTable;
   private readonly started = Promise.withResolvers<void>();
@@ -47,16 +47,16 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
     await this.table.stop();
   }
 
-  /** Resolves when every endpoint is known: an event that is routed before would miss some. */
+  /** Resolves when every endpoint is known. Events routed earlier would miss endpoints. */
   get caughtUp(): Promise<void> {
     return this.started.promise;
   }
 
   /**
-   * Resolves when every endpoint of the database is in the topic: one that is new, too, is filled by control, and until then
-   * events would match no endpoint. Bounded: one endpoint that is missing must not stop all events.
+   * Resolves when the topic has every endpoint of the database. A recreated topic is empty until control fills it, and
+   * events would match no endpoint. Waits at most `COMPLETE_WAIT_MS`: one missing endpoint must not stop all events.
    *
-   * @throws what the database throws
+   * @throws the database's errors
    */
   async complete(): Promise<void> {
     const rows = await this.database.query<{ id: string }>('SELECT id FROM endpoints');
@@ -68,13 +68,13 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  /** @param about the endpoint an operational event is about; undefined for the tenant's own events */
+  /** @param about the endpoint of an operational event; undefined for the tenant's own events */
   matching(tenant: string, type: string, about: string | undefined): readonly EndpointRecord[] {
     if (about === undefined) return this.subscriptions.matching(tenant, type);
     return this.subscriptions.matchingOperational(tenant, type, about);
   }
 
-  /** @throws when the value is not understood: one malformed record must not stop all other endpoints */
+  /** @throws when the value is malformed; the table then skips this record, so that other endpoints continue */
   private apply({ key, value, change }: ConfigurationRecord): void {
     this.seen.add(key);
     if (value === null) this.subscriptions.remove(key, change?.version);

@@ -3,23 +3,24 @@ import { joinedColumn, timeOf, unnestColumns } from '#common/postgres/array-para
 import { Database, type Queryable } from '#common/postgres/database.js';
 import type { AcceptedEvent } from './fan-out.js';
 
-export interface ArchivedEvent {
+export interface ArchiveEntry {
   readonly event: AcceptedEvent;
   /** ms since the epoch. */
   readonly occurredAtMs: number;
-  /** Whom it is fanned out to. */
+  /** Endpoints that take the event. */
   readonly endpointIds: readonly string[];
 }
 
-/** `fresh`: not seen before. `redelivered`: seen at this very position. `duplicate`: seen at another one. */
+/** `fresh`: the id is new. `redelivered`: known from the same position. `duplicate`: known from another position. */
 export type Novelty = 'fresh' | 'redelivered' | 'duplicate';
 
 /** Ids are printable, and JSON text has no raw control characters but white space: no column contains it. */
 const SEPARATOR = '\x1e';
 
 /**
- * Keys are inserted in order, so that two routers that meet at the same ids cannot deadlock. A conflict with the same
- * source updates nothing but makes the row count as claimed; one with another source leaves it out.
+ * Keys are inserted in order, so that two routers with the same ids cannot deadlock. After a conflict with
+ * the same source, the statement returns the row as claimed, unchanged. A conflict with another source leaves the row
+ * out.
  */
 const ARCHIVE = `
 WITH input AS MATERIALIZED (
@@ -48,37 +49,37 @@ SELECT place, claimed.tenant IS NULL AS is_duplicate
 FROM input LEFT JOIN claimed ON claimed.tenant = input.tenant AND claimed.event_id = input.id
 WHERE claimed.is_fresh IS NOT TRUE`;
 
-/** Remembers every event, and which ids were seen: one statement for a whole batch. */
+/** Stores events and their ids, one statement per batch, and finds duplicates. */
 @Injectable()
 export class EventArchive {
   constructor(private readonly database: Database) {}
 
   /**
-   * Repeating it is harmless: what was stored already comes back as `redelivered`.
+   * Stores a batch. Idempotent: events stored earlier are `redelivered`.
    *
-   * @param batch no two with the same tenant and id
-   * @returns in the order of the batch
-   * @throws what Postgres throws, and then nothing is stored, or all of it
+   * @param batch no two events have the same tenant and id
+   * @returns novelties in the order of the batch
+   * @throws PostgreSQL's errors; then the whole batch is stored, or none of it
    */
-  async store(batch: readonly ArchivedEvent[]): Promise<Novelty[]> {
+  async store(batch: readonly ArchiveEntry[]): Promise<Novelty[]> {
     return batch.length === 0 ? [] : storeIn(this.database, batch);
   }
 
-  /** Whether an event could be stored now; nothing of it is kept. @throws what Postgres throws */
-  async rehearse(event: ArchivedEvent): Promise<void> {
+  /** Stores an event in a transaction that is rolled back. @throws PostgreSQL's error when it rejects the event */
+  async rehearse(event: ArchiveEntry): Promise<void> {
     await this.database.rehearse((tx) => storeIn(tx, [event]));
   }
 }
 
-async function storeIn(on: Queryable, batch: readonly ArchivedEvent[]): Promise<Novelty[]> {
+async function storeIn(on: Queryable, batch: readonly ArchiveEntry[]): Promise<Novelty[]> {
   const novelties = batch.map((): Novelty => 'fresh');
   const rows = await on.query<{ place: number; is_duplicate: boolean }>(ARCHIVE, columns(batch), 'archive');
   for (const { place, is_duplicate } of rows) novelties[place - 1] = is_duplicate ? 'duplicate' : 'redelivered';
   return novelties;
 }
 
-function columns(batch: readonly ArchivedEvent[]): string[] {
-  const column = (value: (archived: ArchivedEvent) => string | number) => joinedColumn(batch, value, SEPARATOR);
+function columns(batch: readonly ArchiveEntry[]): string[] {
+  const column = (value: (entry: ArchiveEntry) => string | number) => joinedColumn(batch, value, SEPARATOR);
   return [
     column(({ event }) => event.tenant),
     column(({ event }) => event.id),

@@ -9,7 +9,7 @@ import type { OutRecord } from '#common/records/record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import type { TraceContext } from '#common/records/trace-context.js';
 
-/** An event that Kafka has, and what follows from where it lies there. */
+/** An event that Kafka acknowledged, with its position in `ingest`. */
 export interface AcceptedEvent {
   readonly id: string;
   readonly tenant: string;
@@ -18,15 +18,15 @@ export interface AcceptedEvent {
   /** RFC 3339. */
   readonly occurredAt: string;
   readonly rawData: string;
-  /** Timestamp of its record, ms since the epoch: the same however often it is read. */
+  /** Timestamp of its record, ms since the epoch: the same after a redelivery. */
   readonly acceptedAt: number;
-  /** Of its record in `ingest`. */
+  /** Partition of its record in `ingest`. */
   readonly partition: number;
-  /** Position number of its record: above those of every earlier generation of `ingest`. */
+  /** Position of its record: greater than every position of an earlier generation of `ingest`. */
   readonly position: number;
 }
 
-/** One delivery for each endpoint; the same event gives the same deliveries again. */
+/** Makes one delivery per endpoint. Deterministic: the same event gives the same deliveries. */
 export function fanOut(event: AcceptedEvent, endpoints: readonly EndpointRecord[], trace: TraceContext): OutRecord[] {
   const bodies: { [payload in EndpointRecord['payload']]?: Buffer } = {};
   return endpoints.map((endpoint) => {
@@ -38,7 +38,7 @@ export function fanOut(event: AcceptedEvent, endpoints: readonly EndpointRecord[
   });
 }
 
-/** The same delivery, made of what PostgreSQL has. An endpoint that was deleted gives none: the attempt finds that. */
+/** Makes the same delivery from the archive. A deleted endpoint has no settings; the attempt then finds it gone. */
 export function deliveryOf(event: ArchivedEvent, endpointId: string, endpoint: Receiver | undefined): OutRecord {
   const receiver = endpoint ?? { id: endpointId, ordering: 'none', payload: 'full' };
   const { lane, header, body } = deliveryParts(event, receiver, 0);

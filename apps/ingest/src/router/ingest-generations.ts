@@ -29,19 +29,21 @@ import { EndpointIndex } from './endpoint-index.js';
 import { deliveryOf } from './fan-out.js';
 
 const DAY_MS = 86_400_000;
-/** No record of `ingest` or `deliveries` is kept longer. */
+/** Longer than the retention of `ingest` and `deliveries`. */
 const LOOK_BACK_MS = 8 * DAY_MS;
-/** Clocks of brokers and of PostgreSQL differ by less. */
+/** Upper bound of the clock difference between brokers and PostgreSQL. */
 const CLOCKS_MS = 1_000;
 const EVENTS_AT_ONCE = 1_000;
-/** Event bodies that one reading of `deliveries` is done for. */
+/** Bytes of event bodies per scan of `deliveries`. */
 const MAX_HELD_BYTES = 16 * 1_024 * 1_024;
 
 /**
- * The generation of `ingest`. After a new log, the router first writes the deliveries that the lost one leaves behind: of
- * events that it archived and had not fanned out. No other process has those events, and their records are gone.
+ * The generation of `ingest`. For a new generation, the router first writes the missing deliveries of the lost log:
+ * those of events that were archived and not fanned out. The records of these events are gone; only the archive has
+ * them.
  *
- * `deliveries` itself says which deliveries it has. An event without an outcome may have been delivered since.
+ * A scan of `deliveries` decides which deliveries are missing. A missing outcome in PostgreSQL proves nothing: the
+ * projector may lag.
  */
 @Injectable()
 export class IngestGenerations {
@@ -63,15 +65,16 @@ export class IngestGenerations {
     return this.generations.of(topic);
   }
 
-  /** Of the records of one partition. @throws when Kafka or PostgreSQL does not answer; to be called again */
+  /** Positions of the records of one partition. @throws when Kafka or PostgreSQL does not answer; the caller retries */
   positionsOf(log: TakenLog, generation: number): Promise<Positions> {
     return this.positions.of(log, generation);
   }
 
   /**
-   * Resolves when the partition of a new log may be read: `endpoints` is whole, and no delivery of the lost log is missing.
+   * Resolves when the router may read a partition of a new log: `endpoints` is complete, and the lost log's deliveries
+   * exist.
    *
-   * @throws when Kafka or PostgreSQL does not answer; to be called again
+   * @throws when Kafka or PostgreSQL does not answer; the caller retries
    */
   async complete({ partition, partitions, lost }: OwnedLog, generation: number): Promise<void> {
     if (generation === 0) return;
@@ -86,7 +89,8 @@ export class IngestGenerations {
   }
 
   /**
-   * Resolves when no delivery of a lost tail's events is missing. Their records are gone, so no router reads them again.
+   * Resolves when the deliveries of a lost tail's events exist. The records of the tail are gone, so no router reads
+   * them.
    *
    * @throws as {@link complete} does
    */
@@ -111,7 +115,7 @@ export class IngestGenerations {
     );
   }
 
-  /** When the record before the lost tail was appended: no record of the tail is older. */
+  /** Timestamp of the record before the lost tail: no record of the tail is older. */
   private async tailSinceMs(partition: number, positions: Positions, lostFrom: number): Promise<number> {
     const oldest = Date.now() - LOOK_BACK_MS;
     if (lostFrom === 0) return oldest;
@@ -119,7 +123,7 @@ export class IngestGenerations {
     return Math.max(oldest, (before ?? oldest) - CLOCKS_MS);
   }
 
-  /** All partitions of one assignment share a pass. Killed half-way, it finds in `deliveries` what it wrote before. */
+  /** All partitions of one assignment share a pass. A pass after a crash finds the earlier writes in `deliveries`. */
   private async pass(generation: number, partitions: number): Promise<void> {
     const archivedSinceMs = await this.carriedBeforeMs();
     const sinceMs = Date.now() - LOOK_BACK_MS;
@@ -148,7 +152,8 @@ export class IngestGenerations {
   }
 
   /**
-   * Events archived earlier belong to the dispatchers: `deliveries` itself was lost after that, and is carried over.
+   * The time from which the router writes missing deliveries. The deliveries of events archived before were in an
+   * earlier log of `deliveries`, which the dispatchers carry over.
    *
    * @returns ms since the epoch; 0 when `deliveries` is the first log of its topic
    */
@@ -160,7 +165,7 @@ export class IngestGenerations {
     return Math.min(oldest ?? Number.POSITIVE_INFINITY, stored.firstSeenAt.getTime()) + CLOCKS_MS;
   }
 
-  /** @returns deliveries in the order of acceptance, as many as may be held, and where the next ones begin */
+  /** @returns undelivered events in the order of acceptance, about `MAX_HELD_BYTES`, and the cursor of the next ones */
   private async collect(from: EventCursor, isMissing: (event: UndeliveredEvent) => boolean) {
     const found: UndeliveredEvent[] = [];
     const bounds = { untilMs: Date.now() + DAY_MS, archivedBeforeMs: Date.now() + DAY_MS };
@@ -176,7 +181,7 @@ export class IngestGenerations {
     return { found, next };
   }
 
-  /** @returns how many were not in `deliveries` */
+  /** @returns the number of deliveries written: those that `deliveries` lacked */
   private async writeMissing(found: readonly UndeliveredEvent[]): Promise<number> {
     const [oldest] = found;
     if (oldest === undefined) return 0;

@@ -48,17 +48,17 @@ function record(
 }
 
 describe('readRecord', () => {
-  it('given a good event whose headers are beyond the limits, then it is set aside with that reason', () => {
+  it('given an event whose headers exceed the limits, then it is poison for that reason', () => {
     const cut = { ...record('inv_1', NATIVE), oversized: 'the record has 300 headers' };
     expect(readRecord(cut, LIMITS)).toEqual({ kind: 'poison', detail: 'the record has 300 headers' });
   });
 
-  it('given an event, then it is one, of the default tenant', () => {
+  it('given an event without a tenant, then it belongs to the default tenant', () => {
     const reading = readRecord(record('inv_1', NATIVE), LIMITS);
     expect(reading).toMatchObject({ kind: 'event', tenant: 'default', event: { id: 'evt_1', rawData: '{"a":1}' } });
   });
 
-  it('given an event that names a tenant, then it is of that one', () => {
+  it('given an event that names a tenant, then it belongs to that tenant', () => {
     const value = '{"id":"1","type":"a","tenant":"acme","data":1}';
     expect(readRecord(record('1', value), LIMITS)).toMatchObject({ kind: 'event', tenant: 'acme' });
   });
@@ -84,12 +84,12 @@ describe('readRecord', () => {
     },
   );
 
-  it('given neither key nor resource, then any partition is right', () => {
+  it('given neither key nor resource, then the event is not misplaced on any partition', () => {
     const found = record(null, '{"id":"1","type":"a","data":1}', {}, 5);
     expect(readRecord(found, LIMITS).kind).toBe('event');
   });
 
-  it('given what cannot be understood, on whatever partition, then it is poison with every error', () => {
+  it('given a malformed event on another partition than its key, then it is poison, with every error', () => {
     const found = record('k', '{"data":1,"x":2}', {}, (partitionOf('k', PARTITIONS) + 1) % PARTITIONS);
     expect(readRecord(found, LIMITS)).toEqual({
       kind: 'poison',
@@ -99,13 +99,13 @@ describe('readRecord', () => {
 });
 
 describe('a dead letter in ingest', () => {
-  it('given its packed header, then it goes to deliveries as it is', () => {
+  it('given a packed header, then the dead letter goes to deliveries unchanged', () => {
     const letter = record('ep_1:inv_1', 'any bytes', { ...DEAD, [DELIVERY_HEADER]: PACKED, other: 'x' });
     const { key, value, headers } = letter;
     expect(readRecord(letter, LIMITS)).toEqual({ kind: 'replay', out: { topic: 'deliveries', key, value, headers } });
   });
 
-  it('given one that was no delivery, then it is an event again, without the headers of a dead letter', () => {
+  it('given a payload_error without a delivery, then it is an event again, without the headers of a dead letter', () => {
     const headers = { ...DEAD, 'posthorn-dead-reason': 'payload_error', ce_specversion: '1.0', ce_source: 's' };
     const letter = record('k', '1', { ...headers, ce_id: 'evt_1', ce_type: 'a' });
     expect(readRecord(letter, LIMITS)).toMatchObject({ kind: 'event', event: { id: 'evt_1' } });

@@ -20,24 +20,24 @@ export interface EventReading {
   readonly tenant: string;
 }
 
-/** What a record of `ingest` turns out to be. */
+/** The kind of a record of `ingest`. */
 export type Reading =
   | EventReading
-  /** A dead letter that goes to its own endpoint again. */
+  /** A dead letter of a delivery, to be delivered again. */
   | { readonly kind: 'replay'; readonly out: OutRecord }
-  /** An event that lies on another partition than those of its key. */
+  /** An event on another partition than its key belongs to; `out` is its record for the right one. */
   | { readonly kind: 'misplaced'; readonly out: OutRecord }
   | { readonly kind: 'poison'; readonly detail: string };
 
 export interface ReadingLimits {
-  /** How many partitions `ingest` has. */
+  /** Number of partitions of `ingest`. */
   readonly partitions: number;
   readonly maxEventBytes: number;
-  /** Largest record batch the topics take. */
+  /** Largest record batch of the topics, in bytes. */
   readonly maxBatchBytes: number;
 }
 
-/** Judges one record; pure. */
+/** Classifies one record of `ingest`; pure. */
 export function readRecord(record: InRecord, limits: ReadingLimits): Reading {
   if (record.oversized !== undefined) return { kind: 'poison', detail: record.oversized };
   if (!hasDeadLetterHeaders(record.headers)) return readEvent(record, limits);
@@ -45,7 +45,7 @@ export function readRecord(record: InRecord, limits: ReadingLimits): Reading {
   if (letter === undefined) return { kind: 'poison', detail: `${DEAD_HEADERS.reason} is not a known reason` };
   const { headers } = record;
   if (decodeDelivery(headers[DELIVERY_HEADER]) !== undefined) return readReplay(record, limits);
-  // What was set aside here before anybody knew it as a delivery is an event again, and has another try.
+  // A poison record of `ingest` never became a delivery. Its dead letter is read as an event again.
   if (letter.reason === 'payload_error') {
     return readEvent({ ...record, headers: withoutDeadLetterHeaders(headers) }, limits);
   }
@@ -60,14 +60,14 @@ function readReplay(record: InRecord, { maxBatchBytes }: ReadingLimits): Reading
 }
 
 function readEvent(record: InRecord, { partitions, maxEventBytes, maxBatchBytes }: ReadingLimits): Reading {
-  // What lies on the wrong partition is written again: that must never be too large.
+  // A misplaced record is written again, with more headers. It must fit into a batch then.
   const bytes = recordBytes(record);
   if (bytes + GROWTH_BYTES > maxBatchBytes) return { kind: 'poison', detail: `the record has ${bytes} bytes` };
   const parsed = parseEventRecord(record, maxEventBytes);
   if (!parsed.ok) return { kind: 'poison', detail: detailOf(parsed.errors) };
   const { event } = parsed;
   const { value, headers } = record;
-  // Without a key the resource is one: only on one partition do a resource's events have an order.
+  // A record without a key takes its resource as the key: events keep their order only within one partition.
   const key = record.key?.length ? record.key : event.resourceId;
   if (key !== undefined && partitionOf(key, partitions) !== record.partition) {
     return { kind: 'misplaced', out: { topic: INGEST_TOPIC, key, value, headers } };

@@ -19,7 +19,7 @@ const offsets = (taken: readonly { record: InRecord }[]) => taken.map((queued) =
 const KIB = 1_024;
 
 describe('RecordQueue', () => {
-  it('given records of two partitions, then they come out in the order they came', () => {
+  it('given records of two partitions, then a batch has them in the order of arrival', () => {
     const queue = new RecordQueue(KIB * KIB);
     queue.add(newLog(), [record(1), record(2)]);
     queue.add(newLog(), [record(1)]);
@@ -38,7 +38,7 @@ describe('RecordQueue', () => {
     expect([offsets(queue.take()), offsets(queue.take())]).toEqual([[1], [2]]);
   });
 
-  it('given more bytes than a partition may have, then it pauses until half of them are done', () => {
+  it('given more bytes than the limit, then the partition pauses until half of the limit is released', () => {
     const queue = new RecordQueue(10 * KIB);
     const [full, other] = [newLog(), newLog()];
     queue.add(other, [record(1, KIB)]);
@@ -52,7 +52,7 @@ describe('RecordQueue', () => {
     expect(full.isPaused).toBe(false);
   });
 
-  it('given a batch that is put back, then it comes first again', () => {
+  it('given a batch that is put back, then the next batch begins with its records', () => {
     const queue = new RecordQueue(KIB * KIB);
     const log = newLog();
     queue.add(log, [record(1)]);
@@ -62,7 +62,7 @@ describe('RecordQueue', () => {
     expect(offsets(queue.take())).toEqual([1, 2]);
   });
 
-  it('given a lost partition, then its records are gone, those that were taken, too', () => {
+  it('given a lost partition, then its records leave the queue, and are not put back', () => {
     const queue = new RecordQueue(KIB * KIB);
     const [lost, kept] = [newLog(), newLog()];
     queue.add(lost, [record(1)]);

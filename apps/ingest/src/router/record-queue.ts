@@ -6,18 +6,18 @@ import type { QueuedRecord } from './batch.js';
 
 const MAX_BATCH_RECORDS = 500;
 const MAX_BATCH_BYTES = 2 * 1_024 * 1_024;
-/** Of the objects a record is made of. */
+/** Estimated memory of the objects of one record. */
 const OVERHEAD_BYTES = 256;
 
 /**
- * Records that wait for the router, in the order they came. A partition that has too many bytes here, or on their way
- * from here, pauses until half of them are done.
+ * Records that wait for the router, in the order of arrival. A partition pauses when its bytes, queued or in a batch,
+ * exceed the limit. It resumes at half of the limit.
  */
 export class RecordQueue {
   private waiting: QueuedRecord[] = [];
   private readonly bytesOf = new Map<OwnedLog, number>();
 
-  /** @param limitBytes of one partition */
+  /** @param limitBytes limit of each partition */
   constructor(private readonly limitBytes: number) {}
 
   get isEmpty(): boolean {
@@ -31,11 +31,11 @@ export class RecordQueue {
       this.waiting.push({ log, record, bytes });
       sum += bytes;
     }
-    this.count(log, sum);
+    this.addBytes(log, sum);
     if ((this.bytesOf.get(log) ?? 0) > this.limitBytes) log.pause();
   }
 
-  /** The next batch: whatever waits, up to a limit. Its bytes still count until they are released. */
+  /** Takes the next batch: at most 500 records or 2 MiB. Its bytes count until `release`. */
   take(): QueuedRecord[] {
     let sum = 0;
     let end = 0;
@@ -47,30 +47,30 @@ export class RecordQueue {
     return this.waiting.splice(0, end);
   }
 
-  /** Undoes a take. */
+  /** Puts a batch back at the front, without the records of lost partitions. */
   putBack(taken: readonly QueuedRecord[]): void {
     this.waiting = [...taken.filter(({ log }) => this.bytesOf.has(log)), ...this.waiting];
   }
 
-  /** These are done. */
+  /** Subtracts the bytes of finished records, and resumes partitions at half of the limit. */
   release(done: readonly QueuedRecord[]): void {
     const released = new Map<OwnedLog, number>();
     for (const { log, bytes } of done) released.set(log, (released.get(log) ?? 0) + bytes);
     for (const [log, bytes] of released) {
       if (!this.bytesOf.has(log)) continue;
-      this.count(log, -bytes);
+      this.addBytes(log, -bytes);
       if ((this.bytesOf.get(log) ?? 0) <= this.limitBytes / 2) log.resume();
     }
   }
 
-  /** The partition is lost. */
+  /** Removes the records of a lost partition. */
   drop(log: OwnedLog): void {
     this.waiting = this.waiting.filter((queued) => queued.log !== log);
     queuedBytes.dec(this.bytesOf.get(log) ?? 0);
     this.bytesOf.delete(log);
   }
 
-  private count(log: OwnedLog, bytes: number): void {
+  private addBytes(log: OwnedLog, bytes: number): void {
     this.bytesOf.set(log, (this.bytesOf.get(log) ?? 0) + bytes);
     queuedBytes.inc(bytes);
   }

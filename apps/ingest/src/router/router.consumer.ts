@@ -4,7 +4,7 @@ import type { LogBatch } from '#common/kafka/port/owned-log.js';
 import { INGEST_TOPIC } from '#common/records/topics.js';
 import { Router } from './router.js';
 
-/** Hands what is read from `ingest` to the router. */
+/** Hands the records of `ingest` to the router. */
 @Controller()
 export class RouterConsumer {
   constructor(private readonly router: Router) {}

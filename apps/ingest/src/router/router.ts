@@ -8,7 +8,14 @@ import { persistBatch, type SetAside } from '#common/postgres/persist-batch.js';
 import { maxBatchBytes } from '#common/records/topics.js';
 import * as metrics from '../metrics.js';
 import { writeAll } from '../writes.js';
-import { type BatchContext, type Candidate, type QueuedRecord, readBatch, type Step, settle } from './batch.js';
+import {
+  type BatchContext,
+  type Candidate,
+  classifyBatch,
+  type QueuedRecord,
+  type RoutedRecord,
+  settle,
+} from './batch.js';
 import { EndpointIndex } from './endpoint-index.js';
 import { EventArchive, type Novelty } from './event-archive.js';
 import { IngestGenerations } from './ingest-generations.js';
@@ -19,23 +26,25 @@ export const ROUTER_LIMITS = Symbol('RouterLimits');
 
 export interface RouterLimits {
   readonly maxEventBytes: number;
-  /** Bytes of one partition that may wait in memory; beyond it the partition pauses. */
+  /** Bytes of one partition that may wait in memory; above this limit the partition pauses. */
   readonly queueBytes: number;
 }
 
 /**
- * Takes the records of `ingest` of all owned partitions, in the order they come, in batches as large as what waits: one
- * statement archives a batch and finds its duplicates, then its deliveries are written. While Kafka writes one batch the
- * statement of the next may run; a batch is written only after the one before it, so each partition keeps its order.
+ * Routes the records of all owned partitions of `ingest` in batches, in the order of arrival. One statement archives a
+ * batch and finds its duplicates; then the router writes its deliveries.
+ *
+ * The statement of a batch may run while Kafka stores the batch before. Batches are written one after the other, so
+ * each partition keeps its order.
  */
 @Injectable()
 export class Router implements OwnershipListener {
   private readonly logger = new Logger(Router.name);
   private readonly queue: RecordQueue;
   private readonly generations: OwnedGenerations;
-  /** Of the records of each owned log whose generation is known. */
+  /** Positions of the records of each owned log, once its generation is known. */
   private readonly positions = new Map<OwnedLog, Positions>();
-  /** Of each batch until its deliveries are written, or given up. */
+  /** One promise per batch in flight; it resolves when the deliveries are written, or the batch is dropped. */
   private readonly underWay = new Set<Promise<void>>();
   private isHolding = false;
   private routing: Promise<void> | undefined;
@@ -59,8 +68,8 @@ export class Router implements OwnershipListener {
   }
 
   /**
-   * Nothing of the log is read before its generation is known, and with it the positions of its events. A batch of a lost
-   * log that is under way ends before its deliveries are looked for.
+   * The router reads a log only after its generation, and so its positions, are known. The search for missing
+   * deliveries starts after the batches of the lost log have ended.
    */
   onOwned(log: FencedLog): void {
     const ended = Promise.all(this.underWay);
@@ -73,7 +82,7 @@ export class Router implements OwnershipListener {
     });
   }
 
-  /** Nothing new is begun; what is under way finishes. A batch that waits for Postgres is left to the next owner. */
+  /** Starts no batch, and waits for those in flight. A batch that waits for PostgreSQL is left to the next owner. */
   async onRebalancing(): Promise<void> {
     this.isHolding = true;
     await this.routing;
@@ -106,18 +115,18 @@ export class Router implements OwnershipListener {
       const taken = this.queue.take();
       const end = this.begin();
       metrics.batchEvents.observe(taken.length);
-      const steps = await this.route(taken);
-      if (steps === undefined) {
+      const routedRecords = await this.route(taken);
+      if (routedRecords === undefined) {
         this.queue.putBack(taken);
         end();
         return;
       }
       await this.writing;
-      this.writing = this.write(steps).finally(end);
+      this.writing = this.write(routedRecords).finally(end);
     }
   }
 
-  /** @returns to be called when the batch is over */
+  /** Registers a batch in flight. @returns function that ends it */
   private begin(): () => void {
     const stopTimer = metrics.batchSeconds.startTimer();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -130,67 +139,67 @@ export class Router implements OwnershipListener {
   }
 
   /** @returns undefined when ownership changes before the archive has answered */
-  private async route(taken: readonly QueuedRecord[]): Promise<readonly Step[] | undefined> {
+  private async route(taken: readonly QueuedRecord[]): Promise<readonly RoutedRecord[] | undefined> {
     const context = this.context();
-    const { steps, rounds } = readBatch(taken, context);
+    const { routedRecords, rounds } = classifyBatch(taken, context);
     for (const round of rounds) {
       const novelties = await this.store(round, context);
       if (novelties === undefined) return undefined;
       for (const [index, candidate] of round.entries()) settle(candidate, novelties[index] ?? 'fresh', context);
     }
-    return steps;
+    return routedRecords;
   }
 
-  /** Nothing is skipped: what the database cannot store is a dead letter, and for all else the batch waits. */
+  /** Archives a round. Events that PostgreSQL rejects become dead letters; after any other error the batch waits. */
   private async store(
     round: readonly Candidate[],
     context: BatchContext,
   ): Promise<readonly (Novelty | SetAside)[] | undefined> {
     const novelties = await persistBatch(round, {
       name: 'archive',
-      run: (candidates) => this.archive.store(candidates.map(({ archived }) => archived)),
-      rehearse: ({ archived }) => this.archive.rehearse(archived),
+      run: (candidates) => this.archive.store(candidates.map(({ entry }) => entry)),
+      rehearse: ({ entry }) => this.archive.rehearse(entry),
       neighbours: () => this.nextCandidates(context),
       isEnded: () => this.isHolding,
       onWait: (error, events) => {
         metrics.databaseAvailable.set(0);
         this.logger.warn({ err: error, events }, 'router.waiting_for_postgres');
       },
-      describe: ({ step: { record } }) => ({ partition: record.partition, offset: record.offset }),
+      describe: ({ routed: { record } }) => ({ partition: record.partition, offset: record.offset }),
     });
     if (novelties !== undefined) metrics.databaseAvailable.set(1);
     return novelties;
   }
 
-  /** Events that wait behind the batch under way. */
+  /** Events that wait behind the batch in flight. */
   private nextCandidates(context: BatchContext): readonly Candidate[] {
     const taken = this.queue.take();
     this.queue.putBack(taken);
-    return readBatch(taken, context).rounds[0] ?? [];
+    return classifyBatch(taken, context).rounds[0] ?? [];
   }
 
   /**
-   * Records of a partition that was lost meanwhile belong to its new owner, who reads them again; those of a lost log, to
-   * the owner of the next one ({@link IngestGenerations}).
+   * Writes the records of a batch, except those of partitions that were lost since. The new owner reads these again.
+   * For a lost log, the owner of the next log makes their deliveries ({@link IngestGenerations}).
    */
-  private async write(steps: readonly Step[]): Promise<void> {
-    const owned = steps.filter(({ log }) => !log.lost.aborted);
-    const records = owned.flatMap((step) => step.records);
+  private async write(routedRecords: readonly RoutedRecord[]): Promise<void> {
+    const owned = routedRecords.filter(({ log }) => !log.lost.aborted);
+    const records = owned.flatMap((routed) => routed.records);
     try {
       await writeAll(this.producer, records);
-      for (const step of owned) {
-        step.log.finish(step.record.offset);
-        count(step);
+      for (const routed of owned) {
+        routed.log.finish(routed.record.offset);
+        recordMetrics(routed);
       }
     } catch (error) {
-      // Their offsets stay unfinished, so whoever owns the partition next reads them again.
+      // Their offsets stay unfinished, so the next owner of the partition reads them again.
       this.logger.error({ err: error, records: records.length }, 'router.write_failed');
     } finally {
-      this.queue.release(steps);
+      this.queue.release(routedRecords);
     }
   }
 
-  /** @throws Error for a log whose positions are not known: no record of it may have been read */
+  /** @throws Error for a log whose positions are unknown: the router must not have read its records */
   private positionsOf(log: OwnedLog): Positions {
     const positions = this.positions.get(log);
     if (positions === undefined) throw new Error(`the positions of ${log.topic}/${log.partition} are not known`);
@@ -209,16 +218,16 @@ export class Router implements OwnershipListener {
   }
 }
 
-function count({ outcome, door, records }: Step): void {
-  if (outcome === 'fresh' || outcome === 'redelivered') {
+function recordMetrics({ result, door, records }: RoutedRecord): void {
+  if (result === 'fresh' || result === 'redelivered') {
     metrics.fannedOut.inc(records.length);
-    if (outcome === 'redelivered') metrics.redelivered.inc();
-    // What came over HTTP was counted when it was answered.
+    if (result === 'redelivered') metrics.redelivered.inc();
+    // The API counted events of the HTTP door with their 202.
     else if (door !== 'http') metrics.accepted.inc({ door });
-  } else if (outcome === 'poison') {
+  } else if (result === 'poison') {
     metrics.rejected.inc({ door, reason: 'payload_error' });
     metrics.dead.inc({ reason: 'payload_error' });
-  } else COUNTERS[outcome].inc();
+  } else COUNTERS[result].inc();
 }
 
 const COUNTERS = { duplicate: metrics.duplicates, replay: metrics.replays, misplaced: metrics.misplaced };

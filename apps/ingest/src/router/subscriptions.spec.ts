@@ -14,7 +14,7 @@ const ids = (subscriptions: Subscriptions, type: string, tenant = 'acme') =>
   subscriptions.matching(tenant, type).map(({ id }) => id);
 
 describe('Subscriptions', () => {
-  it('given several subscriptions, then those that match are found, each once', () => {
+  it('given several subscriptions, then each matching endpoint is found once', () => {
     const subscriptions = of(
       endpoint('all'),
       endpoint('invoices', { event_types: ['invoice.*', 'invoice.paid'] }),
@@ -25,7 +25,7 @@ describe('Subscriptions', () => {
     expect(ids(subscriptions, 'invoice')).toEqual(['all']);
   });
 
-  it('given an operational event, then those that ask for it by name get it, but the endpoint it is about', () => {
+  it('given an operational event, then endpoints that name its type take it, except the endpoint of the event', () => {
     const subscriptions = of(
       endpoint('all'),
       endpoint('by-name', { event_types: ['*', 'endpoint.disabled'] }),
@@ -40,15 +40,15 @@ describe('Subscriptions', () => {
     expect(subscriptions.matchingOperational('nobody', 'endpoint.disabled', 'about')).toEqual([]);
   });
 
-  it('given another tenant, then nothing of this one is found', () => {
+  it('given another tenant, then no endpoint of this tenant is found', () => {
     expect(ids(of(endpoint('all')), 'a', 'other')).toEqual([]);
   });
 
-  it('given a disabled endpoint, then it takes nothing', () => {
+  it('given a disabled endpoint, then it takes no event', () => {
     expect(ids(of(endpoint('off', { enabled: false })), 'a')).toEqual([]);
   });
 
-  it('given a change after a question, then the next answer knows it', () => {
+  it('given a change after a lookup, then the next lookup has the change', () => {
     const subscriptions = of(endpoint('a'));
     expect(ids(subscriptions, 'x')).toEqual(['a']);
     subscriptions.put(endpoint('b'));
@@ -65,7 +65,7 @@ describe('Subscriptions', () => {
     expect(ids(subscriptions, 'x')).toEqual(['a']);
   });
 
-  it('given an endpoint that is removed and unknown ones, then nothing is left', () => {
+  it('given a removed endpoint and removals of unknown ones, then no endpoint is left', () => {
     const subscriptions = of(endpoint('a'));
     subscriptions.remove('a');
     subscriptions.remove('never');
@@ -73,7 +73,7 @@ describe('Subscriptions', () => {
     expect(ids(subscriptions, 'x')).toEqual([]);
   });
 
-  it('given a deleted endpoint, when an older record of it comes again, then it stays deleted', () => {
+  it('given a deleted endpoint, when a stale record of it arrives, then the endpoint stays deleted', () => {
     const subscriptions = of(endpoint('gone', { version: 3 }));
     subscriptions.remove('gone', 4);
     subscriptions.put(endpoint('gone', { version: 3 }));

@@ -2,10 +2,10 @@ import { Deletions } from '#common/collections/deletions.js';
 import { operationalSubscriptionMatches, subscriptionMatches } from '#common/domain/subscription.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 
-/** Event types of one tenant whose answer is kept; producers choose types, so there must be a limit. */
+/** Most event types of one tenant in the cache. Producers choose the types, so the cache needs a limit. */
 const MAX_REMEMBERED_TYPES = 10_000;
 
-/** Deleted endpoints that are remembered, so that an older record cannot bring one back. */
+/** Most deleted endpoints that are remembered, so that a stale record cannot restore one. */
 const MAX_DELETIONS = 100_000;
 
 interface Tenant {
@@ -13,13 +13,13 @@ interface Tenant {
   readonly byType: Map<string, readonly EndpointRecord[]>;
 }
 
-/** Which endpoints take an event: by tenant, then by type. */
+/** The endpoints that take an event, by tenant and type. */
 export class Subscriptions {
   private readonly tenants = new Map<string, Tenant>();
   private readonly tenantOf = new Map<string, string>();
   private readonly deletions = new Deletions(MAX_DELETIONS);
 
-  /** Takes an endpoint's current configuration. A version older than the known one, or its deletion, changes nothing. */
+  /** Stores an endpoint's configuration. Versions older than the known configuration or deletion are ignored. */
   put(endpoint: EndpointRecord): void {
     const known = this.find(endpoint.id);
     if (known !== undefined && endpoint.version < known.version) return;
@@ -33,7 +33,7 @@ export class Subscriptions {
     this.tenantOf.set(endpoint.id, endpoint.tenant);
   }
 
-  /** @param version of the deletion; one older than the known configuration changes nothing */
+  /** @param version of the deletion; a deletion older than the known configuration is ignored */
   remove(endpointId: string, version?: number): void {
     const known = this.find(endpointId);
     if (known !== undefined && version !== undefined && version < known.version) return;
@@ -56,7 +56,7 @@ export class Subscriptions {
   }
 
   /**
-   * @param about the endpoint an operational event is about: it is the one that does not get it
+   * @param about the endpoint of the operational event; this endpoint does not receive the event
    * @returns the tenant's other enabled endpoints that ask for this type
    */
   matchingOperational(tenantName: string, type: string, about: string): readonly EndpointRecord[] {

@@ -20,7 +20,7 @@ import type {
   TopicRecord,
 } from '../evidence.js';
 
-/** When made histories begin. */
+/** Start time of generated histories. */
 export const T0 = Date.UTC(2026, 0, 5, 12);
 
 export const ENDPOINT: EndpointUnderTest = {
@@ -54,20 +54,20 @@ const RUN: Run = {
   mustJudge: [],
 };
 
-/** An event of a made history. */
+/** An event of a generated history. */
 export interface MadeEvent {
   readonly id: string;
   readonly resource: string;
   readonly deliveryId: string;
-  /** Attempts made so far. */
+  /** Number of attempts. */
   attempts: number;
 }
 
 const STEP_MS = 5;
 
 /**
- * Writes evidence by hand, step by step, as a system that keeps its promises would leave it; a story leaves a step out, or
- * adds one that should not be. One endpoint, one partition a topic.
+ * Generates evidence step by step, as a system that keeps its promises. A test leaves out a step, or adds a wrong one.
+ * One endpoint, one partition per topic.
  */
 export class History {
   now = T0;
@@ -98,7 +98,7 @@ export class History {
     return this.now;
   }
 
-  /** Hands an event in. @param isStored whether `ingest` has it, which an acknowledgement promises */
+  /** Publishes an event. @param isStored whether `ingest` has it, as the acknowledgement promises */
   publish(resource: string, { outcome = 'ok' as LedgerEntry['outcome'], isStored = true } = {}): MadeEvent {
     const number = this.ledger.filter(({ resourceId }) => resourceId === resource).length;
     const id = `${resource}-${number}`;
@@ -123,7 +123,7 @@ export class History {
     this.finish('ingest', sourceOffset);
   }
 
-  /** A request that arrives; it is answered by `answer`, unless it ends otherwise. */
+  /** A request that arrives. `answer` adds its response. */
   arrive(event: MadeEvent, attempt = event.attempts + 1): number {
     const source = this.of('ingest').find(({ eventId }) => eventId === event.id);
     return (
@@ -141,7 +141,7 @@ export class History {
     this.requests[index] = { ...request, endedLine: this.line++, endedAt: this.tick(), status, isCut };
   }
 
-  /** What the dispatcher tells of an attempt, and what the projector makes of it. */
+  /** Adds the dispatcher's record of an attempt, and its projection. */
   tell(event: MadeEvent, outcome: AttemptRecord['outcome'], statusCode: number | undefined): void {
     event.attempts++;
     const { deliveryId, attempts: attempt } = event;
@@ -168,7 +168,7 @@ export class History {
     });
   }
 
-  /** An attempt that is delivered, with all that follows. */
+  /** A successful attempt, with all its effects. */
   deliver(event: MadeEvent): void {
     this.answer(this.arrive(event), 200);
     this.tell(event, 'delivered', 200);
@@ -198,7 +198,7 @@ export class History {
     this.finishDelivery(event);
   }
 
-  /** The scheduler brings it back. */
+  /** The scheduler returns the delivery. */
   bringBack(event: MadeEvent): void {
     this.append('deliveries', { delivery: this.meta(event, true) });
     for (const { offset, delivery } of this.of('retry-4s')) {
@@ -206,7 +206,7 @@ export class History {
     }
   }
 
-  /** A rebuild makes its record again. */
+  /** A rebuild writes the delivery's record again. */
   sendAgain(event: MadeEvent): void {
     event.attempts = 0;
     this.append('deliveries', { delivery: this.meta(event, false) });
@@ -222,7 +222,7 @@ export class History {
     this.finishDelivery(event);
   }
 
-  /** What was parked leaves. */
+  /** Removes a parked row. */
   unpark(event: MadeEvent): void {
     this.parked.splice(
       0,
@@ -251,7 +251,7 @@ export class History {
     this.starts.set(topic, start);
   }
 
-  /** What the groups have committed, and what is parked, now. */
+  /** Adds a sample of commits and parked rows. */
   sample(): void {
     const beganAt = this.tick();
     const positions = ['ingest', 'deliveries', 'retry-4s'].map((topic) => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { FindingKind, Verdict } from '../verdict.js';
 import type { History, MadeEvent } from './history.js';
 
-/** What becomes of an event: its attempts fail so often before one is delivered; with four it is dead. */
+/** Outcome of an event: number of failed attempts before the delivery; with four it is dead. */
 export interface Fate {
   readonly resource: string;
   readonly failures: number;
@@ -15,12 +15,12 @@ export const fates = (): fc.Arbitrary<Fate[]> =>
     maxLength: 25,
   });
 
-/** So many healthy events of one resource. */
+/** A number of healthy events of one resource. */
 export function healthy(count: number): Fate[] {
   return Array.from({ length: count }, () => ({ resource: 'a', failures: 0 }));
 }
 
-/** What a system that keeps its promises would leave: whatever comes after a failure of its resource is parked until then. */
+/** Generates the evidence of a correct system: events behind a failure of their resource are parked. */
 export function live(history: History, events: readonly Fate[]): MadeEvent[] {
   const made = events.map(({ resource }) => history.publish(resource));
   for (const event of made) history.route(event);
@@ -44,7 +44,7 @@ export function live(history: History, events: readonly Fate[]): MadeEvent[] {
   return made;
 }
 
-/** @returns the kinds of all that was found */
+/** @returns kinds of all findings */
 export function kindsOf({ promises }: Verdict): Set<FindingKind> {
   return new Set(Object.values(promises).flatMap(({ findings }) => findings.map(({ kind }) => kind)));
 }
