@@ -1,12 +1,4 @@
 /**
- * Files of libs/common that import a folder above their own, and so make a cycle of folders. Move them; add none.
- */
-const UPWARD_IMPORTS = [
-  { from: 'records', to: 'http', files: ['cloud-event', 'event', 'event-record'] },
-  { from: 'records', to: 'kafka', files: ['received-delivery', 'operational-event', 'poison-record'] },
-  { from: 'kafka', to: 'security', files: ['settings', 'configuration-table'] },
-];
-
 /** Rooms of the dispatcher, top first. */
 const ROOMS_OF_DISPATCHER = ['lanes', 'generations', 'attempts', 'endpoints', 'deliveries'];
 
@@ -36,8 +28,47 @@ export default {
       name: 'one-home-for-kafkajs',
       comment: 'Only one folder imports kafkajs, so that another Kafka client can replace it.',
       severity: 'error',
-      from: { path: '^(apps|libs)/', pathNot: '^libs/common/src/kafka/' },
+      from: { path: '^(apps|libs)/', pathNot: '^libs/common/src/kafka/kafkajs/|\\.spec\\.ts$' },
       to: { path: 'node_modules/kafkajs(/|$)' },
+    },
+    {
+      name: 'one-choice-of-kafka-client',
+      comment: 'The product sees kafka/port/. Only kafka/connect.ts chooses the client behind it.',
+      severity: 'error',
+      from: {
+        path: '^(apps|libs)/',
+        pathNot: '^libs/common/src/kafka/(kafkajs/|connect\\.ts$)|\\.spec\\.ts$|/testing/',
+      },
+      to: { path: '^libs/common/src/kafka/kafkajs/' },
+    },
+    {
+      name: 'apps-see-the-port',
+      comment:
+        'Apps know the interfaces, tokens, settings and pure helpers of kafka/port/, and what Nest needs of kafka/.',
+      severity: 'error',
+      from: { path: '^apps/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^libs/common/src/kafka/', pathNot: '^libs/common/src/kafka/(port/|[^/]+$)' },
+    },
+    {
+      name: 'kafka-knows-no-top',
+      comment: 'The top folder of kafka joins port and client: a part that imports it makes a cycle of folders.',
+      severity: 'error',
+      from: { path: '^libs/common/src/kafka/[^/]+/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^libs/common/src/kafka/[^/]+$' },
+    },
+    {
+      name: 'kafkajs-knows-no-top',
+      comment: 'The top folder of kafkajs joins its parts.',
+      severity: 'error',
+      from: { path: '^libs/common/src/kafka/kafkajs/[^/]+/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^libs/common/src/kafka/kafkajs/[^/]+$' },
+    },
+    {
+      name: 'wire-is-bytes',
+      comment: "Kafka's formats are decoded and encoded without a client.",
+      severity: 'error',
+      from: { path: '^libs/common/src/kafka/kafkajs/wire/', pathNot: '\\.spec\\.ts$' },
+      to: { path: 'node_modules/kafkajs(/|$)|^libs/common/src/kafka/kafkajs/(?!wire/)' },
     },
     {
       name: 'one-home-for-postgres',
@@ -73,13 +104,6 @@ export default {
       severity: 'error',
       from: { path: `^apps/dispatcher/src/${room}/`, pathNot: '\\.spec\\.ts$' },
       to: { path: `^apps/dispatcher/src/(${ROOMS_OF_DISPATCHER.slice(0, index + 1).join('|')})/` },
-    })),
-    ...UPWARD_IMPORTS.map(({ from, to, files }) => ({
-      name: `known-upward-imports-${from}-${to}`,
-      comment: 'Of the two folders this one is below: only the files in UPWARD_IMPORTS import the other.',
-      severity: 'error',
-      from: { path: `^libs/common/src/${from}/`, pathNot: `/(${files.join('|')})\\.ts$|\\.spec\\.ts$|/testing/` },
-      to: { path: `^libs/common/src/${to}/` },
     })),
     {
       name: 'libs-know-no-app',

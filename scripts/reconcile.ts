@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { kafkaEnv, loadConfig, postgresEnv, trustEnv } from '#common/config/env.js';
-import { kafkaSettings } from '#common/kafka/settings.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import { kafkaSettings } from '#common/kafka/port/settings.js';
 import { Database } from '#common/postgres/database.js';
 import { reconcile } from '#control/configuration/reconcile.js';
 import { runCommand } from './lib/command.mjs';
@@ -37,10 +38,10 @@ async function main() {
   }
   const env = environment(process.env);
   const config = await readConfig(env);
-  const settings = kafkaSettings('reconcile', config, { topicsReady: Promise.resolve(), onFatal: fail });
+  const kafka = kafkaClient(kafkaSettings('reconcile', config, { topicsReady: Promise.resolve(), onFatal: fail }));
   const database = new Database({ url: config.DATABASE_URL, poolSize: 1, applicationName: 'posthorn-reconcile' });
   try {
-    const reconciliation = await reconcile(database, settings, options);
+    const reconciliation = await reconcile(database, kafka, options);
     process.stdout.write(`${reportOf(reconciliation, options).join('\n')}\n`);
   } finally {
     await database.close();

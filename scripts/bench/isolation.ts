@@ -1,6 +1,7 @@
 import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RecordProducer } from '#common/kafka/producer.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import type { RecordProducer } from '#common/kafka/port/record-writer.js';
 import { optionsOrExit } from '../lib/options.mjs';
 import { freePort } from '../lib/ports.mjs';
 import { until } from '../lib/until.mjs';
@@ -51,7 +52,7 @@ export async function run(args: string[]): Promise<boolean> {
   const load = { rate: Number(values.rate), seconds: Number(values.seconds) };
   const system = await BenchSystem.start();
   const receiver = new Ipc(new URL('./isolation-receiver.ts', import.meta.url));
-  const producer = new RecordProducer(benchKafkaSettings(system.kafka.brokers));
+  const producer = kafkaClient(benchKafkaSettings(system.kafka.brokers)).producer();
   try {
     const { listening } = await receiver.next<Listening>();
     await producer.connect();

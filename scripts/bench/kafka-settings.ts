@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { kafkaEnv, loadConfig } from '#common/config/env.js';
-import { kafkaSettings } from '#common/kafka/settings.js';
+import { kafkaSettings } from '#common/kafka/port/settings.js';
 
 /**
  * Kafka client settings of the product, for load generators: they use less of the measured CPU.

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { hopFor } from '#common/domain/tier.js';
-import { LogConsumer } from '#common/kafka/log-consumer.js';
-import type { LogBatch } from '#common/kafka/port.js';
-import { RecordProducer } from '#common/kafka/producer.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import type { LogConsumer } from '#common/kafka/port/log-consumer.js';
+import type { LogBatch } from '#common/kafka/port/owned-log.js';
+import type { RecordProducer } from '#common/kafka/port/record-writer.js';
 import { DELIVERY_HEADER, decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
 import { until } from '../lib/until.mjs';
 import { benchKafkaSettings } from './kafka-settings.ts';
@@ -36,9 +37,9 @@ export class RetryLoad {
   arrived: number[] = [];
 
   constructor(brokers: string[]) {
-    const settings = benchKafkaSettings(brokers);
-    this.producer = new RecordProducer(settings);
-    this.consumer = new LogConsumer(settings, {
+    const kafka = kafkaClient(benchKafkaSettings(brokers));
+    this.producer = kafka.producer();
+    this.consumer = kafka.consumer({
       groupId: 'bench',
       topics: ['deliveries'],
       onBatch: (batch) => this.#read(batch),

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { RecordProducer } from '#common/kafka/producer.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import type { RecordProducer } from '#common/kafka/port/record-writer.js';
 import { optionsOrExit } from '../lib/options.mjs';
 import { until } from '../lib/until.mjs';
 import { readMetrics } from './app-metrics.ts';
@@ -32,7 +33,7 @@ export async function run(args: string[]): Promise<boolean> {
   const values = optionsOrExit({ deliveries: { type: 'string', default: '1000000' } }, { args });
   const total = Number(values.deliveries);
   const system = await BenchSystem.start();
-  const producer = new RecordProducer(benchKafkaSettings(system.kafka.brokers));
+  const producer = kafkaClient(benchKafkaSettings(system.kafka.brokers)).producer();
   try {
     await producer.connect();
     const phases = { before: await residentMb(system) };

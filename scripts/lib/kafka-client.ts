@@ -1,5 +1,5 @@
 import { Kafka, logLevel, Partitioners, type ProducerConfig } from 'kafkajs';
-import { patchKafkajs } from '#common/kafka/kafkajs-patches.js';
+import { patchKafkajs } from '#common/kafka/kafkajs/patches/patch-kafkajs.js';
 import { saslOf } from './kafka-sasl.mjs';
 
 interface ClientOptions {

@@ -75,7 +75,7 @@ function newSigningKey() {
 }
 
 /**
- * Creates an API key in the form of libs/common/src/security/api-key.ts. The code is repeated because this script runs
+ * Creates an API key in the form of libs/common/src/api-keys/api-key.ts. The code is repeated because this script runs
  * before the build; secrets.spec.ts compares the two.
  *
  * @returns {string} `ph_<id>_<256 random bits>_<checksum>`

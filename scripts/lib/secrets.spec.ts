@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseApiKey } from '#common/security/api-key.js';
+import { parseApiKey } from '#common/api-keys/api-key.js';
 import { RecordSigner } from '#common/security/record-signature.js';
 import { Sealer } from '#common/security/sealing.js';
 import { configPublicKey, keepSecrets, publicKeyOf } from './secrets.mjs';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Kafka } from 'kafkajs';
-import { generateApiKey } from '#common/security/api-key.js';
+import { generateApiKey } from '#common/api-keys/api-key.js';
 import { startKafka } from '../../scripts/lib/kafka.mjs';
 import { kafkaClient, keyedProducer } from '../../scripts/lib/kafka-client.js';
 import { freePort } from '../../scripts/lib/ports.mjs';

@@ -1,4 +1,4 @@
-import { partitionOf } from '#common/kafka/partitioner.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
 import type { EventInput } from '../support/client.js';
 import { deliveriesPoison, INGEST_POISON, MAX_EVENT_BYTES, type Poison } from '../support/poison.js';
 import type { Hook } from '../support/receiver.js';

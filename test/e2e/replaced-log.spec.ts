@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { loadConfig } from '#common/config/env.js';
 import { positionOf } from '#common/domain/position.js';
-import { kafkaSettings } from '#common/kafka/settings.js';
+import { kafkaSettings } from '#common/kafka/port/settings.js';
 import { Database } from '#common/postgres/database.js';
 import { configSchema } from '../../apps/ingest/src/config.js';
 import { appSettings, Cluster } from '../support/cluster.js';

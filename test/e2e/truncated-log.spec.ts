@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Admin } from 'kafkajs';
 import { loadConfig } from '#common/config/env.js';
 import { generationOf, positionOf } from '#common/domain/position.js';
-import { kafkaSettings } from '#common/kafka/settings.js';
+import { kafkaSettings } from '#common/kafka/port/settings.js';
 import { Database } from '#common/postgres/database.js';
 import { configSchema } from '../../apps/ingest/src/config.js';
 import { kafkaClient } from '../../scripts/lib/kafka-client.js';

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { deliveryIdOf } from '#common/domain/identifiers.js';
 import { carriedPosition } from '#common/domain/position.js';
-import { partitionOf } from '#common/kafka/partitioner.js';
-import type { OutRecord } from '#common/kafka/record.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
 import { type CarryState, type CarryWork, carryWork, lockCarry, storeCarry } from '#common/postgres/carry-store.js';
 import { Database } from '#common/postgres/database.js';
 import { migrate } from '#common/postgres/migrate.js';
+import type { OutRecord } from '#common/records/record.js';
 import { carryPage } from '../../apps/dispatcher/src/generations/carry-page.js';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
 

@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { encodeCommit } from '#common/domain/commit-metadata.js';
-import { CompactedTable } from '#common/kafka/compacted-table.js';
-import type { KafkaSettings } from '#common/kafka/settings.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import type { KafkaSettings } from '#common/kafka/port/settings.js';
 import { startKafka } from '../../scripts/lib/kafka.mjs';
 import { freePort } from '../../scripts/lib/ports.mjs';
-import { logTopic, testSettings } from '../support/kafka-port.js';
+import { logTopic, testSettings } from '../support/kafka-port/recording-consumer.js';
 import { counted, Opened, publish, values } from '../support/log-readers.js';
 import { until } from '../support/until.js';
 
@@ -22,7 +21,7 @@ afterEach(() => opened.close());
 describe('a recreated topic', () => {
   it('given a commit of another log, then reading starts at the first record, and the change is counted', async () => {
     const settings = testSettings([logTopic('log')]);
-    await ensureTopics(settings);
+    await kafkaClient(settings).ensureTopics();
     await publish(settings, values('new', 10));
     await commitAs(settings, 'B'.repeat(22), 6);
 
@@ -35,7 +34,7 @@ describe('a recreated topic', () => {
 
   it('given a running consumer, when the new log is longer than the old one, then every record is read', async () => {
     const settings = testSettings([logTopic('log'), logTopic('other')]);
-    await ensureTopics(settings);
+    await kafkaClient(settings).ensureTopics();
     await publish(settings, values('old', 5));
     const reader = await opened.consume(settings, ['log', 'other']);
     await until('the old ones are read', () => reader.records.length === 5);
@@ -63,7 +62,7 @@ describe('a recreated topic', () => {
 describe('a truncated log', () => {
   it('given a running consumer and records deleted beyond its position, then the loss is counted and later records are read', async () => {
     const settings = testSettings([logTopic('log')]);
-    await ensureTopics(settings);
+    await kafkaClient(settings).ensureTopics();
     const reader = await opened.consume(settings);
     await until('the log is owned', () => reader.owned.length === 1);
     reader.owned[0]?.pause();
@@ -85,7 +84,7 @@ describe('a truncated log', () => {
   it('given a lost tail, and a log that grew past the commit again, then only new records are read', async () => {
     const broker = await ownBroker();
     const settings = testSettings([logTopic('log')], { brokers: broker.kafka.brokers });
-    await ensureTopics(settings);
+    await kafkaClient(settings).ensureTopics();
     const folder = join(broker.data, `${settings.prefix}log-0`);
     await publish(settings, values('old', 5));
     const first = await opened.consume(settings);
@@ -151,11 +150,11 @@ describe('a recreated compacted topic', () => {
   it('given a running table, then it reads the new log from the first record', async () => {
     const compacted = { topic: 'table', partitions: 1, config: { 'cleanup.policy': 'compact' } };
     const settings = testSettings([compacted]);
-    await ensureTopics(settings);
+    await kafkaClient(settings).ensureTopics();
     const put = (key: string, value: string) => publish(settings, [value], 'table', key);
     for (const key of ['a', 'b', 'c']) await put(key, 'old');
     const rows = new Map<string, string>();
-    const table = new CompactedTable(settings, {
+    const table = kafkaClient(settings).table({
       topic: 'table',
       apply: (key, value) => void rows.set(key, String(value)),
     });

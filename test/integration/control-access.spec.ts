@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { generateApiKey } from '#common/api-keys/api-key.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
-import { generateApiKey } from '#common/security/api-key.js';
 import { openApiDocument } from '../../apps/control/src/openapi.js';
 import { type Answer, ControlApp } from '../support/control-app.js';
 import '../support/quiet.js';

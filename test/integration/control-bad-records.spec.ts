@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { generateApiKey, hashApiKey } from '#common/api-keys/api-key.js';
 import { ConfigurationTable, UnsignedRecordsError } from '#common/kafka/configuration-table.js';
-import { ignoredConfigurationRecords } from '#common/kafka/metrics.js';
-import type { InRecord, OutRecord } from '#common/kafka/record.js';
-import { CHANGE_HEADER, SEQUENCE_MARKER } from '#common/records/configuration-change.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import { ignoredConfigurationRecords } from '#common/kafka/port/metrics.js';
+import { CHANGE_HEADER } from '#common/records/configuration-change.js';
+import { SEQUENCE_MARKER } from '#common/records/marker.js';
+import type { InRecord, OutRecord } from '#common/records/record.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
-import { generateApiKey, hashApiKey } from '#common/security/api-key.js';
 import { RecordSigner, RecordVerifier, SIGNATURE_HEADER } from '#common/security/record-signature.js';
 import { compact } from '../support/compaction.js';
 import { ControlApp } from '../support/control-app.js';
-import type { RecordingConsumer } from '../support/kafka-port.js';
+import type { RecordingConsumer } from '../support/kafka-port/recording-consumer.js';
 import '../support/quiet.js';
 import { freshDatabase, freshTopicPrefix, type TestDatabase } from '../support/servers.js';
 import { until } from '../support/until.js';
@@ -61,7 +63,7 @@ async function readSigned(topic: string): Promise<number> {
   const verifier = new RecordVerifier(new RecordSigner(own).publicKey);
   const settings = { ...control.settings, trust: { verifier, isSignatureRequired: true } };
   let used = 0;
-  const table = new ConfigurationTable(settings, { topic, apply: () => void used++ });
+  const table = new ConfigurationTable(kafkaClient(settings), { topic, apply: () => void used++ });
   try {
     await table.start();
     return used;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { InRecord } from '#common/kafka/record.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { ABOUT_HEADER } from '#common/records/operational-event.js';
+import type { InRecord } from '#common/records/record.js';
 import { ENDPOINTS_TOPIC, INGEST_TOPIC } from '#common/records/topics.js';
 import { type Answer, ControlApp } from '../support/control-app.js';
-import type { RecordingConsumer } from '../support/kafka-port.js';
+import type { RecordingConsumer } from '../support/kafka-port/recording-consumer.js';
 import { attempt, deadLetter, type Made, newDelivery } from '../support/made-delivery.js';
 import '../support/quiet.js';
 import { freshDatabase, freshTopicPrefix, type TestDatabase } from '../support/servers.js';

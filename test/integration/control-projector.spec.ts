@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { LogBoundsReader } from '#common/kafka/log-bounds.js';
-import type { InRecord } from '#common/kafka/record.js';
 import { decodeDelivery } from '#common/records/delivery-record.js';
+import type { InRecord } from '#common/records/record.js';
 import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, DLQ_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { projectorGapRecords, rejectedRecords } from '../../apps/control/src/projector/metrics.js';
 import { ProjectionWriter } from '../../apps/control/src/projector/projection-writer.js';
 import { ControlApp } from '../support/control-app.js';
-import type { RecordingConsumer } from '../support/kafka-port.js';
+import type { RecordingConsumer } from '../support/kafka-port/recording-consumer.js';
 import { attempt, deadLetter, deliveryOnce, type Made, newDelivery } from '../support/made-delivery.js';
 import '../support/quiet.js';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
@@ -239,7 +238,7 @@ describe('transactions of other producers on a topic of outcomes', () => {
   });
 
   it('given a transaction behind the last record, when the projector has read it, then its offsets are stored', async () => {
-    await LogBoundsReader.use(control.settings, async (reader) => {
+    await control.kafka.withLogBounds(async (reader) => {
       const isStored = async () => {
         const ends = new Map((await reader.of(ATTEMPTS_TOPIC)).map(({ partition, high }) => [partition, high]));
         const rows = await control.database.query<{ partition: number; next_offset: number }>(

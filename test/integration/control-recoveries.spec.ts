@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeDelivery } from '#common/records/delivery-record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { type Answer, ControlApp } from '../support/control-app.js';
-import type { RecordingConsumer } from '../support/kafka-port.js';
+import type { RecordingConsumer } from '../support/kafka-port/recording-consumer.js';
 import { attempt, deadLetter, deadLetterOf, deliveryOnce, type Made, newDelivery } from '../support/made-delivery.js';
 import '../support/quiet.js';
 import { freshDatabase, freshTopicPrefix, type TestDatabase } from '../support/servers.js';

@@ -3,7 +3,7 @@ import { deadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { decodeDelivery } from '#common/records/delivery-record.js';
 import { DELIVERIES_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
 import { type Answer, ControlApp } from '../support/control-app.js';
-import type { RecordingConsumer } from '../support/kafka-port.js';
+import type { RecordingConsumer } from '../support/kafka-port/recording-consumer.js';
 import { attempt, deadLetter, deadLetterOf, deliveryOnce, type Made, newDelivery } from '../support/made-delivery.js';
 import '../support/quiet.js';
 import { until } from '../support/until.js';

@@ -1,11 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { RecordProducer } from '#common/kafka/producer.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { generateApiKey } from '#common/api-keys/api-key.js';
+import { kafkaClient } from '#common/kafka/connect.js';
 import { CHANGE_HEADER } from '#common/records/configuration-change.js';
 import { API_KEYS_TOPIC, DELIVERIES_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
-import { generateApiKey } from '#common/security/api-key.js';
 import { configurationAhead } from '../../apps/control/src/changes/metrics.js';
 import { orphanedKeys } from '../../apps/control/src/configuration/metrics.js';
 import { type Kept, reconcile } from '../../apps/control/src/configuration/reconcile.js';
@@ -63,7 +62,7 @@ async function restoreOlder(): Promise<Changed> {
   return { changed, deleted, created, revokedKey, newKey };
 }
 
-const keep = (kept: Kept, isDryRun = false) => reconcile(control.database, control.settings, { keep: kept, isDryRun });
+const keep = (kept: Kept, isDryRun = false) => reconcile(control.database, control.kafka, { keep: kept, isDryRun });
 /** Runs `npm run reconcile` on the servers of the test. @returns its output */
 const runCommand = async (...args: string[]): Promise<string> => {
   const env = {
@@ -209,8 +208,8 @@ describe('topics that an earlier release has written', () => {
     const { adminKey } = control;
     const settings = { ...control.settings, prefix: freshTopicPrefix() };
     await control.stop();
-    await ensureTopics(settings);
-    const producer = new RecordProducer(settings);
+    await kafkaClient(settings).ensureTopics();
+    const producer = kafkaClient(settings).producer();
     await producer.connect();
     const stranger = { ...old, id: 'ep_stranger' };
     await producer.write([

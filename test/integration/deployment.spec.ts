@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { parseApiKey } from '#common/security/api-key.js';
+import { parseApiKey } from '#common/api-keys/api-key.js';
 import { RecordSigner } from '#common/security/record-signature.js';
 import { Sealer } from '#common/security/sealing.js';
 import { itWith } from '../support/tool.js';

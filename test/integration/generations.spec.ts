@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { Generations } from '#common/generations/generations.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import { type KafkaSettings, kafkaSettings } from '#common/kafka/settings.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
-import { topicLogs } from '#common/kafka/topic-logs.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import type { RecordProducer } from '#common/kafka/port/record-writer.js';
+import { type KafkaSettings, kafkaSettings } from '#common/kafka/port/settings.js';
 import { Database } from '#common/postgres/database.js';
 import { latestGenerations } from '#common/postgres/generation-store.js';
 import { storeLostTails } from '#common/postgres/lost-tail-store.js';
@@ -42,9 +41,9 @@ function freshSettings(): KafkaSettings {
 beforeAll(async () => {
   settings = freshSettings();
   server = await freshDatabase();
-  await Promise.all([ensureTopics(settings), migrate(server.url)]);
+  await Promise.all([kafkaClient(settings).ensureTopics(), migrate(server.url)]);
   database = new Database({ url: server.url, poolSize: 4, applicationName: 'test' });
-  producer = new RecordProducer(settings);
+  producer = kafkaClient(settings).producer();
   await producer.connect();
 });
 afterAll(async () => {
@@ -54,24 +53,24 @@ afterAll(async () => {
 });
 
 /** A new instance, as in a process that has just started. */
-const started = (markers = new GenerationMarkers()) => new Generations(settings, database, markers);
+const started = (markers = new GenerationMarkers()) => new Generations(kafkaClient(settings), database, markers);
 const markerOf = async (topic: string) => {
   const rows = await database.query<{ value: Buffer }>(`SELECT value FROM outbox WHERE key = $1 ORDER BY seq DESC`, [
     Buffer.from(`posthorn:generation:${topic}`),
   ]);
   return rows.map(({ value }) => JSON.parse(value.toString()));
 };
-const idOf = async (topic: string) => (await topicLogs(settings, [topic])).get(topic)?.topicId;
+const idOf = async (topic: string) => (await kafkaClient(settings).topicLogs([topic])).get(topic)?.topicId;
 
 describe('topicLogs', () => {
   it('given topics, then topicLogs returns ids and partition counts; given a missing topic, then it throws', async () => {
-    const found = await topicLogs(settings, ['ingest', 'attempts']);
+    const found = await kafkaClient(settings).topicLogs(['ingest', 'attempts']);
     expect([...found]).toEqual([
       ['ingest', { topicId: expect.stringMatching(/^[\w-]{22}$/), partitions: 2 }],
       ['attempts', { topicId: expect.stringMatching(/^[\w-]{22}$/), partitions: 1 }],
     ]);
     expect(found.get('ingest')?.topicId).not.toBe(found.get('attempts')?.topicId);
-    await expect(topicLogs(settings, ['nowhere'])).rejects.toThrow('nowhere');
+    await expect(kafkaClient(settings).topicLogs(['nowhere'])).rejects.toThrow('nowhere');
   });
 });
 

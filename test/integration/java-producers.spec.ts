@@ -3,12 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { GroupOffsets } from '#common/kafka/group-offsets.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import type { KafkaSettings } from '#common/kafka/settings.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import { GroupOffsets } from '#common/kafka/kafkajs/consumer/group-offsets.js';
+import type { KafkaSettings } from '#common/kafka/port/settings.js';
 import { runJavaTool, startJavaTool } from '../support/java-client.js';
-import { logTopic, RecordingConsumer, testSettings } from '../support/kafka-port.js';
+import { logTopic, RecordingConsumer, testSettings } from '../support/kafka-port/recording-consumer.js';
 import { testBrokers } from '../support/servers.js';
 import { until } from '../support/until.js';
 
@@ -38,7 +37,7 @@ describe('batches as the broker stores them', () => {
     async (codec) => {
       const { config, ...topic } = logTopic('log');
       const settings = testSettings([{ ...topic, config: { ...config, 'compression.type': codec } }]);
-      await ensureTopics(settings);
+      await kafkaClient(settings).ensureTopics();
       const folder = await mkdtemp(join(tmpdir(), 'posthorn-'));
       cleanups.push(() => rm(folder, { recursive: true }));
       await writeFile(join(folder, 'lines'), LINES.join('\n'));
@@ -58,8 +57,8 @@ describe('batches as the broker stores them', () => {
 describe("a transaction of Java's producer that is killed half-way", () => {
   async function killedHalfWay(timeoutMs: number) {
     const settings = testSettings([logTopic('log')]);
-    await ensureTopics(settings);
-    const producer = new RecordProducer(settings);
+    await kafkaClient(settings).ensureTopics();
+    const producer = kafkaClient(settings).producer();
     await producer.connect();
     cleanups.push(() => producer.close());
     const reader = await reading(settings);

@@ -2,12 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { clusterOf, createKafka } from '#common/kafka/client.js';
-import { partitionOf } from '#common/kafka/partitioner.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
-import { topicIdentities } from '#common/kafka/topic-identity.js';
-import { logTopic, RecordingConsumer, testSettings } from '../support/kafka-port.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import { clusterOf, createKafka } from '#common/kafka/kafkajs/connection/client.js';
+import { topicIdentities } from '#common/kafka/kafkajs/queries/topic-identities.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
+import { logTopic, RecordingConsumer, testSettings } from '../support/kafka-port/recording-consumer.js';
 import { until } from '../support/until.js';
 import { type Brokers, startBrokers } from '../torture/harness/brokers.js';
 
@@ -31,13 +30,13 @@ describe('a cluster of three that keeps one replica of each partition', () => {
 
   it('given a killed broker, then its partitions wait, and all others continue', async () => {
     const settings = testSettings([logTopic('log', PARTITIONS)], { brokers: brokers.direct });
-    await ensureTopics(settings);
+    await kafkaClient(settings).ensureTopics();
     const cluster = clusterOf(createKafka(settings)) as ReturnType<typeof clusterOf> & {
       connect(): Promise<void>;
       refreshMetadata(): Promise<void>;
       findGroupCoordinator(of: object): Promise<{ nodeId: number }>;
     };
-    const producer = new RecordProducer(settings);
+    const producer = kafkaClient(settings).producer();
     const reader = new RecordingConsumer(settings, { groupId: 'readers', topics: ['log'] });
     cleanups.push(
       () => cluster.disconnect(),

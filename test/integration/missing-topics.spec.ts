@@ -1,8 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { RecordProducer } from '#common/kafka/producer.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
-import { TopicKeeper } from '#common/kafka/topic-keeper.js';
-import { logTopic, testSettings } from '../support/kafka-port.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import { logTopic, testSettings } from '../support/kafka-port/recording-consumer.js';
 import { counted, Opened, publish } from '../support/log-readers.js';
 import { until } from '../support/until.js';
 
@@ -16,7 +14,7 @@ afterEach(() => opened.close());
 describe('a missing topic', () => {
   it('given a consumer of two topics, when one is deleted, then the other continues without a rebalance, and both later', async () => {
     const settings = testSettings([logTopic('log'), logTopic('other')]);
-    await ensureTopics(settings);
+    await kafkaClient(settings).ensureTopics();
     const reader = await opened.consume(settings, ['log', 'other']);
     await until('both are owned', () => reader.owned.length === 2);
     const admin = await opened.adminOf(settings);
@@ -28,7 +26,7 @@ describe('a missing topic', () => {
     await until('the other is read', () => reader.values().includes('alone'));
     expect(Date.now() - askedAt).toBeLessThan(3_000);
 
-    await ensureTopics(settings);
+    await kafkaClient(settings).ensureTopics();
     await publish(settings, ['back'], 'other');
     await until('the new one is read', () => reader.values().includes('back'), 10_000);
     expect(reader.rebalancings).toBe(0);
@@ -36,12 +34,12 @@ describe('a missing topic', () => {
 
   it('given a missing topic at the start, then the consumer reads the other topic, and both once the topic exists', async () => {
     const settings = testSettings([logTopic('log'), logTopic('other')]);
-    await ensureTopics({ ...settings, topics: settings.topics.slice(0, 1) });
+    await kafkaClient({ ...settings, topics: settings.topics.slice(0, 1) }).ensureTopics();
     await publish(settings, ['first']);
     const reader = await opened.consume(settings, ['log', 'other']);
     await until('the one is read', () => reader.values().includes('first'));
 
-    await ensureTopics(settings);
+    await kafkaClient(settings).ensureTopics();
     await publish(settings, ['second'], 'other');
     await until('the other is read', () => reader.values().includes('second'), 15_000);
   });
@@ -50,8 +48,8 @@ describe('a missing topic', () => {
 describe('TopicKeeper', () => {
   it('given a deleted topic, then it is created again as configured, once, and counted', async () => {
     const settings = testSettings([logTopic('log', 3), logTopic('other')]);
-    await ensureTopics(settings);
-    const keepers = [new TopicKeeper(settings), new TopicKeeper(settings)];
+    await kafkaClient(settings).ensureTopics();
+    const keepers = [kafkaClient(settings).topicKeeper(), kafkaClient(settings).topicKeeper()];
     for (const keeper of keepers) {
       keeper.start();
       opened.add(() => keeper.stop());
@@ -65,7 +63,7 @@ describe('TopicKeeper', () => {
     await until('the keepers see another topic', () => keepers.every((each) => each.idOf('log') !== id), 15_000);
     const { topics } = await admin.fetchTopicMetadata({ topics: [`${settings.prefix}log`] });
     expect(topics[0]?.partitions).toHaveLength(3);
-    await expect(ensureTopics(settings)).resolves.toBeUndefined();
+    await expect(kafkaClient(settings).ensureTopics()).resolves.toBeUndefined();
     expect((await counted('posthorn_topics_recreated_total', 'log')) - before).toBe(1);
     expect(keepers[0]?.idOf('other')).toBe(otherId);
   });
@@ -74,8 +72,8 @@ describe('TopicKeeper', () => {
 describe('RecordProducer', () => {
   it('given a missing topic, then writes to another topic succeed, and its own once the topic exists', async () => {
     const settings = testSettings([logTopic('log'), logTopic('gone')]);
-    await ensureTopics(settings);
-    const producer = new RecordProducer(settings);
+    await kafkaClient(settings).ensureTopics();
+    const producer = kafkaClient(settings).producer();
     await producer.connect();
     opened.add(() => producer.close());
     await producer.write(['log', 'gone'].map((topic) => ({ topic, key: 'k', value: 'before' })));
@@ -89,7 +87,7 @@ describe('RecordProducer', () => {
     await producer.write([{ topic: 'log', key: 'k', value: 'second' }]);
     expect(Date.now() - startedAt).toBeLessThan(500);
 
-    await ensureTopics(settings);
+    await kafkaClient(settings).ensureTopics();
     await waiting;
     const [end] = await admin.fetchTopicOffsets(`${settings.prefix}gone`);
     expect(end?.high).toBe('1');

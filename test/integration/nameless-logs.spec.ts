@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeLog } from '#common/domain/commit-metadata.js';
-import { clusterOf, createKafka } from '#common/kafka/client.js';
-import type { KafkaSettings } from '#common/kafka/settings.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
-import { topicIdentities } from '#common/kafka/topic-identity.js';
-import { logTopic, testSettings } from '../support/kafka-port.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import { clusterOf, createKafka } from '#common/kafka/kafkajs/connection/client.js';
+import { topicIdentities } from '#common/kafka/kafkajs/queries/topic-identities.js';
+import type { KafkaSettings } from '#common/kafka/port/settings.js';
+import { logTopic, testSettings } from '../support/kafka-port/recording-consumer.js';
 import { Opened, publish, values } from '../support/log-readers.js';
 import { until } from '../support/until.js';
 
@@ -44,7 +44,7 @@ afterAll(() => {
 
 async function prepared(): Promise<KafkaSettings> {
   const settings = testSettings([logTopic('log')]);
-  await ensureTopics(settings);
+  await kafkaClient(settings).ensureTopics();
   return settings;
 }
 

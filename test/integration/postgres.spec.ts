@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { deliveryIdOf } from '#common/domain/identifiers.js';
+import { joinedColumn, timeOf, unnestColumns } from '#common/postgres/array-parameters.js';
 import { createDataSource, MIGRATIONS } from '#common/postgres/data-source.js';
 import { Database } from '#common/postgres/database.js';
 import { isUnavailable } from '#common/postgres/errors.js';
-import { joinedColumn, timeOf, unnestColumns } from '#common/postgres/joined-columns.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { createPartitions, DAYS_AHEAD, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { offsetOf, positionOf } from '#common/domain/position.js';
-import { RecordProducer } from '#common/kafka/producer.js';
+import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
 import { EventArchive } from '../../apps/ingest/src/router/event-archive.js';
 import { IngestApp } from '../support/ingest-app.js';
 import { recreateTopics } from '../support/recreate-topics.js';
@@ -70,7 +70,7 @@ describe('a recreated topic ingest', () => {
   it('given archived events of a router that ended before it wrote their deliveries, then its successor writes them first, once', async () => {
     const before = await publish('written', BEFORE);
     await delivered(before);
-    const write = jest.spyOn(ingest.part(RecordProducer), 'write');
+    const write = jest.spyOn(ingest.part<RecordWriter>(RECORD_WRITER), 'write');
     write.mockRejectedValue(new Error('no broker answers'));
     const lost = await publish('unwritten', EVENTS);
     await archived(lost);
@@ -118,7 +118,7 @@ describe('a topic ingest without its tail', () => {
   it('given events in the lost tail whose deliveries were not written, then the next owner writes them, once and in order', async () => {
     const before = await publish('kept', BEFORE);
     await delivered(before);
-    const write = jest.spyOn(ingest.part(RecordProducer), 'write');
+    const write = jest.spyOn(ingest.part<RecordWriter>(RECORD_WRITER), 'write');
     write.mockRejectedValue(new Error('no broker answers'));
     const lost = await publish('in-tail', EVENTS);
     await archived(lost);

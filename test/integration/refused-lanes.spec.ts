@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Positions } from '#common/domain/positions.js';
 import { hopFor } from '#common/domain/tier.js';
-import type { FencedLog } from '#common/kafka/port.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import { Database } from '#common/postgres/database.js';
 import { LaneCommands } from '#common/postgres/lane-commands.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';

@@ -5,17 +5,17 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { register } from 'prom-client';
 import { loadConfig } from '#common/config/env.js';
 import { hopFor } from '#common/domain/tier.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import type { InRecord, OutRecord } from '#common/kafka/record.js';
-import { type KafkaSettings, kafkaSettings } from '#common/kafka/settings.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import type { RecordProducer } from '#common/kafka/port/record-writer.js';
+import { type KafkaSettings, kafkaSettings } from '#common/kafka/port/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { readDeadLetter } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
+import type { InRecord, OutRecord } from '#common/records/record.js';
 import { AppModule } from '../../apps/retry-scheduler/src/app.module.js';
 import { configSchema } from '../../apps/retry-scheduler/src/config.js';
-import { RecordingConsumer } from '../support/kafka-port.js';
+import { RecordingConsumer } from '../support/kafka-port/recording-consumer.js';
 import { freshTopicPrefix, testBrokers } from '../support/servers.js';
 import { until } from '../support/until.js';
 
@@ -44,8 +44,8 @@ class Bench {
       ...overrides,
     };
     const settings = testSettings(env);
-    await ensureTopics(settings);
-    const producer = new RecordProducer(settings);
+    await kafkaClient(settings).ensureTopics();
+    const producer = kafkaClient(settings).producer();
     const consumer = new RecordingConsumer(settings, { groupId: 'test', topics: ['deliveries', 'dlq'] });
     await Promise.all([producer.connect(), consumer.start()]);
     const bench = new Bench(env, producer, consumer);

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CloudEvent, Kafka as CloudEventsKafka } from 'cloudevents';
 import { Kafka, logLevel } from 'kafkajs';
-import { partitionOf } from '#common/kafka/partitioner.js';
-import type { OutRecord } from '#common/kafka/record.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
 import { deadLetterHeaders, readDeadLetter, withoutDeadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER } from '#common/records/delivery-record.js';
+import type { OutRecord } from '#common/records/record.js';
 import * as metrics from '../../apps/ingest/src/metrics.js';
 import { runSql } from '../../scripts/lib/postgres.mjs';
 import { IngestApp } from '../support/ingest-app.js';

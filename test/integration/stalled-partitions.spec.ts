@@ -1,15 +1,15 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import { register } from 'prom-client';
-import { consumerClient } from '#common/kafka/consumer-lag.js';
-import { GroupOffsets } from '#common/kafka/group-offsets.js';
-import { type ConsumerClient, LogConsumer, type LogConsumerOptions } from '#common/kafka/log-consumer.js';
-import type { OwnedLog } from '#common/kafka/port.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import type { KafkaSettings } from '#common/kafka/settings.js';
-import { delay } from '#common/kafka/timing.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
-import { logTopic, testSettings } from '../support/kafka-port.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import { consumerClient } from '#common/kafka/kafkajs/consumer/consumer-lag.js';
+import { GroupOffsets } from '#common/kafka/kafkajs/consumer/group-offsets.js';
+import { type ConsumerClient, KafkajsConsumer } from '#common/kafka/kafkajs/consumer/log-consumer.js';
+import type { LogConsumerOptions } from '#common/kafka/port/log-consumer.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
+import type { KafkaSettings } from '#common/kafka/port/settings.js';
+import { delay } from '#common/timing/timing.js';
+import { logTopic, testSettings } from '../support/kafka-port/recording-consumer.js';
 import { testBrokers } from '../support/servers.js';
 import { until } from '../support/until.js';
 
@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 interface Started {
-  readonly consumer: LogConsumer;
+  readonly consumer: KafkajsConsumer;
   readonly logs: OwnedLog[];
   readonly values: string[];
   readonly fatal: Error[];
@@ -41,7 +41,7 @@ async function prepared(topics = ['log']): Promise<KafkaSettings> {
     topics.map((topic) => logTopic(topic)),
     { stallMs: STALL_MS },
   );
-  await ensureTopics(settings);
+  await kafkaClient(settings).ensureTopics();
   return settings;
 }
 
@@ -60,7 +60,7 @@ async function start(
   };
   const ownership = { onOwned: (log: OwnedLog) => void started.logs.push(log) };
   const all = { groupId: 'readers', topics: ['log'], maxWaitMs: 100, onBatch, ownership, ...options };
-  const consumer = new LogConsumer(own, all, client(own));
+  const consumer = new KafkajsConsumer(own, all, client(own));
   cleanups.push(() => consumer.stop());
   await consumer.start();
   await until('the partition is owned', () => started.logs.length > 0);
@@ -80,7 +80,7 @@ function refusing(settings: KafkaSettings): ConsumerClient {
 }
 
 async function publish(settings: KafkaSettings, ...values: string[]): Promise<void> {
-  const writer = new RecordProducer(settings);
+  const writer = kafkaClient(settings).producer();
   await writer.connect();
   await writer.write(values.map((value) => ({ topic: 'log', key: 'k', value })));
   await writer.close();

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { clusterOf, createKafka } from '#common/kafka/client.js';
-import type { RequestCluster } from '#common/kafka/raw-request.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
-import { topicIdentities } from '#common/kafka/topic-identity.js';
-import { logTopic, testSettings } from '../support/kafka-port.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import { clusterOf, createKafka } from '#common/kafka/kafkajs/connection/client.js';
+import type { RequestCluster } from '#common/kafka/kafkajs/queries/raw-request.js';
+import { topicIdentities } from '#common/kafka/kafkajs/queries/topic-identities.js';
+import { logTopic, testSettings } from '../support/kafka-port/recording-consumer.js';
 import { until } from '../support/until.js';
 
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -14,7 +14,7 @@ afterEach(async () => {
 describe('topicIdentities', () => {
   it('given topics, one of them missing, then the others have ids, partitions and leaders; a recreated one has another id', async () => {
     const settings = testSettings([logTopic('one', 3), logTopic('two')]);
-    await ensureTopics(settings);
+    await kafkaClient(settings).ensureTopics();
     const kafka = createKafka(settings);
     const cluster = clusterOf(kafka);
     cleanups.push(() => cluster.disconnect());
@@ -37,14 +37,14 @@ describe('topicIdentities', () => {
     await admin.connect();
     await admin.deleteTopics({ topics: [one] });
     await until('the topic is gone', async () => !(await topicIdentities(cluster, [one])).has(one));
-    await ensureTopics(settings);
+    await kafkaClient(settings).ensureTopics();
     await until('the topic is back', async () => (await topicIdentities(cluster, [one])).has(one));
     expect((await topicIdentities(cluster, [one])).get(one)?.topicId).not.toBe(found.get(one)?.topicId);
   });
 
   it('given a broker older than topic ids, then the id is undefined', async () => {
     const settings = testSettings([logTopic('one', 2)]);
-    await ensureTopics(settings);
+    await kafkaClient(settings).ensureTopics();
     const cluster = clusterOf(createKafka(settings));
     cleanups.push(() => cluster.disconnect());
     const broker = await cluster.brokerPool.findConnectedBroker();

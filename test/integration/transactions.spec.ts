@@ -1,11 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
-import { CompactedTable } from '#common/kafka/compacted-table.js';
-import { partitionOf } from '#common/kafka/partitioner.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import type { KafkaSettings } from '#common/kafka/settings.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
-import { logTopic, RecordingConsumer, testSettings } from '../support/kafka-port.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
+import type { KafkaSettings } from '#common/kafka/port/settings.js';
+import { logTopic, RecordingConsumer, testSettings } from '../support/kafka-port/recording-consumer.js';
 import { testBrokers } from '../support/servers.js';
 import { largeRecords, transact, transactionalProducer } from '../support/transactions.js';
 import { until } from '../support/until.js';
@@ -26,12 +24,12 @@ afterEach(async () => {
 
 async function prepared(partitions = 1): Promise<KafkaSettings> {
   const settings = testSettings([logTopic('log', partitions)]);
-  await ensureTopics(settings);
+  await kafkaClient(settings).ensureTopics();
   return settings;
 }
 
 async function writer(settings: KafkaSettings): Promise<(values: readonly string[], key?: string) => Promise<void>> {
-  const producer = new RecordProducer(settings);
+  const producer = kafkaClient(settings).producer();
   await producer.connect();
   cleanups.push(() => producer.close());
   return (values, key = 'k') => producer.write(values.map((value) => ({ topic: 'log', key, value })));
@@ -185,7 +183,7 @@ describe('a compacted table with transactions', () => {
     'given committed and aborted changes, with a marker at the end of the log, then a new table is complete and continues',
     async () => {
       const settings = testSettings([{ topic: 'log', partitions: 1, config: { 'cleanup.policy': 'compact' } }]);
-      await ensureTopics(settings);
+      await kafkaClient(settings).ensureTopics();
       const [write, other] = await Promise.all([writer(settings), theirs()]);
       const topic = `${settings.prefix}log`;
       await write(['first'], 'plain');
@@ -193,10 +191,10 @@ describe('a compacted table with transactions', () => {
       await transact(other, topic, 'abort', [{ key: 'theirs', value: 'dropped' }]);
 
       const seen = new Map<string, string>();
-      const table = new CompactedTable(
-        { ...settings, clientId: 'table' },
-        { topic: 'log', apply: (key, value) => void seen.set(key, String(value)) },
-      );
+      const table = kafkaClient({ ...settings, clientId: 'table' }).table({
+        topic: 'log',
+        apply: (key, value) => void seen.set(key, String(value)),
+      });
       cleanups.push(() => table.stop());
       await table.start();
       expect(Object.fromEntries(seen)).toEqual({ plain: 'first', theirs: 'kept' });

@@ -1,5 +1,5 @@
 import type { Random } from '#common/domain/testing/random.js';
-import type { InRecord } from '#common/kafka/record.js';
+import type { InRecord } from '#common/records/record.js';
 import type { Moment, VirtualTime } from './virtual-time.js';
 
 /** A group's last commit of a partition. */

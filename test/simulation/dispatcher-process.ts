@@ -1,6 +1,6 @@
 import { Positions } from '#common/domain/positions.js';
-import type { FencedLog, LogBatch } from '#common/kafka/port.js';
-import { RecordProducer } from '#common/kafka/producer.js';
+import { KafkajsProducer } from '#common/kafka/kafkajs/producer/producer.js';
+import type { FencedLog, LogBatch } from '#common/kafka/port/owned-log.js';
 import type { LaneCommands } from '#common/postgres/lane-commands.js';
 import type { LaneLimits } from '#common/postgres/lane-limits.js';
 import type { LaneStore } from '#common/postgres/lane-store.js';
@@ -39,7 +39,7 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   const { cluster, shape } = site;
   const { network } = cluster;
   const settings = site.settings(host);
-  const producer = new RecordProducer(settings, new KafkaClient(cluster, settings.clientId));
+  const producer = new KafkajsProducer(settings, new KafkaClient(cluster, settings.clientId));
   const store = standIn<LaneStore>(new SimulatedLaneStore(site.lanes, network));
   const limits = standIn<LaneLimits>(new SimulatedLaneLimits(site.lanes, site.endpoints, network));
   const commands = standIn<LaneCommands>(new SimulatedLaneCommands(site.lanes, network));

@@ -1,6 +1,6 @@
-import type { InRecord } from '#common/kafka/record.js';
 import { hasDeadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery, encodeDelivery } from '#common/records/delivery-record.js';
+import type { InRecord } from '#common/records/record.js';
 import { DELIVERIES_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
 import type { Fault } from './shape.js';
 import type { Running, World } from './world.js';

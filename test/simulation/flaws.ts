@@ -3,11 +3,11 @@ import './processes.js';
 
 import { Watermark } from '#common/collections/watermark.js';
 import { stepBreaker } from '#common/domain/breaker.js';
-import { judge } from '#common/domain/verdict.js';
-import { LogConsumer } from '#common/kafka/log-consumer.js';
-import { Membership } from '#common/kafka/membership.js';
-import { OwnedPartition } from '#common/kafka/owned-partition.js';
-import { RecordProducer } from '#common/kafka/producer.js';
+import { verdictOf } from '#common/domain/verdict.js';
+import { KafkajsConsumer } from '#common/kafka/kafkajs/consumer/log-consumer.js';
+import { Membership } from '#common/kafka/kafkajs/consumer/membership.js';
+import { KafkajsProducer } from '#common/kafka/kafkajs/producer/producer.js';
+import { OwnedPartition } from '#common/kafka/partition/owned-partition.js';
 import { Projector } from '../../apps/control/src/projector/projector.js';
 import { DeliveryEngine } from '../../apps/dispatcher/src/delivery-engine.js';
 import { Gates } from '../../apps/dispatcher/src/endpoints/gates.js';
@@ -22,7 +22,7 @@ export interface Flaw {
   /** Parts of the shape in which the flaw shows sooner; the seed decides the rest. */
   readonly shape?: Partial<Shape>;
   readonly breaker?: BreakerStep;
-  readonly judge?: typeof judge;
+  readonly verdictOf?: typeof verdictOf;
   /** Replaces methods of the product. @returns function that restores them */
   readonly plant?: () => () => void;
 }
@@ -121,16 +121,16 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
   },
   'partitions are kept without a heartbeat': {
     shape: often({}, 'cutFromKafka'),
-    plant: () => replaced(LogConsumer.prototype, 'check', () => () => undefined),
+    plant: () => replaced(KafkajsConsumer.prototype, 'check', () => () => undefined),
   },
   'what the group says of its members is not heard': {
     shape: often({ kind: 'slow', timeoutMs: 15_000 }, 'evict', 'extra'),
-    plant: () => replaced(Membership.prototype, 'heed', () => (_, answer) => answer),
+    plant: () => replaced(Membership.prototype, 'watchRefusals', () => (_, answer) => answer),
   },
   'what has not ended in time goes on': {
     shape: often({ kind: 'hanging', timeoutMs: 14_000, troublePermille: 200 }, 'extra', 'terminate'),
     plant: () =>
-      replaced(LogConsumer.prototype, 'drain', (original) => {
+      replaced(KafkajsConsumer.prototype, 'drain', (original) => {
         return async function () {
           await original.call(this);
           return true;
@@ -143,7 +143,7 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
   },
   'a write without an answer counts as acknowledged': {
     plant: () =>
-      replaced(RecordProducer.prototype, 'send', (original) => {
+      replaced(KafkajsProducer.prototype, 'send', (original) => {
         return async function (request) {
           await Promise.resolve(original.call(this, request)).catch(() => undefined);
         };
@@ -195,13 +195,13 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
       event.type === 'attempted' && event.isRepeat ? breaker : stepBreaker(breaker, event, settings, now),
   },
   'a retry comes early': {
-    judge: (result, context) => {
-      const verdict = judge(result, context);
+    verdictOf: (result, context) => {
+      const verdict = verdictOf(result, context);
       return verdict.kind === 'retry' ? { ...verdict, delayMs: Math.floor(verdict.delayMs / 2) } : verdict;
     },
   },
   'Retry-After is ignored': {
-    judge: (result, context) =>
-      judge(result.kind === 'response' ? { ...result, retryAfter: undefined } : result, context),
+    verdictOf: (result, context) =>
+      verdictOf(result.kind === 'response' ? { ...result, retryAfter: undefined } : result, context),
   },
 };

@@ -1,7 +1,7 @@
 import type { RecordMetadata } from 'kafkajs';
-import type { OffsetsReader } from '#common/kafka/group-offsets.js';
-import type { ConsumerClient } from '#common/kafka/log-consumer.js';
-import type { ProducerClient, ProducerRequest } from '#common/kafka/producer.js';
+import type { ConsumerClient } from '#common/kafka/kafkajs/consumer/log-consumer.js';
+import type { ProducerClient, ProducerRequest } from '#common/kafka/kafkajs/producer/producer.js';
+import type { OffsetsReader } from '#common/kafka/lag/offsets-reader.js';
 import { logName } from './broker.js';
 import type { Cluster } from './cluster.js';
 import { SimulatedConsumer } from './kafka-consumer.js';

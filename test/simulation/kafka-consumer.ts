@@ -1,5 +1,5 @@
 import type { ConsumerConfig, ConsumerRunConfig, ConsumerSubscribeTopics } from 'kafkajs';
-import { hooksOf } from '#common/kafka/kafkajs-patches.js';
+import { hooksOf } from '#common/kafka/kafkajs/patches/patch-kafkajs.js';
 import { logName } from './broker.js';
 import type { Cluster } from './cluster.js';
 import { type Assigned, GroupError } from './group-coordinator.js';

@@ -1,6 +1,6 @@
-import type { FetchedBatch } from '#common/kafka/fetched-batch.js';
-import type { GroupHooks, KafkaGroup } from '#common/kafka/kafkajs-group.js';
-import type { InRecord } from '#common/kafka/record.js';
+import type { FetchedBatch } from '#common/kafka/kafkajs/patches/fetched-batch.js';
+import type { GroupHooks, KafkaGroup } from '#common/kafka/kafkajs/patches/group-hooks.js';
+import type { InRecord } from '#common/records/record.js';
 import { logName } from './broker.js';
 import type { Cluster } from './cluster.js';
 import type { Assigned, Joined } from './group-coordinator.js';
@@ -125,7 +125,7 @@ export class SimulatedGroup implements KafkaGroup {
     this.heartbeatAt = Math.min(this.heartbeatAt, Date.now());
     if (memberId === null || generationId === null || Date.now() < this.heartbeatAt + intervalMs) return;
     const answer = this.coordinator.heartbeat({ groupId: this.groupId, memberId, groupGenerationId: generationId });
-    await (this.hooks.heed?.(this, answer) ?? answer);
+    await (this.hooks.watchRefusals?.(this, answer) ?? answer);
     this.heartbeatAt = Date.now();
     this.onHeartbeat();
   }

@@ -1,7 +1,7 @@
-import type { InRecord } from '#common/kafka/record.js';
 import { decodeAttempt } from '#common/records/attempt-record.js';
 import { hasDeadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
+import type { InRecord } from '#common/records/record.js';
 import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
 import { logName } from './broker.js';
 import type { Ground } from './ground.js';

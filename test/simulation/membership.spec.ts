@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Random } from '#common/domain/testing/random.js';
-import { LogConsumer } from '#common/kafka/log-consumer.js';
-import type { OwnedLog, OwnershipListener } from '#common/kafka/port.js';
+import { KafkajsConsumer } from '#common/kafka/kafkajs/consumer/log-consumer.js';
+import type { OwnedLog, OwnershipListener } from '#common/kafka/port/owned-log.js';
 import { topicSpecs } from '#common/records/topics.js';
 import { Broker } from './broker.js';
 import type { Cluster } from './cluster.js';
@@ -59,7 +59,7 @@ class Stage {
       onBatch: () => undefined,
     };
     this.act(host, () => {
-      member.consumer = new LogConsumer(settings, options, clients);
+      member.consumer = new KafkajsConsumer(settings, options, clients);
       void member.consumer.start();
     });
     return member;
@@ -96,7 +96,7 @@ class Stage {
 
 /** Logs the partitions that it owns and loses. */
 class Member implements OwnershipListener {
-  consumer: LogConsumer | undefined;
+  consumer: KafkajsConsumer | undefined;
   readonly owned = new Set<OwnedLog>();
 
   constructor(

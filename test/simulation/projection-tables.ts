@@ -1,4 +1,4 @@
-import type { InRecord } from '#common/kafka/record.js';
+import type { InRecord } from '#common/records/record.js';
 import { ATTEMPTS_TOPIC } from '#common/records/topics.js';
 import { outcomeOf } from '../../apps/control/src/health/health-recorder.js';
 import {

@@ -1,7 +1,7 @@
 import type { Breaker } from '#common/domain/breaker.js';
 import { decodeFinished } from '#common/domain/finished-runs.js';
 import type { AttemptResult } from '#common/domain/verdict.js';
-import type { InRecord } from '#common/kafka/record.js';
+import type { InRecord } from '#common/records/record.js';
 import type { BrokerWitness, GroupCommit } from './broker.js';
 import type { BreakerChange } from './endpoint-tables.js';
 import type { Ground } from './ground.js';

@@ -1,5 +1,5 @@
 import { TIERS } from '#common/domain/tier.js';
-import { RecordProducer } from '#common/kafka/producer.js';
+import { KafkajsProducer } from '#common/kafka/kafkajs/producer/producer.js';
 import { Returner } from '../../apps/retry-scheduler/src/returner.js';
 import { Scheduler } from '../../apps/retry-scheduler/src/scheduler.js';
 import { KafkaClient } from './kafka-client.js';
@@ -10,7 +10,7 @@ import type { Host } from './virtual-time.js';
 export function startScheduler(host: Host, site: Site): () => Promise<void> {
   const { cluster, shape } = site;
   const settings = site.settings(host);
-  const producer = new RecordProducer(settings, new KafkaClient(cluster, settings.clientId));
+  const producer = new KafkajsProducer(settings, new KafkaClient(cluster, settings.clientId));
   const limits = { eagerBytes: shape.schedulerBytes, tierBytes: shape.schedulerBytes, batchBytes: 1_000_000 };
   const scheduler = new Scheduler(new Returner(producer), limits, Date.now);
   return consume(site, settings, {

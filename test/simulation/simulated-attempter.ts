@@ -1,5 +1,5 @@
 import type { Random } from '#common/domain/testing/random.js';
-import type { AttemptResult, judge } from '#common/domain/verdict.js';
+import type { AttemptResult, verdictOf } from '#common/domain/verdict.js';
 import type { PostGroup } from '#common/http/post-group.js';
 import type { Attempt, Attempter } from '../../apps/dispatcher/src/attempts/attempter.js';
 import type { Delivery } from '../../apps/dispatcher/src/deliveries/delivery.js';
@@ -28,7 +28,7 @@ export interface AttemptSurroundings {
   readonly random: Random;
   readonly witness: AttemptWitness;
   /** The product's function, or one with a planted flaw. */
-  readonly judge: typeof judge;
+  readonly verdictOf: typeof verdictOf;
   readonly answerLost: number;
   behaviourOf(endpointId: string): EndpointBehaviour;
 }
@@ -47,7 +47,7 @@ export class SimulatedAttempter implements Pick<Attempter, 'attempt'> {
     witness.sending(flight);
     const result = await this.send(flight, group);
     witness.ended(flight, result);
-    const verdict = this.around.judge(result, {
+    const verdict = this.around.verdictOf(result, {
       policy: endpoint.record.retry_policy,
       attempt: delivery.meta.attempt + 1,
       replay: delivery.meta.replay,

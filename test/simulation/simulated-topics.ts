@@ -1,6 +1,6 @@
-import type { GroupBroker, GroupCluster } from '#common/kafka/kafkajs-group.js';
-import { EARLIEST, type EpochQuestion, type OffsetQuestion } from '#common/kafka/partition-queries.js';
-import type { TopicState } from '#common/kafka/topic-identity.js';
+import type { GroupBroker, GroupCluster } from '#common/kafka/kafkajs/patches/group-hooks.js';
+import { EARLIEST, type EpochQuestion, type OffsetQuestion } from '#common/kafka/kafkajs/queries/partition-queries.js';
+import type { TopicState } from '#common/kafka/kafkajs/queries/topic-identities.js';
 import { logName } from './broker.js';
 import type { Cluster } from './cluster.js';
 

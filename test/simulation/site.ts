@@ -1,5 +1,6 @@
-import { LogConsumer, type LogConsumerOptions } from '#common/kafka/log-consumer.js';
-import type { KafkaSettings } from '#common/kafka/settings.js';
+import { KafkajsConsumer } from '#common/kafka/kafkajs/consumer/log-consumer.js';
+import type { LogConsumerOptions } from '#common/kafka/port/log-consumer.js';
+import type { KafkaSettings } from '#common/kafka/port/settings.js';
 import type { Cluster } from './cluster.js';
 import type { EndpointTables } from './endpoint-tables.js';
 import { KafkaClient } from './kafka-client.js';
@@ -25,7 +26,7 @@ export interface Site {
 
 /** Starts a consumer as an app does. @returns function that stops it in order */
 export function consume({ cluster }: Site, settings: KafkaSettings, options: LogConsumerOptions): () => Promise<void> {
-  const consumer = new LogConsumer(
+  const consumer = new KafkajsConsumer(
     settings,
     { ...options, maxWaitMs: FETCH_WAIT_MS },
     new KafkaClient(cluster, settings.clientId),

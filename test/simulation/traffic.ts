@@ -1,8 +1,8 @@
 import { laneOf } from '#common/domain/lane.js';
 import type { Random } from '#common/domain/testing/random.js';
-import type { RecordProducer } from '#common/kafka/producer.js';
-import type { OutRecord } from '#common/kafka/record.js';
+import type { KafkajsProducer } from '#common/kafka/kafkajs/producer/producer.js';
 import { encodeDelivery } from '#common/records/delivery-record.js';
+import type { OutRecord } from '#common/records/record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import type { EndpointShape, Shape } from './shape.js';
 import { BEGINNING } from './virtual-time.js';
@@ -53,7 +53,7 @@ export class Router {
 
   constructor(
     private readonly duties: Duty[],
-    private readonly producer: RecordProducer,
+    private readonly producer: KafkajsProducer,
   ) {}
 
   get isDone(): boolean {

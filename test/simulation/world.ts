@@ -1,8 +1,8 @@
 import { stepBreaker } from '#common/domain/breaker.js';
 import type { Random } from '#common/domain/testing/random.js';
-import { judge } from '#common/domain/verdict.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import type { KafkaSettings } from '#common/kafka/settings.js';
+import { verdictOf } from '#common/domain/verdict.js';
+import { KafkajsProducer } from '#common/kafka/kafkajs/producer/producer.js';
+import type { KafkaSettings } from '#common/kafka/port/settings.js';
 import { topicSpecs } from '#common/records/topics.js';
 import { Broker } from './broker.js';
 import { EndpointBehaviour } from './endpoint-behaviour.js';
@@ -229,7 +229,7 @@ export class World implements Site, Ground {
       network: this.network,
       random: this.random,
       witness: this.referee,
-      judge: flaw?.judge ?? judge,
+      verdictOf: flaw?.verdictOf ?? verdictOf,
       answerLost: this.shape.answerLost,
       behaviourOf: (id) => {
         const behaviour = this.behaviours.get(id);
@@ -251,7 +251,7 @@ export class World implements Site, Ground {
     return this.time.as(host, () => {
       const router = new Router(
         this.duties,
-        new RecordProducer(this.settings(host), new KafkaClient(this.cluster, '')),
+        new KafkajsProducer(this.settings(host), new KafkaClient(this.cluster, '')),
       );
       const everyMs = Math.max(10, (this.shape.faultyMs * ROUTER_MS) / 1_000 / this.duties.length);
       this.time.timer(() => void router.write(1 + this.random.pick(3)), everyMs, true);

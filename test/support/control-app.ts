@@ -2,20 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { register } from 'prom-client';
+import { generateApiKey } from '#common/api-keys/api-key.js';
 import { loadConfig } from '#common/config/env.js';
 import { ProblemFilter } from '#common/http/problem.filter.js';
 import { ConfigurationTable } from '#common/kafka/configuration-table.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import type { OutRecord } from '#common/kafka/record.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
+import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
+import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/port/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Database } from '#common/postgres/database.js';
-import { generateApiKey } from '#common/security/api-key.js';
+import type { OutRecord } from '#common/records/record.js';
 import { AppModule } from '../../apps/control/src/app.module.js';
 import { configSchema } from '../../apps/control/src/config.js';
 import { createHttpAdapter } from '../../apps/control/src/http-adapter.js';
 import { serveOpenApi } from '../../apps/control/src/openapi.js';
-import { RecordingConsumer } from './kafka-port.js';
+import { RecordingConsumer } from './kafka-port/recording-consumer.js';
 import { freshDatabase, freshTopicPrefix, type TestDatabase, testBrokers } from './servers.js';
 import { until } from './until.js';
 
@@ -82,6 +83,10 @@ export class ControlApp {
     return this.app.get(Database);
   }
 
+  get kafka(): KafkaClient {
+    return this.app.get<KafkaClient>(KAFKA_CLIENT);
+  }
+
   get settings(): KafkaSettings {
     return this.app.get<KafkaSettings>(KAFKA_SETTINGS);
   }
@@ -118,7 +123,7 @@ export class ControlApp {
   }
 
   write(...records: OutRecord[]): Promise<void> {
-    return this.app.get(RecordProducer).write(records);
+    return this.app.get<RecordWriter>(RECORD_WRITER).write(records);
   }
 
   /** All records of these topics, from their start. */
@@ -134,7 +139,7 @@ export class ControlApp {
   async table(topic: string): Promise<Map<string, { readonly version: number }>> {
     const rows = new Map<string, { readonly version: number }>();
     const versions = new Map<string, number>();
-    const table = new ConfigurationTable(this.settings, {
+    const table = new ConfigurationTable(this.kafka, {
       topic,
       apply: ({ key, value, change }) => {
         const row = value === null ? undefined : JSON.parse(value.toString());

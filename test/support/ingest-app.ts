@@ -3,23 +3,23 @@ import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { register } from 'prom-client';
+import { generateApiKey } from '#common/api-keys/api-key.js';
 import { loadConfig } from '#common/config/env.js';
 import { ProblemFilter } from '#common/http/problem.filter.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import type { InRecord, OutRecord } from '#common/kafka/record.js';
-import { type KafkaSettings, kafkaSettings } from '#common/kafka/settings.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import type { RecordProducer } from '#common/kafka/port/record-writer.js';
+import { type KafkaSettings, kafkaSettings } from '#common/kafka/port/settings.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Database } from '#common/postgres/database.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery } from '#common/records/delivery-record.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
-import { generateApiKey } from '#common/security/api-key.js';
+import type { InRecord, OutRecord } from '#common/records/record.js';
 import { createHttpAdapter } from '../../apps/ingest/src/api/http-adapter.js';
 import { AppModule } from '../../apps/ingest/src/app.module.js';
 import { configSchema } from '../../apps/ingest/src/config.js';
 import { ENDPOINT } from './endpoint-record.js';
-import { RecordingConsumer } from './kafka-port.js';
+import { RecordingConsumer } from './kafka-port/recording-consumer.js';
 import { freshTopicPrefix } from './servers.js';
 import { until } from './until.js';
 
@@ -60,8 +60,8 @@ export class IngestApp {
       ...options.env,
     };
     const settings = testSettings(env);
-    await Promise.all([ensureTopics(settings), migrate(options.databaseUrl)]);
-    const producer = new RecordProducer(settings);
+    await Promise.all([kafkaClient(settings).ensureTopics(), migrate(options.databaseUrl)]);
+    const producer = kafkaClient(settings).producer();
     const output = new RecordingConsumer(settings, { groupId: 'test', topics: ['deliveries', 'dlq'] });
     await Promise.all([producer.connect(), output.start()]);
     const database = new Database({ url: options.databaseUrl, poolSize: 1, applicationName: 'test' });
@@ -99,7 +99,7 @@ export class IngestApp {
   }
 
   /** A provider of the running app. */
-  part<T>(type: Type<T>): T {
+  part<T>(type: Type<T> | symbol): T {
     if (this.app === undefined) throw new Error('the ingest app does not run');
     return this.app.get(type);
   }

@@ -1,9 +1,8 @@
 import { register } from 'prom-client';
-import { clusterOf, createKafka } from '#common/kafka/client.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import type { KafkaSettings } from '#common/kafka/settings.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
-import { RecordingConsumer } from './kafka-port.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import { clusterOf, createKafka } from '#common/kafka/kafkajs/connection/client.js';
+import type { KafkaSettings } from '#common/kafka/port/settings.js';
+import { RecordingConsumer } from './kafka-port/recording-consumer.js';
 import { until } from './until.js';
 
 const GROUP = 'readers';
@@ -44,7 +43,7 @@ export class Opened {
     const admin = await this.adminOf(settings);
     await admin.deleteTopics({ topics: [settings.prefix + topic] });
     await until('the topic is gone', async () => !(await admin.listTopics()).includes(settings.prefix + topic));
-    await ensureTopics(settings);
+    await kafkaClient(settings).ensureTopics();
   }
 
   /** Commits an offset of partition 0 of `log` without a consumer. The group must have no member. */
@@ -83,7 +82,7 @@ export async function publish(
   topic = 'log',
   key = 'k',
 ): Promise<void> {
-  const producer = new RecordProducer(settings);
+  const producer = kafkaClient(settings).producer();
   await producer.connect();
   await producer.write(content.map((value) => ({ topic, key, value })));
   await producer.close();

@@ -1,8 +1,9 @@
-import { deliveryIdOf, newId } from '#common/domain/identifiers.js';
-import type { OutRecord } from '#common/kafka/record.js';
+import { deliveryIdOf } from '#common/domain/identifiers.js';
+import { newId } from '#common/random/new-id.js';
 import { type AttemptRecord, encodeAttempt } from '#common/records/attempt-record.js';
 import { type DeadLetterInfo, deadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { encodeDelivery } from '#common/records/delivery-record.js';
+import type { OutRecord } from '#common/records/record.js';
 import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
 import type { Answer, ControlApp } from './control-app.js';
 import { until } from './until.js';

@@ -1,5 +1,5 @@
-import type { OwnedLog } from '../../libs/common/src/kafka/port.js';
-import type { InRecord, OutRecord } from '../../libs/common/src/kafka/record.js';
+import type { OwnedLog } from '../../libs/common/src/kafka/port/owned-log.js';
+import type { InRecord, OutRecord } from '../../libs/common/src/records/record.js';
 
 /** One partition in memory: appends records, hands them out in order unless paused, and keeps the finished offsets. */
 export class MemoryLog implements OwnedLog {

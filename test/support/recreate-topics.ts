@@ -1,6 +1,6 @@
-import { createKafka } from '#common/kafka/client.js';
-import type { KafkaSettings } from '#common/kafka/settings.js';
-import { ensureTopics } from '#common/kafka/topic-admin.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import { createKafka } from '#common/kafka/kafkajs/connection/client.js';
+import type { KafkaSettings } from '#common/kafka/port/settings.js';
 import { until } from './until.js';
 
 /** Deletes topics and creates them again, empty. @param topics names without prefix */
@@ -17,5 +17,5 @@ export async function recreateTopics(settings: KafkaSettings, topics: readonly s
   } finally {
     await admin.disconnect();
   }
-  await ensureTopics(settings);
+  await kafkaClient(settings).ensureTopics();
 }

@@ -24,7 +24,12 @@ registerHooks({
   load(url, context, next) {
     if (!url.endsWith('.ts')) return next(url, context);
     const { code } = transformSync(readFileSync(fileURLToPath(url), 'utf8'), {
-      jsc: { target: 'es2024', parser: { syntax: 'typescript', decorators: true } },
+      jsc: {
+        target: 'es2024',
+        parser: { syntax: 'typescript', decorators: true },
+        // As jest.config.mjs: Nest injects by the types of constructor parameters.
+        transform: { legacyDecorator: true, decoratorMetadata: true },
+      },
       module: { type: 'es6' },
     });
     return { format: 'module', source: code, shortCircuit: true };

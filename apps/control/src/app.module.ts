@@ -1,11 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { ApiKeyModule } from '#common/api-keys/api-key.module.js';
 import { ApiKeyGuard } from '#common/http/api-key.guard.js';
 import { SchemaPipe } from '#common/http/validation.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
-import { ApiKeyModule } from '#common/security/api-key.module.js';
 import type { AdminKeyConfig } from './api-keys/admin-key.js';
 import { ApiKeysModule } from './api-keys/api-keys.module.js';
 import type { ControlConfig } from './config.js';

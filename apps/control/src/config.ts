@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseApiKey } from '#common/api-keys/api-key.js';
 import {
   addressEnv,
   httpEnv,
@@ -10,7 +11,6 @@ import {
   signingEnv,
   trustEnv,
 } from '#common/config/env.js';
-import { parseApiKey } from '#common/security/api-key.js';
 import { MAX_COOLDOWN_S, MAX_PARKED, MAX_PARKED_AGE_S, MAX_THRESHOLD } from './endpoints/endpoint-limits.js';
 
 const wholeNumber = (max: number, fallback: number) => z.coerce.number().int().min(1).max(max).default(fallback);

@@ -3,7 +3,7 @@ import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { Generations } from '#common/generations/generations.js';
 import { LogPositions } from '#common/generations/log-positions.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
@@ -103,7 +103,7 @@ export class AppModule {
         DeliveryEngine,
         {
           provide: KafkaTransport,
-          inject: [KAFKA_SETTINGS, DeliveryEngine, EndpointDirectory, Database, Health],
+          inject: [KAFKA_CLIENT, DeliveryEngine, EndpointDirectory, Database, Health],
           useFactory: createTransport,
         },
       ],
@@ -121,13 +121,13 @@ function laneCollaborators(
 }
 
 function createTransport(
-  settings: KafkaSettings,
+  kafka: KafkaClient,
   engine: DeliveryEngine,
   directory: EndpointDirectory,
   database: Database,
   health: Health,
 ): KafkaTransport {
-  const transport = new KafkaTransport(settings, {
+  const transport = new KafkaTransport(kafka, {
     groupId: 'dispatcher',
     ownership: engine,
     paceMs: FETCH_PACE_MS,

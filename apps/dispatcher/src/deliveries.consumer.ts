@@ -2,11 +2,11 @@ import { Controller, Inject, Logger } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import type { Positions } from '#common/domain/positions.js';
 import { earlyMs, hopFor, MAX_EARLY_MS } from '#common/domain/tier.js';
-import { partitionOf } from '#common/kafka/partitioner.js';
-import type { FencedLog, LogBatch, OwnedLog } from '#common/kafka/port.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import type { FencedLog, LogBatch, OwnedLog } from '#common/kafka/port/owned-log.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
+import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
 import { poisonRecord } from '#common/records/poison-record.js';
+import type { InRecord, OutRecord } from '#common/records/record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { dead } from './attempts/metrics.js';
 import { waitingAgain } from './attempts/outcome.js';
@@ -26,7 +26,7 @@ export class DeliveriesConsumer {
 
   constructor(
     @Inject(DeliveryEngine) private readonly engine: DeliveryEngine,
-    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
     @Inject(RECORD_LIMITS) private readonly limits: RecordLimits,
     @Inject(ReplayCheck) private readonly replays: ReplayCheck,
   ) {}

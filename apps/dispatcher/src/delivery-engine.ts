@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Positions } from '#common/domain/positions.js';
 import { earlyMs } from '#common/domain/tier.js';
-import type { FencedLog, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
+import type { FencedLog, OwnedLog, OwnershipListener } from '#common/kafka/port/owned-log.js';
 import { Attempts } from './attempts/attempts.js';
 import type { Delivery } from './deliveries/delivery.js';
 import { Gates } from './endpoints/gates.js';

@@ -1,16 +1,16 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { ApiKeyModule } from '#common/api-keys/api-key.module.js';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { Generations } from '#common/generations/generations.js';
 import { LogPositions } from '#common/generations/log-positions.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
 import { Database } from '#common/postgres/database.js';
 import { DatabaseNote } from '#common/postgres/database-note.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
-import { ApiKeyModule } from '#common/security/api-key.module.js';
 import { EventRoutes, ROUTE_LIMITS } from './api/event-routes.js';
 import { OpenApiController } from './api/openapi.controller.js';
 import { EventPublisher, PUBLISH_PRODUCER, PUBLISHER_LIMITS } from './api/publisher.js';
@@ -66,7 +66,7 @@ export class AppModule {
         Router,
         {
           provide: KafkaTransport,
-          inject: [KAFKA_SETTINGS, Router, EndpointIndex, Database, Health],
+          inject: [KAFKA_CLIENT, Router, EndpointIndex, Database, Health],
           useFactory: createTransport,
         },
       ],
@@ -75,13 +75,13 @@ export class AppModule {
 }
 
 function createTransport(
-  settings: KafkaSettings,
+  kafka: KafkaClient,
   router: Router,
   endpoints: EndpointIndex,
   database: Database,
   health: Health,
 ): KafkaTransport {
-  const transport = new KafkaTransport(settings, {
+  const transport = new KafkaTransport(kafka, {
     groupId: 'router',
     ownership: router,
     paceMs: FETCH_PACE_MS,

@@ -1,4 +1,4 @@
-import type { OutRecord } from '#common/kafka/record.js';
+import type { OutRecord } from '#common/records/record.js';
 import { writeAll } from './writes.js';
 
 const record = (bytes: number): OutRecord => ({ topic: 't', key: null, value: Buffer.alloc(bytes) });

@@ -1,6 +1,6 @@
-import type { WriteOptions } from '#common/kafka/producer.js';
-import type { OutRecord } from '#common/kafka/record.js';
+import type { WriteOptions } from '#common/kafka/port/record-writer.js';
 import { recordBytes } from '#common/records/limits.js';
+import type { OutRecord } from '#common/records/record.js';
 
 /** Far below the largest batch of any topic. Only a single large record exceeds this limit. */
 const MAX_WRITE_BYTES = 256 * 1_024;

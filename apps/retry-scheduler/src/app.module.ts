@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
@@ -41,14 +41,14 @@ export class AppModule {
           inject: [Returner],
           useFactory: (returner: Returner) => new Scheduler(returner, limits, Date.now),
         },
-        { provide: KafkaTransport, inject: [KAFKA_SETTINGS, Scheduler, Health], useFactory: createTransport },
+        { provide: KafkaTransport, inject: [KAFKA_CLIENT, Scheduler, Health], useFactory: createTransport },
       ],
     };
   }
 }
 
-function createTransport(settings: KafkaSettings, scheduler: Scheduler, health: Health): KafkaTransport {
-  const transport = new KafkaTransport(settings, {
+function createTransport(kafka: KafkaClient, scheduler: Scheduler, health: Health): KafkaTransport {
+  const transport = new KafkaTransport(kafka, {
     groupId: APP,
     ownership: scheduler,
     paceMs: FETCH_PACE_MS,

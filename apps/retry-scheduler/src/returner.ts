@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { OwnedLog, RecordWriter } from '#common/kafka/port.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import type { OutRecord } from '#common/kafka/record.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
+import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
+import type { OutRecord } from '#common/records/record.js';
 import { writeFailures } from './metrics.js';
 
 /** Pause between two writes of a record that its topic rejects. */
@@ -17,7 +17,7 @@ export class Returner {
   private underWay = 0;
   private whenIdle: (() => void)[] = [];
 
-  constructor(@Inject(RecordProducer) private readonly writer: RecordWriter) {}
+  constructor(@Inject(RECORD_WRITER) private readonly writer: RecordWriter) {}
 
   /**
    * @returns true once Kafka acknowledged the record; false when the source partition was lost first. Its next owner

@@ -1,7 +1,7 @@
 import { EAGER_TIER } from '#common/domain/tier.js';
-import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
-import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port/owned-log.js';
 import { poisonRecord } from '#common/records/poison-record.js';
+import type { InRecord, OutRecord } from '#common/records/record.js';
 import { Alarm, type Clock } from './alarm.js';
 import { deadLetters, lateness, moves, returns, type TierMemory } from './metrics.js';
 import type { Returner } from './returner.js';

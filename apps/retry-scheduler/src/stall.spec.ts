@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { hopFor } from '#common/domain/tier.js';
-import { StallWatch } from '#common/kafka/stall-watch.js';
+import { StallWatch } from '#common/kafka/lag/stall-watch.js';
 import { DELIVERY_HEADER, encodeDelivery } from '#common/records/delivery-record.js';
 import { MemoryLog } from '../../../test/support/memory-log.js';
 import { Returner } from './returner.js';

@@ -1,5 +1,5 @@
 import TinyQueue from 'tinyqueue';
-import type { OwnedLog } from '#common/kafka/port.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import type { WaitingDelivery } from './waiting.js';
 
 interface QueuedDelivery {

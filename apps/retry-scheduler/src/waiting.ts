@@ -1,8 +1,8 @@
 import { type Hop, TIERS } from '#common/domain/tier.js';
-import type { OwnedLog } from '#common/kafka/port.js';
-import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import { DELIVERY_HEADER, type DeliveryMeta, encodeDelivery } from '#common/records/delivery-record.js';
 import { receiveDelivery } from '#common/records/received-delivery.js';
+import type { InRecord, OutRecord } from '#common/records/record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { boundedDueAt, type Wait } from './wheel.js';
 

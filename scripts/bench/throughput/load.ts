@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { RecordProducer } from '#common/kafka/producer.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import type { RecordProducer } from '#common/kafka/port/record-writer.js';
 import { until } from '../../lib/until.mjs';
 import { readMetrics } from '../app-metrics.ts';
 import type { Ipc } from '../ipc.ts';
@@ -52,7 +53,7 @@ export class Load {
   }
 
   static async start(system: BenchSystem, receiver: Ipc, receiverPort: number) {
-    const producer = new RecordProducer(benchKafkaSettings(system.kafka.brokers));
+    const producer = kafkaClient(benchKafkaSettings(system.kafka.brokers)).producer();
     await producer.connect();
     return new Load(system, receiver, receiverPort, producer);
   }

@@ -1,5 +1,5 @@
-import type { InRecord } from '#common/kafka/record.js';
 import { receiveDelivery } from '#common/records/received-delivery.js';
+import type { InRecord } from '#common/records/record.js';
 import { strangeRecords } from './corpus.js';
 import { judgeGoodTraffic } from './judge.js';
 import { samples } from './samples.js';

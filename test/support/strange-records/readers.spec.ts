@@ -1,14 +1,14 @@
 import { Positions } from '#common/domain/positions.js';
 import { TIERS } from '#common/domain/tier.js';
-import type { FencedLog } from '#common/kafka/port.js';
-import { encodeProduce } from '#common/kafka/produce-request.js';
-import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import { encodeProduce } from '#common/kafka/kafkajs/wire/produce-request.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import { readApiKey } from '#common/records/api-key-record.js';
 import { decodeAttempt } from '#common/records/attempt-record.js';
 import type { DeliveryMeta } from '#common/records/delivery-record.js';
 import { readEndpoint } from '#common/records/endpoint-record.js';
 import { MAX_LANE_BYTES } from '#common/records/limits.js';
 import { poisonRecord } from '#common/records/poison-record.js';
+import type { InRecord, OutRecord } from '#common/records/record.js';
 import { maxBatchBytes } from '#common/records/topics.js';
 import { projectAttempts, projectDeadLetter } from '../../../apps/control/src/projector/projection.js';
 import { readDelivery } from '../../../apps/dispatcher/src/deliveries/delivery.js';

@@ -1,4 +1,4 @@
-import type { InRecord } from '#common/kafka/record.js';
+import type { InRecord } from '#common/records/record.js';
 
 /** A record that any Kafka client might write. */
 export interface StrangeRecord {

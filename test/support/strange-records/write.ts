@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Kafka, Message } from 'kafkajs';
-import { patchKafkajs } from '#common/kafka/kafkajs-patches.js';
-import { partitionOf } from '#common/kafka/partitioner.js';
-import { PartitionBatch } from '#common/kafka/produce-request.js';
+import { patchKafkajs } from '#common/kafka/kafkajs/patches/patch-kafkajs.js';
+import { PartitionBatch } from '#common/kafka/kafkajs/wire/produce-request.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
 import { keyedProducer } from '../../../scripts/lib/kafka-client.js';
 import { portions } from '../../../scripts/lib/portions.js';
 import type { StrangeRecord } from './strange-record.js';

@@ -5,14 +5,14 @@ export const REVERTED = {
   /** kafkajs advanced over a fetch without data records and called no handler: all later batches counted as stale. */
   'transaction-stalls': [
     {
-      file: 'libs/common/src/kafka/log-consumer.js',
+      file: 'libs/common/src/kafka/kafkajs/consumer/log-consumer.js',
       text: 'const reading = await batch.fetched.read(from, log);',
       becomes:
         'const reading = await batch.fetched.read(from, log);\n' +
         '        if (reading.records.length === 0 && reading.next > from) return resolveOffset(String(reading.next - 1));',
     },
     {
-      file: 'libs/common/src/kafka/log-consumer.js',
+      file: 'libs/common/src/kafka/kafkajs/consumer/log-consumer.js',
       text: 'const isOwned = log !== undefined && !log.lost.aborted && !this.isStopping;',
       becomes: 'const isOwned = false;',
     },
@@ -33,7 +33,7 @@ export const REVERTED = {
   /** A deleted topic stayed missing. */
   'topic-stays-missing': [
     {
-      file: 'libs/common/src/kafka/topic-keeper.js',
+      file: 'libs/common/src/kafka/kafkajs/topics/topic-keeper.js',
       text: 'if (specs.length === 0)\n            return;',
       becomes: 'return;',
     },

@@ -1,8 +1,8 @@
-import type { OutRecord } from '#common/kafka/record.js';
+import type { ApiScope } from '#common/api-keys/api-key.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { CHANGE_HEADER, encodeChange } from '#common/records/configuration-change.js';
+import type { OutRecord } from '#common/records/record.js';
 import { API_KEYS_TOPIC } from '#common/records/topics.js';
-import type { ApiScope } from '#common/security/api-key.js';
 import { nextChange } from '../changes/changes.js';
 import { tombstone } from '../changes/tombstone.js';
 import { owe } from '../outbox/outbox.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { type AuthenticatedKey, generateApiKey, hashApiKey, parseApiKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import { type AuthenticatedKey, generateApiKey, hashApiKey, parseApiKey } from '#common/security/api-key.js';
 import { Standing } from '../changes/standing.js';
 import { audit } from '../shared/audit.js';
 import { decodeCursor, type Page, toPage } from '../shared/paging.js';

@@ -1,6 +1,6 @@
 import type { Breaker, BreakerMode, BreakerSettings, BreakerState } from '#common/domain/breaker.js';
+import { listOf } from '#common/postgres/array-parameters.js';
 import type { Queryable } from '#common/postgres/database.js';
-import { listOf } from '#common/postgres/list-of.js';
 
 /** Postgres' view of an endpoint's health. */
 export interface StoredHealth {

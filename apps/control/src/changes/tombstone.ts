@@ -1,5 +1,5 @@
-import type { OutRecord } from '#common/kafka/record.js';
 import { CHANGE_HEADER, encodeChange, type RecordedChange } from '#common/records/configuration-change.js';
+import type { OutRecord } from '#common/records/record.js';
 import type { ConfigurationTopic } from './configuration-topics.js';
 
 /** @param change its version is above that of the record it deletes */

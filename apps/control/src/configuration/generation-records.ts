@@ -1,9 +1,9 @@
 import type { GenerationMarkers } from '#common/generations/generation-markers.js';
-import type { OutRecord } from '#common/kafka/record.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { latestGenerations } from '#common/postgres/generation-store.js';
 import { lostTails, toRecord } from '#common/postgres/lost-tail-store.js';
 import { type GenerationRecord, generationOutRecord, highestGeneration } from '#common/records/generation-record.js';
+import type { OutRecord } from '#common/records/record.js';
 
 /**
  * The marker of each topic's latest generation. A generation without a known log has none, and a marker that names a higher

@@ -1,12 +1,8 @@
-import type { OutRecord } from '#common/kafka/record.js';
 import type { ApiKeyRecord } from '#common/records/api-key-record.js';
-import {
-  CHANGE_HEADER,
-  type ChangeNumber,
-  encodeChange,
-  SEQUENCE_MARKER,
-} from '#common/records/configuration-change.js';
+import { CHANGE_HEADER, type ChangeNumber, encodeChange } from '#common/records/configuration-change.js';
 import { type EndpointRecord, UNHELD } from '#common/records/endpoint-record.js';
+import { SEQUENCE_MARKER } from '#common/records/marker.js';
+import type { OutRecord } from '#common/records/record.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 
 const TENANT = 'posthorn:system';

@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { RecordProducer } from '#common/kafka/producer.js';
-import type { OutRecord } from '#common/kafka/record.js';
+import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { CHANGE_HEADER, type ChangeNumber, decodeChange, UNNUMBERED } from '#common/records/configuration-change.js';
+import type { OutRecord } from '#common/records/record.js';
 import { knownChanges } from '../changes/changes.js';
 import { CONFIGURATION_TOPICS } from '../changes/configuration-topics.js';
 import { tombstone } from '../changes/tombstone.js';
@@ -38,7 +38,7 @@ export class ConfigurationPublisher {
 
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
     @Inject(ConfigurationTopics) private readonly topics: ConfigurationTopics,
     @Inject(Comparer) private readonly comparer: Comparer,
     @Inject(ConfigurationSigner) private readonly signer: ConfigurationSigner,

@@ -1,4 +1,4 @@
-import type { KafkaSettings } from '#common/kafka/settings.js';
+import type { KafkaClient } from '#common/kafka/port/kafka-client.js';
 import type { Database, Queryable } from '#common/postgres/database.js';
 import type { ChangeNumber } from '#common/records/configuration-change.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
@@ -38,12 +38,8 @@ interface Options {
  * rows become what the topics have, with `database` every difference is owed to the topics under a higher version, and
  * control publishes it. Idempotent; control may run.
  */
-export async function reconcile(
-  database: Database,
-  settings: KafkaSettings,
-  options: Options,
-): Promise<Reconciliation> {
-  const copy = await copyTopics(settings, {
+export async function reconcile(database: Database, kafka: KafkaClient, options: Options): Promise<Reconciliation> {
+  const copy = await copyTopics(kafka, {
     [ENDPOINTS_TOPIC]: (key, text) => parseEndpointCopy(key, text, Date.now()),
     [API_KEYS_TOPIC]: parseApiKeyCopy,
   });

@@ -1,6 +1,6 @@
-import type { OutRecord } from '#common/kafka/record.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { ENDPOINT_ID_PATTERN } from '#common/records/limits.js';
+import type { OutRecord } from '#common/records/record.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { announceApiKey, apiKeyOutRecord, apiKeysByIds } from '../api-keys/api-key.repository.js';
 import type { ConfigurationTopic } from '../changes/configuration-topics.js';

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { OutRecord } from '#common/kafka/record.js';
+import type { OutRecord } from '#common/records/record.js';
 import { RecordSigner } from '#common/security/record-signature.js';
 import { CONTROL_CONFIG } from '../shared/control-config.js';
 

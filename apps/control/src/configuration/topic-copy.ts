@@ -1,5 +1,5 @@
 import { ConfigurationTable } from '#common/kafka/configuration-table.js';
-import type { KafkaSettings } from '#common/kafka/settings.js';
+import type { KafkaClient } from '#common/kafka/port/kafka-client.js';
 import type { ChangeNumber, RecordedChange } from '#common/records/configuration-change.js';
 import { CONFIGURATION_TOPICS, type ConfigurationTopic } from '../changes/configuration-topics.js';
 
@@ -22,14 +22,14 @@ export interface TopicCopy {
 export type ValueParsers = Readonly<Record<ConfigurationTopic, (key: string, text: string) => { version: number }>>;
 
 /** Reads both topics to their ends, once. */
-export async function copyTopics(settings: KafkaSettings, parsers: ValueParsers): Promise<TopicCopy> {
+export async function copyTopics(kafka: KafkaClient, parsers: ValueParsers): Promise<TopicCopy> {
   let highest: ChangeNumber | undefined;
   const note = (change: ChangeNumber | undefined) => {
     if (change !== undefined && change.sequence > (highest?.sequence ?? 0)) highest = change;
   };
   const topics = CONFIGURATION_TOPICS.map(async (topic) => {
     const records = new Map<string, CopiedRecord>();
-    const table = new ConfigurationTable(settings, {
+    const table = new ConfigurationTable(kafka, {
       topic,
       apply: ({ key, value, change }) => {
         const parsed = value === null ? undefined : parsers[topic](key, value.toString());

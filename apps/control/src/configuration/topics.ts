@@ -1,12 +1,12 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { type ConfigurationRecord, ConfigurationTable } from '#common/kafka/configuration-table.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
-import { atMost } from '#common/kafka/timing.js';
+import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
 import { apiKeyRecordSchema } from '#common/records/api-key-record.js';
 import type { ChangeNumber } from '#common/records/configuration-change.js';
 import { readEndpoint } from '#common/records/endpoint-record.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
+import { atMost } from '#common/timing/timing.js';
 import { CONFIGURATION_TOPICS, type ConfigurationTopic } from '../changes/configuration-topics.js';
 import { TopicEntries } from './topic-entries.js';
 
@@ -33,7 +33,7 @@ export class FollowedTopic {
   private readonly table: ConfigurationTable;
 
   constructor(
-    settings: KafkaSettings,
+    kafka: KafkaClient,
     readonly topic: ConfigurationTopic,
     private readonly listener: {
       onSuspect(): void;
@@ -41,9 +41,9 @@ export class FollowedTopic {
       onOtherMarker(key: string, value: Buffer | null): void;
     },
   ) {
-    this.table = new ConfigurationTable(settings, {
+    this.table = new ConfigurationTable(kafka, {
       topic,
-      apply: (record) => this.take(record, settings.trust?.verifier !== undefined),
+      apply: (record) => this.take(record, kafka.settings.trust?.verifier !== undefined),
       onMarker: ({ change }) => this.entries.noteChange(change),
       onIgnored: (key) => this.suspect(key, true),
       onOtherMarker: (key, value) => listener.onOtherMarker(key, value),
@@ -108,7 +108,7 @@ export class ConfigurationTopics implements OnModuleInit, OnModuleDestroy {
   private readonly started = Promise.withResolvers<void>();
 
   constructor(
-    @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
+    @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
     @Inject(GenerationMarkers) readonly generations: GenerationMarkers,
   ) {
     const wake = () => {
@@ -122,7 +122,7 @@ export class ConfigurationTopics implements OnModuleInit, OnModuleDestroy {
       },
       onOtherMarker: (key: string, value: Buffer | null) => generations.apply(key, value),
     };
-    this.all = CONFIGURATION_TOPICS.map((topic) => new FollowedTopic(settings, topic, listener));
+    this.all = CONFIGURATION_TOPICS.map((topic) => new FollowedTopic(kafka, topic, listener));
   }
 
   /** How often one of the topics was made again. */
@@ -132,7 +132,7 @@ export class ConfigurationTopics implements OnModuleInit, OnModuleDestroy {
 
   onModuleInit(): void {
     const starting = Promise.all(this.all.map((topic) => topic.start()));
-    starting.then(() => this.started.resolve(), this.settings.onFatal);
+    starting.then(() => this.started.resolve(), this.kafka.settings.onFatal);
   }
 
   async onModuleDestroy(): Promise<void> {

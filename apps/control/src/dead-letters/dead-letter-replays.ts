@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { owe } from '../outbox/outbox.js';
 import { beginLife, type RequestedLife } from '../replays/lives.js';

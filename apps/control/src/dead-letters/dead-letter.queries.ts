@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { DEAD_REASONS, type DeadReason } from '#common/domain/verdict.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { namedHeaders, type StoredHeaders } from '#common/records/stored-headers.js';
-import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { Conditions } from '../shared/conditions.js';
 import { decodeCursor, type Page, toPage } from '../shared/paging.js';
 import { visibleTenant } from '../shared/tenancy.js';

@@ -1,8 +1,8 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
+import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
-import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { retriedSchema } from '../replays/replay-schemas.js';
 import { ApiAnswer } from '../shared/api-answer.js';
 import type { Page } from '../shared/paging.js';

@@ -1,6 +1,6 @@
-import type { OutRecord } from '#common/kafka/record.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { CHANGE_HEADER, encodeChange } from '#common/records/configuration-change.js';
+import type { OutRecord } from '#common/records/record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { nextChange } from '../changes/changes.js';
 import { tombstone } from '../changes/tombstone.js';

@@ -1,5 +1,5 @@
-import { newId } from '#common/domain/identifiers.js';
 import type { Queryable } from '#common/postgres/database.js';
+import { newId } from '#common/random/new-id.js';
 import type { ChangeNumber } from '#common/records/configuration-change.js';
 import { Conditions } from '../shared/conditions.js';
 import type { Position } from '../shared/paging.js';

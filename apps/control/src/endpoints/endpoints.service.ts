@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { newId } from '#common/domain/identifiers.js';
+import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { formatSecret } from '#common/domain/signature.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
+import { newId } from '#common/random/new-id.js';
 import { type AddressPolicy, checkUrl } from '#common/security/address-policy.js';
-import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { sealingContext } from '#common/security/sealing.js';
 import { changeBreaker } from '../breakers/run-breaker.js';
 import { Standing } from '../changes/standing.js';

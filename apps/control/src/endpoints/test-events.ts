@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { deliveryIdOf, newId } from '#common/domain/identifiers.js';
+import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
+import { deliveryIdOf } from '#common/domain/identifiers.js';
 import { ProblemError } from '#common/http/problem.js';
 import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import { Database } from '#common/postgres/database.js';
-import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { newId } from '#common/random/new-id.js';
 import { deliveryRecord } from '../outbox/delivery-record.js';
 import { owe } from '../outbox/outbox.js';
 import { audit } from '../shared/audit.js';

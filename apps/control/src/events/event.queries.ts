@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import { Database } from '#common/postgres/database.js';
-import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { Conditions } from '../shared/conditions.js';
 import { decodeCursor, type Page, toPage } from '../shared/paging.js';
 import { visibleTenant } from '../shared/tenancy.js';

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Database } from '#common/postgres/database.js';
-import { Rounds } from '#common/rounds.js';
+import { Rounds } from '#common/timing/rounds.js';
 import { breakerSettings, lockCooledDown, storeHealth } from '../breakers/breaker-store.js';
 import { runBreaker } from '../breakers/run-breaker.js';
 import { PeriodicJobs } from '../schema/periodic-jobs.js';

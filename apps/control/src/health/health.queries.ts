@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database } from '#common/postgres/database.js';
-import type { AuthenticatedKey } from '#common/security/api-key.js';
 import type { StoredHealth } from '../breakers/breaker-store.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { findEndpoint } from '../endpoints/endpoint.repository.js';

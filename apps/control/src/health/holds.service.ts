@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { changeBreaker } from '../breakers/run-breaker.js';
 import { Standing } from '../changes/standing.js';
 import { type StoredEndpoint, showEndpoint } from '../endpoints/endpoint.js';

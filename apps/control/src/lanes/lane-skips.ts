@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { deliveryParts } from '#common/postgres/delivery-parts.js';
 import { type LaneCommand, LaneCommands } from '#common/postgres/lane-commands.js';
-import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { findDelivery } from '../deliveries/delivery.queries.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { findEndpoint } from '../endpoints/endpoint.repository.js';

@@ -3,7 +3,7 @@ import type { BreakerState } from '#common/domain/breaker.js';
 import { BREAKER_STATES } from '#common/domain/breaker.js';
 import { PARK_REASONS } from '#common/domain/hold.js';
 import { Database } from '#common/postgres/database.js';
-import { Rounds } from '#common/rounds.js';
+import { Rounds } from '#common/timing/rounds.js';
 import { PeriodicJobs } from '../schema/periodic-jobs.js';
 import * as metrics from './metrics.js';
 

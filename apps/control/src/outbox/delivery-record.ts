@@ -1,7 +1,7 @@
-import type { OutRecord } from '#common/kafka/record.js';
 import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import { deliveryParts, type Receiver } from '#common/postgres/delivery-parts.js';
 import { DELIVERY_HEADER } from '#common/records/delivery-record.js';
+import type { OutRecord } from '#common/records/record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 
 /** A first record of `deliveries`: this event, for this endpoint, in its given life. */

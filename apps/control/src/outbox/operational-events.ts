@@ -1,5 +1,5 @@
-import { newId } from '#common/domain/identifiers.js';
 import type { Queryable } from '#common/postgres/database.js';
+import { newId } from '#common/random/new-id.js';
 import { isOperationalType, operationalRecord } from '#common/records/operational-event.js';
 import { owe } from './outbox.js';
 

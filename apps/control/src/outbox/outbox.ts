@@ -1,5 +1,5 @@
-import type { OutRecord } from '#common/kafka/record.js';
 import type { Queryable } from '#common/postgres/database.js';
+import type { OutRecord } from '#common/records/record.js';
 import { encodeHeaders } from '#common/records/stored-headers.js';
 
 /** Channel of NOTIFY; one schema's relay must not wake another's. */

@@ -1,5 +1,5 @@
+import { joinedColumn, timeOf, unnestColumns } from '#common/postgres/array-parameters.js';
 import type { Queryable } from '#common/postgres/database.js';
-import { joinedColumn, timeOf, unnestColumns } from '#common/postgres/joined-columns.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';
 
 /*

@@ -1,5 +1,5 @@
+import { joinedColumn, timeOf, unnestColumns } from '#common/postgres/array-parameters.js';
 import type { Queryable } from '#common/postgres/database.js';
-import { joinedColumn, timeOf, unnestColumns } from '#common/postgres/joined-columns.js';
 import type { DeliveryRow } from './projection.js';
 
 /** `latestStates` in SQL: a state replaces one of an earlier life, a weaker one, or one of an earlier attempt. */

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Health } from '#common/observability/health.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import { Rounds } from '#common/rounds.js';
+import { Rounds } from '#common/timing/rounds.js';
 import { PeriodicJobs } from '../schema/periodic-jobs.js';
 import { projectorGapRecords } from './metrics.js';
 

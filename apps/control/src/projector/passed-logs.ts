@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { OwnedGenerations } from '#common/generations/owned-generations.js';
-import type { OwnedLog, PassedOffsets } from '#common/kafka/port.js';
+import type { OwnedLog, PassedOffsets } from '#common/kafka/port/owned-log.js';
 import type { ProjectionWriter } from './projection-writer.js';
 
 /** The logs whose reading ended behind their last record, until the projector's offsets say so. */

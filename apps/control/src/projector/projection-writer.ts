@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { PassedOffsets } from '#common/kafka/port.js';
-import type { InRecord } from '#common/kafka/record.js';
+import type { PassedOffsets } from '#common/kafka/port/owned-log.js';
+import { listOf } from '#common/postgres/array-parameters.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import { listOf } from '#common/postgres/list-of.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';
+import type { InRecord } from '#common/records/record.js';
 import { ATTEMPTS_TOPIC } from '#common/records/topics.js';
 import type { BreakerChange } from '../breakers/run-breaker.js';
 import { disableGone } from '../endpoints/endpoint.repository.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { InRecord } from '#common/kafka/record.js';
 import { type AttemptRecord, encodeAttempt } from '#common/records/attempt-record.js';
+import type { InRecord } from '#common/records/record.js';
 import {
   type DeliveryRow,
   latestStates,

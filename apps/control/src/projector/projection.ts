@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
-import type { InRecord } from '#common/kafka/record.js';
 import { type AttemptRecord, decodeAttempt } from '#common/records/attempt-record.js';
 import { readDeadLetter } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
+import type { InRecord } from '#common/records/record.js';
 import { encodeHeaders } from '#common/records/stored-headers.js';
 
 /** States of a delivery, weakest first: within one life of it, a stronger one is never taken back. */

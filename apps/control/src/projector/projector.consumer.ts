@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { ApiExcludeController } from '@nestjs/swagger';
-import type { LogBatch } from '#common/kafka/port.js';
+import type { LogBatch } from '#common/kafka/port/owned-log.js';
 import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
 import { Projector } from './projector.js';
 

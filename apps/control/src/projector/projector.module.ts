@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
 import { Health } from '#common/observability/health.js';
 import { Database } from '#common/postgres/database.js';
@@ -31,7 +31,7 @@ const DRAIN_MS = 3_000;
     ProjectorGaps,
     {
       provide: KafkaTransport,
-      inject: [KAFKA_SETTINGS, Projector, SchemaState, SealingKeys, Database, Health],
+      inject: [KAFKA_CLIENT, Projector, SchemaState, SealingKeys, Database, Health],
       useFactory: transportFor,
     },
   ],
@@ -39,14 +39,14 @@ const DRAIN_MS = 3_000;
 export class ProjectorModule {}
 
 function transportFor(
-  settings: KafkaSettings,
+  kafka: KafkaClient,
   projector: Projector,
   schema: SchemaState,
   sealingKeys: SealingKeys,
   database: Database,
   health: Health,
 ): KafkaTransport {
-  const transport = new KafkaTransport(settings, {
+  const transport = new KafkaTransport(kafka, {
     groupId: GROUP_ID,
     ownership: projector,
     startAfter: () => Promise.all([schema.ready, sealingKeys.allFound]),

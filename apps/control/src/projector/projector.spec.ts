@@ -1,7 +1,7 @@
 import { register } from 'prom-client';
 import type { Generations } from '#common/generations/generations.js';
-import type { OwnedLog } from '#common/kafka/port.js';
-import type { InRecord } from '#common/kafka/record.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
+import type { InRecord } from '#common/records/record.js';
 import type { BatchLogs, LogPassage, ProjectionWriter } from './projection-writer.js';
 import { Projector } from './projector.js';
 

@@ -1,12 +1,12 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Generations } from '#common/generations/generations.js';
 import { OwnedGenerations } from '#common/generations/owned-generations.js';
-import { leftOutRecords } from '#common/kafka/metrics.js';
-import type { LogBatch, OwnedLog, OwnershipListener, PassedOffsets } from '#common/kafka/port.js';
-import type { InRecord } from '#common/kafka/record.js';
-import { atMost, delay } from '#common/kafka/timing.js';
+import { leftOutRecords } from '#common/kafka/port/metrics.js';
+import type { LogBatch, OwnedLog, OwnershipListener, PassedOffsets } from '#common/kafka/port/owned-log.js';
 import { persistBatch, SetAside } from '#common/postgres/persist-batch.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';
+import type { InRecord } from '#common/records/record.js';
+import { atMost, delay } from '#common/timing/timing.js';
 import { Wake } from '../shared/wake.js';
 import {
   breakerOpenings,

@@ -1,12 +1,12 @@
 import { DEFAULT_TENANT } from '#common/domain/identifiers.js';
 import { parseRfc3339 } from '#common/domain/rfc3339.js';
-import type { IsFinished } from '#common/kafka/finished-offsets.js';
-import { partitionOf } from '#common/kafka/partitioner.js';
-import type { InRecord } from '#common/kafka/record.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
+import type { IsFinished } from '#common/kafka/port/topics.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { hasDeadLetterHeaders, readDeadLetter, withoutDeadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
 import { parseEventRecord } from '#common/records/event-record.js';
+import type { InRecord } from '#common/records/record.js';
 import type { PositionsOf } from './fan-out-records.js';
 
 /** A row of `events`. Times in ms since the epoch. */

@@ -1,9 +1,9 @@
 import type { Positions } from '#common/domain/positions.js';
-import type { IsFinished } from '#common/kafka/finished-offsets.js';
-import type { InRecord } from '#common/kafka/record.js';
+import type { IsFinished } from '#common/kafka/port/topics.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { hasDeadLetterHeaders, withoutDeadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
+import type { InRecord } from '#common/records/record.js';
 import { encodeHeaders } from '#common/records/stored-headers.js';
 
 /** Of the records of each partition. */

@@ -1,6 +1,6 @@
-import type { InRecord } from '#common/kafka/record.js';
 import type { Queryable } from '#common/postgres/database.js';
-import { judgeError } from '#common/postgres/errors.js';
+import { classifyError } from '#common/postgres/errors.js';
+import type { InRecord } from '#common/records/record.js';
 import { storeOutcomes } from '../projector/outcome-rows.js';
 import {
   type DeliveryRow,
@@ -46,7 +46,7 @@ async function storeParts<T>(items: readonly T[], store: (part: readonly T[]) =>
   try {
     return await store(items);
   } catch (error) {
-    if (judgeError(error).kind !== 'row') throw error;
+    if (classifyError(error).kind !== 'row') throw error;
     if (items.length <= 1) return 0;
     const middle = Math.ceil(items.length / 2);
     return (await storeParts(items.slice(0, middle), store)) + (await storeParts(items.slice(middle), store));

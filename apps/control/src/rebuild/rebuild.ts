@@ -1,13 +1,11 @@
 import { Positions } from '#common/domain/positions.js';
-import { finishedOffsets, type IsFinished } from '#common/kafka/finished-offsets.js';
-import { hasMembers } from '#common/kafka/group-members.js';
-import { readLogRange } from '#common/kafka/log-range.js';
-import type { InRecord } from '#common/kafka/record.js';
-import { type KafkaSettings, partitionsOf } from '#common/kafka/settings.js';
-import { topicLogs } from '#common/kafka/topic-logs.js';
+import type { KafkaClient } from '#common/kafka/port/kafka-client.js';
+import { partitionsOf } from '#common/kafka/port/settings.js';
+import type { IsFinished } from '#common/kafka/port/topics.js';
 import type { Database } from '#common/postgres/database.js';
 import { latestGenerations } from '#common/postgres/generation-store.js';
 import { lostTails } from '#common/postgres/lost-tail-store.js';
+import type { InRecord } from '#common/records/record.js';
 import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, DLQ_TOPIC, INGEST_TOPIC } from '#common/records/topics.js';
 import { readEventRow, storeEvents } from './event-rows.js';
 import { type PositionsOf, readFanOut, stageAppended, stageFanOut } from './fan-out-records.js';
@@ -20,7 +18,7 @@ import { type VoidRows, voidEnded } from './void-rows.js';
 import { noteWaiting } from './waiting.js';
 
 export interface RebuildOptions {
-  readonly kafka: KafkaSettings;
+  readonly kafka: KafkaClient;
   readonly database: Database;
   /** When the backup was begun, ms since the epoch. The topics are read from ten minutes before. */
   readonly sinceMs: number;
@@ -65,11 +63,11 @@ const CLOCKS_DIFFER_MS = 60_000;
 export async function rebuild(options: RebuildOptions): Promise<RebuildSummary> {
   const { kafka, database, isDryRun } = options;
   const finished = {
-    ingest: await finishedOffsets(kafka, 'router', INGEST_TOPIC),
-    deliveries: await finishedOffsets(kafka, 'dispatcher', DELIVERIES_TOPIC),
+    ingest: await kafka.finishedOffsets('router', INGEST_TOPIC),
+    deliveries: await kafka.finishedOffsets('dispatcher', DELIVERIES_TOPIC),
   };
   const positions = await positionsOf(database, kafka);
-  const owners = new LaneOwners(await hasMembers(kafka, 'dispatcher'));
+  const owners = new LaneOwners(await kafka.hasMembers('dispatcher'));
   const session = await RebuildSession.open(database, isDryRun);
   try {
     await noteWaiting(session);
@@ -111,7 +109,7 @@ async function readTopics(
     ),
   );
   await session.analyze();
-  const partitions = partitionsOf(kafka, INGEST_TOPIC);
+  const partitions = partitionsOf(kafka.settings, INGEST_TOPIC);
   const limits = { partitions, maxEventBytes, positionsOf: positions.ingest, finished: finished.ingest };
   const events = await readTopic(options, INGEST_TOPIC, (page) =>
     storeEvents(
@@ -131,7 +129,7 @@ async function readAppended(
 ): Promise<void> {
   await untilPublished(session);
   const sinceMs = session.startedAt.getTime() - CLOCKS_DIFFER_MS;
-  await readLogRange(kafka, { topic: DELIVERIES_TOPIC, sinceMs }, async (records) => {
+  await kafka.readRange({ topic: DELIVERIES_TOPIC, sinceMs }, async (records) => {
     for (let start = 0; start < records.length; start += PAGE) {
       const page = records.slice(start, start + PAGE);
       await stageAppended(
@@ -145,9 +143,9 @@ async function readAppended(
 /** Positions in the database are numbered by the generations that it knows: they must be those of Kafka's logs. */
 async function positionsOf(
   database: Database,
-  kafka: KafkaSettings,
+  kafka: KafkaClient,
 ): Promise<{ ingest: PositionsOf; deliveries: PositionsOf }> {
-  const logs = await topicLogs(kafka, [INGEST_TOPIC, DELIVERIES_TOPIC]);
+  const logs = await kafka.topicLogs([INGEST_TOPIC, DELIVERIES_TOPIC]);
   const known = new Map((await latestGenerations(database, [...logs.keys()])).map((row) => [row.topic, row]));
   const ofTopic = async (topic: string): Promise<PositionsOf> => {
     const row = known.get(topic);
@@ -165,7 +163,7 @@ async function readTopic(
   take: (records: readonly InRecord[]) => Promise<number>,
 ): Promise<RebuildProgress> {
   let progress: RebuildProgress = { topic, read: 0, lacking: 0 };
-  await readLogRange(kafka, { topic, sinceMs: sinceMs - UNDER_WAY_MS }, async (records) => {
+  await kafka.readRange({ topic, sinceMs: sinceMs - UNDER_WAY_MS }, async (records) => {
     for (let start = 0; start < records.length; start += PAGE) {
       const page = records.slice(start, start + PAGE);
       const lacking = await take(page);

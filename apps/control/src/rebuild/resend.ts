@@ -1,6 +1,6 @@
-import type { OutRecord } from '#common/kafka/record.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { DELIVERY_HEADER, encodeDelivery, newLife } from '#common/records/delivery-record.js';
+import type { OutRecord } from '#common/records/record.js';
 import { decodeHeaders } from '#common/records/stored-headers.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { owe } from '../outbox/outbox.js';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { kafkaEnv, loadConfig, postgresEnv } from '#common/config/env.js';
-import { kafkaSettings } from '#common/kafka/settings.js';
+import { kafkaClient } from '#common/kafka/connect.js';
+import { kafkaSettings } from '#common/kafka/port/settings.js';
 import { Database } from '#common/postgres/database.js';
 import { type RebuildOptions, type RebuildSummary, rebuild } from './rebuild.js';
 
@@ -21,14 +22,14 @@ export async function runRebuild({
     applicationName: 'posthorn-rebuild',
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   });
-  const kafka = kafkaSettings('rebuild', config, {
+  const settings = kafkaSettings('rebuild', config, {
     topicsReady: Promise.resolve(),
     onFatal: (error) => {
       throw error;
     },
   });
   try {
-    return await rebuild({ ...options, kafka, database, maxEventBytes: config.MAX_EVENT_BYTES });
+    return await rebuild({ ...options, kafka: kafkaClient(settings), database, maxEventBytes: config.MAX_EVENT_BYTES });
   } finally {
     await database.close();
   }

@@ -1,9 +1,9 @@
 import { deliveryIdOf } from '#common/domain/identifiers.js';
 import { subscriptionMatches } from '#common/domain/subscription.js';
-import type { OutRecord } from '#common/kafka/record.js';
 import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import type { Queryable } from '#common/postgres/database.js';
 import { isOperationalType } from '#common/records/operational-event.js';
+import type { OutRecord } from '#common/records/record.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { findEndpoint } from '../endpoints/endpoint.repository.js';
 import { deliveryRecord } from '../outbox/delivery-record.js';

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { newId } from '#common/domain/identifiers.js';
+import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database } from '#common/postgres/database.js';
-import type { AuthenticatedKey } from '#common/security/api-key.js';
+import { newId } from '#common/random/new-id.js';
 import { findEndpoint } from '../endpoints/endpoint.repository.js';
 import { audit } from '../shared/audit.js';
 import { decodeCursor, type Page, toPage } from '../shared/paging.js';

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import { judgeError } from '#common/postgres/errors.js';
+import { classifyError } from '#common/postgres/errors.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { requestedReplays } from '../replays/metrics.js';
 import { SchemaState } from '../schema/schema-state.js';
@@ -93,7 +93,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** A page whose error is not certain has some more tries; between them the other statements of this loop succeed. */
   private isJobAtFault({ id }: Recovery, error: unknown): boolean {
-    const { kind } = judgeError(error);
+    const { kind } = classifyError(error);
     if (kind === 'wait') return false;
     const failures = (this.failures.get(id) ?? 0) + 1;
     this.failures.set(id, failures);

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { RecordProducer } from '#common/kafka/producer.js';
-import type { OutRecord } from '#common/kafka/record.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
+import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/port/settings.js';
 import { Database, type Session } from '#common/postgres/database.js';
+import type { OutRecord } from '#common/records/record.js';
 import { decodeHeaders } from '#common/records/stored-headers.js';
 import { CONFIGURATION_TOPICS } from '../changes/configuration-topics.js';
 import { ConfigurationPublisher } from '../configuration/publisher.js';
@@ -40,7 +40,7 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(SchemaState) private readonly schema: SchemaState,
     @Inject(ConfigurationPublisher) private readonly configuration: ConfigurationPublisher,

@@ -1,6 +1,6 @@
-import type { OutRecord } from '#common/kafka/record.js';
 import { DEAD_HEADERS } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER } from '#common/records/delivery-record.js';
+import type { OutRecord } from '#common/records/record.js';
 import { decodeHeaders, type StoredHeaders } from '#common/records/stored-headers.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Database } from '#common/postgres/database.js';
 import { forgetLaneEvidence } from '#common/postgres/lane-evidence.js';
 import { createPartitions, dropOldPartitions, forgetEventKeys } from '#common/postgres/partitions.js';
-import { Rounds } from '#common/rounds.js';
+import { Rounds } from '#common/timing/rounds.js';
 import { forgetChanges } from '../changes/changes.js';
 import { PeriodicJobs } from '../schema/periodic-jobs.js';
 import { CONTROL_CONFIG } from '../shared/control-config.js';

@@ -1,4 +1,4 @@
-import { Rounds } from '#common/rounds.js';
+import { Rounds } from '#common/timing/rounds.js';
 import { PeriodicJobs } from './periodic-jobs.js';
 import type { SchemaState } from './schema-state.js';
 

@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import type { Rounds } from '#common/rounds.js';
+import type { Rounds } from '#common/timing/rounds.js';
 import { SchemaState } from './schema-state.js';
 
 interface Job {

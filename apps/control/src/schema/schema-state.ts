@@ -15,7 +15,7 @@ export interface SchemaConfig {
 
 /**
  * Makes the database ready: the schema, the partitions, and the steps that features add. During that time, HTTP answers that
- * the app is not ready. Errors that `judgeError` calls `wait` are retried; any other failure ends the process.
+ * the app is not ready. Errors that `classifyError` calls `wait` are retried; any other failure ends the process.
  */
 @Injectable()
 export class SchemaState implements OnModuleInit {

@@ -2,9 +2,9 @@ import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common
 import { ProblemError } from '#common/http/problem.js';
 import { Health } from '#common/observability/health.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import { Rounds } from '#common/rounds.js';
 import { missingKeyProblem } from '#common/security/missing-keys.js';
 import { type SealedPurpose, Sealer, SealingError, sealingContext } from '#common/security/sealing.js';
+import { Rounds } from '#common/timing/rounds.js';
 import { SchemaState } from '../schema/schema-state.js';
 
 const PERIOD_MS = 5_000;

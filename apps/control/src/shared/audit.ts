@@ -1,5 +1,5 @@
+import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import type { Queryable } from '#common/postgres/database.js';
-import type { AuthenticatedKey } from '#common/security/api-key.js';
 
 /** Who changes something: an API key, or the system itself. */
 export type Actor = AuthenticatedKey | 'system';

@@ -1,6 +1,6 @@
+import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { DEFAULT_TENANT } from '#common/domain/identifiers.js';
 import { ProblemError } from '#common/http/problem.js';
-import type { AuthenticatedKey } from '#common/security/api-key.js';
 
 /**
  * Whose rows a request may see.

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { judge, type Verdict } from '#common/domain/verdict.js';
+import { type Verdict, verdictOf } from '#common/domain/verdict.js';
 import type { SendResult } from '#common/http/endpoint-client.js';
 import { messageHeaders } from '#common/http/message.js';
 import type { PostGroup } from '#common/http/post-group.js';
@@ -56,7 +56,7 @@ export class Attempter implements OnApplicationShutdown {
   }
 
   private toAttempt(sent: SendResult, { meta }: Delivery, { record }: Endpoint, at: number): Attempt {
-    const verdict = judge(sent.result, {
+    const verdict = verdictOf(sent.result, {
       policy: record.retry_policy,
       attempt: meta.attempt + 1,
       replay: meta.replay,

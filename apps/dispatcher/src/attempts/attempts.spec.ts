@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { register } from 'prom-client';
-import type { FencedLog } from '#common/kafka/port.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import { newLife } from '#common/records/delivery-record.js';
 import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import type { Delivery } from '../deliveries/delivery.js';

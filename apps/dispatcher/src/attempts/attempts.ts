@@ -1,9 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { DeadReason } from '#common/domain/verdict.js';
 import { PostGroup } from '#common/http/post-group.js';
-import type { OwnedLog } from '#common/kafka/port.js';
-import type { OutRecord } from '#common/kafka/record.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import { poisonRecord } from '#common/records/poison-record.js';
+import type { OutRecord } from '#common/records/record.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import type { Delivery, UnreadableRow } from '../deliveries/delivery.js';
 import { RECORD_LIMITS, type RecordLimits } from '../deliveries/record-limits.js';

@@ -1,10 +1,10 @@
 import type { Hop } from '#common/domain/tier.js';
 import { hopFor } from '#common/domain/tier.js';
 import type { AttemptError, DeadReason, Verdict } from '#common/domain/verdict.js';
-import type { OutRecord } from '#common/kafka/record.js';
 import { encodeAttempt } from '#common/records/attempt-record.js';
 import { DEAD_HEADERS, deadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, type DeliveryMeta, encodeDelivery } from '#common/records/delivery-record.js';
+import type { OutRecord } from '#common/records/record.js';
 import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
 import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import type { Delivery } from '../deliveries/delivery.js';

@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { RecentSet } from '#common/domain/recent-set.js';
+import { RecentSet } from '#common/collections/recent-set.js';
 import { hopFor } from '#common/domain/tier.js';
 import type { DeadReason } from '#common/domain/verdict.js';
-import { RecordProducer } from '#common/kafka/producer.js';
+import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
 import type { Delivery } from '../deliveries/delivery.js';
 import { Gates } from '../endpoints/gates.js';
 import { Attempts } from './attempts.js';
@@ -47,7 +47,7 @@ export class Turns {
   constructor(
     @Inject(Gates) private readonly gates: Gates,
     @Inject(Attempts) private readonly attempts: Attempts,
-    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
     @Inject(TURN_LIMITS) limits: TurnLimits,
   ) {
     this.recent = new RecentSet(limits.recentDeliveries);

@@ -1,9 +1,9 @@
 import { isIdle, newLane, stepLane } from '#common/domain/lane-machine.js';
 import { carriedPosition, positionOf } from '#common/domain/position.js';
 import { Positions } from '#common/domain/positions.js';
-import type { FencedLog } from '#common/kafka/port.js';
-import type { InRecord } from '#common/kafka/record.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import { type DeliveryMeta, encodeDelivery, newLife } from '#common/records/delivery-record.js';
+import type { InRecord } from '#common/records/record.js';
 import { readDelivery } from './delivery.js';
 
 const LOG = { topic: 'deliveries', partition: 0 } as FencedLog;

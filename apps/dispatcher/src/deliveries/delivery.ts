@@ -1,8 +1,7 @@
 import type { Bagged } from '#common/collections/bag.js';
 import { offsetOf } from '#common/domain/position.js';
 import type { Positions } from '#common/domain/positions.js';
-import type { FencedLog } from '#common/kafka/port.js';
-import type { InRecord } from '#common/kafka/record.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import {
   DEAD_HEADERS,
   hasDeadLetterHeaders,
@@ -11,6 +10,7 @@ import {
 } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, type DeliveryMeta } from '#common/records/delivery-record.js';
 import { receiveDelivery } from '#common/records/received-delivery.js';
+import type { InRecord } from '#common/records/record.js';
 
 /** A delivery that was read and is not over: its record, parsed. */
 export interface Delivery extends Bagged {

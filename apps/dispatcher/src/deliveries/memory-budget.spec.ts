@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { register } from 'prom-client';
-import type { OwnedLog } from '#common/kafka/port.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import type { Delivery } from './delivery.js';
 import { bytesOf, MemoryBudget } from './memory-budget.js';
 

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Bag } from '#common/collections/bag.js';
-import type { OwnedLog } from '#common/kafka/port.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import type { Delivery } from './delivery.js';
 import * as metrics from './metrics.js';
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { Positions } from '#common/domain/positions.js';
-import type { InRecord } from '#common/kafka/record.js';
 import { deadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { encodeDelivery } from '#common/records/delivery-record.js';
 import { poisonRecord } from '#common/records/poison-record.js';
+import type { InRecord } from '#common/records/record.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { deadRecord } from '../attempts/outcome.js';
 import { type Delivery, readDelivery } from './delivery.js';

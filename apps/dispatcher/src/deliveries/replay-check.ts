@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { InRecord } from '#common/kafka/record.js';
 import { DEAD_HEADERS } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER } from '#common/records/delivery-record.js';
+import type { InRecord } from '#common/records/record.js';
 import { DeadLetterSigner, macKeyId } from '#common/security/dead-letter-signer.js';
 import * as metrics from './metrics.js';
 

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } f
 import { Deletions } from '#common/collections/deletions.js';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { type ConfigurationRecord, ConfigurationTable } from '#common/kafka/configuration-table.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
 import { Health } from '#common/observability/health.js';
 import { readEndpoint } from '#common/records/endpoint-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
@@ -38,13 +38,13 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   private reopening: NodeJS.Timeout | undefined;
 
   constructor(
-    @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
+    @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
     @Inject(Sealer) private readonly sealer: Sealer,
     @Inject(Health) health: Health,
     @Inject(GenerationMarkers) markers: GenerationMarkers,
   ) {
     this.missingKeys = new MissingKeys(sealer);
-    this.table = new ConfigurationTable(settings, {
+    this.table = new ConfigurationTable(kafka, {
       topic: ENDPOINTS_TOPIC,
       apply: (record) => this.apply(record),
       onOtherMarker: (key, value) => markers.apply(key, value),
@@ -59,7 +59,7 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   }
 
   onModuleInit(): void {
-    this.table.start().then(() => this.checkKeys(), this.settings.onFatal);
+    this.table.start().then(() => this.checkKeys(), this.kafka.settings.onFatal);
     this.reopening = setInterval(() => this.reopen(), REOPEN_INTERVAL_MS);
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { HoldReason } from '#common/domain/hold.js';
-import type { OwnedLog } from '#common/kafka/port.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import { EndpointGate, type GateSettings, type Turn } from './endpoint-gate.js';
 
 const LOG = { lost: new AbortController().signal } as OwnedLog;

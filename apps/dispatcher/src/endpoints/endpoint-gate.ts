@@ -1,5 +1,5 @@
 import type { HoldReason } from '#common/domain/hold.js';
-import type { OwnedLog } from '#common/kafka/port.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import { Backlog, type BacklogOptions } from './backlog.js';
 import { Rate } from './rate.js';
 

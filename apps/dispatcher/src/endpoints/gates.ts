@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { HoldReason } from '#common/domain/hold.js';
-import type { OwnedLog } from '#common/kafka/port.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import { MEMORY_LIMITS, type MemoryLimits } from '../deliveries/memory-budget.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import { EndpointGate, type GateSettings } from './endpoint-gate.js';

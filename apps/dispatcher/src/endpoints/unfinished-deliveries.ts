@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { OwnedLog } from '#common/kafka/port.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import type { Delivery } from '../deliveries/delivery.js';
 import { MemoryBudget } from '../deliveries/memory-budget.js';
 import { Gates } from './gates.js';

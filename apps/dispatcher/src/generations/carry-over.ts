@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { TIERS } from '#common/domain/tier.js';
-import { LogBoundsReader } from '#common/kafka/log-bounds.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
+import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
+import type { LogBoundsReader } from '#common/kafka/port/topics.js';
 import {
   type CarryState,
   type CarryWork,
@@ -45,9 +45,9 @@ export class CarryOver implements OnModuleDestroy {
   private reportedAt = 0;
 
   constructor(
-    @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
+    @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
     @Inject(Database) private readonly database: Database,
-    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
     @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
   ) {}
 
@@ -105,7 +105,7 @@ export class CarryOver implements OnModuleDestroy {
     const topics = work.filter(({ isCarried }) => !isCarried).map(({ topic }) => topic);
     this.logger.warn({ topics, generation: lead.generation }, 'carry.begins');
     await this.awaitEndpoints();
-    return LogBoundsReader.use(this.settings, async (bounds) => {
+    return this.kafka.withLogBounds(async (bounds) => {
       await this.awaitProjector(bounds);
       const nowMs = Date.now();
       const since: Record<string, number> = {};

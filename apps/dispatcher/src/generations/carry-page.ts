@@ -1,4 +1,4 @@
-import type { RecordWriter } from '#common/kafka/port.js';
+import type { RecordWriter } from '#common/kafka/port/record-writer.js';
 import {
   type CarryState,
   type CarryWork,

@@ -1,8 +1,7 @@
 import { isOrderedLane } from '#common/domain/lane.js';
 import { carriedPosition } from '#common/domain/position.js';
 import { hopFor, tiersOnTheWay } from '#common/domain/tier.js';
-import { partitionOf } from '#common/kafka/partitioner.js';
-import type { OutRecord } from '#common/kafka/record.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
 import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import type {
   CarriedHead,
@@ -14,6 +13,7 @@ import type {
 } from '#common/postgres/carry-store.js';
 import { deliveryParts, type Receiver } from '#common/postgres/delivery-parts.js';
 import { DELIVERY_HEADER } from '#common/records/delivery-record.js';
+import type { OutRecord } from '#common/records/record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 
 /** Clocks of brokers, of PostgreSQL and of this process differ by less. */

@@ -3,7 +3,7 @@ import type { Positions } from '#common/domain/positions.js';
 import { TIERS } from '#common/domain/tier.js';
 import { Generations } from '#common/generations/generations.js';
 import { LogPositions, type TakenLog } from '#common/generations/log-positions.js';
-import { TopicKeeper } from '#common/kafka/topic-keeper.js';
+import { TOPIC_IDS, type TopicIds } from '#common/kafka/port/topics.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import { CarryOver } from './carry-over.js';
 
@@ -26,7 +26,7 @@ export class DeliveryGenerations implements OnModuleInit, OnModuleDestroy {
     @Inject(Generations) private readonly generations: Generations,
     @Inject(CarryOver) private readonly carryOver: CarryOver,
     @Inject(LogPositions) private readonly positions: Pick<LogPositions, 'of'>,
-    @Inject(TopicKeeper) private readonly topics: Pick<TopicKeeper, 'idOf'>,
+    @Inject(TOPIC_IDS) private readonly topics: TopicIds,
   ) {}
 
   onModuleInit(): void {

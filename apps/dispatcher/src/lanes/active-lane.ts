@@ -11,7 +11,7 @@ import {
   stepLane,
 } from '#common/domain/lane-machine.js';
 import { pageOf } from '#common/domain/lane-state.js';
-import type { FencedLog } from '#common/kafka/port.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import { messageOf } from '#common/postgres/errors.js';
 import type { LaneWrite, ParkedRecord } from '#common/postgres/lane-store.js';
 import type { GivenUp, TurnEnd, TurnTaker } from '../attempts/turns.js';

@@ -1,7 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { judgeError } from '#common/postgres/errors.js';
+import { classifyError } from '#common/postgres/errors.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
+import { delay } from '#common/timing/timing.js';
 import { Gates } from '../endpoints/gates.js';
 import type { LogLanes } from './log-lanes.js';
 import { ReadAhead } from './read-ahead.js';
@@ -73,14 +74,10 @@ export class Drainer {
         }
       } catch (error) {
         // PostgreSQL cannot store the endpoint's id, so nothing of it is parked.
-        if (judgeError(error).kind === 'row') return;
+        if (classifyError(error).kind === 'row') return;
         this.logger.warn({ err: error, endpoint_id: endpointId }, 'drain.waiting_for_database');
         await delay(RETRY_MS);
       }
     }
   }
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,7 +1,7 @@
 import { SlotMap } from '#common/collections/slot-map.js';
 import { isIdle, mustBeLoaded } from '#common/domain/lane-machine.js';
 import type { Positions } from '#common/domain/positions.js';
-import type { FencedLog } from '#common/kafka/port.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import type { Delivery } from '../deliveries/delivery.js';
 import { ActiveLane, type LaneHome } from './active-lane.js';
 import { KnownLanes } from './known-lanes.js';

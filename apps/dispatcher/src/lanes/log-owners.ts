@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { FencedLog } from '#common/kafka/port.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
 import { DeliveryGenerations } from '../generations/delivery-generations.js';
 import { Drainer } from './drainer.js';

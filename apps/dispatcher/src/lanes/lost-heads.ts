@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { OwnedLog } from '#common/kafka/port.js';
-import { RecordProducer } from '#common/kafka/producer.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
+import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
 import { Database } from '#common/postgres/database.js';
 import { overdueHeads } from '#common/postgres/overdue-heads.js';
 import { DELIVERY_HEADER } from '#common/records/delivery-record.js';
@@ -19,7 +19,7 @@ export class LostHeads {
 
   constructor(
     @Inject(Database) private readonly database: Database,
-    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
     @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
   ) {}
 

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { LaneCommands } from '#common/postgres/lane-commands.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
-import { Rounds } from '#common/rounds.js';
+import { Rounds } from '#common/timing/rounds.js';
 import { EndpointDirectory } from '../endpoints/endpoint-directory.js';
 import { Gates } from '../endpoints/gates.js';
 import { Drainer } from './drainer.js';

@@ -1,5 +1,5 @@
 import { register } from 'prom-client';
-import type { FencedLog } from '#common/kafka/port.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import type { ParkedRecord } from '#common/postgres/lane-store.js';
 import { newLife } from '#common/records/delivery-record.js';
 import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';

@@ -1,5 +1,5 @@
 import { offsetOf } from '#common/domain/position.js';
-import type { FencedLog } from '#common/kafka/port.js';
+import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import type { OpenCommand } from '#common/postgres/lane-commands.js';
 import type { ParkedRecord } from '#common/postgres/lane-store.js';
 import {

@@ -1,4 +1,4 @@
-import { type FieldError, ProblemError } from '#common/http/problem.js';
+import { ProblemError } from '#common/http/problem.js';
 import { CLOUD_EVENT_MEMBERS, scannedStructuredEvent, structuredEvent } from '#common/records/cloud-event.js';
 import {
   EVENT_MEMBERS,
@@ -9,6 +9,7 @@ import {
   SCAN_BYTES,
   scannedNativeEvent,
 } from '#common/records/event.js';
+import type { FieldError } from '#common/records/field-errors.js';
 import { knownName, type ScannedValue, scanElements, scanMembers, scanValue } from '#common/records/json-document.js';
 import { endOfValue, OPEN_BRACE, OPEN_BRACKET } from '#common/records/json-scanner.js';
 import { elementSpans, memberSpan } from '#common/records/raw-json.js';

@@ -1,5 +1,5 @@
+import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
-import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { type AddressedEvent, readBatch, readEvent } from './event-request.js';
 
 const ADMIN: AuthenticatedKey = { id: 'k', tenant: null, scopes: ['admin'] };

@@ -1,5 +1,7 @@
-import { DEFAULT_TENANT, EVENT_ID_PATTERN, EVENT_ID_RULE, newId } from '#common/domain/identifiers.js';
-import { type FieldError, ProblemError } from '#common/http/problem.js';
+import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
+import { DEFAULT_TENANT, EVENT_ID_PATTERN, EVENT_ID_RULE } from '#common/domain/identifiers.js';
+import { ProblemError } from '#common/http/problem.js';
+import { newId } from '#common/random/new-id.js';
 import {
   CLOUD_EVENT_BATCH_TYPE,
   CLOUD_EVENT_TYPE,
@@ -10,8 +12,8 @@ import {
   parseStructured,
 } from '#common/records/cloud-event.js';
 import { type ParsedEvent, type ProducedEvent, parseEvent } from '#common/records/event.js';
+import type { FieldError } from '#common/records/field-errors.js';
 import { type TraceContext, traceContext } from '#common/records/trace-context.js';
-import type { AuthenticatedKey } from '#common/security/api-key.js';
 import { CLOUD_EVENT_LIST, type ListFormat, listEvents, NATIVE_LIST } from './event-list.js';
 
 /** An event with its id, tenant and trace: ready to be stored. */

@@ -1,10 +1,10 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
+import { generateApiKey } from '#common/api-keys/api-key.js';
+import { ApiKeyTable } from '#common/api-keys/api-key-table.js';
 import { loadConfig } from '#common/config/env.js';
 import { ProblemFilter } from '#common/http/problem.filter.js';
-import type { OutRecord } from '#common/kafka/record.js';
-import { generateApiKey } from '#common/security/api-key.js';
-import { ApiKeyTable } from '#common/security/api-key-table.js';
+import type { OutRecord } from '#common/records/record.js';
 import { configSchema } from '../config.js';
 import { EventRoutes, ROUTE_LIMITS } from './event-routes.js';
 import { createHttpAdapter } from './http-adapter.js';

@@ -1,8 +1,8 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ApiKeyTable } from '#common/api-keys/api-key-table.js';
 import { callerOf } from '#common/http/api-key.guard.js';
-import { ApiKeyTable } from '#common/security/api-key-table.js';
 import * as metrics from '../metrics.js';
 import { type BatchLimits, readBatch, readEvent } from './event-request.js';
 import { EventPublisher } from './publisher.js';
@@ -29,9 +29,9 @@ interface RawRoute {
 @Injectable()
 export class EventRoutes implements OnModuleInit {
   constructor(
-    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
-    @Inject(ApiKeyTable) private readonly keys: ApiKeyTable,
-    @Inject(EventPublisher) private readonly publisher: EventPublisher,
+    private readonly host: HttpAdapterHost,
+    private readonly keys: ApiKeyTable,
+    private readonly publisher: EventPublisher,
     @Inject(ROUTE_LIMITS) private readonly limits: RouteLimits,
   ) {}
 

@@ -1,5 +1,5 @@
-import { KafkaUnavailableError, type RecordProducer, type WriteOptions } from '#common/kafka/producer.js';
-import type { OutRecord } from '#common/kafka/record.js';
+import { KafkaUnavailableError, type RecordWriter, type WriteOptions } from '#common/kafka/port/record-writer.js';
+import type { OutRecord } from '#common/records/record.js';
 import type { AddressedEvent } from './event-request.js';
 import { EventPublisher } from './publisher.js';
 
@@ -40,7 +40,7 @@ class HeldWriter {
 
 function given(limits: Partial<typeof LIMITS> = {}) {
   const writer = new HeldWriter();
-  return { writer, publisher: new EventPublisher(writer as unknown as RecordProducer, { ...LIMITS, ...limits }) };
+  return { writer, publisher: new EventPublisher(writer as unknown as RecordWriter, { ...LIMITS, ...limits }) };
 }
 
 describe('EventPublisher', () => {

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
-import { KafkaUnavailableError, type RecordProducer } from '#common/kafka/producer.js';
-import type { OutRecord } from '#common/kafka/record.js';
+import { KafkaUnavailableError, type RecordWriter } from '#common/kafka/port/record-writer.js';
 import { encodeEvent } from '#common/records/event.js';
 import { DOOR_HEADER, ENVELOPE_BYTES, HTTP_DOOR } from '#common/records/event-record.js';
 import { recordBytes } from '#common/records/limits.js';
+import type { OutRecord } from '#common/records/record.js';
 import { INGEST_TOPIC } from '#common/records/topics.js';
 import * as metrics from '../metrics.js';
 import { writeAll } from '../writes.js';
@@ -35,7 +35,7 @@ export class EventPublisher {
   private waitingBytes = 0;
 
   constructor(
-    @Inject(PUBLISH_PRODUCER) private readonly producer: RecordProducer,
+    @Inject(PUBLISH_PRODUCER) private readonly producer: RecordWriter,
     @Inject(PUBLISHER_LIMITS) private readonly limits: PublisherLimits,
   ) {
     const { maxWaitingRequests, maxWaitingBytes } = limits;

@@ -1,11 +1,11 @@
-import type { OwnedLog } from '#common/kafka/port.js';
-import type { InRecord } from '#common/kafka/record.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import { SetAside } from '#common/postgres/persist-batch.js';
 import { DEAD_HEADERS } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { DOOR_HEADER } from '#common/records/event-record.js';
 import { ABOUT_HEADER } from '#common/records/operational-event.js';
+import type { InRecord } from '#common/records/record.js';
 import { type BatchContext, classifyBatch, type QueuedRecord, settle } from './batch.js';
 
 /** With one partition in the topic, no record is misplaced. */

@@ -1,12 +1,12 @@
 import { parseRfc3339 } from '#common/domain/rfc3339.js';
-import type { OwnedLog } from '#common/kafka/port.js';
-import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import { messageOf } from '#common/postgres/errors.js';
 import { SetAside } from '#common/postgres/persist-batch.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { DOOR_HEADER, HTTP_DOOR } from '#common/records/event-record.js';
 import { ABOUT_HEADER } from '#common/records/operational-event.js';
 import { poisonRecord } from '#common/records/poison-record.js';
+import type { InRecord, OutRecord } from '#common/records/record.js';
 import { recordTrace } from '#common/records/trace-context.js';
 import type { Door } from '../metrics.js';
 import type { ArchiveEntry, Novelty } from './event-archive.js';

@@ -1,12 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { type ConfigurationRecord, ConfigurationTable } from '#common/kafka/configuration-table.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
 import { Health } from '#common/observability/health.js';
 import { Database } from '#common/postgres/database.js';
 import { type EndpointRecord, readEndpoint } from '#common/records/endpoint-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
+import { delay } from '#common/timing/timing.js';
 import { Subscriptions } from './subscriptions.js';
 
 const COMPLETE_WAIT_MS = 120_000;
@@ -23,12 +23,12 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
   private readonly started = Promise.withResolvers<void>();
 
   constructor(
-    @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
-    @Inject(Health) health: Health,
-    @Inject(GenerationMarkers) markers: GenerationMarkers,
-    @Inject(Database) private readonly database: Database,
+    @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
+    health: Health,
+    markers: GenerationMarkers,
+    private readonly database: Database,
   ) {
-    this.table = new ConfigurationTable(settings, {
+    this.table = new ConfigurationTable(kafka, {
       topic: ENDPOINTS_TOPIC,
       apply: (record) => this.apply(record),
       onOtherMarker: (key, value) => markers.apply(key, value),
@@ -40,7 +40,7 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
   }
 
   onModuleInit(): void {
-    this.table.start().then(this.started.resolve, this.settings.onFatal);
+    this.table.start().then(this.started.resolve, this.kafka.settings.onFatal);
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -61,7 +61,7 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
   async complete(): Promise<void> {
     const rows = await this.database.query<{ id: string }>('SELECT id FROM endpoints');
     const missing = () => rows.filter(({ id }) => !this.seen.has(id));
-    for (const deadline = Date.now() + COMPLETE_WAIT_MS; missing().length > 0; await sleep(COMPLETE_CHECK_MS)) {
+    for (const deadline = Date.now() + COMPLETE_WAIT_MS; missing().length > 0; await delay(COMPLETE_CHECK_MS)) {
       if (Date.now() < deadline) continue;
       this.logger.error({ endpoints: missing().length }, 'endpoints.missing');
       return;

@@ -1,4 +1,5 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import { joinedColumn, timeOf, unnestColumns } from '#common/postgres/array-parameters.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import type { AcceptedEvent } from './fan-out.js';
 
@@ -13,25 +14,22 @@ export interface ArchiveEntry {
 /** `fresh`: the id is new. `redelivered`: known from the same position. `duplicate`: known from another position. */
 export type Novelty = 'fresh' | 'redelivered' | 'duplicate';
 
-/** Cannot occur within any column: ids are printable, and JSON text has no raw control characters but white space. */
+/** Ids are printable, and JSON text has no raw control characters but white space: no column contains it. */
 const SEPARATOR = '\x1e';
 
 /**
- * Parameters are columns of joined text: an array parameter would be escaped character by character, and unescaped by
- * PostgreSQL. Keys are inserted in order, so that two routers with the same ids cannot deadlock. After a conflict with
+ * Keys are inserted in order, so that two routers with the same ids cannot deadlock. After a conflict with
  * the same source, the statement returns the row as claimed, unchanged. A conflict with another source leaves the row
  * out.
  */
 const ARCHIVE = `
 WITH input AS MATERIALIZED (
   SELECT ordinality::int AS place, tenant, id, type, resource_id,
-    to_timestamp(occurred_ms::float8 / 1000) AS occurred_at, to_timestamp(accepted_ms::float8 / 1000) AS accepted_at,
+    ${timeOf('occurred_ms')} AS occurred_at, ${timeOf('accepted_ms')} AS accepted_at,
     source_partition::int, source_offset::bigint, coalesce(string_to_array(endpoint_ids, ','), '{}') AS endpoint_ids, data
-  FROM unnest(string_to_array($1, E'\\x1e'), string_to_array($2, E'\\x1e'), string_to_array($3, E'\\x1e'),
-    string_to_array($4, E'\\x1e', ''), string_to_array($5, E'\\x1e'), string_to_array($6, E'\\x1e'),
-    string_to_array($7, E'\\x1e'), string_to_array($8, E'\\x1e'), string_to_array($9, E'\\x1e', ''),
-    string_to_array($10, E'\\x1e')) WITH ORDINALITY AS columns(tenant, id, type, resource_id, occurred_ms, accepted_ms,
-    source_partition, source_offset, endpoint_ids, data, ordinality)
+  FROM ${unnestColumns(10, SEPARATOR)} WITH ORDINALITY
+    AS columns(tenant, id, type, resource_id, occurred_ms, accepted_ms, source_partition, source_offset, endpoint_ids,
+      data, ordinality)
 ), claimed AS (
   INSERT INTO event_keys AS known (tenant, event_id, source_partition, source_offset, accepted_at)
   SELECT tenant, id, source_partition, source_offset, accepted_at FROM input ORDER BY tenant, id
@@ -54,7 +52,7 @@ WHERE claimed.is_fresh IS NOT TRUE`;
 /** Stores events and their ids, one statement per batch, and finds duplicates. */
 @Injectable()
 export class EventArchive {
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(private readonly database: Database) {}
 
   /**
    * Stores a batch. Idempotent: events stored earlier are `redelivered`.
@@ -81,7 +79,7 @@ async function storeIn(on: Queryable, batch: readonly ArchiveEntry[]): Promise<N
 }
 
 function columns(batch: readonly ArchiveEntry[]): string[] {
-  const column = (value: (entry: ArchiveEntry) => string | number) => batch.map(value).join(SEPARATOR);
+  const column = (value: (entry: ArchiveEntry) => string | number) => joinedColumn(batch, value, SEPARATOR);
   return [
     column(({ event }) => event.tenant),
     column(({ event }) => event.id),

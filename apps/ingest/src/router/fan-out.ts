@@ -1,11 +1,11 @@
 import { deliveryIdOf } from '#common/domain/identifiers.js';
 import { laneOf } from '#common/domain/lane.js';
-import type { OutRecord } from '#common/kafka/record.js';
 import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import { deliveryParts, type Receiver } from '#common/postgres/delivery-parts.js';
 import { deliveryBody } from '#common/records/delivery-body.js';
 import { DELIVERY_HEADER, encodeDelivery, newLife } from '#common/records/delivery-record.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
+import type { OutRecord } from '#common/records/record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import type { TraceContext } from '#common/records/trace-context.js';
 

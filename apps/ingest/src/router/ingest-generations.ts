@@ -3,11 +3,9 @@ import { generationOf, offsetOf, positionOf } from '#common/domain/position.js';
 import type { Positions } from '#common/domain/positions.js';
 import { Generations } from '#common/generations/generations.js';
 import { LogPositions, type TakenLog } from '#common/generations/log-positions.js';
-import { LogBoundsReader } from '#common/kafka/log-bounds.js';
-import { readLogRange } from '#common/kafka/log-range.js';
-import type { OwnedLog } from '#common/kafka/port.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
+import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
 import {
   type EventCursor,
   receiversOf,
@@ -55,12 +53,12 @@ export class IngestGenerations {
   private passing: Promise<void> | undefined;
 
   constructor(
-    @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
-    @Inject(Database) private readonly database: Database,
-    @Inject(Generations) private readonly generations: Generations,
-    @Inject(LogPositions) private readonly positions: LogPositions,
-    @Inject(EndpointIndex) private readonly endpoints: EndpointIndex,
-    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
+    private readonly database: Database,
+    private readonly generations: Generations,
+    private readonly positions: LogPositions,
+    private readonly endpoints: EndpointIndex,
+    @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
   ) {}
 
   of(topic: string): Promise<number> {
@@ -163,9 +161,7 @@ export class IngestGenerations {
     const number = await this.generations.of(DELIVERIES_TOPIC);
     const [stored] = await latestGenerations(this.database, [DELIVERIES_TOPIC]);
     if (number === 0 || stored === undefined) return 0;
-    const oldest = await LogBoundsReader.use(this.settings, (bounds) =>
-      bounds.oldestRecordAt(DELIVERIES_TOPIC, Date.now()),
-    );
+    const oldest = await this.kafka.withLogBounds((bounds) => bounds.oldestRecordAt(DELIVERIES_TOPIC, Date.now()));
     return Math.min(oldest ?? Number.POSITIVE_INFINITY, stored.firstSeenAt.getTime()) + CLOCKS_MS;
   }
 
@@ -191,7 +187,7 @@ export class IngestGenerations {
     if (oldest === undefined) return 0;
     const missing = new Map(found.map((event) => [event.delivery_id, event]));
     const sinceMs = oldest.accepted_at.getTime() - CLOCKS_MS;
-    await readLogRange(this.settings, { topic: DELIVERIES_TOPIC, sinceMs }, async (records) => {
+    await this.kafka.readRange({ topic: DELIVERIES_TOPIC, sinceMs }, async (records) => {
       for (const { headers } of records) missing.delete(decodeDelivery(headers[DELIVERY_HEADER])?.deliveryId ?? '');
     });
     const events = [...missing.values()];

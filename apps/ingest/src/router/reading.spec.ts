@@ -1,7 +1,7 @@
-import { partitionOf } from '#common/kafka/partitioner.js';
-import type { InRecord } from '#common/kafka/record.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
 import { deadLetterHeaders } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, encodeDelivery } from '#common/records/delivery-record.js';
+import type { InRecord } from '#common/records/record.js';
 import { readRecord } from './reading.js';
 
 const PARTITIONS = 8;

@@ -1,7 +1,5 @@
 import { DEFAULT_TENANT } from '#common/domain/identifiers.js';
-import type { FieldError } from '#common/http/problem.js';
-import { partitionOf } from '#common/kafka/partitioner.js';
-import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import { partitionOf } from '#common/kafka/port/partitioner.js';
 import {
   DEAD_HEADERS,
   hasDeadLetterHeaders,
@@ -10,8 +8,10 @@ import {
 } from '#common/records/dead-letter-record.js';
 import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record.js';
 import { type IdentifiedEvent, parseEventRecord } from '#common/records/event-record.js';
+import type { FieldError } from '#common/records/field-errors.js';
 import { GROWTH_BYTES, recordBytes } from '#common/records/limits.js';
 import { receiveDelivery } from '#common/records/received-delivery.js';
+import type { InRecord, OutRecord } from '#common/records/record.js';
 import { DELIVERIES_TOPIC, INGEST_TOPIC } from '#common/records/topics.js';
 
 export interface EventReading {

@@ -1,5 +1,5 @@
-import type { OwnedLog } from '#common/kafka/port.js';
-import type { InRecord } from '#common/kafka/record.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
+import type { InRecord } from '#common/records/record.js';
 import { RecordQueue } from './record-queue.js';
 
 class PausableLog {

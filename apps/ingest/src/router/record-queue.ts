@@ -1,6 +1,6 @@
-import type { OwnedLog } from '#common/kafka/port.js';
-import type { InRecord } from '#common/kafka/record.js';
+import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import { recordBytes } from '#common/records/limits.js';
+import type { InRecord } from '#common/records/record.js';
 import { queuedBytes } from '../metrics.js';
 import type { QueuedRecord } from './batch.js';
 

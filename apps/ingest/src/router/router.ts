@@ -1,9 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Positions } from '#common/domain/positions.js';
 import { OwnedGenerations } from '#common/generations/owned-generations.js';
-import type { FencedLog, LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port.js';
-import { RecordProducer } from '#common/kafka/producer.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/settings.js';
+import type { FencedLog, LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port/owned-log.js';
+import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
+import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/port/settings.js';
 import { persistBatch, type SetAside } from '#common/postgres/persist-batch.js';
 import { maxBatchBytes } from '#common/records/topics.js';
 import * as metrics from '../metrics.js';
@@ -51,12 +51,12 @@ export class Router implements OwnershipListener {
   private writing: Promise<void> = Promise.resolve();
 
   constructor(
-    @Inject(EventArchive) private readonly archive: EventArchive,
-    @Inject(EndpointIndex) private readonly endpoints: EndpointIndex,
-    @Inject(RecordProducer) private readonly producer: RecordProducer,
+    private readonly archive: EventArchive,
+    private readonly endpoints: EndpointIndex,
+    @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     @Inject(ROUTER_LIMITS) private readonly limits: RouterLimits,
-    @Inject(IngestGenerations) private readonly logs: IngestGenerations,
+    private readonly logs: IngestGenerations,
   ) {
     this.generations = new OwnedGenerations(logs);
     this.queue = new RecordQueue(limits.queueBytes);

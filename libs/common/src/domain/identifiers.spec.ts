@@ -1,4 +1,4 @@
-import { contentEventId, deliveryIdOf, EVENT_ID_PATTERN, newId, TENANT_PATTERN } from './identifiers.js';
+import { contentEventId, deliveryIdOf, EVENT_ID_PATTERN, TENANT_PATTERN } from './identifiers.js';
 
 describe('event ids', () => {
   it.each(['a', 'evt_1', 'a b', '~!"#$%', 'x'.repeat(256)])('take %j', (id) => {
@@ -38,13 +38,5 @@ describe('contentEventId', () => {
   it('given the fields, then it is the SHA-256 of type:resource_id:occurred_at', () => {
     const event = { type: 'invoice.paid', resourceId: 'inv_1', occurredAt: '2026-01-01T00:00:00Z' };
     expect(contentEventId(event)).toBe('ea6f5a03741f7e6867c51f890b69441815ec12f6a68df8550210584697ca2aab');
-  });
-});
-
-describe('newId', () => {
-  it('given a prefix, then ids differ and say what they are of', () => {
-    const ids = Array.from({ length: 1_000 }, () => newId('ep'));
-    expect(new Set(ids).size).toBe(1_000);
-    expect(ids.every((id) => /^ep_[A-Za-z0-9_-]{22}$/.test(id))).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-import { hash, randomBytes } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * Event ids, idempotency keys: 1 to 256 printable ASCII characters, no space at either end. HTTP drops such a space from a
@@ -23,21 +23,4 @@ export function deliveryIdOf(tenant: string, eventId: string, endpointId: string
 /** Deterministic event id of `"id_from": "content"`: the same fact published twice is one event. */
 export function contentEventId(event: { type: string; resourceId: string; occurredAt: string }): string {
   return hash('sha256', `${event.type}:${event.resourceId}:${event.occurredAt}`, 'hex');
-}
-
-const RANDOM_BYTES = 16;
-/** The operating system is asked for this many at a time: 16 take 2 µs, measured. */
-const POOL_BYTES = 256 * RANDOM_BYTES;
-let pool = Buffer.alloc(0);
-let poolAt = 0;
-
-/** `prefix_` and 128 random bits, base64url. */
-export function newId(prefix: string): string {
-  if (poolAt === pool.length) {
-    pool = randomBytes(POOL_BYTES);
-    poolAt = 0;
-  }
-  const start = poolAt;
-  poolAt += RANDOM_BYTES;
-  return `${prefix}_${pool.toString('base64url', start, poolAt)}`;
 }

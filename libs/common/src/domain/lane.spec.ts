@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { newId } from './identifiers.js';
+import { newId } from '../random/new-id.js';
 import { isOrderedLane, laneOf, ORDERINGS } from './lane.js';
 
 const delivery = { endpointId: 'ep_1', deliveryId: 'dlv_1' };

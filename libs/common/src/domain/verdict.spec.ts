@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { PRESETS, type RetryPolicy } from './retry-policy.js';
-import { ATTEMPT_ERRORS, type AttemptContext, type AttemptResult, judge, parseRetryAfterMs } from './verdict.js';
+import { ATTEMPT_ERRORS, type AttemptContext, type AttemptResult, parseRetryAfterMs, verdictOf } from './verdict.js';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 
@@ -12,37 +12,37 @@ function answered(status: number, retryAfter?: string): AttemptResult {
   return { kind: 'response', status, retryAfter };
 }
 
-describe('judge', () => {
+describe('verdictOf', () => {
   it.each([200, 201, 202, 204, 206, 299])('given %i, then it is delivered, whatever the attempt', (status) => {
-    expect(judge(answered(status), context({ attempt: 99 }))).toEqual({ kind: 'delivered' });
+    expect(verdictOf(answered(status), context({ attempt: 99 }))).toEqual({ kind: 'delivered' });
   });
 
   it.each([
     300, 301, 302, 304, 307, 308, 400, 401, 403, 404, 405, 408, 409, 413, 422, 429, 451, 500, 502, 503, 504, 599, 999,
   ])('given %i under the default policy, then it is retried', (status) => {
-    expect(judge(answered(status), context())).toEqual({ kind: 'retry', delayMs: 4_000 });
+    expect(verdictOf(answered(status), context())).toEqual({ kind: 'retry', delayMs: 4_000 });
   });
 
   it.each([1, 4, 99])('given a 410 at attempt %i, then the endpoint is gone', (attempt) => {
-    expect(judge(answered(410), context({ attempt }))).toEqual({ kind: 'gone', reason: 'invalid_endpoint' });
+    expect(verdictOf(answered(410), context({ attempt }))).toEqual({ kind: 'gone', reason: 'invalid_endpoint' });
   });
 
   it.each([401, 404])('given a %i that is permanent by policy, then it is dead at once', (status) => {
     const dead = { kind: 'dead', reason: 'unrecoverable' };
-    expect(judge(answered(status), context({ policy: PRESETS.gentle }))).toEqual(dead);
-    expect(judge(answered(403), context({ policy: PRESETS.gentle })).kind).toBe('retry');
+    expect(verdictOf(answered(status), context({ policy: PRESETS.gentle }))).toEqual(dead);
+    expect(verdictOf(answered(403), context({ policy: PRESETS.gentle })).kind).toBe('retry');
   });
 
   it('given a permanent status that is a success or 410, then that counts', () => {
     const policy: RetryPolicy = { ...PRESETS.quick, permanentStatuses: [200, 410] };
-    expect(judge(answered(200), context({ policy })).kind).toBe('delivered');
-    expect(judge(answered(410), context({ policy })).kind).toBe('gone');
+    expect(verdictOf(answered(200), context({ policy })).kind).toBe('delivered');
+    expect(verdictOf(answered(410), context({ policy })).kind).toBe('gone');
   });
 
   it.each(ATTEMPT_ERRORS)('given the error %s, then it is retried unless no retry could help', (error) => {
     const isPermanent = error === 'blocked_address' || error === 'invalid_url';
     const expected = isPermanent ? { kind: 'dead', reason: 'invalid_endpoint' } : { kind: 'retry', delayMs: 4_000 };
-    expect(judge({ kind: 'failure', error }, context())).toEqual(expected);
+    expect(verdictOf({ kind: 'failure', error }, context())).toEqual(expected);
   });
 
   it.each([
@@ -55,12 +55,12 @@ describe('judge', () => {
     { attempt: 3, replay: 1, expected: { kind: 'dead', reason: 'max_retries' } },
     { attempt: 3, replay: 7, expected: { kind: 'dead', reason: 'max_retries' } },
   ])('given attempt $attempt of replay $replay, then $expected', ({ attempt, replay, expected }) => {
-    expect(judge(answered(500), context({ attempt, replay }))).toEqual(expected);
+    expect(verdictOf(answered(500), context({ attempt, replay }))).toEqual(expected);
   });
 
   it('given a policy of one attempt, then its failure is dead, Retry-After or not', () => {
     const policy: RetryPolicy = { delaysMs: [], jitter: 'none', permanentStatuses: [] };
-    expect(judge(answered(503, '5'), context({ policy }))).toEqual({ kind: 'dead', reason: 'max_retries' });
+    expect(verdictOf(answered(503, '5'), context({ policy }))).toEqual({ kind: 'dead', reason: 'max_retries' });
   });
 });
 
@@ -81,11 +81,11 @@ describe('Retry-After', () => {
     { status: 500, retryAfter: '7', delayMs: 4_000 },
     { status: 302, retryAfter: '7', delayMs: 4_000 },
   ])('given $status with "$retryAfter", then the first retry waits $delayMs ms', ({ status, retryAfter, delayMs }) => {
-    expect(judge(answered(status, retryAfter), context())).toEqual({ kind: 'retry', delayMs });
+    expect(verdictOf(answered(status, retryAfter), context())).toEqual({ kind: 'retry', delayMs });
   });
 
   it('given a policy with a cap of its own, then that is the limit, not its longest wait', () => {
-    const asked = (retryAfter: string) => judge(answered(503, retryAfter), context({ policy: PRESETS.gentle }));
+    const asked = (retryAfter: string) => verdictOf(answered(503, retryAfter), context({ policy: PRESETS.gentle }));
     expect(asked('3600')).toEqual({ kind: 'retry', delayMs: 3_600_000 });
     expect(asked('100000')).toEqual({ kind: 'retry', delayMs: 86_400_000 });
   });
@@ -98,7 +98,7 @@ describe('Retry-After', () => {
     );
     fc.assert(
       fc.property(fc.constantFrom(429, 503), retryAfter, fc.integer({ min: 1, max: 3 }), (status, value, attempt) => {
-        const verdict = judge(answered(status, value), context({ attempt }));
+        const verdict = verdictOf(answered(status, value), context({ attempt }));
         const own = PRESETS.quick.delaysMs[attempt - 1] ?? 0;
         expect(verdict.kind === 'retry' && verdict.delayMs >= own && verdict.delayMs <= 64_000).toBe(true);
       }),

@@ -50,7 +50,7 @@ const PERMANENT_FAILURES: ReadonlySet<AttemptError> = new Set(['blocked_address'
  * What one attempt means for its delivery. Only 2xx succeeds and 410 is final (Standard Webhooks); what else is final is
  * the endpoint's policy. `Retry-After` on 429 and 503 moves the next attempt, never before the policy's own wait.
  */
-export function judge(result: AttemptResult, context: AttemptContext): Verdict {
+export function verdictOf(result: AttemptResult, context: AttemptContext): Verdict {
   if (result.kind === 'response') {
     const { status } = result;
     if (status >= 200 && status < 300) return { kind: 'delivered' };

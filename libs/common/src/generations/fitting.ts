@@ -1,5 +1,5 @@
 import { offsetOf } from '../domain/position.js';
-import type { LogBounds } from '../kafka/log-bounds.js';
+import type { LogBounds } from '../kafka/port/topics.js';
 import type { LogEvidence } from '../postgres/log-evidence.js';
 
 /** Clocks of brokers and of PostgreSQL differ by less. */

@@ -1,10 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { offsetOf } from '../domain/position.js';
 import { TIERS } from '../domain/tier.js';
-import { LogBoundsReader } from '../kafka/log-bounds.js';
-import { newGenerations } from '../kafka/metrics.js';
-import { KAFKA_SETTINGS, type KafkaSettings } from '../kafka/settings.js';
-import { type TopicLog, topicLogs } from '../kafka/topic-logs.js';
+import { KAFKA_CLIENT, type KafkaClient } from '../kafka/port/kafka-client.js';
+import { newGenerations } from '../kafka/port/metrics.js';
+import type { LogBoundsReader, TopicLog } from '../kafka/port/topics.js';
 import { Database, type Queryable } from '../postgres/database.js';
 import {
   insertGeneration,
@@ -43,9 +42,9 @@ export class Generations {
   private readonly underWay = new Map<string, Promise<ReadonlyMap<string, Generation>>>();
 
   constructor(
-    @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
-    @Inject(Database) private readonly database: Database,
-    @Inject(GenerationMarkers) private readonly markers: GenerationMarkers,
+    @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
+    private readonly database: Database,
+    private readonly markers: GenerationMarkers,
   ) {}
 
   /** @throws when Kafka or PostgreSQL does not answer */
@@ -62,7 +61,7 @@ export class Generations {
   }
 
   private async ask(topics: readonly string[]): Promise<ReadonlyMap<string, Generation>> {
-    const identities = await topicLogs(this.settings, topics);
+    const identities = await this.kafka.topicLogs(topics);
     const numbers = new Map((await this.known(topics, identities)).map((known) => [known.topic, known]));
     const found = new Map<string, Generation>();
     for (const [topic, identity] of identities) {
@@ -84,7 +83,7 @@ export class Generations {
   }
 
   private async register(topic: string, identity: TopicLog): Promise<number> {
-    return LogBoundsReader.use(this.settings, (bounds) =>
+    return this.kafka.withLogBounds((bounds) =>
       this.database.transaction(async (tx) => {
         await lockGenerations(tx, topic);
         const [stored] = await latestGenerations(tx, [topic]);

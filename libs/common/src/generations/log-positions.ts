@@ -1,7 +1,7 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Positions } from '../domain/positions.js';
 import type { ReadExtent } from '../domain/start-offset.js';
-import type { FencedLog } from '../kafka/port.js';
+import type { FencedLog } from '../kafka/port/owned-log.js';
 import { Database, type Queryable } from '../postgres/database.js';
 import { enqueueMarker, latestGenerations, lockGenerations } from '../postgres/generation-store.js';
 import { highestPositions } from '../postgres/log-evidence.js';
@@ -27,8 +27,8 @@ export class LogPositions {
   private readonly logger = new Logger(LogPositions.name);
 
   constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(GenerationMarkers) private readonly markers: GenerationMarkers,
+    private readonly database: Database,
+    private readonly markers: GenerationMarkers,
   ) {}
 
   /**

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
-import type { OwnedLog } from '../kafka/port.js';
+import type { OwnedLog } from '../kafka/port/owned-log.js';
+import { delay } from '../timing/timing.js';
 import type { Generations } from './generations.js';
 
 const PREPARING = 'preparing';
@@ -29,7 +30,7 @@ export class OwnedGenerations {
         return;
       } catch (error) {
         this.logger.warn({ err: error, topic: log.topic, partition: log.partition }, 'generation.unknown');
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await delay(RETRY_MS);
       }
     }
   }

@@ -3,9 +3,9 @@ import { APP_GUARD } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { NoKeyNeeded } from '../access/no-key-needed.js';
+import { type AuthenticatedKey, generateApiKey } from '../api-keys/api-key.js';
+import { ApiKeyTable } from '../api-keys/api-key-table.js';
 import type { ApiKeyRecord } from '../records/api-key-record.js';
-import { type AuthenticatedKey, generateApiKey } from '../security/api-key.js';
-import { ApiKeyTable } from '../security/api-key-table.js';
 import { ApiKeyGuard, Caller, RequireScope } from './api-key.guard.js';
 import { ProblemFilter } from './problem.filter.js';
 

@@ -3,7 +3,6 @@ import {
   type CanActivate,
   createParamDecorator,
   type ExecutionContext,
-  Inject,
   Injectable,
   SetMetadata,
 } from '@nestjs/common';
@@ -11,8 +10,8 @@ import { Reflector } from '@nestjs/core';
 import { ApiBearerAuth } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { NO_KEY_NEEDED } from '../access/no-key-needed.js';
-import { type ApiScope, type AuthenticatedKey, hasScope } from '../security/api-key.js';
-import { ApiKeyTable } from '../security/api-key-table.js';
+import { type ApiScope, type AuthenticatedKey, hasScope } from '../api-keys/api-key.js';
+import { ApiKeyTable } from '../api-keys/api-key-table.js';
 import { ProblemError } from './problem.js';
 
 declare module 'fastify' {
@@ -65,8 +64,8 @@ const DEFAULT_SCOPE: ApiScope = 'admin';
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
   constructor(
-    @Inject(ApiKeyTable) private readonly keys: ApiKeyTable,
-    @Inject(Reflector) private readonly reflector: Reflector,
+    private readonly keys: ApiKeyTable,
+    private readonly reflector: Reflector,
   ) {}
 
   canActivate(context: ExecutionContext): boolean {

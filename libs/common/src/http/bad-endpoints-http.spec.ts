@@ -2,7 +2,7 @@ import { type RawAnswer, type RawServer, response } from '../../../../test/suppo
 import { postRequest, useSender } from '../../../../test/support/sender.js';
 import { until } from '../../../../test/support/until.js';
 import { PRESETS } from '../domain/retry-policy.js';
-import { judge } from '../domain/verdict.js';
+import { verdictOf } from '../domain/verdict.js';
 
 /* Bad endpoints, continued: what takes more than one request, or more than one endpoint. */
 
@@ -31,7 +31,7 @@ describe('S8: given a redirect, then it is not followed, and the attempt has fai
     const { result } = await client.post(postRequest());
 
     expect(result).toEqual({ kind: 'response', status, retryAfter: undefined });
-    expect(verdictOf(result).kind).toBe('retry');
+    expect(verdictAt(result).kind).toBe('retry');
     expect([server.requests.length, canary.sockets.length]).toEqual([1, 0]);
     expect((await client.post(postRequest())).statusCode).toBe(200);
     expect(server.sockets).toHaveLength(1);
@@ -113,7 +113,7 @@ describe('S15: given Retry-After, then the wait stays within the policy', () => 
   ])('S15: $retryAfter', async ({ retryAfter, delayMs }) => {
     const server = await scene.server(response(429, '', { 'retry-after': retryAfter }));
     const { result } = await scene.client(server.url).post(postRequest());
-    expect(verdictOf(result, nowMs)).toEqual({ kind: 'retry', delayMs });
+    expect(verdictAt(result, nowMs)).toEqual({ kind: 'retry', delayMs });
   });
 });
 
@@ -148,8 +148,8 @@ describe('S17: given very many endpoints on one slow address', () => {
   });
 });
 
-const verdictOf = (result: Parameters<typeof judge>[0], nowMs = Date.now()) =>
-  judge(result, { policy: PRESETS.quick, attempt: 1, replay: 0, nowMs, random: Math.random });
+const verdictAt = (result: Parameters<typeof verdictOf>[0], nowMs = Date.now()) =>
+  verdictOf(result, { policy: PRESETS.quick, attempt: 1, replay: 0, nowMs, random: Math.random });
 
 /** Both ends are in this process. */
 const openSockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;

@@ -1,3 +1,5 @@
+import type { FieldError } from '../records/field-errors.js';
+
 /** Every error code a caller can meet, with its status and title. Codes are stable; callers match codes, never text. */
 export const PROBLEMS = {
   BODY_INVALID: { status: 400, title: 'The request is not valid' },
@@ -17,12 +19,6 @@ export const PROBLEMS = {
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;
-
-/** One thing wrong with a request: where (`url`, `event_types[0]`, or a header's name), and what. */
-export interface FieldError {
-  readonly field: string;
-  readonly message: string;
-}
 
 /** An expected failure with a stable code. Everything else that is thrown is a bug or a broken dependency. */
 export class ProblemError extends Error {

@@ -1,7 +1,8 @@
 import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
 import { z } from 'zod';
-import { fieldErrors, wording } from './field-errors.js';
-import { type FieldError, ProblemError } from './problem.js';
+import type { FieldError } from '../records/field-errors.js';
+import { fieldErrors, wording } from '../records/field-errors.js';
+import { ProblemError } from './problem.js';
 
 const MAX_ERRORS = 50;
 

@@ -1,16 +1,12 @@
 import { Logger } from '@nestjs/common';
-import {
-  CHANGE_HEADER,
-  decodeChange,
-  MARKER_PREFIX,
-  type RecordedChange,
-  SEQUENCE_MARKER,
-} from '../records/configuration-change.js';
+import { CHANGE_HEADER, decodeChange, type RecordedChange } from '../records/configuration-change.js';
+import { MARKER_PREFIX, SEQUENCE_MARKER } from '../records/marker.js';
+import type { InRecord } from '../records/record.js';
 import type { Authenticity } from '../security/record-signature.js';
-import { CompactedTable } from './compacted-table.js';
-import { ignoredConfigurationRecords, unsignedConfigurationRecords } from './metrics.js';
-import type { InRecord } from './record.js';
-import type { KafkaSettings } from './settings.js';
+import type { CompactedTable } from './port/compacted-table.js';
+import type { KafkaClient } from './port/kafka-client.js';
+import { ignoredConfigurationRecords, unsignedConfigurationRecords } from './port/metrics.js';
+import type { RecordTrust } from './port/settings.js';
 
 /** A record of `endpoints` or `api-keys` that may be used. */
 export interface ConfigurationRecord {
@@ -53,15 +49,17 @@ export class UnsignedRecordsError extends Error {}
 export class ConfigurationTable {
   private readonly logger = new Logger(ConfigurationTable.name);
   private readonly table: CompactedTable;
+  private readonly trust: RecordTrust | undefined;
   private readonly authenticity = new WeakMap<InRecord, Authenticity>();
   private ignoredUnsigned = 0;
   private isWhollySigned = false;
 
   constructor(
-    private readonly settings: KafkaSettings,
+    client: KafkaClient,
     private readonly options: ConfigurationTableOptions,
   ) {
-    this.table = new CompactedTable(settings, {
+    this.trust = client.settings.trust;
+    this.table = client.table({
       topic: options.topic,
       prepare: (records) => this.authenticate(records),
       apply: (key, _value, record) => this.take(key, record),
@@ -100,7 +98,7 @@ export class ConfigurationTable {
   }
 
   private async authenticate(records: readonly InRecord[]): Promise<void> {
-    const verifier = this.settings.trust?.verifier;
+    const verifier = this.trust?.verifier;
     if (verifier === undefined) return;
     for (let from = 0; from < records.length; from += CHECKED_AT_ONCE) {
       const check = async (record: InRecord) => void this.authenticity.set(record, await verifier.check(record));
@@ -132,11 +130,11 @@ export class ConfigurationTable {
 
   /** @returns why the record must not be used, if so */
   private trustProblem(record: InRecord, isMarker: boolean): IgnoredReason | undefined {
-    if (this.settings.trust?.verifier === undefined) return undefined;
+    if (this.trust?.verifier === undefined) return undefined;
     const authenticity = this.authenticity.get(record) ?? 'forged';
     if (authenticity === 'signed') return undefined;
     if (authenticity === 'forged') return 'forged';
-    if (this.settings.trust.isSignatureRequired) {
+    if (this.trust.isSignatureRequired) {
       if (!isMarker) this.ignoredUnsigned++;
       return 'unsigned';
     }

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import { topicSpecs } from '../records/topics.js';
-import { CompactedTable } from './compacted-table.js';
-import type { KafkaSettings } from './settings.js';
+import { kafkaClient } from './connect.js';
+import type { KafkaSettings } from './port/settings.js';
 import { KafkaTransport } from './transport.js';
 
 /** A broker that counts who comes, and says nothing. */
@@ -53,7 +53,7 @@ describe('a process that is told to stop while it starts', () => {
   };
 
   it('given a transport that is closed before it listens, then it consumes nothing', async () => {
-    const transport = new KafkaTransport(settings, { groupId: 'early' });
+    const transport = new KafkaTransport(kafkaClient(settings), { groupId: 'early' });
     await transport.close();
     await new Promise<void>((resolve, reject) => {
       transport.listen((error) => (error ? reject(error) : resolve()));
@@ -65,7 +65,7 @@ describe('a process that is told to stop while it starts', () => {
   });
 
   it('given a transport that waits for its topics, then it does not connect', async () => {
-    const transport = new KafkaTransport(settings, { groupId: 'early' });
+    const transport = new KafkaTransport(kafkaClient(settings), { groupId: 'early' });
     const listening = new Promise((resolve) => transport.listen(resolve));
     await transport.close();
     await becomeReady();
@@ -75,7 +75,7 @@ describe('a process that is told to stop while it starts', () => {
   });
 
   it('given a table that waits for its topics, then it does not connect', async () => {
-    const table = new CompactedTable(settings, { topic: 'endpoints', apply: () => undefined });
+    const table = kafkaClient(settings).table({ topic: 'endpoints', apply: () => undefined });
     void table.start();
     await table.stop();
     await becomeReady();

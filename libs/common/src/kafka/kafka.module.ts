@@ -8,10 +8,11 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { Health } from '../observability/health.js';
-import { RecordProducer } from './producer.js';
-import { KAFKA_SETTINGS, type KafkaConfig, type KafkaSettings, kafkaSettings } from './settings.js';
-import { ensureTopics } from './topic-admin.js';
-import { TopicKeeper } from './topic-keeper.js';
+import { kafkaClient } from './connect.js';
+import { KAFKA_CLIENT, type KafkaClient } from './port/kafka-client.js';
+import { RECORD_WRITER, type RecordProducer } from './port/record-writer.js';
+import { KAFKA_SETTINGS, type KafkaConfig, kafkaSettings } from './port/settings.js';
+import { TOPIC_IDS, type TopicKeeper } from './port/topics.js';
 
 /** DI token of what resolves {@link KafkaSettings.topicsReady}. */
 const TOPICS_READY = Symbol('TopicsReady');
@@ -32,24 +33,25 @@ export interface KafkaModuleOptions {
 @Injectable()
 class KafkaLifecycle implements OnModuleInit, OnApplicationShutdown {
   constructor(
-    @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
+    @Inject(KAFKA_CLIENT) private readonly client: KafkaClient,
     @Inject(TOPICS_READY) private readonly topicsReady: PromiseWithResolvers<void>,
     @Inject(PRODUCERS) private readonly producers: readonly RecordProducer[],
-    @Inject(Health) private readonly health: Health,
-    @Inject(TopicKeeper) private readonly keeper: TopicKeeper,
+    private readonly health: Health,
+    @Inject(TOPIC_IDS) private readonly keeper: TopicKeeper,
   ) {}
 
   onModuleInit(): void {
     let problem: string | undefined = 'waiting for a broker';
     this.health.addReadiness({ name: 'kafka', problem: () => problem });
-    ensureTopics(this.settings)
+    this.client
+      .ensureTopics()
       .then(() => Promise.all(this.producers.map((producer) => producer.connect())))
       .then(() => {
         problem = undefined;
         this.topicsReady.resolve();
         this.keeper.start();
       })
-      .catch(this.settings.onFatal);
+      .catch(this.client.settings.onFatal);
   }
 
   /** Consumers have stopped by now (Nest closes microservices before this hook), so nothing more is written. */
@@ -62,7 +64,7 @@ class KafkaLifecycle implements OnModuleInit, OnApplicationShutdown {
 @Module({})
 export class KafkaModule {
   static forApp(options: KafkaModuleOptions): DynamicModule {
-    const tokens = [RecordProducer, ...(options.producers ?? [])];
+    const tokens = [RECORD_WRITER, ...(options.producers ?? [])];
     return {
       module: KafkaModule,
       global: true,
@@ -74,20 +76,17 @@ export class KafkaModule {
           useFactory: (ready: PromiseWithResolvers<void>) =>
             kafkaSettings(options.app, options.config, { topicsReady: ready.promise, onFatal: endProcess }),
         },
+        { provide: KAFKA_CLIENT, useFactory: kafkaClient, inject: [KAFKA_SETTINGS] },
         ...tokens.map((provide) => ({
           provide,
-          useFactory: (settings: KafkaSettings) => new RecordProducer(settings),
-          inject: [KAFKA_SETTINGS],
+          useFactory: (client: KafkaClient) => client.producer(),
+          inject: [KAFKA_CLIENT],
         })),
-        {
-          provide: TopicKeeper,
-          useFactory: (settings: KafkaSettings) => new TopicKeeper(settings),
-          inject: [KAFKA_SETTINGS],
-        },
+        { provide: TOPIC_IDS, useFactory: (client: KafkaClient) => client.topicKeeper(), inject: [KAFKA_CLIENT] },
         { provide: PRODUCERS, useFactory: (...all: RecordProducer[]) => all, inject: tokens },
         KafkaLifecycle,
       ],
-      exports: [KAFKA_SETTINGS, TopicKeeper, ...tokens],
+      exports: [KAFKA_SETTINGS, KAFKA_CLIENT, TOPIC_IDS, ...tokens],
     };
   }
 }

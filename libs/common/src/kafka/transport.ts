@@ -1,8 +1,8 @@
 import { BaseRpcContext, type CustomTransportStrategy, Server } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { LogConsumer, type LogConsumerOptions } from './log-consumer.js';
-import type { LogBatch } from './port.js';
-import type { KafkaSettings } from './settings.js';
+import type { KafkaClient } from './port/kafka-client.js';
+import type { LogConsumer, LogConsumerOptions } from './port/log-consumer.js';
+import type { LogBatch } from './port/owned-log.js';
 
 export interface KafkaTransportOptions extends Omit<LogConsumerOptions, 'topics' | 'onBatch'> {}
 
@@ -17,7 +17,7 @@ export class KafkaTransport extends Server implements CustomTransportStrategy {
   private isClosed = false;
 
   constructor(
-    private readonly settings: KafkaSettings,
+    private readonly client: KafkaClient,
     private readonly options: KafkaTransportOptions,
   ) {
     super();
@@ -29,7 +29,7 @@ export class KafkaTransport extends Server implements CustomTransportStrategy {
       callback();
       return;
     }
-    this.consumer = new LogConsumer(this.settings, {
+    this.consumer = this.client.consumer({
       ...this.options,
       topics: [...this.messageHandlers.keys()],
       onBatch: (batch) => this.dispatch(batch),

@@ -1,4 +1,4 @@
-import { Controller, Get, Inject, Res } from '@nestjs/common';
+import { Controller, Get, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { register } from 'prom-client';
@@ -10,7 +10,7 @@ import { Health, type HealthReport } from './health.js';
 @NoKeyNeeded()
 @Controller()
 export class ObservabilityController {
-  constructor(@Inject(Health) private readonly health: Health) {}
+  constructor(private readonly health: Health) {}
 
   @Get('metrics')
   async metrics(@Res() reply: FastifyReply): Promise<void> {

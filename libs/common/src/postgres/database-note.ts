@@ -1,6 +1,6 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Health } from '../observability/health.js';
-import { Rounds } from '../rounds.js';
+import { Rounds } from '../timing/rounds.js';
 import { Database } from './database.js';
 
 const PERIOD_MS = 5_000;
@@ -13,7 +13,7 @@ const PERIOD_MS = 5_000;
 export class DatabaseNote implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly rounds: Rounds;
 
-  constructor(@Inject(Database) database: Database, @Inject(Health) health: Health) {
+  constructor(database: Database, health: Health) {
     health.addNote({ name: 'postgres', problem: () => database.problem });
     this.rounds = new Rounds({
       periodMs: PERIOD_MS,

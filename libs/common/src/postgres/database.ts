@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
-import { arrayLiteral } from './array-literal.js';
+import { arrayLiteral } from './array-parameters.js';
 import { codeOf, markConnectError, markRefusedByDriver } from './errors.js';
 import { Problems } from './problems.js';
 
@@ -10,7 +10,7 @@ export interface Queryable {
   /**
    * @param sql with `$1`, `$2`, … for `params`; a list is an SQL array, JSON must be text; bigint comes back as number, timestamptz as Date
    * @param name prepares the statement once per connection; the same name must always come with the same text
-   * @throws what pg throws; see `judgeError`
+   * @throws what pg throws; see `classifyError`
    */
   query<Row extends object>(sql: string, params?: readonly unknown[], name?: string): Promise<Row[]>;
 }

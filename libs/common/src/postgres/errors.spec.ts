@@ -1,8 +1,8 @@
 import {
+  classifyError,
   describeProblem,
   type ErrorMeaning,
   isUnavailable,
-  judgeError,
   markConnectError,
   markRefusedByDriver,
   UnusableRowError,
@@ -44,29 +44,29 @@ const OF_A_ROW = [
 ].concat(['23502', '23503', '23505', '23P01', '23000'], ['54000', '54001', '54023']);
 const UNCERTAIN = ['XX000', 'XX001', 'XX002', 'P0001', '21000', '25P02', '38000', '2F000', '44000'];
 
-describe('judgeError, by SQLSTATE', () => {
+describe('classifyError, by SQLSTATE', () => {
   it.each(WAITING.flatMap(([reason, codes]) => codes.map((code) => ({ code, reason }))))(
     'given $code, then it waits: $reason',
     ({ code, reason }) => {
-      expect(judgeError(withCode(code))).toEqual(wait(reason));
+      expect(classifyError(withCode(code))).toEqual(wait(reason));
       expect(describeProblem(withCode(code))).toMatch(new RegExp(`^${reason}: .+ \\(${code}: boom\\)$`));
     },
   );
 
   it.each(OF_A_ROW)('given %s, then a row is at fault', (code) => {
-    expect(judgeError(withCode(code))).toEqual({ kind: 'row' });
+    expect(classifyError(withCode(code))).toEqual({ kind: 'row' });
   });
 
   it.each(UNCERTAIN)('given %s, then nothing is certain', (code) => {
-    expect(judgeError(withCode(code))).toEqual({ kind: 'unknown' });
+    expect(classifyError(withCode(code))).toEqual({ kind: 'unknown' });
   });
 
   it('given a CHECK that names its constraint, then a row is at fault: no partition is missing', () => {
-    expect(judgeError(withCode('23514', { constraint: 'positive' }))).toEqual({ kind: 'row' });
+    expect(classifyError(withCode('23514', { constraint: 'positive' }))).toEqual({ kind: 'row' });
   });
 });
 
-describe('judgeError, of errors without SQLSTATE', () => {
+describe('classifyError, of errors without SQLSTATE', () => {
   const unreachable = wait('unreachable');
   const connecting = (error: Error) => {
     markConnectError(error);
@@ -101,7 +101,7 @@ describe('judgeError, of errors without SQLSTATE', () => {
     { given: 'a bug', error: new TypeError('x is not a function'), meaning: { kind: 'unknown' } },
     { given: 'no error', error: 'Connection terminated', meaning: { kind: 'unknown' } },
   ])('given $given, then it is $meaning.kind', ({ error, meaning }) => {
-    expect(judgeError(error)).toEqual(meaning);
+    expect(classifyError(error)).toEqual(meaning);
     expect(isUnavailable(error)).toBe(meaning.kind === 'wait');
   });
 });

@@ -107,16 +107,16 @@ export function markRefusedByDriver(error: unknown): void {
   if (types.isNativeError(error)) refusedByDriver.add(error);
 }
 
-/** Judges any error that a statement, a transaction or a connection ended with. Deterministic and free of I/O. */
-export function judgeError(error: unknown): ErrorMeaning {
+/** Classifies any error that a statement, a transaction or a connection ended with. Deterministic and free of I/O. */
+export function classifyError(error: unknown): ErrorMeaning {
   // Not instanceof: errors of node's own sockets may come from another realm (a test runner's).
   if (!types.isNativeError(error)) return UNKNOWN;
   if (error instanceof UnusableRowError || refusedByDriver.has(error)) return ROW;
-  const byCode = judgeCode(error);
+  const byCode = classifyCode(error);
   if (byCode.kind !== 'unknown') return byCode;
-  if ('errors' in error && Array.isArray(error.errors)) return judgeSeveral(error.errors);
+  if ('errors' in error && Array.isArray(error.errors)) return classifySeveral(error.errors);
   if (DRIVER_MESSAGES.test(error.message) || whileConnecting.has(error)) return wait('unreachable');
-  return error.cause === undefined ? UNKNOWN : judgeError(error.cause);
+  return error.cause === undefined ? UNKNOWN : classifyError(error.cause);
 }
 
 /**
@@ -124,7 +124,7 @@ export function judgeError(error: unknown): ErrorMeaning {
  * committed, so what is repeated must be idempotent.
  */
 export function isUnavailable(error: unknown): boolean {
-  return judgeError(error).kind === 'wait';
+  return classifyError(error).kind === 'wait';
 }
 
 /** Whether PostgreSQL, or its driver, refused a value that it got: NUL in a text, a number or a time out of range. */
@@ -134,7 +134,7 @@ export function isValueRefused(error: unknown): boolean {
 
 /** What readiness and logs show of an error: the name of its reason, a text for people, and what PostgreSQL said. */
 export function describeProblem(error: unknown): string {
-  const meaning = judgeError(error);
+  const meaning = classifyError(error);
   const said = saidBy(error);
   if (meaning.kind === 'wait') return `${meaning.reason}: ${WAIT_REASONS[meaning.reason]}${said}`;
   return `${meaning.kind}: a statement fails${said}`;
@@ -149,7 +149,7 @@ export function messageOf(error: unknown): string {
   return types.isNativeError(error) ? error.message : String(error);
 }
 
-function judgeCode(error: Error): ErrorMeaning {
+function classifyCode(error: Error): ErrorMeaning {
   const code = codeOf(error);
   if (NETWORK_CODES.has(code)) return wait('unreachable');
   if (code.length !== 5) return UNKNOWN;
@@ -163,8 +163,8 @@ function isPartitionMissing(error: Error, code: string): boolean {
 }
 
 /** Attempts to connect to each address of a host. */
-function judgeSeveral(errors: readonly unknown[]): ErrorMeaning {
-  const meanings = errors.map(judgeError);
+function classifySeveral(errors: readonly unknown[]): ErrorMeaning {
+  const meanings = errors.map(classifyError);
   return meanings.find(({ kind }) => kind === 'wait') ?? meanings[0] ?? UNKNOWN;
 }
 

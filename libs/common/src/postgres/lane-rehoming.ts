@@ -1,4 +1,4 @@
-import { partitionOf } from '../kafka/partitioner.js';
+import { partitionOf } from '../kafka/port/partitioner.js';
 import type { Queryable } from './database.js';
 
 /** Where the look at the lanes of all logs stands. */

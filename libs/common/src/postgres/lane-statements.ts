@@ -1,4 +1,4 @@
-import { listOf } from './list-of.js';
+import { listOf } from './array-parameters.js';
 
 /*
  * A statement is planned when its tables are nearly empty, and used when they hold millions of rows. So none leaves the

@@ -1,8 +1,8 @@
 import type { LaneRow } from '../domain/lane-machine.js';
 import type { StoredHeaders } from '../records/stored-headers.js';
+import { listOf } from './array-parameters.js';
 import type { Database, Queryable } from './database.js';
 import { OWNED, rowOf, WRITE } from './lane-statements.js';
-import { listOf } from './list-of.js';
 
 /** A partition of `deliveries`, and the epoch its owner has raised. Everything an owner does holds it, or does nothing. */
 export interface LogEpoch {

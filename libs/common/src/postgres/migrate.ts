@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
+import { delay } from '../timing/timing.js';
 import { createDataSource } from './data-source.js';
-import { describeProblem, judgeError, markConnectError } from './errors.js';
+import { classifyError, describeProblem, markConnectError } from './errors.js';
 
 const RETRY_MS = 1_000;
 const logger = new Logger('migrate');
@@ -20,14 +21,14 @@ export async function migrate(url: string, onWait: (problem: string) => void = (
       if (isOfMigration(error)) throw error;
       onWait(describeProblem(error));
       logger.warn({ err: error }, 'migrate.waiting_for_postgres');
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await delay(RETRY_MS);
     }
   }
 }
 
 /** A migration that does not fit the schema it finds will never do. */
 function isOfMigration(error: unknown): boolean {
-  const meaning = judgeError(error);
+  const meaning = classifyError(error);
   return meaning.kind !== 'wait' || meaning.reason === 'schema_mismatch';
 }
 

@@ -1,5 +1,7 @@
 import { Logger } from '@nestjs/common';
-import { type ErrorMeaning, judgeError } from './errors.js';
+import { Backoff } from '../timing/backoff.js';
+import { delay } from '../timing/timing.js';
+import { classifyError, type ErrorMeaning } from './errors.js';
 import { rowsSetAside } from './metrics.js';
 
 /** What to do about a statement that failed. */
@@ -47,9 +49,6 @@ export interface BatchStatement<In, Out> {
   readonly sleep?: (ms: number) => Promise<void>;
 }
 
-const MIN_WAIT_MS = 100;
-const MAX_WAIT_MS = 2_000;
-
 /**
  * Stores a batch in order, whatever it contains and however long PostgreSQL is away. What the server, the network or the
  * schema causes is repeated with a backoff. A batch with a row at fault is halved until that row is alone: b such rows of
@@ -74,7 +73,7 @@ class BatchRun<In, Out> {
   private readonly results: (Out | SetAside)[] = [];
   /** Parts still to be stored, the next one last. */
   private readonly parts: (readonly In[])[] = [];
-  private waitMs = MIN_WAIT_MS;
+  private readonly backoff = new Backoff();
   /** Of the part that fails alone. */
   private comparisons = 0;
   private compared = 0;
@@ -100,7 +99,7 @@ class BatchRun<In, Out> {
     } catch (error) {
       return !this.statement.isEnded() && (await this.failed(part, error));
     }
-    this.waitMs = MIN_WAIT_MS;
+    this.backoff.reset();
     this.comparisons = 0;
     for (const output of outputs) this.results.push(output);
     return true;
@@ -108,7 +107,7 @@ class BatchRun<In, Out> {
 
   /** @returns false when ended */
   private async failed(part: readonly In[], error: unknown): Promise<boolean> {
-    const meaning = judgeError(error);
+    const meaning = classifyError(error);
     switch (nextStep(meaning, part.length, this.comparisons)) {
       case 'wait':
         this.parts.push(part);
@@ -132,8 +131,7 @@ class BatchRun<In, Out> {
   private async wait(error: unknown, items: number): Promise<boolean> {
     const { onWait, sleep = delay, isEnded } = this.statement;
     onWait(error, items);
-    await sleep(this.waitMs);
-    this.waitMs = Math.min(2 * this.waitMs, MAX_WAIT_MS);
+    await sleep(this.backoff.next());
     return !isEnded();
   }
 
@@ -158,8 +156,4 @@ class BatchRun<In, Out> {
     if (why === 'unknown') this.logger.error(fields, 'postgres.row_set_aside');
     else this.logger.warn(fields, 'postgres.row_set_aside');
   }
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

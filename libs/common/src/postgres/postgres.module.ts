@@ -1,4 +1,4 @@
-import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { type DynamicModule, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Database } from './database.js';
 
 /** The part of an app's configuration that `postgresEnv` gives. */
@@ -20,7 +20,7 @@ export class PostgresModule implements OnApplicationShutdown {
     return { module: PostgresModule, global: true, providers: [database], exports: [Database] };
   }
 
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(private readonly database: Database) {}
 
   async onApplicationShutdown(): Promise<void> {
     await this.database.close();

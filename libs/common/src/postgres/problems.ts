@@ -1,4 +1,4 @@
-import { describeProblem, judgeError, type WaitReason } from './errors.js';
+import { classifyError, describeProblem, type WaitReason } from './errors.js';
 
 /** A statement that goes on failing is repeated sooner than this; one that is not repeated says nothing about now. */
 const STATEMENT_PROBLEM_MS = 15_000;
@@ -34,7 +34,7 @@ export class Problems {
 
   /** An error that is a row's own fault is no problem of the database. */
   failed(statement: string, error: unknown): void {
-    const meaning = judgeError(error);
+    const meaning = classifyError(error);
     if (meaning.kind === 'row') return;
     const reason = meaning.kind === 'wait' ? meaning.reason : 'unknown';
     const text = describeProblem(error);

@@ -1,7 +1,5 @@
 import { z } from 'zod';
 import { named } from '../collections/named.js';
-import { fieldErrors, WHOLE_BODY, wording } from '../http/field-errors.js';
-import type { FieldError } from '../http/problem.js';
 import {
   decodeUtf8,
   eventIdField,
@@ -17,6 +15,8 @@ import {
   scanEvent,
   tenantField,
 } from './event.js';
+import type { FieldError } from './field-errors.js';
+import { fieldErrors, WHOLE_BODY, wording } from './field-errors.js';
 import { type ScannedValue, textOf, valueForSchema } from './json-document.js';
 import { endOfValue } from './json-scanner.js';
 import { memberSpan } from './raw-json.js';

@@ -3,10 +3,6 @@
  * version, sequence, change id, version of the key. A record of an earlier release has none.
  */
 export const CHANGE_HEADER = 'posthorn-change';
-/** A key that begins like this is a marker of the system, not an endpoint or an API key. */
-export const MARKER_PREFIX = 'posthorn:';
-/** Key of the marker that carries the highest sequence of both topics. */
-export const SEQUENCE_MARKER = `${MARKER_PREFIX}sequence`;
 
 const FORMAT = '1';
 

@@ -1,5 +1,5 @@
 import { ENDPOINT } from '../../../../test/support/endpoint-record.js';
-import { ApiKeyTable } from '../security/api-key-table.js';
+import { ApiKeyTable } from '../api-keys/api-key-table.js';
 import { readApiKey } from './api-key-record.js';
 import { readEndpoint } from './endpoint-record.js';
 

@@ -1,8 +1,8 @@
 import { named } from '../collections/named.js';
-import { WHOLE_BODY } from '../http/field-errors.js';
-import type { FieldError } from '../http/problem.js';
 import { CLOUD_EVENT_TYPE, KAFKA_PREFIX, mediaTypeOf, parseBinary, parseStructured } from './cloud-event.js';
 import { decodeUtf8, invalid, type ParsedEvent, type ProducedEvent, parseEvent } from './event.js';
+import type { FieldError } from './field-errors.js';
+import { WHOLE_BODY } from './field-errors.js';
 
 /**
  * Marks a record of `ingest` that the HTTP API wrote, which has counted and measured it already. The id and the tenant

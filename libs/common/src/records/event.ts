@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { contentEventId, EVENT_ID_PATTERN, EVENT_ID_RULE, TENANT_PATTERN } from '../domain/identifiers.js';
 import { parseRfc3339 } from '../domain/rfc3339.js';
 import { EVENT_TYPE_PATTERN } from '../domain/subscription.js';
-import { fieldErrors, WHOLE_BODY, wording } from '../http/field-errors.js';
-import type { FieldError } from '../http/problem.js';
+import type { FieldError } from './field-errors.js';
+import { fieldErrors, WHOLE_BODY, wording } from './field-errors.js';
 import { checkDocument, type ScannedValue, scanValue, type Take, textOf, valueForSchema } from './json-document.js';
 import { memberSpan } from './raw-json.js';
 

@@ -1,14 +1,8 @@
 import { z } from 'zod';
+import { MARKER_PREFIX } from './marker.js';
 import { ENDPOINTS_TOPIC } from './topics.js';
 
-/** Keys of compacted topics that begin so are markers of the system itself: no endpoints, no API keys. */
-export const MARKER_PREFIX = 'posthorn:';
-
 const GENERATION_PREFIX = `${MARKER_PREFIX}generation:`;
-
-export function isMarker(key: string): boolean {
-  return key.startsWith(MARKER_PREFIX);
-}
 
 const lostTailSchema = z.object({
   partition: z.number().int().nonnegative(),

@@ -1,5 +1,5 @@
-import type { OutRecord } from '../kafka/record.js';
 import { encodeEvent } from './event.js';
+import type { OutRecord } from './record.js';
 import { INGEST_TOPIC } from './topics.js';
 
 /**

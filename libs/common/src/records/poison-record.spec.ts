@@ -1,5 +1,5 @@
-import type { InRecord } from '../kafka/record.js';
 import { poisonRecord } from './poison-record.js';
+import type { InRecord } from './record.js';
 
 const LIMIT = 64 * 1_024;
 

@@ -1,6 +1,6 @@
-import type { InRecord, OutRecord } from '../kafka/record.js';
 import { deadLetterHeaders } from './dead-letter-record.js';
 import { recordBytes } from './limits.js';
+import type { InRecord, OutRecord } from './record.js';
 import { DLQ_TOPIC } from './topics.js';
 
 const MAX_DETAIL_LENGTH = 1_000;

@@ -1,8 +1,8 @@
 import { deliveryIdOf } from '../domain/identifiers.js';
-import { partitionOf } from '../kafka/partitioner.js';
-import type { InRecord } from '../kafka/record.js';
+import { partitionOf } from '../kafka/port/partitioner.js';
 import { encodeDelivery, newLife } from './delivery-record.js';
 import { receiveDelivery } from './received-delivery.js';
+import type { InRecord } from './record.js';
 
 const DELIVERY = {
   deliveryId: deliveryIdOf('acme', 'evt_1', 'ep_1'),

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { isLaneOf } from '../domain/lane.js';
-import type { InRecord } from '../kafka/record.js';
 import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery } from './delivery-record.js';
 import { GROWTH_BYTES, MAX_LANE_BYTES, recordBytes } from './limits.js';
+import type { InRecord } from './record.js';
 
 /** A record of `deliveries`, of a tier, or a dead letter put into `ingest`, that holds a delivery. */
 export interface ReceivedDelivery {

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { leastMs } from './least-ms.js';
 
-afterEach(() => jest.restoreAllMocks());
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 describe('leastMs', () => {
   it('given slow results before a fast one, then the fast one is returned and the measurement ends', async () => {

@@ -36,7 +36,7 @@ export class Owner implements LogView {
   finish(item: Item, isStale: boolean): void {
     const { world } = this;
     if (item.offset === undefined) return;
-    this.process.tell(`finishes @${item.offset}${isStale ? ', stale' : ''}`);
+    this.process.trace(`finishes @${item.offset}${isStale ? ', stale' : ''}`);
     if (isStale) world.referee.tally.staleRecords++;
     if (this.process.isOwner) world.referee.finishing(item, this.finished);
     this.finished.add(item.offset);
@@ -58,7 +58,7 @@ export class Owner implements LogView {
     if (!this.watermark || parked.length === 0) return false;
     const lane = random.among(parked);
     const { place } = random.among(database.lowest(lane, 3));
-    this.world.tell(`*** lane ${lane} is expired up to ${place}`);
+    this.world.trace(`*** lane ${lane} is expired up to ${place}`);
     this.shell.feed(lane, { type: 'expired', place });
     return true;
   }
@@ -73,7 +73,7 @@ export class Owner implements LogView {
     const [lane, { place, attempt = 0 }] = random.among([...waiting]);
     const work = this.world.log[place]?.delivery;
     if (!work) return false;
-    this.world.tell(`*** lane ${lane} is to skip ${place}`);
+    this.world.trace(`*** lane ${lane} is to skip ${place}`);
     this.shell.feed(lane, { type: 'skipped', item: { place, attempt, offset: undefined, work } });
     return true;
   }
@@ -94,7 +94,7 @@ export class Owner implements LogView {
     const parked = [...this.shell.known].filter((key) => this.isHeld(this.world.laneNamed(key).endpoint));
     if (!this.watermark || parked.length === 0) return false;
     const key = this.world.random.among(parked);
-    this.world.tell(`*** lane ${key} is to probe`);
+    this.world.trace(`*** lane ${key} is to probe`);
     this.shell.probe(key);
     return true;
   }
@@ -119,7 +119,7 @@ export class Owner implements LogView {
     let { committed } = world;
     yield;
     this.process.epoch = ++world.database.epoch;
-    this.process.tell(`raises the epoch to ${this.process.epoch}`);
+    this.process.trace(`raises the epoch to ${this.process.epoch}`);
     yield;
     if (!this.process.isOwner) return this.process.stop();
     yield* this.process.transact(task, 'load what is parked', () => this.loadKnown(committed.offset));
@@ -152,7 +152,7 @@ export class Owner implements LogView {
     const finishedAbove = decodeFinished(offset, metadata);
     this.watermark = new Watermark(offset, finishedAbove);
     this.position = offset;
-    this.process.tell(`reads from ${offset}, except [${finishedAbove}]`);
+    this.process.trace(`reads from ${offset}, except [${finishedAbove}]`);
     for (const done of world.doneOffsets) {
       const record = world.log[done];
       if (done < offset || finishedAbove.includes(done) || !record) continue;
@@ -197,7 +197,7 @@ export class Owner implements LogView {
   }
 
   private see(endpoint: number, isHeld: boolean): void {
-    this.process.tell(`sees that endpoint ${endpoint} ${isHeld ? 'holds' : 'takes again'}`);
+    this.process.trace(`sees that endpoint ${endpoint} ${isHeld ? 'holds' : 'takes again'}`);
     this.view[endpoint] = isHeld;
     for (const [key] of this.shell.lanes)
       if (this.world.laneNamed(key).endpoint === endpoint) this.shell.feed(key, { type: 'held', isHeld });

@@ -36,14 +36,14 @@ export class Process {
     this.mustStop = true;
   }
 
-  tell(what: string): void {
-    this.world.tell(`owner ${this.generation} ${what}`);
+  trace(what: string): void {
+    this.world.trace(`owner ${this.generation} ${what}`);
   }
 
   /** Until the answer says that it was stored; it may be stored more than once. */
   *produce(task: Task, what: string, effect: () => void): Steps {
     yield* this.insist(task, what, () => {
-      this.tell(what);
+      this.trace(what);
       effect();
       return true;
     });
@@ -55,7 +55,7 @@ export class Process {
     yield () => this.world.step >= this.world.databaseAwayUntil || !this.world.isFaulty;
     yield* this.insist(task, what, () => {
       const isFenced = this.world.database.epoch !== this.epoch;
-      this.tell(`transaction: ${what}${isFenced ? ' FENCED' : ''}`);
+      this.trace(`transaction: ${what}${isFenced ? ' FENCED' : ''}`);
       if (!isFenced || this.world.bug === 'no fence') effect();
       return !isFenced || this.world.bug === 'no fence';
     });
@@ -75,7 +75,7 @@ export class Process {
         yield NEVER;
       }
       if (!isLost || world.bug === 'does not repeat what may have failed') break;
-      this.tell(`hears no answer: ${what}`);
+      this.trace(`hears no answer: ${what}`);
     }
     yield;
   }

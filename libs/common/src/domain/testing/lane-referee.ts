@@ -14,7 +14,7 @@ export interface Ground {
   readonly database: SimulatedDatabase<Delivery>;
   readonly deliveries: readonly Delivery[];
   readonly committed: { readonly offset: number; readonly metadata: string };
-  tell(what: string): void;
+  trace(what: string): void;
 }
 
 /** What was counted in one history, or in many. */
@@ -61,7 +61,7 @@ export class Referee {
 
   fault(what: string): void {
     this.violations.push(what);
-    this.ground.tell(`VIOLATION: ${what}`);
+    this.ground.trace(`VIOLATION: ${what}`);
   }
 
   /**

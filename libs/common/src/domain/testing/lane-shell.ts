@@ -63,7 +63,7 @@ export class LaneShell {
   }
 
   forget(key: string, lane: Lane<Delivery>): void {
-    this.world.tell(`lane ${key} is forgotten, ${isParked(lane) ? 'parked' : 'flowing'}`);
+    this.world.trace(`lane ${key} is forgotten, ${isParked(lane) ? 'parked' : 'flowing'}`);
     this.lanes.delete(key);
     const { bug } = this.world;
     const isIgnored =
@@ -225,7 +225,7 @@ export class LaneShell {
 
   /** Its endpoint had no room for it, and now holds. */
   private withdraw(key: string, item: Item): void {
-    this.world.tell(`attempt of ${item.work.id} is withdrawn`);
+    this.world.trace(`attempt of ${item.work.id} is withdrawn`);
     this.attempting.delete(key);
     this.begun.delete(key);
     this.endProbe(key);
@@ -239,7 +239,7 @@ export class LaneShell {
     const fails = isFaulty && random.chance(shape.attemptFails);
     const isLost = isFaulty && random.chance(shape.answerLost);
     const answer = fails ? 'fails' : isLost ? 'accepts, answer lost' : 'accepts';
-    this.world.tell(`SEND ${item.work.id} attempt ${item.attempt}${isZombie ? ', by a zombie' : ''}: ${answer}`);
+    this.world.trace(`SEND ${item.work.id} attempt ${item.attempt}${isZombie ? ', by a zombie' : ''}: ${answer}`);
     if (!fails) referee.accepting(item, isZombie);
     return !fails && !isLost;
   }

@@ -74,13 +74,13 @@ export class World implements Scene {
     return this.referee.violations;
   }
 
-  tell(what: string): void {
+  trace(what: string): void {
     if (this.isTold) this.story.push(`${String(this.step).padStart(4)} ${what}`);
   }
 
   append(record: LogRecord): void {
     const { delivery, kind, attempt, place } = record;
-    this.tell(
+    this.trace(
       `log@${this.log.length} <- ${kind} ${delivery.id} life ${delivery.life} attempt ${attempt} place ${place}`,
     );
     this.log.push(record);
@@ -89,7 +89,7 @@ export class World implements Scene {
   commit(offset: number, finishedAbove: readonly number[]): void {
     const isCut = this.random.chance(this.shape.metadataCut);
     this.committed = { offset, metadata: encodeFinished(offset, finishedAbove, isCut ? 3 : undefined) };
-    this.tell(`committed ${offset} and [${finishedAbove}]${isCut ? ', cut' : ''}`);
+    this.trace(`committed ${offset} and [${finishedAbove}]${isCut ? ', cut' : ''}`);
   }
 
   laneNamed(key: string): Delivery {
@@ -101,13 +101,13 @@ export class World implements Scene {
   private calm(): void {
     this.isFaulty = false;
     this.held.fill(false);
-    this.tell('--- faults stop');
+    this.trace('--- faults stop');
   }
 
   private elect(): Owner {
     this.generation++;
     const owner = new Owner(this, this.generation);
-    this.tell(`--- owner ${owner.process.generation}`);
+    this.trace(`--- owner ${owner.process.generation}`);
     this.owners.push(owner);
     this.owner = owner;
     return owner;
@@ -116,12 +116,12 @@ export class World implements Scene {
   private endZombies(): void {
     for (const owner of [...this.owners]) {
       if (owner === this.owner && owner.process.mustStop) {
-        this.tell(`owner ${owner.process.generation} gives up`);
+        this.trace(`owner ${owner.process.generation} gives up`);
         owner.shell.excuseInFlight();
         this.end(owner);
         this.elect();
       } else if (owner !== this.owner && (owner.process.mustStop || !this.isFaulty || this.random.chance(30))) {
-        this.tell(`zombie ${owner.process.generation} ends`);
+        this.trace(`zombie ${owner.process.generation} ends`);
         this.end(owner);
       }
     }
@@ -145,14 +145,14 @@ export class World implements Scene {
   /** Each returns false when there is nothing it could strike. */
   private readonly faults: Record<Fault, () => boolean> = {
     crash: () => {
-      this.tell(`*** owner ${this.owner.process.generation} is killed`);
+      this.trace(`*** owner ${this.owner.process.generation} is killed`);
       this.owner.shell.excuseInFlight();
       this.end(this.owner);
       this.elect();
       return true;
     },
     loss: () => {
-      this.tell(`*** owner ${this.owner.process.generation} loses the partition and goes on`);
+      this.trace(`*** owner ${this.owner.process.generation} loses the partition and goes on`);
       this.owner.shell.excuseInFlight();
       this.elect();
       return true;
@@ -160,14 +160,14 @@ export class World implements Scene {
     routerRepeat: () => {
       if (this.routed === 0) return false;
       this.routed -= 1 + this.random.pick(this.routed);
-      this.tell(`*** the router goes back to ${this.routed}`);
+      this.trace(`*** the router goes back to ${this.routed}`);
       return true;
     },
     returnRepeat: () => false,
     hold: () => {
       const endpoint = this.random.pick(this.held.length);
       this.held[endpoint] = !this.held[endpoint];
-      this.tell(`*** endpoint ${endpoint} ${this.held[endpoint] ? 'holds' : 'takes again'}`);
+      this.trace(`*** endpoint ${endpoint} ${this.held[endpoint] ? 'holds' : 'takes again'}`);
       return true;
     },
     replay: () => {
@@ -180,7 +180,7 @@ export class World implements Scene {
     probe: () => this.owner.probe(),
     outage: () => {
       this.databaseAwayUntil = this.step + 10 + this.random.pick(50);
-      this.tell('*** the database is away');
+      this.trace('*** the database is away');
       return true;
     },
     forget: () => this.owner.forget(),
@@ -223,7 +223,7 @@ export class World implements Scene {
     this.append(record);
     if (this.isFaulty && this.left.returnRepeat > 0 && this.random.chance(200)) {
       this.left.returnRepeat--;
-      this.tell('*** the scheduler dies before it commits');
+      this.trace('*** the scheduler dies before it commits');
       this.referee.excuseFork(record.delivery);
       return;
     }
@@ -232,7 +232,7 @@ export class World implements Scene {
 
   private landLate(): void {
     const [effect] = this.late.splice(this.random.pick(this.late.length), 1);
-    this.tell('(late)');
+    this.trace('(late)');
     effect?.();
   }
 
@@ -259,7 +259,7 @@ export class World implements Scene {
     if (old.length === 0) return false;
     const [lane] = this.random.among(old);
     rows.delete(lane);
-    this.tell(`*** evidence of lane ${lane} is deleted`);
+    this.trace(`*** evidence of lane ${lane} is deleted`);
     return true;
   }
 }

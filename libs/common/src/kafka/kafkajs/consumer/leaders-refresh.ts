@@ -1,0 +1,25 @@
+import type { TopicState } from '../queries/topic-identities.js';
+
+interface RefreshingCluster {
+  refreshMetadata(): Promise<void>;
+}
+
+/**
+ * Makes kafkajs ask for leaders when they have changed: by itself it asks again after minutes, or after an error of a
+ * fetch, and a partition without a leader has none. It asks at two checks: a broker that has just started may give an older
+ * answer at the first.
+ */
+export class LeadersRefresh {
+  private seen = '';
+  private isSettled = true;
+
+  /** @param states what a check has just found */
+  async noteCheck(cluster: RefreshingCluster, states: ReadonlyMap<string, TopicState>): Promise<void> {
+    const found = JSON.stringify([...states]);
+    const isChanged = found !== this.seen;
+    if (!isChanged && this.isSettled) return;
+    await cluster.refreshMetadata();
+    this.seen = found;
+    this.isSettled = !isChanged;
+  }
+}

@@ -1,0 +1,284 @@
+import { Logger } from '@nestjs/common';
+import type { Consumer, ConsumerConfig } from 'kafkajs';
+import { atMost, delay } from '../../../timing/timing.js';
+import type { LagWatch } from '../../lag/lag-watch.js';
+import type { OffsetsReader } from '../../lag/offsets-reader.js';
+import type { OwnedPartition, PartitionConsumer } from '../../partition/owned-partition.js';
+import type { LogConsumer, LogConsumerOptions } from '../../port/log-consumer.js';
+import { rebalances } from '../../port/metrics.js';
+import type { KafkaSettings } from '../../port/settings.js';
+import { MAX_STARTING_MS } from '../connection/client.js';
+import { BATCH_RUN, type BatchPayload, type FetchedBatch } from '../patches/fetched-batch.js';
+import type { GroupHooks, KafkaGroup } from '../patches/group-hooks.js';
+import { hookedAssigner } from '../patches/patch-kafkajs.js';
+import { Committer } from './committer.js';
+import { consumerClient, consumerLag } from './consumer-lag.js';
+import { FetchPace } from './fetch-pace.js';
+import { LogWatch, WATCH_INTERVAL_MS } from './log-watch.js';
+import { Membership } from './membership.js';
+import { OwnedLogs } from './owned-logs.js';
+import { endPredecessor } from './predecessor.js';
+
+/** What consuming takes of a Kafka client. */
+export interface ConsumerClient {
+  consumer(config: ConsumerConfig): Pick<Consumer, 'connect' | 'disconnect' | 'subscribe' | 'run' | 'on' | 'events'>;
+  /** Missing where lag is not measured. `groupId` and `topics` are without prefix. */
+  offsets?(group: { readonly groupId: string; readonly topics: readonly string[] }): OffsetsReader;
+}
+
+/**
+ * Some hundred records: decoding what is fetched blocks the event loop, and a megabyte of each partition blocked it for
+ * half a second (measured); and what waits in memory for long costs more to collect. A larger batch comes all the same,
+ * alone.
+ */
+const FETCH_BYTES_PER_PARTITION = 49_152;
+/** Of all partitions. What a process holds for two collections of V8's young generation costs a third one, of the old. */
+const MAX_FETCH_BYTES = 196_608;
+const COMMIT_INTERVAL_MS = 100;
+const MAX_HEARTBEAT_MS = 3_000;
+const MAX_LEASE_MARGIN_MS = 5_000;
+/** So many heartbeats missing in a row are no hiccup. */
+const SILENT_HEARTBEATS = 3;
+const STALE_BATCH_PAUSE_MS = 50;
+const CHECK_INTERVAL_MS = 1_000;
+
+/**
+ * Consumes logs as one member of a group. kafkajs fetches, heartbeats and joins; offsets, ownership and commits are ours:
+ * records finish out of order, the watermark is committed with the finished offsets above it, only for partitions that
+ * are owned now, and a member that could not heartbeat gives up its partitions before the group does it (docs/lane-protocol.md, rules 7 and 8).
+ */
+export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsumer {
+  private readonly logger = new Logger('LogConsumer');
+  private readonly consumer: ReturnType<ConsumerClient['consumer']>;
+  private readonly groupId: string;
+  private readonly owned: OwnedLogs;
+  private readonly watch: LogWatch;
+  private readonly committer: Committer;
+  private readonly pace: FetchPace;
+  private readonly membership = new Membership(() => this.evicted());
+  private readonly lag: LagWatch | undefined;
+  private isStopping = false;
+  /** Undefined until there is something to connect to. */
+  private starting: Promise<void> | undefined;
+  private timers: NodeJS.Timeout[] = [];
+  private readonly heartbeatMs: number;
+  /** Without a heartbeat for this long, this member can no longer be sure of its partitions. */
+  private readonly leaseMs: number;
+
+  constructor(
+    private readonly settings: KafkaSettings,
+    private readonly options: LogConsumerOptions,
+    kafka: ConsumerClient = consumerClient(settings),
+  ) {
+    this.heartbeatMs = Math.min(MAX_HEARTBEAT_MS, settings.sessionTimeoutMs / 5);
+    this.leaseMs = settings.sessionTimeoutMs - Math.min(MAX_LEASE_MARGIN_MS, settings.sessionTimeoutMs / 4);
+    this.groupId = settings.prefix + options.groupId;
+    this.pace = new FetchPace(options);
+    this.owned = new OwnedLogs(settings, this, options.ownership);
+    this.committer = new Committer(options.groupId, this.membership, this.owned);
+    const parts = { owned: this.owned, committer: this.committer, membership: this.membership };
+    this.watch = new LogWatch(settings.prefix, options.topics, parts, () => this.isStopping);
+    this.lag = consumerLag(settings, options, { client: kafka, owned: this.owned, membership: this.membership });
+    this.consumer = kafka.consumer({
+      allowAutoTopicCreation: false,
+      groupId: this.groupId,
+      sessionTimeout: settings.sessionTimeoutMs,
+      rebalanceTimeout: Math.max(60_000, settings.sessionTimeoutMs),
+      heartbeatInterval: this.heartbeatMs,
+      maxBytesPerPartition: options.maxBytesPerPartition ?? FETCH_BYTES_PER_PARTITION,
+      maxBytes: Math.max(MAX_FETCH_BYTES, options.maxBytesPerPartition ?? 0),
+      partitionAssigners: [hookedAssigner(this)],
+      // A consumer that crashes while it stops, its broker being away, would start again for ever.
+      retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => !this.isStopping },
+    });
+  }
+
+  /** Resolves when consuming has begun, or when it was told to stop before; partitions may be assigned a little later. */
+  async start(): Promise<void> {
+    await Promise.all([this.settings.topicsReady, this.options.startAfter?.()]);
+    if (this.isStopping) return;
+    this.starting = this.connectAndRun().catch((error: unknown) => {
+      // Whoever stops it meanwhile has no use for it.
+      if (!this.isStopping) throw error;
+    });
+    await this.starting;
+  }
+
+  private async connectAndRun(): Promise<void> {
+    this.consumer.on(this.consumer.events.HEARTBEAT, () => this.membership.noteHeartbeat());
+    this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
+      if (!payload.restart && !this.isStopping) this.settings.onFatal(payload.error);
+    });
+    await this.consumer.connect();
+    await this.consumer.subscribe({
+      topics: this.options.topics.map((topic) => this.settings.prefix + topic),
+      fromBeginning: true,
+    });
+    if (this.isStopping) return;
+    this.timers = [
+      setInterval(() => this.committer.commit(), COMMIT_INTERVAL_MS),
+      setInterval(() => this.check(), CHECK_INTERVAL_MS),
+      setInterval(() => this.watch.check(), WATCH_INTERVAL_MS),
+    ];
+    this.lag?.start();
+    await this.consumer.run({
+      ...BATCH_RUN,
+      partitionsConsumedConcurrently: 4,
+      eachBatch: (payload) => this.takeBatch(payload as unknown as BatchPayload),
+    });
+  }
+
+  /**
+   * Stops in order: fetching, finishing what is under way (bounded), committing, leaving the group. What is only about to
+   * start does not; what has begun to is waited for, as the client takes leave only of a group that it has joined.
+   */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    await atMost(MAX_STARTING_MS, this.starting);
+    for (const log of this.owned.values()) log.pause('stopping');
+    await this.drain();
+    for (const timer of this.timers) clearInterval(timer);
+    await this.lag?.close();
+    await this.committer.commit();
+    // What has not ended is aborted before others own it, not after.
+    this.owned.loseAll();
+    await this.consumer.disconnect();
+  }
+
+  /** Undefined when all is well; else why this consumer takes no records now. */
+  problem(): string | undefined {
+    if (this.isStopping) return 'stopping';
+    const { standing, silentMs } = this.membership;
+    const stall = this.lag?.problem();
+    if (stall !== undefined) return stall;
+    if (standing !== 'synced') return `not a member of group ${this.groupId}`;
+    if (silentMs < SILENT_HEARTBEATS * this.heartbeatMs) return undefined;
+    return `group ${this.groupId} has not answered for ${Math.round(silentMs / 1_000)} s`;
+  }
+
+  async beforeJoin(group: KafkaGroup): Promise<void> {
+    const { membership } = this;
+    const isFirst = membership.group !== group;
+    membership.group = group;
+    // The group has put this member out: others may own its partitions by now.
+    if (!isFirst && group.memberId === null) this.owned.loseAll();
+    if (this.owned.size > 0) {
+      const isDone = await this.drain();
+      await this.committer.commit();
+      // From the join on others may own it: what has not ended is aborted, and all is read again by whoever owns it then.
+      if (!isDone) this.owned.loseAll();
+    }
+    if (isFirst) {
+      // One of those put out may be what this process was; what it owned is anybody's from then on.
+      this.owned.loseAll();
+      await endPredecessor(group, this.settings.clientId);
+    }
+    // From here to the end of the join no commit may go out: it would carry the new membership for the old partitions.
+    membership.standing = 'none';
+  }
+
+  async afterJoin(group: KafkaGroup): Promise<void> {
+    rebalances.inc({ group: this.options.groupId });
+    if (!this.membership.noteJoin(group)) this.owned.loseAll();
+    await this.sync(group);
+  }
+
+  watchRefusals<Answer>(group: KafkaGroup, answer: Promise<Answer>): Promise<Answer> {
+    return this.membership.watchRefusals(group, answer);
+  }
+
+  async beforeFetch(group: KafkaGroup): Promise<void> {
+    await this.membership.ensure(group);
+    if (this.membership.standing !== 'synced') await this.sync(group);
+    await this.pace.before(group, this.owned);
+  }
+
+  afterFetch(): void {
+    this.pace.after();
+  }
+
+  async onOutOfRange(group: KafkaGroup, topic: string, partition: number): Promise<void> {
+    await this.watch.skipLost(group, topic, partition);
+  }
+
+  private async sync(group: KafkaGroup): Promise<void> {
+    await this.owned.sync(group, () => this.isStopping);
+    this.membership.standing = 'synced';
+    // A group that others leave at the same time must not make one that stops begin again.
+    if (!this.isStopping) this.options.ownership?.onRebalanced?.();
+  }
+
+  /** Called with every fetch of a partition, also with one that brought nothing to be seen. */
+  private async takeBatch({ batch, resolveOffset }: BatchPayload): Promise<void> {
+    const log = this.owned.get(`${batch.topic}/${batch.partition}`);
+    const from = Number(batch.fetchedOffset);
+    if (!log?.isReady || this.isStopping || from !== log.position) return this.refuse(batch, log);
+    const reading = await batch.fetched.read(from, log);
+    const isContinued = await this.watch.isContinued(log, reading.firstLeaderEpoch);
+    // While it was inflated or compared the partition may have been lost, or its position moved.
+    if (!isContinued || log.lost.aborted || this.isStopping || from !== log.position) return this.refuse(batch, log);
+    const after = log.recordsEnd;
+    const records = log.take(reading);
+    if (reading.next > from) resolveOffset(String(reading.next - 1));
+    try {
+      if (records.length > 0) await this.options.onBatch({ log, records, after });
+      this.options.ownership?.onPassed?.(log, { after: log.recordsEnd, next: reading.next });
+    } catch (error) {
+      this.settings.onFatal(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** A batch of an older assignment, or too late: it is not resolved, so that it is read again where it belongs. */
+  private async refuse({ topic, partition }: FetchedBatch, log: OwnedPartition | undefined): Promise<void> {
+    await delay(STALE_BATCH_PAUSE_MS);
+    const isOwned = log !== undefined && !log.lost.aborted && !this.isStopping;
+    if (isOwned) this.membership.group?.seek({ topic, partition, offset: String(log.position) });
+  }
+
+  /**
+   * Work under way may finish, for a bounded time and with heartbeats; nothing new is begun meanwhile.
+   *
+   * @returns false when some of it has not
+   */
+  private async drain(): Promise<boolean> {
+    const heartbeat = setInterval(() => this.membership.keepAlive(), this.heartbeatMs);
+    try {
+      return await atMost(this.options.drainMs ?? 10_000, this.options.ownership?.onRebalancing?.());
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
+
+  setPaused({ topic, partition }: OwnedPartition, isPaused: boolean): void {
+    this.membership.group?.[isPaused ? 'pause' : 'resume']([
+      { topic: this.settings.prefix + topic, partitions: [partition] },
+    ]);
+    if (!isPaused) this.pace.resume();
+  }
+
+  abandon(): void {
+    this.owned.loseAll();
+    this.membership.doubt();
+  }
+
+  confirm(): Promise<void> {
+    return this.membership.confirm();
+  }
+
+  /** The client hears of it with its next heartbeat, and joins anew: were we to join before, it would do so once more. */
+  private evicted(): void {
+    this.logger.warn({ group: this.groupId, partitions: this.owned.size }, 'group.put_out');
+    this.owned.loseAll();
+  }
+
+  /** Once a second: metrics and the lease. */
+  private check(): void {
+    this.owned.show();
+    if (this.owned.isIncomplete(this.membership.group)) void this.watch.takeOver();
+    const { silentMs } = this.membership;
+    if (this.owned.size > 0 && silentMs > this.leaseMs) {
+      this.logger.warn({ silent_ms: silentMs }, 'lease.expired');
+      this.abandon();
+    }
+  }
+}

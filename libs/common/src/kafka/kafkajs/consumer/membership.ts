@@ -1,0 +1,99 @@
+import { monotonicMs } from '../../../timing/timing.js';
+import type { KafkaGroup } from '../patches/group-hooks.js';
+
+/** What a group answers to a member that it has put out, or that it has gone on without. */
+const REFUSALS: ReadonlySet<unknown> = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION']);
+
+/**
+ * What this member knows of its place in its group: when the group last counted on it, and, from whichever answer tells
+ * so first, that it does no more. Others may own its partitions from then on (docs/lane-protocol.md, rule 8).
+ */
+export class Membership {
+  group: KafkaGroup | undefined;
+  /** None while a join is under way; synced when what is owned is what the join gave: only then may it be committed. */
+  standing: 'none' | 'joined' | 'synced' = 'none';
+  /** Of the last completed join. */
+  private joined: { memberId: string | null; generationId: number | null } | undefined;
+  private heardAt = monotonicMs();
+  private isDoubted = false;
+  private rejoining: Promise<void> | undefined;
+
+  /** @param onEvicted called when the group says that this is none of its members */
+  constructor(private readonly onEvicted: () => void) {}
+
+  /** ms since the group last counted on this member. */
+  get silentMs(): number {
+    return monotonicMs() - this.heardAt;
+  }
+
+  noteHeartbeat(): void {
+    this.heardAt = monotonicMs();
+  }
+
+  /**
+   * The group was joined.
+   *
+   * @returns true when the join continues the one before: as the same member, one generation on
+   */
+  noteJoin({ memberId, generationId }: KafkaGroup): boolean {
+    const before = this.joined;
+    this.joined = { memberId, generationId };
+    this.standing = 'joined';
+    this.noteHeartbeat();
+    return before?.memberId === memberId && Number(before?.generationId) + 1 === generationId;
+  }
+
+  /** Before anything else is fetched the group is to be joined anew. */
+  doubt(): void {
+    this.isDoubted = true;
+  }
+
+  /**
+   * Joins the group when that is due: when this member doubts, and after a join that failed, which leaves the client with
+   * what it was assigned before, be it a member or not. Once, though several brokers are fetched from at a time.
+   */
+  async ensure(group: KafkaGroup): Promise<void> {
+    if (this.isDoubted || this.standing === 'none') {
+      this.isDoubted = false;
+      this.rejoining ??= group.joinAndSync().finally(() => {
+        this.rejoining = undefined;
+      });
+    }
+    await this.rejoining;
+  }
+
+  /** A heartbeat of our own: kafkajs sends them between fetches only. */
+  async confirm(): Promise<void> {
+    const { group } = this;
+    if (!group?.memberId || group.generationId === null) throw new Error('not a member of the group');
+    const { groupId, memberId, generationId: groupGenerationId } = group;
+    await this.watchRefusals(group, group.coordinator.heartbeat({ groupId, memberId, groupGenerationId }));
+    this.noteHeartbeat();
+  }
+
+  /** While it drains, "rebalancing" is an answer of the group, too: this member is still known. */
+  keepAlive(): void {
+    this.confirm().catch((error: unknown) => {
+      if (typeOf(error) === 'REBALANCE_IN_PROGRESS') this.noteHeartbeat();
+    });
+  }
+
+  /**
+   * Passes on what a request of this member came to. A refusal is meant for the member that asked: one that has joined
+   * anew meanwhile is another.
+   */
+  async watchRefusals<Answer>(group: KafkaGroup, answer: Promise<Answer>): Promise<Answer> {
+    const { memberId, generationId } = group;
+    try {
+      return await answer;
+    } catch (error) {
+      const isStillThat = group.memberId === memberId && group.generationId === generationId;
+      if (REFUSALS.has(typeOf(error)) && isStillThat && group === this.group) this.onEvicted();
+      throw error;
+    }
+  }
+}
+
+function typeOf(error: unknown): unknown {
+  return error instanceof Error && 'type' in error ? error.type : undefined;
+}

@@ -1,0 +1,21 @@
+import type { RecordMetadata } from 'kafkajs';
+import type { PartitionBatch } from '../wire/produce-request.js';
+
+/** What a request writes to one topic, by its full name. */
+export interface TopicPart {
+  readonly topic: string;
+  readonly messages: PartitionBatch[];
+}
+
+/** What is left to be written: what goes to partitions that no answer tells of. */
+export function withoutAcknowledged(
+  parts: readonly TopicPart[],
+  answers: readonly Pick<RecordMetadata, 'topicName' | 'partition'>[],
+): TopicPart[] {
+  const acknowledged = new Set(answers.map(({ topicName, partition }) => `${topicName}/${partition}`));
+  const left = parts.map(({ topic, messages }) => ({
+    topic,
+    messages: messages.filter(({ partition }) => !acknowledged.has(`${topic}/${partition}`)),
+  }));
+  return left.filter(({ messages }) => messages.length > 0);
+}

@@ -1,0 +1,276 @@
+import { randomUUID } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import type { Admin, Consumer } from 'kafkajs';
+import type { InRecord } from '../../../records/record.js';
+import { atMost, delay } from '../../../timing/timing.js';
+import type { LagWatch } from '../../lag/lag-watch.js';
+import type { CompactedTable, CompactedTableOptions } from '../../port/compacted-table.js';
+import { leftOutRecords, replacedLogs } from '../../port/metrics.js';
+import type { KafkaSettings } from '../../port/settings.js';
+import type { TopicIdentity } from '../../port/topic-identity.js';
+import { createKafka, MAX_STARTING_MS } from '../connection/client.js';
+import { LeadersRefresh } from '../consumer/leaders-refresh.js';
+import { endPredecessor } from '../consumer/predecessor.js';
+import { BATCH_RUN, type BatchPayload } from '../patches/fetched-batch.js';
+import type { KafkaGroup } from '../patches/group-hooks.js';
+import { hookedAssigner } from '../patches/patch-kafkajs.js';
+import { isSameTopic } from '../queries/topic-identities.js';
+import type { FetchedBounds } from '../wire/fetched-records.js';
+import { tableLag } from './table-lag.js';
+
+/** How late a recreated topic is noticed. */
+const WATCH_INTERVAL_MS = 3_000;
+const RETRY_MS = 1_000;
+
+/** Characters of a key in the log. */
+const MAX_SHOWN = 256;
+
+/** What {@link KafkajsTable.catchUp} waits for: by partition, the end to reach. */
+interface Awaited {
+  readonly ends: Map<number, number>;
+  readonly resolve: () => void;
+}
+
+/**
+ * Reads a compacted topic from its beginning and keeps following it, in a group of its own that commits nothing and is
+ * deleted at the end: every process sees the whole table.
+ */
+export class KafkajsTable implements CompactedTable {
+  private readonly logger = new Logger('CompactedTable');
+  private readonly consumer: Consumer;
+  private readonly admin: Admin;
+  private readonly groupId: string;
+  private readonly topic: string;
+  /** By partition: the next offset to apply. A restart of the consumer reads again what was applied. */
+  private readonly positions = new Map<number, number>();
+  /** By partition: the end of what was fetched, control records included. */
+  private readonly read = new Map<number, number>();
+  /** Partitions with records at the start that have not all been applied. */
+  private readonly behind = new Set<number>();
+  /** By partition: the end of its log at the first fetch. */
+  private readonly targets = new Map<number, number>();
+  private readonly waiting = new Set<Awaited>();
+  private readonly caughtUp = Promise.withResolvers<void>();
+  private readonly lag: LagWatch;
+  private isReady = false;
+  /** A consumer that crashes while it stops, its broker being away, would start again for ever. */
+  private isStopping = false;
+  private group: KafkaGroup | undefined;
+  /** The log that {@link positions} belong to. */
+  private identity: TopicIdentity | undefined;
+  private readonly leaders = new LeadersRefresh();
+  private timer: NodeJS.Timeout | undefined;
+  /** Undefined until there is something to connect to. */
+  private starting: Promise<void> | undefined;
+
+  constructor(
+    private readonly settings: KafkaSettings,
+    private readonly options: CompactedTableOptions,
+  ) {
+    const kafka = createKafka(settings);
+    this.topic = settings.prefix + options.topic;
+    this.groupId = `${settings.prefix}table-${options.topic}-${randomUUID()}`;
+    this.lag = tableLag(settings, options.topic, (partition) => this.positionOf(partition));
+    this.admin = kafka.admin({ retry: { retries: 5 } });
+    this.consumer = kafka.consumer({
+      groupId: this.groupId,
+      maxWaitTimeInMs: 1_000,
+      allowAutoTopicCreation: false,
+      partitionAssigners: [hookedAssigner({ beforeJoin: (group) => this.beforeJoin(group) })],
+      retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => !this.isStopping },
+    });
+    this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
+      if (!payload.restart && !this.isStopping) settings.onFatal(payload.error);
+    });
+  }
+
+  /** True once everything that was in the topic at the start has been applied. */
+  get isCaughtUp(): boolean {
+    return this.isReady;
+  }
+
+  /** For readiness: undefined while the table follows its topic. */
+  problem(): string | undefined {
+    return this.lag.problem();
+  }
+
+  /** Resolves when caught up, and never when it is stopped before; waits for brokers as long as it takes. */
+  async start(): Promise<void> {
+    await this.settings.topicsReady;
+    if (!this.isStopping) {
+      this.starting = this.connectAndRun().catch((error: unknown) => {
+        // Whoever stops it meanwhile has no use for it.
+        if (!this.isStopping) throw error;
+      });
+      await this.starting;
+    }
+    await this.caughtUp.promise;
+  }
+
+  /**
+   * Resolves when everything that is in the topic by now has been applied; never when it is stopped before.
+   *
+   * @throws when the broker does not say where the topic ends
+   */
+  async catchUp(): Promise<void> {
+    await this.caughtUp.promise;
+    const offsets = await this.admin.fetchTopicOffsets(this.topic);
+    const ends = new Map(
+      offsets
+        .filter(({ partition, high, low }) => Number(high) > Math.max(Number(low), this.read.get(partition) ?? 0))
+        .map(({ partition, high }) => [partition, Number(high)]),
+    );
+    if (ends.size === 0) return;
+    await new Promise<void>((resolve) => this.waiting.add({ ends, resolve }));
+  }
+
+  private async connectAndRun(): Promise<void> {
+    await this.admin.connect();
+    await this.findEnds();
+    await this.consumer.connect();
+    await this.consumer.subscribe({ topics: [this.topic], fromBeginning: true });
+    if (this.isStopping) return;
+    this.lag.start();
+    this.timer = setInterval(() => this.watch(), WATCH_INTERVAL_MS);
+    await this.consumer.run({
+      ...BATCH_RUN,
+      eachBatch: (payload) => this.applyBatch(payload as unknown as BatchPayload),
+    });
+    this.checkCaughtUp();
+  }
+
+  /** What is only about to start does not; what has begun to is waited for, a while: it would go on behind our back. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    await this.lag.close();
+    clearInterval(this.timer);
+    if (this.starting === undefined) return;
+    await atMost(MAX_STARTING_MS, this.starting);
+    clearInterval(this.timer);
+    await this.consumer.disconnect();
+    try {
+      await this.admin.deleteGroups([this.groupId]);
+    } catch (error) {
+      // The broker forgets an empty group without offsets by itself.
+      this.logger.debug({ err: error }, 'table.group_not_deleted');
+    }
+    await this.admin.disconnect();
+  }
+
+  /** Where the table must be read to, to be caught up. Waits for a leader. */
+  private async findEnds(): Promise<void> {
+    for (; !this.isStopping; await delay(RETRY_MS)) {
+      try {
+        const ends = await this.admin.fetchTopicOffsets(this.topic);
+        for (const { partition, high, low } of ends) {
+          if (Number(high) > Number(low)) this.behind.add(partition);
+        }
+        if (ends.length > 0) return;
+      } catch (error) {
+        this.logger.warn({ err: error, topic: this.topic }, 'table.ends_unknown');
+      }
+    }
+  }
+
+  private async beforeJoin(group: KafkaGroup): Promise<void> {
+    this.group = group;
+    await this.watch();
+    // No other process uses the group, so any other member is this one before a crash; it must not be waited for.
+    await endPredecessor(group, this.settings.clientId);
+  }
+
+  /**
+   * A recreated topic is read from its first record. The rows of the former one stay until a record replaces them. Never
+   * rejects.
+   */
+  private async watch(): Promise<void> {
+    const { group } = this;
+    if (group === undefined || this.isStopping) return;
+    try {
+      const states = await group.cluster.topicIdentities([this.topic]);
+      await this.leaders.noteCheck(group.cluster, states);
+      const state = states.get(this.topic);
+      const former = this.identity;
+      if (state === undefined || (former !== undefined && isSameTopic(state, former))) return;
+      this.identity = state;
+      if (former === undefined) return;
+      replacedLogs.inc({ topic: this.topic });
+      this.logger.error({ topic: this.topic, was: former.topicId, is: state.topicId }, 'log.replaced');
+      this.positions.clear();
+      this.read.clear();
+      this.options.onReplaced?.();
+      for (const partition of state.leaders.keys()) this.consumer.seek({ topic: this.topic, partition, offset: '0' });
+    } catch (error) {
+      this.logger.debug({ err: error, topic: this.topic }, 'table.not_checked');
+    }
+  }
+
+  /** Called with every fetch of a partition, also with one that brought nothing to be seen. */
+  private async applyBatch({ batch, resolveOffset }: BatchPayload): Promise<void> {
+    const { partition, fetchedOffset, fetched } = batch;
+    const from = Number(fetchedOffset);
+    const { records, next } = await fetched.read(from, { topic: this.options.topic, partition });
+    await this.options.prepare?.(records.filter((record) => this.isNew(record)));
+    for (const record of records) this.applyRecord(record);
+    if (next > from) resolveOffset(String(next - 1));
+    this.noteProgress(partition, next, fetched.bounds);
+  }
+
+  private applyRecord(record: InRecord): void {
+    const { partition, offset, key, oversized } = record;
+    if (!this.isNew(record)) return;
+    this.positions.set(partition, offset + 1);
+    if (oversized !== undefined) this.reject(record, oversized);
+    else if (key !== null) this.applyOne(record, key.toString());
+  }
+
+  private positionOf(partition: number): number {
+    return Math.max(this.read.get(partition) ?? 0, this.positions.get(partition) ?? 0);
+  }
+
+  private isNew({ partition, offset }: InRecord): boolean {
+    return offset >= (this.positions.get(partition) ?? 0);
+  }
+
+  private applyOne(record: InRecord, key: string): void {
+    try {
+      this.options.apply(key, record.value, record);
+    } catch (error) {
+      this.reject(record, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** The key keeps its last good value. */
+  private reject({ partition, offset, key }: InRecord, reason: string): void {
+    const { topic } = this.options;
+    leftOutRecords.inc({ topic });
+    const shown = key?.toString().slice(0, MAX_SHOWN);
+    this.logger.error({ topic, partition, offset, key: shown, reason }, 'table.record_rejected');
+  }
+
+  /**
+   * The target is the high watermark: it counts what lies behind an open transaction, which the end that an admin client
+   * is given does not. A table that lacks those records would be taken for whole.
+   */
+  private noteProgress(partition: number, next: number, { highWatermark }: FetchedBounds): void {
+    this.read.set(partition, next);
+    for (const awaited of this.waiting) this.noteReached(awaited, partition, next);
+    const target = this.targets.get(partition) ?? highWatermark;
+    this.targets.set(partition, target);
+    if (next < target || !this.behind.delete(partition)) return;
+    this.checkCaughtUp();
+  }
+
+  private noteReached(awaited: Awaited, partition: number, end: number): void {
+    if (end >= (awaited.ends.get(partition) ?? Number.POSITIVE_INFINITY)) awaited.ends.delete(partition);
+    if (awaited.ends.size > 0) return;
+    this.waiting.delete(awaited);
+    awaited.resolve();
+  }
+
+  private checkCaughtUp(): void {
+    if (this.isReady || this.behind.size > 0) return;
+    this.isReady = true;
+    this.caughtUp.resolve();
+  }
+}
