@@ -10,8 +10,8 @@ import {
   signingEnv,
   trustEnv,
 } from '#common/config/env.js';
+import { MAX_COOLDOWN_S, MAX_PARKED, MAX_PARKED_AGE_S, MAX_THRESHOLD } from '#common/records/endpoint-options.js';
 import { parseApiKey } from '#common/security/api-key.js';
-import { MAX_COOLDOWN_S, MAX_PARKED, MAX_PARKED_AGE_S, MAX_THRESHOLD } from './endpoints/endpoint-limits.js';
 
 const wholeNumber = (max: number, fallback: number) => z.coerce.number().int().min(1).max(max).default(fallback);
 

@@ -1,6 +1,7 @@
 import { newId } from '#common/domain/identifiers.js';
 import type { Queryable } from '#common/postgres/database.js';
 import type { ChangeNumber } from '#common/records/configuration-change.js';
+import { OPTION_NAMES } from '#common/records/endpoint-option-shapes.js';
 import { Conditions } from '../shared/conditions.js';
 import type { Position } from '../shared/paging.js';
 import type { StoredEndpoint } from './endpoint.js';
@@ -23,27 +24,12 @@ const SELECT = `
   FROM endpoints e`;
 
 const SETTINGS = [
-  'url',
-  'description',
-  'event_types',
-  'ordering',
-  'retry_policy',
-  'payload',
+  ...OPTION_NAMES,
   'header_names',
   'headers_sealed',
-  'timeout_ms',
-  'max_in_flight',
-  'signature_header',
   'status',
   'disabled_reason',
   'disabled_at',
-  'max_per_second',
-  'breaker_mode',
-  'breaker_threshold',
-  'breaker_cooldown_s',
-  'breaker_max_cooldown_s',
-  'max_parked_age_s',
-  'max_parked',
   'paused_at',
 ] as const satisfies readonly (keyof EndpointSettings)[];
 

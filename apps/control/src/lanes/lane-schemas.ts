@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { line } from '#common/http/validation.js';
+import { line } from '#common/records/text-line.js';
 import { pageOf, pageQuery } from '../shared/paging.js';
 
 const MAX_LANE_ID = 2_048;
