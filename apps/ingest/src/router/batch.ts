@@ -1,16 +1,17 @@
 import { parseRfc3339 } from '#common/domain/rfc3339.js';
 import type { OwnedLog } from '#common/kafka/port.js';
 import type { InRecord, OutRecord } from '#common/kafka/record.js';
+import type { EventToArchive } from '#common/postgres/archived-event.js';
 import { messageOf } from '#common/postgres/errors.js';
 import { SetAside } from '#common/postgres/persist-batch.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
-import { DOOR_HEADER, HTTP_DOOR } from '#common/records/event-record.js';
+import { type AcceptedEvent, DOOR_HEADER, HTTP_DOOR } from '#common/records/event-record.js';
 import { ABOUT_HEADER } from '#common/records/operational-event.js';
 import { poisonRecord } from '#common/records/poison-record.js';
 import { recordTrace } from '#common/records/trace-context.js';
 import type { Door } from '../metrics.js';
-import type { ArchivedEvent, Novelty } from './event-archive.js';
-import { type AcceptedEvent, fanOut } from './fan-out.js';
+import type { Novelty } from './event-archive.js';
+import { fanOut } from './fan-out.js';
 import { type EventReading, type Reading, readRecord } from './reading.js';
 
 export interface QueuedRecord {
@@ -33,7 +34,7 @@ export interface Step extends QueuedRecord {
 /** An event whose novelty the archive has yet to tell. */
 export interface Candidate {
   readonly step: Step;
-  readonly archived: ArchivedEvent;
+  readonly archived: EventToArchive;
   readonly endpoints: readonly EndpointRecord[];
 }
 
@@ -121,16 +122,13 @@ function doorOf({ headers }: InRecord): Door {
 /** Kafka's time, not ours, where the event has none: a record that is read again gives the same event. */
 function candidateOf(step: Step, { event, tenant }: EventReading, context: BatchContext, kafkaTime: string): Candidate {
   const { timestamp, partition, headers } = step.record;
-  const { id, type, resourceId, occurredAt, rawData } = event;
+  const { type, occurredAt } = event;
   const endpoints = context.matching(tenant, type, headers[ABOUT_HEADER]?.toString());
   const occurredAtMs = (occurredAt === undefined ? undefined : parseRfc3339(occurredAt)) ?? timestamp;
   const accepted: AcceptedEvent = {
-    id,
+    ...event,
     tenant,
-    type,
-    resourceId,
     occurredAt: occurredAt ?? kafkaTime,
-    rawData,
     acceptedAt: timestamp,
     partition,
     position: context.positionOf(step),

@@ -1,54 +1,33 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { EventToArchive } from '#common/postgres/archived-event.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import type { AcceptedEvent } from './fan-out.js';
-
-export interface ArchivedEvent {
-  readonly event: AcceptedEvent;
-  /** ms since the epoch. */
-  readonly occurredAtMs: number;
-  /** Whom it is fanned out to. */
-  readonly endpointIds: readonly string[];
-}
+import { EVENT_COLUMN_LIST, EVENT_INPUT, eventParams } from '#common/postgres/event-columns.js';
 
 /** `fresh`: not seen before. `redelivered`: seen at this very position. `duplicate`: seen at another one. */
 export type Novelty = 'fresh' | 'redelivered' | 'duplicate';
 
-/** Cannot occur within any column: ids are printable, and JSON text has no raw control characters but white space. */
-const SEPARATOR = '\x1e';
-
 /**
- * Columns come as text, joined: an array parameter would be escaped character by character here and unescaped there.
  * Keys are inserted in order, so that two routers that meet at the same ids cannot deadlock. A conflict with the same
  * source updates nothing but makes the row count as claimed; one with another source leaves it out.
  */
 const ARCHIVE = `
 WITH input AS MATERIALIZED (
-  SELECT ordinality::int AS place, tenant, id, type, resource_id,
-    to_timestamp(occurred_ms::float8 / 1000) AS occurred_at, to_timestamp(accepted_ms::float8 / 1000) AS accepted_at,
-    source_partition::int, source_offset::bigint, coalesce(string_to_array(endpoint_ids, ','), '{}') AS endpoint_ids, data
-  FROM unnest(string_to_array($1, E'\\x1e'), string_to_array($2, E'\\x1e'), string_to_array($3, E'\\x1e'),
-    string_to_array($4, E'\\x1e', ''), string_to_array($5, E'\\x1e'), string_to_array($6, E'\\x1e'),
-    string_to_array($7, E'\\x1e'), string_to_array($8, E'\\x1e'), string_to_array($9, E'\\x1e', ''),
-    string_to_array($10, E'\\x1e')) WITH ORDINALITY AS columns(tenant, id, type, resource_id, occurred_ms, accepted_ms,
-    source_partition, source_offset, endpoint_ids, data, ordinality)
+  ${EVENT_INPUT}
 ), claimed AS (
   INSERT INTO event_keys AS known (tenant, event_id, source_partition, source_offset, accepted_at)
   SELECT tenant, id, source_partition, source_offset, accepted_at FROM input ORDER BY tenant, id
   ON CONFLICT (tenant, event_id) DO UPDATE SET accepted_at = known.accepted_at
     WHERE known.source_partition = excluded.source_partition AND known.source_offset = excluded.source_offset
-  RETURNING known.tenant, known.event_id, known.xmax = 0 AS is_fresh
+  RETURNING known.tenant AS claimed_tenant, known.event_id AS claimed_id, known.xmax = 0 AS is_fresh
 ), archived AS (
-  INSERT INTO events AS known (tenant, id, type, resource_id, occurred_at, accepted_at, source_partition, source_offset,
-    endpoint_ids, data)
-  SELECT input.tenant, id, type, resource_id, occurred_at, accepted_at, source_partition, source_offset, endpoint_ids,
-    data
-  FROM input JOIN claimed ON claimed.tenant = input.tenant AND claimed.event_id = input.id ORDER BY input.tenant, id
+  INSERT INTO events AS known (${EVENT_COLUMN_LIST})
+  SELECT ${EVENT_COLUMN_LIST} FROM input JOIN claimed ON claimed_tenant = tenant AND claimed_id = id ORDER BY tenant, id
   ON CONFLICT (accepted_at, tenant, id) DO UPDATE
     SET endpoint_ids = ARRAY(SELECT unnest(known.endpoint_ids) UNION SELECT unnest(excluded.endpoint_ids))
 )
-SELECT place, claimed.tenant IS NULL AS is_duplicate
-FROM input LEFT JOIN claimed ON claimed.tenant = input.tenant AND claimed.event_id = input.id
-WHERE claimed.is_fresh IS NOT TRUE`;
+SELECT place, claimed_tenant IS NULL AS is_duplicate
+FROM input LEFT JOIN claimed ON claimed_tenant = tenant AND claimed_id = id
+WHERE is_fresh IS NOT TRUE`;
 
 /** Remembers every event, and which ids were seen: one statement for a whole batch. */
 @Injectable()
@@ -62,35 +41,19 @@ export class EventArchive {
    * @returns in the order of the batch
    * @throws what Postgres throws, and then nothing is stored, or all of it
    */
-  async store(batch: readonly ArchivedEvent[]): Promise<Novelty[]> {
+  async store(batch: readonly EventToArchive[]): Promise<Novelty[]> {
     return batch.length === 0 ? [] : storeIn(this.database, batch);
   }
 
   /** Whether an event could be stored now; nothing of it is kept. @throws what Postgres throws */
-  async rehearse(event: ArchivedEvent): Promise<void> {
+  async rehearse(event: EventToArchive): Promise<void> {
     await this.database.rehearse((tx) => storeIn(tx, [event]));
   }
 }
 
-async function storeIn(on: Queryable, batch: readonly ArchivedEvent[]): Promise<Novelty[]> {
+async function storeIn(on: Queryable, batch: readonly EventToArchive[]): Promise<Novelty[]> {
   const novelties = batch.map((): Novelty => 'fresh');
-  const rows = await on.query<{ place: number; is_duplicate: boolean }>(ARCHIVE, columns(batch), 'archive');
+  const rows = await on.query<{ place: number; is_duplicate: boolean }>(ARCHIVE, eventParams(batch), 'archive');
   for (const { place, is_duplicate } of rows) novelties[place - 1] = is_duplicate ? 'duplicate' : 'redelivered';
   return novelties;
-}
-
-function columns(batch: readonly ArchivedEvent[]): string[] {
-  const column = (value: (archived: ArchivedEvent) => string | number) => batch.map(value).join(SEPARATOR);
-  return [
-    column(({ event }) => event.tenant),
-    column(({ event }) => event.id),
-    column(({ event }) => event.type),
-    column(({ event }) => event.resourceId ?? ''),
-    column(({ occurredAtMs }) => occurredAtMs),
-    column(({ event }) => event.acceptedAt),
-    column(({ event }) => event.partition),
-    column(({ event }) => event.position),
-    column(({ endpointIds }) => endpointIds.join(',')),
-    column(({ event }) => event.rawData),
-  ];
 }
