@@ -1,7 +1,7 @@
+import type { StoredApiKey } from '#common/postgres/entities/api-key.js';
 import { UNNUMBERED } from '#common/records/configuration-change.js';
 import { UNANNOUNCED_NAMES, unknownOptions } from '#common/records/endpoint-option-shapes.js';
 import { BREAKER_OPTIONS } from '#common/records/endpoint-options.js';
-import type { StoredApiKey } from '../api-keys/api-key.repository.js';
 import { type ApiKeyCopy, apiKeyCopySchema } from '../api-keys/api-key-copy.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { type EndpointCopy, endpointCopySchema } from '../endpoints/endpoint-copy.js';

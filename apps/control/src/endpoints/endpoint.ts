@@ -1,5 +1,6 @@
 import type { BreakerState } from '#common/domain/breaker.js';
-import { announced, type StoredOptions, shownOptions, withinBreaker } from '#common/records/endpoint-option-shapes.js';
+import type { EndpointRow } from '#common/postgres/entities/endpoint.js';
+import { announced, shownOptions, withinBreaker } from '#common/records/endpoint-option-shapes.js';
 import {
   ATTEMPT_OPTIONS,
   BREAKER_OPTIONS,
@@ -11,21 +12,7 @@ import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import type { ShownEndpoint } from './endpoint-schemas.js';
 
 /** An endpoint as it is stored. Secrets and static headers are sealed. */
-export interface StoredEndpoint extends StoredOptions {
-  readonly id: string;
-  readonly tenant: string;
-  readonly version: number;
-  /** Of its last change; 0 and empty when that was made by an earlier release. */
-  readonly sequence: number;
-  readonly change_id: string;
-  readonly header_names: string[];
-  readonly headers_sealed: string | null;
-  readonly status: 'active' | 'disabled';
-  readonly disabled_reason: 'gone' | 'operator' | null;
-  readonly disabled_at: Date | null;
-  readonly paused_at: Date | null;
-  readonly created_at: Date;
-  readonly updated_at: Date;
+export interface StoredEndpoint extends EndpointRow {
   /** Newest first. */
   readonly secrets: readonly StoredSecret[];
   /** Of its health row. */

@@ -20,19 +20,18 @@ import { owningTenant, visibleTenant } from '../shared/tenancy.js';
 import { type StoredEndpoint, showEndpoint, validSecrets } from './endpoint.js';
 import {
   deleteEndpoint,
-  deleteSecrets,
   type EndpointSettings,
   findEndpoint,
   insertEndpoint,
-  insertSecret,
   listEndpoints,
   lockEndpoint,
-  retireSecret,
+  noteSecretsChanged,
   updateEndpoint,
 } from './endpoint.repository.js';
 import { announceDeletion, announceEndpoint } from './endpoint-announcement.js';
 import { requireOrderedCooldowns } from './endpoint-limits.js';
 import { collides, type EndpointCreate, type EndpointPatch, type ShownEndpoint } from './endpoint-schemas.js';
+import { deleteSecrets, insertSecret, retireSecret } from './endpoint-secrets.repository.js';
 
 /** DI token of the {@link AddressPolicy}. */
 export const ADDRESS_POLICY = Symbol('AddressPolicy');
@@ -141,6 +140,7 @@ export class EndpointsService {
     const endpoint = await this.database.transaction(async (tx) => {
       const before = await this.lock(tx, caller, id);
       await endSecrets(tx, before, overlapS);
+      await noteSecretsChanged(tx, id);
       await insertSecret(tx, id, this.sealer.seal(key, sealingContext(before.tenant, id, 'secret')));
       const detail = { overlap_s: overlapS };
       await audit(tx, { actor: caller, tenant: before.tenant, action: 'secret.rotated', subject: id, detail });
