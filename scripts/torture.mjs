@@ -22,7 +22,7 @@ what
   --faults a,b       these
   --all              every fault, several at a time, and some of them with three brokers
   --mixed            several at a time, chosen by the seed
-  --planted          those that bring nine planted bugs to light, without the bugs and with them: is the judge awake?
+  --planted          those that expose the planted bugs, without the bugs and with them: is the judge awake?
   --list             say which there are
 
 options

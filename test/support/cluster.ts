@@ -32,8 +32,13 @@ export class Cluster {
   /**
    * @param env what all apps get besides the usual
    * @param postgresSettings of the server, `name=value`
+   * @param home holds the `dist` of the apps; this checkout when missing
    */
-  static async start(env: NodeJS.ProcessEnv = {}, postgresSettings: readonly string[] = []): Promise<Cluster> {
+  static async start(
+    env: NodeJS.ProcessEnv = {},
+    postgresSettings: readonly string[] = [],
+    home?: string,
+  ): Promise<Cluster> {
     const folder = mkdtempSync(join(tmpdir(), 'posthorn-cluster-'));
     const [kafka, postgres] = await Promise.all([
       startKafka({ dir: join(folder, 'kafka'), port: await freePort() }),
@@ -48,7 +53,7 @@ export class Cluster {
     const shared = { ...process.env, ...appSettings(kafka.brokers, postgres.url, apiKey), ...env };
     const envs = new Map<string, NodeJS.ProcessEnv>();
     const envOf = (name: string) => ({ ...shared, ...envs.get(name) });
-    const processes = new AppProcesses({ folder, envOf, apiKey });
+    const processes = new AppProcesses({ folder, envOf, apiKey, home });
     const cluster = new Cluster(folder, kafka, postgres, processes, shared, envs, apiKey);
     try {
       await processes.add('control');

@@ -3,8 +3,8 @@ import { Kafka, logLevel, type Message, type Producer } from 'kafkajs';
 import { testBrokers } from './servers.js';
 
 /** A transactional producer of somebody else's, made with plain kafkajs. */
-export async function transactionalProducer(): Promise<Producer> {
-  const client = new Kafka({ clientId: 'their-producer', brokers: testBrokers(), logLevel: logLevel.NOTHING });
+export async function transactionalProducer(brokers = testBrokers()): Promise<Producer> {
+  const client = new Kafka({ clientId: 'their-producer', brokers, logLevel: logLevel.NOTHING });
   const transactionalId = `tx-${randomUUID()}`;
   const producer = client.producer({ transactionalId, maxInFlightRequests: 1, idempotent: true });
   await producer.connect();

@@ -53,7 +53,7 @@ describe('the apps with a bug', () => {
   afterEach(() => end(), 60_000);
 
   async function suffer(name: BugName): Promise<Evidence> {
-    const build = plantedBuild(name);
+    const build = plantedBuild(name, [BUGS[name].patch]);
     const tormentor = new Tormentor(plan, build.home);
     end = async () => {
       await tormentor.stop();

@@ -10,7 +10,7 @@ const TIER = 'retry-4s';
 const GROUP = 'retry-scheduler';
 /** Of the attempts of an endpoint, while the tier is to fill. */
 const FAILING_RATE = 0.4;
-const FILL_MS = 2_000;
+const LEAST_LOST = 20;
 const DRAIN_LIMIT_MS = 30_000;
 const BACK_LIMIT_MS = 20_000;
 const AFTER_MS = 2_000;
@@ -53,7 +53,8 @@ async function logTruncated(scene: Scene): Promise<void> {
   await withBrokerStopped(scene, broker, () => copyTier(data, copy));
   await flakyFails(scene, true);
   const begun = await endOf(admin);
-  await scene.last(FILL_MS);
+  const hasFilled = async () => (await endOf(admin).catch(() => begun)) - begun >= LEAST_LOST;
+  await until('the tier has records to lose', hasFilled, BACK_LIMIT_MS);
   await drainTier(scene, admin);
   const lost = (await endOf(admin)) - begun;
   scene.run.topicsBefore = await readAllTopics(scene.system);

@@ -18,6 +18,8 @@ interface Whole {
 /** Runs one fault after the other on a system, which is made anew after it was stopped. */
 export class Tormentor {
   private whole: Promise<Whole> | undefined;
+  /** By fault. */
+  private readonly runs = new Map<string, number>();
 
   /** @param home holds the `dist` of the apps; this checkout when missing */
   constructor(
@@ -41,7 +43,7 @@ export class Tormentor {
     const { system, quiet } = await this.ready();
     const { seed, steadyMs, afterMs } = this.plan;
     const { inject, budgets = {}, mustJudge = [], isLast = false } = faultOf(name);
-    const run = await TortureRun.open(system, `${name}-${seed}`, seed);
+    const run = await TortureRun.open(system, this.nameOf(name, seed), seed);
     const kafka = kafkaClient({ clientId: 'sampler', brokers: system.brokers.direct, isQuiet: true });
     const sampler = await CommitSampler.start(kafka, system.postgresUrl);
     const scene = new Scene(system, run, new Random(seed));
@@ -62,6 +64,13 @@ export class Tormentor {
       await this.stop();
       throw error;
     }
+  }
+
+  /** Events take their ids from the name: a second run under the first one's name would publish known ids. */
+  private nameOf(fault: string, seed: number): string {
+    const earlier = this.runs.get(fault) ?? 0;
+    this.runs.set(fault, earlier + 1);
+    return earlier === 0 ? `${fault}-${seed}` : `${fault}-${seed}-run${earlier + 1}`;
   }
 
   private ready(): Promise<Whole> {

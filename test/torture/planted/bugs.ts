@@ -1,13 +1,5 @@
 import type { FindingKind } from '../judge/verdict.js';
-
-/** A text of the built apps, and what becomes of it. */
-export interface Patch {
-  /** In `dist`. */
-  readonly file: string;
-  /** Must be there exactly once. */
-  readonly text: string;
-  readonly becomes: string;
-}
+import type { Patch } from './planted-build.js';
 
 /** A bug that is planted on purpose, to see that the judge finds it. */
 export interface Bug {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ROOT } from '../../../scripts/lib/paths.mjs';
 import { BUG_NAMES, BUGS } from './bugs.js';
 import { plant, plantedBuild } from './planted-build.js';
+import { REVERTED } from './reverted.js';
 
 describe('plantedBuild', () => {
   const { file, text, becomes } = BUGS['ack-before-produce'].patch;
@@ -19,7 +20,7 @@ describe('plantedBuild', () => {
   it('given a build, then a copy of it has the bug, and the build has not', () => {
     const source = `before\n${text}\nafter`;
     writeFileSync(join(root, 'dist', file), source);
-    const { home, remove } = plantedBuild('ack-before-produce', root);
+    const { home, remove } = plantedBuild('a-bug', [{ file, text, becomes }], root);
 
     expect(readFileSync(join(home, 'dist', file), 'utf8')).toBe(`before\n${becomes}\nafter`);
     expect(readFileSync(join(root, 'dist', file), 'utf8')).toBe(source);
@@ -35,8 +36,10 @@ describe('plantedBuild', () => {
 });
 
 /** The compiler keeps these lines as they are written, but for indentation by four. */
-it.each(BUG_NAMES)('given the sources of today, then "%s" can be planted in what they compile to', (name) => {
-  const { file, text } = BUGS[name].patch;
+it.each([
+  ...BUG_NAMES.map((name) => ({ name, ...BUGS[name].patch })),
+  ...Object.entries(REVERTED).flatMap(([name, patches]) => patches.map((patch) => ({ name, ...patch }))),
+])('given the sources of today, then "$name" can be planted in what they compile to: $file', ({ file, text }) => {
   const source = readFileSync(join(ROOT, file.replace(/\.js$/, '.ts')), 'utf8');
   const bare = (code: string) => code.replace(/\s+/g, ' ');
 

@@ -2,7 +2,15 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../../../scripts/lib/paths.mjs';
-import { BUGS, type BugName, type Patch } from './bugs.js';
+
+/** A text of the built apps, and what becomes of it. */
+export interface Patch {
+  /** In `dist`. */
+  readonly file: string;
+  /** Must be there exactly once. */
+  readonly text: string;
+  readonly becomes: string;
+}
 
 /** A copy of the built apps with a bug in it. */
 export interface PlantedBuild {
@@ -15,10 +23,11 @@ export interface PlantedBuild {
  * Copies the built apps and plants a bug. The product has no switch for it: what is tested is what is shipped, but for one
  * line.
  *
+ * @param name of the bug, for the folder
  * @param root where `dist` is
  * @throws Error when the text to be replaced is not there exactly once: the code has changed, and the bug must, too
  */
-export function plantedBuild(name: BugName, root = ROOT): PlantedBuild {
+export function plantedBuild(name: string, patches: readonly Patch[], root = ROOT): PlantedBuild {
   const home = mkdtempSync(join(tmpdir(), `posthorn-planted-${name}-`));
   const remove = () => rmSync(home, { recursive: true, force: true });
   try {
@@ -26,7 +35,7 @@ export function plantedBuild(name: BugName, root = ROOT): PlantedBuild {
     // The apps' own imports (#common/…) are those of the nearest package.
     cpSync(join(root, 'package.json'), join(home, 'package.json'));
     symlinkSync(join(ROOT, 'node_modules'), join(home, 'node_modules'));
-    plant(join(home, 'dist'), BUGS[name].patch);
+    for (const patch of patches) plant(join(home, 'dist'), patch);
     return { home, remove };
   } catch (error) {
     remove();
