@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { EventToArchive } from '#common/postgres/archived-event.js';
 import { Database } from '#common/postgres/database.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { persistBatch } from '#common/postgres/persist-batch.js';
-import { type ArchiveEntry, EventArchive } from '../../apps/ingest/src/router/event-archive.js';
+import { EventArchive } from '../../apps/ingest/src/router/event-archive.js';
 import { runSql } from '../../scripts/lib/postgres.mjs';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
 
 const ACCEPTED_AT = Date.UTC(2026, 0, 31, 12, 0, 0, 123);
 
-function event(id: string, over: Partial<ArchiveEntry['event']> = {}, endpointIds: string[] = []): ArchiveEntry {
+function event(id: string, over: Partial<EventToArchive['event']> = {}, endpointIds: string[] = []): EventToArchive {
   return {
     event: {
       id,

@@ -6,6 +6,7 @@ import { SchemaPipe } from '#common/http/validation.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
 import { ObservabilityModule } from '#common/observability/observability.module.js';
 import { PostgresModule } from '#common/postgres/postgres.module.js';
+import type { EndpointDefaults } from '#common/records/endpoint-options.js';
 import type { AdminKeyConfig } from './api-keys/admin-key.js';
 import { ApiKeysModule } from './api-keys/api-keys.module.js';
 import type { ControlConfig } from './config.js';
@@ -14,7 +15,6 @@ import type { SigningConfig } from './configuration/signer.js';
 import { DatabaseInterceptor } from './database.interceptor.js';
 import { DeadLettersModule } from './dead-letters/dead-letters.module.js';
 import { DeliveriesModule } from './deliveries/deliveries.module.js';
-import type { LimitDefaults } from './endpoints/endpoint-limits.js';
 import { type AddressConfig, EndpointsModule } from './endpoints/endpoints.module.js';
 import { EventsModule } from './events/events.module.js';
 import { EndpointHealthModule } from './health/endpoint-health.module.js';
@@ -39,7 +39,7 @@ type FeatureConfig = SchemaConfig &
   SigningConfig &
   AdminKeyConfig &
   AddressConfig &
-  LimitDefaults &
+  EndpointDefaults &
   ReplayConfig &
   RecoveryConfig &
   RetentionConfig;

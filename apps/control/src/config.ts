@@ -11,7 +11,7 @@ import {
   signingEnv,
   trustEnv,
 } from '#common/config/env.js';
-import { MAX_COOLDOWN_S, MAX_PARKED, MAX_PARKED_AGE_S, MAX_THRESHOLD } from './endpoints/endpoint-limits.js';
+import { MAX_COOLDOWN_S, MAX_PARKED, MAX_PARKED_AGE_S, MAX_THRESHOLD } from '#common/records/endpoint-options.js';
 
 const wholeNumber = (max: number, fallback: number) => z.coerce.number().int().min(1).max(max).default(fallback);
 

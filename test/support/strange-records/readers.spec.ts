@@ -51,7 +51,7 @@ function route(record: InRecord): void {
   };
   const { routedRecords, rounds } = classifyBatch([{ log: LOG, record, bytes: 0 }], context);
   for (const candidate of rounds.flat()) {
-    expectStorable(candidate.entry.event);
+    expectStorable(candidate.archived.event);
     settle(candidate, 'fresh', context);
   }
   for (const { records } of routedRecords) expectWritable(records);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { line, time } from '#common/http/validation.js';
+import { time } from '#common/http/validation.js';
 import { API_SCOPES } from '#common/records/api-key-record.js';
+import { line } from '#common/records/text-line.js';
 import { pageOf, pageQuery } from '../shared/paging.js';
 import { tenantSchema } from '../shared/request-schemas.js';
 

@@ -2,11 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type AuthenticatedKey, generateApiKey, hashApiKey, parseApiKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
+import type { StoredApiKey } from '#common/postgres/entities/api-key.js';
 import { Standing } from '../changes/standing.js';
 import { audit } from '../shared/audit.js';
 import { decodeCursor, type Page, toPage } from '../shared/paging.js';
 import { owningTenant, visibleTenant } from '../shared/tenancy.js';
-import { deleteApiKey, insertApiKey, listApiKeys, lockAdminKeys, type StoredApiKey } from './api-key.repository.js';
+import { deleteApiKey, findApiKey, insertApiKey, listApiKeys, lockAdminKeys } from './api-key.repository.js';
 import type { ApiKeyCreate, ShownApiKey } from './api-key-schemas.js';
 
 /** Creates, shows and revokes API keys. Every change is one transaction with its outbox record and its audit line. */
@@ -75,7 +76,7 @@ export class ApiKeysService {
         await audit(tx, { actor: 'system', tenant: null, action: 'api_key.created', subject: id });
         return;
       }
-      const [present] = await tx.query<{ hash: string }>('SELECT hash FROM api_keys WHERE id = $1', [id]);
+      const present = await findApiKey(tx, id);
       if (present?.hash !== hash) throw new Error('another API key has the id of ADMIN_API_KEY');
     });
   }

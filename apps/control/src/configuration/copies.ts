@@ -1,5 +1,7 @@
+import type { StoredApiKey } from '#common/postgres/entities/api-key.js';
 import { UNNUMBERED } from '#common/records/configuration-change.js';
-import type { StoredApiKey } from '../api-keys/api-key.repository.js';
+import { UNANNOUNCED_NAMES, unknownOptions } from '#common/records/endpoint-option-shapes.js';
+import { BREAKER_OPTIONS } from '#common/records/endpoint-options.js';
 import { type ApiKeyCopy, apiKeyCopySchema } from '../api-keys/api-key-copy.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { type EndpointCopy, endpointCopySchema } from '../endpoints/endpoint-copy.js';
@@ -65,7 +67,7 @@ export function apiKeyOf(
 }
 
 const LACKING_OF_ENDPOINTS = [
-  'description',
+  ...UNANNOUNCED_NAMES.filter((name) => !(name in BREAKER_OPTIONS)),
   'header_names',
   'disabled_reason',
   'disabled_at',
@@ -92,14 +94,11 @@ function momentsOf(copy: NonNullable<EndpointCopy['copy']>): CopyColumns {
 function fallbackOf({ enabled }: EndpointCopy, present: StoredEndpoint | undefined): CopyColumns {
   const now = new Date();
   return {
-    description: present?.description ?? null,
+    ...unknownOptions(present),
     header_names: present?.header_names ?? [],
     disabled_reason: enabled ? null : (present?.disabled_reason ?? 'operator'),
     disabled_at: enabled ? null : (present?.disabled_at ?? now),
     paused_at: present?.paused_at ?? null,
-    breaker_threshold: present?.breaker_threshold ?? 25,
-    breaker_cooldown_s: present?.breaker_cooldown_s ?? 60,
-    breaker_max_cooldown_s: present?.breaker_max_cooldown_s ?? 3_600,
     created_at: present?.created_at ?? now,
     updated_at: present?.updated_at ?? now,
   };

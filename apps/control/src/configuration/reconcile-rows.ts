@@ -1,6 +1,6 @@
 import type { Queryable } from '#common/postgres/database.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
-import { apiKeysByIds, replaceApiKey } from '../api-keys/api-key.repository.js';
+import { apiKeysByIds, removeApiKey, replaceApiKey } from '../api-keys/api-key.repository.js';
 import { apiKeyCopySchema } from '../api-keys/api-key-copy.js';
 import { restoreBreaker } from '../breakers/breaker-store.js';
 import type { ConfigurationTopic } from '../changes/configuration-topics.js';
@@ -32,7 +32,7 @@ export async function rowCopies(db: Queryable, topic: ConfigurationTopic): Promi
 
 export async function removeRow(tx: Queryable, topic: ConfigurationTopic, key: string): Promise<void> {
   if (topic === ENDPOINTS_TOPIC) await deleteEndpoint(tx, key);
-  else await tx.query('DELETE FROM api_keys WHERE id = $1', [key]);
+  else await removeApiKey(tx, key);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DEAD_REASONS } from '#common/domain/verdict.js';
-import { line } from '#common/http/validation.js';
+import { line } from '#common/records/text-line.js';
 import { pageOf, pageQuery, timeQuery } from '../shared/paging.js';
 import { tenantSchema } from '../shared/request-schemas.js';
 

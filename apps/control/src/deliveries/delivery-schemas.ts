@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { line } from '#common/http/validation.js';
+import { line } from '#common/records/text-line.js';
 import { pageOf, pageQuery, timeQuery } from '../shared/paging.js';
 import { tenantSchema } from '../shared/request-schemas.js';
 

@@ -1,6 +1,17 @@
 import { z } from 'zod';
+import { copyShape, unannounced } from '#common/records/endpoint-option-shapes.js';
+import {
+  ATTEMPT_OPTIONS,
+  BREAKER_OPTIONS,
+  MESSAGE_OPTIONS,
+  PARKING_OPTIONS,
+  RATE_OPTIONS,
+} from '#common/records/endpoint-options.js';
 import { endpointRecordSchema } from '#common/records/endpoint-record.js';
 import type { StoredEndpoint } from './endpoint.js';
+
+/** All but those of the breaker, which stand behind the times. */
+const OWN_OPTIONS = { ...MESSAGE_OPTIONS, ...ATTEMPT_OPTIONS, ...RATE_OPTIONS, ...PARKING_OPTIONS } as const;
 
 const moment = z.number().describe('ms since the epoch');
 
@@ -12,14 +23,12 @@ export const endpointCopySchema = endpointRecordSchema.extend({
   secrets: z.array(z.object({ sealed: z.string(), expires_at: z.number().nullable(), created_at: moment.optional() })),
   copy: z
     .object({
-      description: z.string().nullable(),
+      ...copyShape(OWN_OPTIONS),
       header_names: z.array(z.string()),
       disabled_reason: z.enum(['gone', 'operator']).nullable(),
       disabled_at: moment.nullable(),
       paused_at: moment.nullable(),
-      breaker_threshold: z.number(),
-      breaker_cooldown_s: z.number(),
-      breaker_max_cooldown_s: z.number(),
+      ...copyShape(BREAKER_OPTIONS),
       created_at: moment,
       updated_at: moment,
     })
@@ -29,17 +38,14 @@ export type EndpointCopy = z.infer<typeof endpointCopySchema>;
 
 /** The part of a record that only control reads. */
 export function copyOf(endpoint: StoredEndpoint): NonNullable<EndpointCopy['copy']> {
-  const { description, header_names, disabled_reason, breaker_threshold } = endpoint;
-  const { breaker_cooldown_s, breaker_max_cooldown_s } = endpoint;
+  const { header_names, disabled_reason } = endpoint;
   return {
-    description,
+    ...unannounced(OWN_OPTIONS, endpoint),
     header_names,
     disabled_reason,
     disabled_at: endpoint.disabled_at?.getTime() ?? null,
     paused_at: endpoint.paused_at?.getTime() ?? null,
-    breaker_threshold,
-    breaker_cooldown_s,
-    breaker_max_cooldown_s,
+    ...unannounced(BREAKER_OPTIONS, endpoint),
     created_at: endpoint.created_at.getTime(),
     updated_at: endpoint.updated_at.getTime(),
   };

@@ -1,9 +1,12 @@
 import type { Queryable } from '#common/postgres/database.js';
-import { newId } from '#common/random/new-id.js';
+import { EndpointEntity } from '#common/postgres/entities/endpoint.js';
+import { repositoryOf } from '#common/postgres/repositories.js';
 import type { ChangeNumber } from '#common/records/configuration-change.js';
+import { OPTION_NAMES } from '#common/records/endpoint-option-shapes.js';
 import { Conditions } from '../shared/conditions.js';
 import type { Position } from '../shared/paging.js';
 import type { StoredEndpoint } from './endpoint.js';
+import { replaceSecrets } from './endpoint-secrets.repository.js';
 
 /** The columns a tenant's request decides. */
 export type EndpointSettings = Omit<
@@ -11,6 +14,7 @@ export type EndpointSettings = Omit<
   'id' | 'tenant' | 'version' | 'sequence' | 'change_id' | 'created_at' | 'updated_at' | 'secrets' | 'breaker_state'
 >;
 
+/** An endpoint is read by one statement, over three tables; a relation of TypeORM would take one for each. */
 const SELECT = `
   SELECT e.*, coalesce((
     SELECT jsonb_agg(jsonb_build_object(
@@ -23,27 +27,12 @@ const SELECT = `
   FROM endpoints e`;
 
 const SETTINGS = [
-  'url',
-  'description',
-  'event_types',
-  'ordering',
-  'retry_policy',
-  'payload',
+  ...OPTION_NAMES,
   'header_names',
   'headers_sealed',
-  'timeout_ms',
-  'max_in_flight',
-  'signature_header',
   'status',
   'disabled_reason',
   'disabled_at',
-  'max_per_second',
-  'breaker_mode',
-  'breaker_threshold',
-  'breaker_cooldown_s',
-  'breaker_max_cooldown_s',
-  'max_parked_age_s',
-  'max_parked',
   'paused_at',
 ] as const satisfies readonly (keyof EndpointSettings)[];
 
@@ -94,47 +83,35 @@ export async function insertEndpoint(
   tx: Queryable,
   endpoint: EndpointSettings & Pick<StoredEndpoint, 'id' | 'tenant'>,
 ): Promise<void> {
-  const columns = ['id', 'tenant', ...SETTINGS];
-  const values = [endpoint.id, endpoint.tenant, ...settingValues(endpoint)];
-  const places = values.map((_, index) => `$${index + 1}`);
-  await tx.query(`INSERT INTO endpoints (${columns.join(', ')}) VALUES (${places.join(', ')})`, values);
+  await repositoryOf(tx, EndpointEntity).insert(columnsOf(endpoint, ['id', 'tenant', ...SETTINGS]));
   await tx.query('INSERT INTO endpoint_health (endpoint_id) VALUES ($1) ON CONFLICT DO NOTHING', [endpoint.id]);
 }
 
 /** Writes the settings and counts the version up. Its row must be locked. */
 export async function updateEndpoint(tx: Queryable, id: string, settings: EndpointSettings): Promise<void> {
-  const assignments = SETTINGS.map((column, index) => `${column} = $${index + 2}`);
-  await tx.query(`UPDATE endpoints SET ${assignments.join(', ')}, ${NEXT_VERSION} WHERE id = $1`, [
-    id,
-    ...settingValues(settings),
-  ]);
+  await repositoryOf(tx, EndpointEntity).update({ id }, { ...columnsOf(settings, SETTINGS), ...CHANGED });
 }
 
-const NEXT_VERSION = `version = version + 1, updated_at = date_trunc('milliseconds', clock_timestamp())`;
+const NEXT_VERSION = 'version + 1';
+const CHANGED_AT = `date_trunc('milliseconds', clock_timestamp())`;
+/** Columns of every change that a request asks for. */
+const CHANGED = { version: () => NEXT_VERSION, updated_at: () => CHANGED_AT };
 
 /** A new state that nobody asked for, such as the breaker's: only the version tells. */
 export async function countVersionUp(tx: Queryable, id: string): Promise<void> {
-  await tx.query('UPDATE endpoints SET version = version + 1 WHERE id = $1', [id]);
+  await repositoryOf(tx, EndpointEntity).update({ id }, { version: () => NEXT_VERSION });
+}
+
+/** Stores static headers that are sealed under another key. */
+export async function resealHeaders(tx: Queryable, id: string, headers_sealed: string): Promise<void> {
+  await repositoryOf(tx, EndpointEntity).update({ id }, { headers_sealed });
 }
 
 /** Makes the endpoint what is given, secrets and version included, whether or not it is there. */
 export async function replaceEndpoint(tx: Queryable, endpoint: StoredEndpoint): Promise<void> {
-  const columns = ['id', 'tenant', ...OWN, ...SETTINGS];
-  const values = [endpoint.id, endpoint.tenant, ...OWN.map((column) => endpoint[column]), ...settingValues(endpoint)];
-  const places = values.map((_, index) => `$${index + 1}`);
-  const assignments = columns.map((column) => `${column} = excluded.${column}`);
-  await tx.query(
-    `INSERT INTO endpoints (${columns.join(', ')}) VALUES (${places.join(', ')})
-     ON CONFLICT (id) DO UPDATE SET ${assignments.join(', ')}`,
-    values,
-  );
-  await tx.query('DELETE FROM endpoint_secrets WHERE endpoint_id = $1', [endpoint.id]);
-  for (const { sealed, created_at, expires_at } of endpoint.secrets) {
-    await tx.query(
-      `INSERT INTO endpoint_secrets (id, endpoint_id, sealed, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
-      [newId('sec'), endpoint.id, sealed, new Date(created_at), expires_at === null ? null : new Date(expires_at)],
-    );
-  }
+  const row = columnsOf(endpoint, ['id', 'tenant', ...OWN, ...SETTINGS]);
+  await repositoryOf(tx, EndpointEntity).upsert(row, ['id']);
+  await replaceSecrets(tx, endpoint.id, endpoint.secrets);
 }
 
 /** Columns that requests do not decide. */
@@ -142,12 +119,17 @@ const OWN = ['version', 'sequence', 'change_id', 'created_at', 'updated_at'] as 
 
 /** Notes the number of the change that this transaction makes. */
 export async function numberEndpoint(tx: Queryable, id: string, change: ChangeNumber): Promise<void> {
-  await tx.query('UPDATE endpoints SET sequence = $2, change_id = $3 WHERE id = $1', [id, change.sequence, change.id]);
+  await repositoryOf(tx, EndpointEntity).update({ id }, { sequence: change.sequence, change_id: change.id });
+}
+
+/** Ends a change of the endpoint's secrets. */
+export async function noteSecretsChanged(tx: Queryable, id: string): Promise<void> {
+  await repositoryOf(tx, EndpointEntity).update({ id }, CHANGED);
 }
 
 export async function deleteEndpoint(tx: Queryable, id: string): Promise<void> {
   await tx.query('DELETE FROM endpoint_health WHERE endpoint_id = $1', [id]);
-  await tx.query('DELETE FROM endpoints WHERE id = $1', [id]);
+  await repositoryOf(tx, EndpointEntity).delete({ id });
 }
 
 /**
@@ -161,7 +143,7 @@ export async function disableGone(
   gone: readonly { readonly endpointId: string; readonly at: Date }[],
 ): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(
-    `UPDATE endpoints e SET status = 'disabled', disabled_reason = 'gone', disabled_at = g.at, ${NEXT_VERSION}
+    `UPDATE endpoints e SET status = 'disabled', disabled_reason = 'gone', disabled_at = g.at, version = ${NEXT_VERSION}, updated_at = ${CHANGED_AT}
      FROM (SELECT id, max(at) AS at FROM unnest($1::text[], $2::timestamptz[]) AS g(id, at) GROUP BY id) g
      WHERE e.id = g.id AND e.status = 'active' AND e.updated_at < g.at
      RETURNING e.id`,
@@ -170,37 +152,6 @@ export async function disableGone(
   return rows.map(({ id }) => id);
 }
 
-export async function insertSecret(tx: Queryable, endpointId: string, sealed: string): Promise<void> {
-  await tx.query('INSERT INTO endpoint_secrets (id, endpoint_id, sealed) VALUES ($1, $2, $3)', [
-    newId('sec'),
-    endpointId,
-    sealed,
-  ]);
-}
-
-/**
- * Ends the present secret at `expiresAt`, and forgets those that have ended by `now`. Those that were present before it
- * end when they were promised to.
- */
-export async function retireSecret(
-  tx: Queryable,
-  endpointId: string,
-  { now, expiresAt }: { now: Date; expiresAt: Date },
-): Promise<void> {
-  await tx.query('UPDATE endpoint_secrets SET expires_at = $2 WHERE endpoint_id = $1 AND expires_at IS NULL', [
-    endpointId,
-    expiresAt,
-  ]);
-  await tx.query('DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND expires_at <= $2', [endpointId, now]);
-  await tx.query(`UPDATE endpoints SET ${NEXT_VERSION} WHERE id = $1`, [endpointId]);
-}
-
-/** Ends all secrets at once. */
-export async function deleteSecrets(tx: Queryable, endpointId: string): Promise<void> {
-  await tx.query('DELETE FROM endpoint_secrets WHERE endpoint_id = $1', [endpointId]);
-  await tx.query(`UPDATE endpoints SET ${NEXT_VERSION} WHERE id = $1`, [endpointId]);
-}
-
-function settingValues(settings: EndpointSettings): unknown[] {
-  return SETTINGS.map((column) => (column === 'retry_policy' ? JSON.stringify(settings[column]) : settings[column]));
+function columnsOf<Name extends keyof Row, Row extends object>(row: Row, names: readonly Name[]): Pick<Row, Name> {
+  return Object.fromEntries(names.map((name) => [name, row[name]])) as Pick<Row, Name>;
 }

@@ -1,36 +1,22 @@
-import type { Ordering } from '#common/domain/lane.js';
-import type { RetryPolicy } from '#common/domain/retry-policy.js';
+import type { BreakerState } from '#common/domain/breaker.js';
+import type { EndpointRow } from '#common/postgres/entities/endpoint.js';
+import { announced, shownOptions, withinBreaker } from '#common/records/endpoint-option-shapes.js';
+import {
+  ATTEMPT_OPTIONS,
+  BREAKER_OPTIONS,
+  MESSAGE_OPTIONS,
+  PARKING_OPTIONS,
+  RATE_OPTIONS,
+} from '#common/records/endpoint-options.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
-import { type StoredHolds, type StoredLimits, showLimits } from './endpoint-limits.js';
 import type { ShownEndpoint } from './endpoint-schemas.js';
-import { showRetryPolicy } from './retry-policy-form.js';
 
 /** An endpoint as it is stored. Secrets and static headers are sealed. */
-export interface StoredEndpoint extends StoredLimits, StoredHolds {
-  readonly id: string;
-  readonly tenant: string;
-  readonly version: number;
-  /** Of its last change; 0 and empty when that was made by an earlier release. */
-  readonly sequence: number;
-  readonly change_id: string;
-  readonly url: string;
-  readonly description: string | null;
-  readonly event_types: string[];
-  readonly ordering: Ordering;
-  readonly retry_policy: RetryPolicy;
-  readonly payload: 'full' | 'thin';
-  readonly header_names: string[];
-  readonly headers_sealed: string | null;
-  readonly timeout_ms: number;
-  readonly max_in_flight: number;
-  readonly signature_header: string | null;
-  readonly status: 'active' | 'disabled';
-  readonly disabled_reason: 'gone' | 'operator' | null;
-  readonly disabled_at: Date | null;
-  readonly created_at: Date;
-  readonly updated_at: Date;
+export interface StoredEndpoint extends EndpointRow {
   /** Newest first. */
   readonly secrets: readonly StoredSecret[];
+  /** Of its health row. */
+  readonly breaker_state: BreakerState;
 }
 
 /** Times in ms since the epoch. */
@@ -45,56 +31,38 @@ const DAY_MS = 86_400_000;
 
 /** What the services need to know of an endpoint; secrets that have expired are not among it. */
 export function toEndpointRecord(endpoint: StoredEndpoint, nowMs: number): EndpointRecord {
-  const { id, version, tenant, url, event_types, ordering, retry_policy, payload } = endpoint;
-  const { timeout_ms, max_in_flight, signature_header, headers_sealed, status } = endpoint;
-  const secrets = validSecrets(endpoint, nowMs);
+  const { id, version, tenant, headers_sealed, status, paused_at, breaker_state } = endpoint;
   return {
     v: 1,
     id,
     version,
     tenant,
-    url,
-    event_types,
-    ordering,
-    retry_policy: {
-      ...retry_policy,
-      delaysMs: [...retry_policy.delaysMs],
-      permanentStatuses: [...retry_policy.permanentStatuses],
-    },
-    payload,
-    timeout_ms,
-    max_in_flight,
-    signature_header,
-    secrets,
+    ...announced(MESSAGE_OPTIONS, endpoint),
+    ...announced(ATTEMPT_OPTIONS, endpoint),
+    secrets: validSecrets(endpoint, nowMs),
     headers_sealed,
     enabled: status === 'active',
-    paused: endpoint.paused_at !== null,
-    breaker: endpoint.breaker_state,
-    breaker_mode: endpoint.breaker_mode,
-    max_per_second: endpoint.max_per_second,
-    max_parked_age_s: endpoint.max_parked_age_s,
-    max_parked: endpoint.max_parked,
+    paused: paused_at !== null,
+    breaker: breaker_state,
+    ...announced(BREAKER_OPTIONS, endpoint),
+    ...announced(RATE_OPTIONS, endpoint),
+    ...announced(PARKING_OPTIONS, endpoint),
   };
 }
 
 /** What a tenant sees. */
 export function showEndpoint(endpoint: StoredEndpoint, nowMs: number): ShownEndpoint {
-  const { id, tenant, url, event_types, ordering, payload, header_names, timeout_ms, max_in_flight } = endpoint;
-  const { signature_header, description, status, disabled_reason, disabled_at, created_at, updated_at } = endpoint;
+  const { id, tenant, header_names, status, disabled_reason, disabled_at, created_at, updated_at } = endpoint;
   return {
     id,
     tenant,
-    url,
-    event_types,
-    ordering,
-    retry_policy: showRetryPolicy(endpoint.retry_policy),
-    payload,
+    ...shownOptions(MESSAGE_OPTIONS, endpoint),
     header_names,
-    timeout_ms,
-    max_in_flight,
-    signature_header,
-    description,
-    ...showLimits(endpoint),
+    ...shownOptions(ATTEMPT_OPTIONS, endpoint),
+    ...shownOptions(RATE_OPTIONS, endpoint),
+    breaker: { state: endpoint.breaker_state, ...withinBreaker(shownOptions(BREAKER_OPTIONS, endpoint)) },
+    ...shownOptions(PARKING_OPTIONS, endpoint),
+    paused_at: endpoint.paused_at?.toISOString() ?? null,
     status,
     disabled_reason,
     disabled_at: disabled_at?.toISOString() ?? null,

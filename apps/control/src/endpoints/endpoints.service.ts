@@ -5,6 +5,8 @@ import { formatSecret } from '#common/domain/signature.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { newId } from '#common/random/new-id.js';
+import { newOptions, patchedOptions } from '#common/records/endpoint-option-shapes.js';
+import type { EndpointDefaults } from '#common/records/endpoint-options.js';
 import { type AddressPolicy, checkUrl } from '#common/security/address-policy.js';
 import { sealingContext } from '#common/security/sealing.js';
 import { changeBreaker } from '../breakers/run-breaker.js';
@@ -18,20 +20,18 @@ import { owningTenant, visibleTenant } from '../shared/tenancy.js';
 import { type StoredEndpoint, showEndpoint, validSecrets } from './endpoint.js';
 import {
   deleteEndpoint,
-  deleteSecrets,
   type EndpointSettings,
   findEndpoint,
   insertEndpoint,
-  insertSecret,
   listEndpoints,
   lockEndpoint,
-  retireSecret,
+  noteSecretsChanged,
   updateEndpoint,
 } from './endpoint.repository.js';
 import { announceDeletion, announceEndpoint } from './endpoint-announcement.js';
-import { defaultLimits, type LimitDefaults, mergeLimits } from './endpoint-limits.js';
+import { requireOrderedCooldowns } from './endpoint-limits.js';
 import { collides, type EndpointCreate, type EndpointPatch, type ShownEndpoint } from './endpoint-schemas.js';
-import { toRetryPolicy } from './retry-policy-form.js';
+import { deleteSecrets, insertSecret, retireSecret } from './endpoint-secrets.repository.js';
 
 /** DI token of the {@link AddressPolicy}. */
 export const ADDRESS_POLICY = Symbol('AddressPolicy');
@@ -47,7 +47,7 @@ export class EndpointsService {
     @Inject(Database) private readonly database: Database,
     @Inject(SealingKeys) private readonly sealer: SealingKeys,
     @Inject(ADDRESS_POLICY) private readonly addressPolicy: AddressPolicy,
-    @Inject(CONTROL_CONFIG) private readonly config: LimitDefaults,
+    @Inject(CONTROL_CONFIG) private readonly config: EndpointDefaults,
     @Inject(Standing) private readonly standing: Standing,
   ) {}
 
@@ -55,25 +55,23 @@ export class EndpointsService {
   async create(caller: AuthenticatedKey, input: EndpointCreate): Promise<ShownEndpoint & { secret: string }> {
     this.standing.requireSame();
     this.requireAllowedUrl(input.url);
-    const { tenant: named, headers, retry_policy, breaker: _breaker, ...rest } = input;
-    const tenant = owningTenant(caller, named);
+    const { url, headers } = input;
+    const tenant = owningTenant(caller, input.tenant);
     const id = newId('ep');
     const key = randomBytes(SECRET_BYTES);
     const endpoint = await this.database.transaction(async (tx) => {
       await insertEndpoint(tx, {
-        ...rest,
-        ...mergeLimits(defaultLimits(this.config), input),
+        ...requireOrderedCooldowns(newOptions(input, this.config)),
         ...this.sealHeaders(headers, tenant, id),
         id,
         tenant,
-        retry_policy: toRetryPolicy(retry_policy),
         status: 'active',
         disabled_reason: null,
         disabled_at: null,
         paused_at: null,
       });
       await insertSecret(tx, id, this.sealer.seal(key, sealingContext(tenant, id, 'secret')));
-      await audit(tx, { actor: caller, tenant, action: 'endpoint.created', subject: id, detail: { url: rest.url } });
+      await audit(tx, { actor: caller, tenant, action: 'endpoint.created', subject: id, detail: { url } });
       return announceEndpoint(tx, id);
     });
     return { ...shown(endpoint), secret: formatSecret(key) };
@@ -142,6 +140,7 @@ export class EndpointsService {
     const endpoint = await this.database.transaction(async (tx) => {
       const before = await this.lock(tx, caller, id);
       await endSecrets(tx, before, overlapS);
+      await noteSecretsChanged(tx, id);
       await insertSecret(tx, id, this.sealer.seal(key, sealingContext(before.tenant, id, 'secret')));
       const detail = { overlap_s: overlapS };
       await audit(tx, { actor: caller, tenant: before.tenant, action: 'secret.rotated', subject: id, detail });
@@ -155,14 +154,12 @@ export class EndpointsService {
   }
 
   private patched(before: StoredEndpoint, patch: EndpointPatch): EndpointSettings {
-    const { headers, retry_policy, enabled, breaker: _breaker, ...rest } = withoutUndefined(patch);
+    const { headers, enabled } = patch;
     const sealed = headers === undefined ? {} : this.sealHeaders(headers, before.tenant, before.id);
     const after: EndpointSettings = {
       ...before,
-      ...rest,
-      ...mergeLimits(before, patch),
+      ...requireOrderedCooldowns(patchedOptions(before, patch)),
       ...sealed,
-      ...(retry_policy === undefined ? {} : { retry_policy: toRetryPolicy(retry_policy) }),
       ...(enabled === undefined ? {} : enabledState(enabled)),
     };
     const staticHeaders = Object.fromEntries(after.header_names.map((name) => [name, '']));
@@ -223,10 +220,4 @@ function shown(endpoint: StoredEndpoint | undefined): ShownEndpoint {
 function found<T>(endpoint: T | undefined): T {
   if (endpoint === undefined) throw new ProblemError('NOT_FOUND', 'there is no such endpoint');
   return endpoint;
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-function withoutUndefined<T extends object>(patch: T): Defined<T> {
-  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as Defined<T>;
 }

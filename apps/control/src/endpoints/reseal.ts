@@ -1,7 +1,8 @@
 import type { Database, Queryable } from '#common/postgres/database.js';
 import { type SealedPurpose, type Sealer, SealingError, sealingContext } from '#common/security/sealing.js';
-import { countVersionUp, lockEndpoint } from './endpoint.repository.js';
+import { countVersionUp, lockEndpoint, resealHeaders } from './endpoint.repository.js';
 import { announceEndpoint } from './endpoint-announcement.js';
+import { deleteExpiredSecrets, resealSecret, secretsOf } from './endpoint-secrets.repository.js';
 
 /** What `resealAll` did so far. */
 export interface ResealProgress {
@@ -9,11 +10,6 @@ export interface ResealProgress {
   readonly resealed: number;
   /** Endpoints with a secret that does not open: `SECRET_KEYS` lacks its key. They stay as they are. */
   readonly failed: number;
-}
-
-interface SealedSecret {
-  readonly id: string;
-  readonly sealed: string;
 }
 
 const PAGE = 100;
@@ -60,18 +56,10 @@ async function reseal(tx: Queryable, id: string, sealer: Sealer): Promise<true> 
     const context = sealingContext(endpoint.tenant, id, purpose);
     return sealer.seal(sealer.open(sealed, context), context);
   };
-  await tx.query('DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND expires_at <= now()', [id]);
-  const secrets = await tx.query<SealedSecret>('SELECT id, sealed FROM endpoint_secrets WHERE endpoint_id = $1', [id]);
-  for (const secret of secrets) {
-    await tx.query('UPDATE endpoint_secrets SET sealed = $2 WHERE id = $1', [
-      secret.id,
-      again(secret.sealed, 'secret'),
-    ]);
-  }
-  if (endpoint.headers_sealed !== null) {
-    const headers = again(endpoint.headers_sealed, 'headers');
-    await tx.query('UPDATE endpoints SET headers_sealed = $2 WHERE id = $1', [id, headers]);
-  }
+  await deleteExpiredSecrets(tx, id, new Date());
+  for (const secret of await secretsOf(tx, id)) await resealSecret(tx, secret.id, again(secret.sealed, 'secret'));
+  const { headers_sealed } = endpoint;
+  if (headers_sealed !== null) await resealHeaders(tx, id, again(headers_sealed, 'headers'));
   await countVersionUp(tx, id);
   await announceEndpoint(tx, id);
   return true;

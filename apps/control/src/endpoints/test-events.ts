@@ -2,8 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { deliveryIdOf } from '#common/domain/identifiers.js';
 import { ProblemError } from '#common/http/problem.js';
-import type { ArchivedEvent } from '#common/postgres/archived-event.js';
+import { type ArchivedEvent, ownEvent } from '#common/postgres/archived-event.js';
 import { Database } from '#common/postgres/database.js';
+import { insertOwnEvent } from '#common/postgres/event-columns.js';
 import { newId } from '#common/random/new-id.js';
 import { deliveryRecord } from '../outbox/delivery-record.js';
 import { owe } from '../outbox/outbox.js';
@@ -25,11 +26,7 @@ export class TestEvents {
       if (endpoint === undefined) throw new ProblemError('NOT_FOUND', 'there is no such endpoint');
       if (endpoint.status === 'disabled') throw new ProblemError('CONFLICT', 'the endpoint is disabled');
       const event = testEvent(endpoint.tenant, endpointId, new Date());
-      await tx.query(
-        `INSERT INTO events (tenant, id, type, occurred_at, accepted_at, endpoint_ids, data)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-        [event.tenant, event.id, event.type, event.occurred_at, event.accepted_at, [endpointId], event.data],
-      );
+      await insertOwnEvent(tx, event, [endpointId]);
       await owe(tx, [deliveryRecord(event, endpoint, 0)]);
       const detail = { event_id: event.id };
       await audit(tx, { actor: caller, tenant: event.tenant, action: 'endpoint.tested', subject: endpointId, detail });
@@ -39,14 +36,6 @@ export class TestEvents {
 }
 
 function testEvent(tenant: string, endpointId: string, now: Date): ArchivedEvent {
-  return {
-    tenant,
-    id: newId('evt'),
-    type: TEST_TYPE,
-    resource_id: null,
-    occurred_at: now,
-    accepted_at: now,
-    source_offset: null,
-    data: JSON.stringify({ endpoint_id: endpointId, message: 'A test event: nothing happened.' }),
-  };
+  const data = JSON.stringify({ endpoint_id: endpointId, message: 'A test event: nothing happened.' });
+  return ownEvent({ tenant, id: newId('evt'), type: TEST_TYPE, data }, now);
 }

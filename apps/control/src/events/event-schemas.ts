@@ -1,19 +1,10 @@
 import { z } from 'zod';
-import { line } from '#common/http/validation.js';
+import { shownEventShape } from '#common/postgres/event-columns.js';
+import { line } from '#common/records/text-line.js';
 import { pageOf, pageQuery, timeQuery } from '../shared/paging.js';
 import { tenantSchema } from '../shared/request-schemas.js';
 
-export const listedEventSchema = z
-  .object({
-    id: z.string(),
-    tenant: z.string(),
-    type: z.string(),
-    resource_id: z.string().nullable(),
-    occurred_at: z.iso.datetime(),
-    accepted_at: z.iso.datetime().describe('when Kafka had the event'),
-    endpoint_ids: z.array(z.string()).describe('the endpoints it was fanned out to'),
-  })
-  .meta({ id: 'ListedEvent' });
+export const listedEventSchema = z.object(shownEventShape()).meta({ id: 'ListedEvent' });
 export type ListedEvent = z.infer<typeof listedEventSchema>;
 
 export const eventSchema = listedEventSchema.extend({ data: z.unknown() }).meta({ id: 'Event' });

@@ -1,18 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
-import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import { Database } from '#common/postgres/database.js';
+import { type ListedEventRow, SHOWN_COLUMN_LIST, showEventColumns } from '#common/postgres/event-columns.js';
 import { Conditions } from '../shared/conditions.js';
 import { decodeCursor, type Page, toPage } from '../shared/paging.js';
 import { visibleTenant } from '../shared/tenancy.js';
 import type { EventFilter, ListedEvent } from './event-schemas.js';
-
-interface EventRow extends Omit<ArchivedEvent, 'source_offset' | 'data'> {
-  readonly endpoint_ids: string[];
-}
-
-const COLUMNS = 'tenant, id, type, resource_id, occurred_at, accepted_at, endpoint_ids';
 
 /** The archive of events. */
 @Injectable()
@@ -28,12 +22,12 @@ export class EventQueries {
       .add('accepted_at >= ?', filter.since)
       .add('accepted_at < ?', filter.until)
       .add('(accepted_at, tenant, id) < (?, ?, ?)', before?.at, before?.key[0], before?.key[1]);
-    const rows = await this.database.query<EventRow>(
-      `SELECT ${COLUMNS} FROM events WHERE ${conditions.sql}
+    const rows = await this.database.query<ListedEventRow>(
+      `SELECT ${SHOWN_COLUMN_LIST} FROM events WHERE ${conditions.sql}
        ORDER BY accepted_at DESC, tenant DESC, id DESC LIMIT ${conditions.param(filter.limit + 1)}`,
       conditions.params,
     );
-    return toPage(rows, filter.limit, showEvent, ({ accepted_at, tenant, id }) => ({
+    return toPage(rows, filter.limit, showEventColumns, ({ accepted_at, tenant, id }) => ({
       at: accepted_at,
       key: [tenant, id],
     }));
@@ -48,26 +42,14 @@ export class EventQueries {
    */
   async get(caller: AuthenticatedKey, id: string, tenant: string | undefined): Promise<string> {
     const conditions = new Conditions().add('id = ?', id).add('tenant = ?', visibleTenant(caller, tenant));
-    const rows = await this.database.query<EventRow & { data: string }>(
-      `SELECT DISTINCT ON (tenant) ${COLUMNS}, data FROM events WHERE ${conditions.sql}
+    const rows = await this.database.query<ListedEventRow & { data: string }>(
+      `SELECT DISTINCT ON (tenant) ${SHOWN_COLUMN_LIST}, data FROM events WHERE ${conditions.sql}
        ORDER BY tenant, accepted_at DESC LIMIT 2`,
       conditions.params,
     );
     const [event, another] = rows;
     if (event === undefined) throw new ProblemError('NOT_FOUND', 'there is no such event');
     if (another !== undefined) throw new ProblemError('CONFLICT', 'several tenants have an event of this id; name one');
-    return `${JSON.stringify(showEvent(event)).slice(0, -1)},"data":${event.data}}`;
+    return `${JSON.stringify(showEventColumns(event)).slice(0, -1)},"data":${event.data}}`;
   }
-}
-
-function showEvent({ id, tenant, type, resource_id, occurred_at, accepted_at, endpoint_ids }: EventRow): ListedEvent {
-  return {
-    id,
-    tenant,
-    type,
-    resource_id,
-    occurred_at: occurred_at.toISOString(),
-    accepted_at: accepted_at.toISOString(),
-    endpoint_ids,
-  };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PARK_REASONS } from '#common/domain/hold.js';
-import { line } from '#common/http/validation.js';
+import { line } from '#common/records/text-line.js';
 import { pageOf, pageQuery } from '../shared/paging.js';
 
 const MAX_LANE_ID = 2_048;

@@ -1,10 +1,10 @@
 import type { Queryable } from '#common/postgres/database.js';
+import type { Recovery, RecoveryCursor } from '#common/postgres/entities/recovery.js';
 import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { owe } from '../outbox/outbox.js';
 import { beginNextLives } from '../replays/lives.js';
 import { type ReplayedLetter, replayRecord } from '../replays/replay-record.js';
 import { Conditions } from '../shared/conditions.js';
-import type { Recovery, RecoveryCursor } from './recovery.repository.js';
 import { type RecoveryPage, SEND_PAGE } from './recovery-page.js';
 
 interface Letter extends ReplayedLetter {

@@ -2,6 +2,7 @@ import { deliveryIdOf } from '#common/domain/identifiers.js';
 import { subscriptionMatches } from '#common/domain/subscription.js';
 import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import type { Queryable } from '#common/postgres/database.js';
+import type { Recovery, RecoveryCursor } from '#common/postgres/entities/recovery.js';
 import { isOperationalType } from '#common/records/operational-event.js';
 import type { OutRecord } from '#common/records/record.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
@@ -9,7 +10,6 @@ import { findEndpoint } from '../endpoints/endpoint.repository.js';
 import { deliveryRecord } from '../outbox/delivery-record.js';
 import { owe } from '../outbox/outbox.js';
 import { beginNextLives } from '../replays/lives.js';
-import type { Recovery, RecoveryCursor } from './recovery.repository.js';
 import { COUNT_SCAN, type RecoveryPage, SEND_PAGE, SEND_SCAN } from './recovery-page.js';
 
 /** An event of the period, and what became of its delivery to the endpoint. */

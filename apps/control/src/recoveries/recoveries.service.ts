@@ -2,12 +2,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database } from '#common/postgres/database.js';
+import type { Recovery } from '#common/postgres/entities/recovery.js';
 import { newId } from '#common/random/new-id.js';
 import { findEndpoint } from '../endpoints/endpoint.repository.js';
 import { audit } from '../shared/audit.js';
 import { decodeCursor, type Page, toPage } from '../shared/paging.js';
 import { visibleTenant } from '../shared/tenancy.js';
-import { cancelRecovery, findRecovery, insertRecovery, listRecoveries, type Recovery } from './recovery.repository.js';
+import { cancelRecovery, findRecovery, insertRecovery, listRecoveries } from './recovery.repository.js';
 import type { BulkReplayRequest, RecoverRequest, RecoveryFilter, ShownRecovery } from './recovery-schemas.js';
 import { RecoveryWorker } from './recovery-worker.js';
 

@@ -1,4 +1,4 @@
-import type { RecoveryCursor } from './recovery.repository.js';
+import type { RecoveryCursor } from '#common/postgres/entities/recovery.js';
 
 /** Most deliveries of one page that are sent; each comes with its body. */
 export const SEND_PAGE = 50;

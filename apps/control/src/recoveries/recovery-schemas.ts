@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { DEAD_REASONS } from '#common/domain/verdict.js';
-import { line, time } from '#common/http/validation.js';
+import { time } from '#common/http/validation.js';
+import { RECOVERY_STATES } from '#common/postgres/entities/recovery.js';
+import { line } from '#common/records/text-line.js';
 import { pageOf, pageQuery } from '../shared/paging.js';
 import { tenantSchema } from '../shared/request-schemas.js';
 
@@ -10,9 +12,6 @@ const pastTime = time().refine((text) => Date.parse(text) < Date.now(), { error:
 const inOrder = ({ since, until }: { since?: string | undefined; until?: string | undefined }) =>
   since === undefined || until === undefined || Date.parse(since) < Date.parse(until);
 const notInOrder = { error: 'must be after since', path: ['until'] };
-
-export const RECOVERY_STATES = ['counting', 'sending', 'done', 'failed', 'cancelled'] as const;
-export type RecoveryState = (typeof RECOVERY_STATES)[number];
 
 /** What is asked for by `POST /v1/endpoints/{id}/recover`. */
 export const recoverSchema = z

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Database, type Queryable } from '#common/postgres/database.js';
+import type { Recovery } from '#common/postgres/entities/recovery.js';
 import { classifyError } from '#common/postgres/errors.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { requestedReplays } from '../replays/metrics.js';
@@ -8,7 +9,7 @@ import { CONTROL_CONFIG } from '../shared/control-config.js';
 import { Wake } from '../shared/wake.js';
 import { replayPage } from './dead-letter-replay.js';
 import { recoverPage } from './endpoint-recovery.js';
-import { advanceRecovery, lockDueRecovery, msUntilDue, type Recovery } from './recovery.repository.js';
+import { advanceRecovery, lockDueRecovery, msUntilDue } from './recovery.repository.js';
 import type { RecoveryPage } from './recovery-page.js';
 
 /** Longest sleep: a job may have been begun by another process. */

@@ -1,39 +1,18 @@
 import type { Queryable } from '#common/postgres/database.js';
-import { Conditions } from '../shared/conditions.js';
+import { type Recovery, RecoveryEntity } from '#common/postgres/entities/recovery.js';
+import { repositoryOf } from '#common/postgres/repositories.js';
 import type { Position } from '../shared/paging.js';
-import type { RecoveryState } from './recovery-schemas.js';
 
-/** Where a job's next page begins; of which shape is the matter of its kind. */
-export type RecoveryCursor = readonly (string | number)[];
-
-/** A job that sends many deliveries again. */
-export interface Recovery {
-  readonly id: string;
-  readonly kind: 'endpoint' | 'dead_letters';
-  readonly tenant: string | null;
-  readonly endpoint_id: string | null;
-  readonly filter: Readonly<Record<string, string>>;
-  readonly state: RecoveryState;
-  readonly problem: string | null;
-  readonly total: number;
-  readonly sent: number;
-  readonly skipped: number;
-  readonly cursor: RecoveryCursor | null;
-  readonly created_at: Date;
-  readonly updated_at: Date;
-}
+const IS_OPEN = `state IN ('counting', 'sending')`;
+const NOW = `date_trunc('milliseconds', now())`;
 
 export async function insertRecovery(
   tx: Queryable,
   job: Pick<Recovery, 'id' | 'kind' | 'tenant' | 'endpoint_id' | 'filter'>,
 ): Promise<Recovery> {
-  const [stored] = await tx.query<Recovery>(
-    `INSERT INTO recoveries (id, kind, tenant, endpoint_id, filter, state) VALUES ($1, $2, $3, $4, $5, 'counting')
-     RETURNING *`,
-    [job.id, job.kind, job.tenant, job.endpoint_id, JSON.stringify(job.filter)],
-  );
-  if (stored === undefined) throw new Error('the job was not stored');
-  return stored;
+  const recoveries = repositoryOf(tx, RecoveryEntity);
+  await recoveries.insert({ ...job, state: 'counting' });
+  return recoveries.findOneByOrFail({ id: job.id });
 }
 
 /** @param tenant undefined for any */
@@ -42,39 +21,45 @@ export async function findRecovery(
   id: string,
   tenant: string | undefined,
 ): Promise<Recovery | undefined> {
-  const conditions = new Conditions().add('id = ?', id).add('tenant = ?', tenant);
-  const [job] = await db.query<Recovery>(`SELECT * FROM recoveries WHERE ${conditions.sql}`, conditions.params);
-  return job;
+  const where = tenant === undefined ? { id } : { id, tenant };
+  return (await repositoryOf(db, RecoveryEntity).findOneBy(where)) ?? undefined;
 }
 
 /** Newest first, up to `limit`. */
 export async function listRecoveries(
   db: Queryable,
-  filter: {
+  {
+    tenant,
+    endpointId,
+    before,
+    limit,
+  }: {
     tenant: string | undefined;
     endpointId: string | undefined;
     before: Position | undefined;
     limit: number;
   },
 ): Promise<Recovery[]> {
-  const conditions = new Conditions()
-    .add('tenant = ?', filter.tenant)
-    .add('endpoint_id = ?', filter.endpointId)
-    .add('(created_at, id) < (?, ?)', filter.before?.at, filter.before?.key[0]);
-  return db.query<Recovery>(
-    `SELECT * FROM recoveries WHERE ${conditions.sql}
-     ORDER BY created_at DESC, id DESC LIMIT ${conditions.param(filter.limit)}`,
-    conditions.params,
-  );
+  const jobs = repositoryOf(db, RecoveryEntity).createQueryBuilder('job');
+  if (tenant !== undefined) jobs.andWhere('job.tenant = :tenant', { tenant });
+  if (endpointId !== undefined) jobs.andWhere('job.endpoint_id = :endpointId', { endpointId });
+  if (before !== undefined) {
+    jobs.andWhere('(job.created_at, job.id) < (:at, :id)', { at: before.at, id: before.key[0] });
+  }
+  return jobs.orderBy('job.created_at', 'DESC').addOrderBy('job.id', 'DESC').limit(limit).getMany();
 }
 
-/** The job that has waited longest for its next page, locked; those other processes are at are left to them. */
+/** A job whose next page is due, locked; one that another process works on is left to it. */
 export async function lockDueRecovery(tx: Queryable): Promise<Recovery | undefined> {
-  const [job] = await tx.query<Recovery>(
-    `SELECT * FROM recoveries WHERE state IN ('counting', 'sending') AND next_at <= clock_timestamp()
-     ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
-  );
-  return job;
+  const job = await repositoryOf(tx, RecoveryEntity)
+    .createQueryBuilder('job')
+    .where(`job.${IS_OPEN} AND job.next_at <= clock_timestamp()`)
+    .orderBy('job.next_at')
+    .limit(1)
+    .setLock('pessimistic_write')
+    .setOnLocked('skip_locked')
+    .getOne();
+  return job ?? undefined;
 }
 
 /** @returns ms until the next page of any job is due; undefined when there is no job */
@@ -87,30 +72,29 @@ export async function msUntilDue(db: Queryable): Promise<number | undefined> {
 }
 
 /** @param waitS until its next page may begin */
-export async function advanceRecovery(tx: Queryable, job: Recovery, waitS: number): Promise<void> {
-  await tx.query(
-    `UPDATE recoveries SET state = $2, problem = $3, total = $4, sent = $5, skipped = $6, cursor = $7,
-       next_at = clock_timestamp() + make_interval(secs => $8), updated_at = date_trunc('milliseconds', now())
-     WHERE id = $1`,
-    [
-      job.id,
-      job.state,
-      job.problem,
-      job.total,
-      job.sent,
-      job.skipped,
-      job.cursor === null ? null : JSON.stringify(job.cursor),
-      waitS,
-    ],
-  );
+export async function advanceRecovery(
+  tx: Queryable,
+  { id, state, problem, total, sent, skipped, cursor }: Recovery,
+  waitS: number,
+): Promise<void> {
+  const next_at = () => 'clock_timestamp() + make_interval(secs => :waitS)';
+  await repositoryOf(tx, RecoveryEntity)
+    .createQueryBuilder()
+    .update()
+    .set({ state, problem, total, sent, skipped, cursor, next_at, updated_at: () => NOW })
+    .setParameters({ waitS })
+    .where({ id })
+    .execute();
 }
 
 /** Ends a job at its next page. @returns undefined when it is over already */
 export async function cancelRecovery(tx: Queryable, id: string): Promise<Recovery | undefined> {
-  const [job] = await tx.query<Recovery>(
-    `UPDATE recoveries SET state = 'cancelled', updated_at = date_trunc('milliseconds', now())
-     WHERE id = $1 AND state IN ('counting', 'sending') RETURNING *`,
-    [id],
-  );
+  const update = repositoryOf(tx, RecoveryEntity)
+    .createQueryBuilder()
+    .update()
+    .set({ state: 'cancelled', updated_at: () => NOW })
+    .where(`id = :id AND ${IS_OPEN}`, { id })
+    .returning('*');
+  const [job]: Recovery[] = (await update.execute()).raw;
   return job;
 }

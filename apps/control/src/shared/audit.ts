@@ -1,5 +1,7 @@
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import type { Queryable } from '#common/postgres/database.js';
+import { AuditEntryEntity } from '#common/postgres/entities/audit-entry.js';
+import { repositoryOf } from '#common/postgres/repositories.js';
 
 /** Who changes something: an API key, or the system itself. */
 export type Actor = AuthenticatedKey | 'system';
@@ -18,11 +20,11 @@ export interface AuditEntry {
 
 /** Writes the audit log in the same transaction as the change: there is no change without its line. */
 export async function audit(tx: Queryable, { actor, tenant, action, subject, detail }: AuditEntry): Promise<void> {
-  await tx.query('INSERT INTO audit_log (actor, tenant, action, subject, detail) VALUES ($1, $2, $3, $4, $5)', [
-    actor === 'system' ? actor : actor.id,
+  await repositoryOf(tx, AuditEntryEntity).insert({
+    actor: actor === 'system' ? actor : actor.id,
     tenant,
     action,
     subject,
-    JSON.stringify(detail ?? {}),
-  ]);
+    detail: detail ?? {},
+  });
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { TENANT_PATTERN } from '#common/domain/identifiers.js';
-import { line } from '#common/http/validation.js';
+import { line } from '#common/records/text-line.js';
 
 /** A tenant's name. */
 export const tenantSchema = z

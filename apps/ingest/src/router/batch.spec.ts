@@ -43,7 +43,7 @@ function queued(
 const event = (partition: number, offset: number, id: string) =>
   queued(partition, offset, `{"id":"${id}","type":"a","data":1}`);
 const offsetsOf = (batch: ReturnType<typeof classifyBatch>) =>
-  batch.rounds.map((round) => round.map(({ entry }) => entry.event.position));
+  batch.rounds.map((round) => round.map(({ archived }) => archived.event.position));
 
 describe('classifyBatch', () => {
   it('given distinct ids, then one round has all events', () => {
@@ -99,7 +99,7 @@ describe('classifyBatch', () => {
 
   it('given no time, then occurred_at is the timestamp of the record', () => {
     const [[first] = []] = classifyBatch([event(0, 1, 'a')], context()).rounds;
-    expect(first?.entry).toMatchObject({
+    expect(first?.archived).toMatchObject({
       occurredAtMs: 1_767_225_600_000,
       event: { occurredAt: '2026-01-01T00:00:00.000Z', acceptedAt: 1_767_225_600_000 },
     });

@@ -1,16 +1,17 @@
 import { parseRfc3339 } from '#common/domain/rfc3339.js';
 import type { OwnedLog } from '#common/kafka/port/owned-log.js';
+import type { EventToArchive } from '#common/postgres/archived-event.js';
 import { messageOf } from '#common/postgres/errors.js';
 import { SetAside } from '#common/postgres/persist-batch.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
-import { DOOR_HEADER, HTTP_DOOR } from '#common/records/event-record.js';
+import { type AcceptedEvent, DOOR_HEADER, HTTP_DOOR } from '#common/records/event-record.js';
 import { ABOUT_HEADER } from '#common/records/operational-event.js';
 import { poisonRecord } from '#common/records/poison-record.js';
 import type { InRecord, OutRecord } from '#common/records/record.js';
 import { recordTrace } from '#common/records/trace-context.js';
 import type { Door } from '../metrics.js';
-import type { ArchiveEntry, Novelty } from './event-archive.js';
-import { type AcceptedEvent, fanOut } from './fan-out.js';
+import type { Novelty } from './event-archive.js';
+import { fanOut } from './fan-out.js';
 import { type EventReading, type Reading, readRecord } from './reading.js';
 
 export interface QueuedRecord {
@@ -33,7 +34,7 @@ export interface RoutedRecord extends QueuedRecord {
 /** An event whose novelty the archive decides. */
 export interface Candidate {
   readonly routed: RoutedRecord;
-  readonly entry: ArchiveEntry;
+  readonly archived: EventToArchive;
   readonly endpoints: readonly EndpointRecord[];
 }
 
@@ -90,7 +91,7 @@ export function classifyBatch(queued: readonly QueuedRecord[], context: BatchCon
  * An event that PostgreSQL rejects, e.g. for a character its encoding lacks, goes to `dlq`.
  */
 export function settle(
-  { routed, entry, endpoints }: Candidate,
+  { routed, archived, endpoints }: Candidate,
   novelty: Novelty | SetAside,
   context: BatchContext,
 ): void {
@@ -101,7 +102,7 @@ export function settle(
     return;
   }
   routed.result = novelty;
-  routed.records = novelty === 'duplicate' ? [] : fanOut(entry.event, endpoints, recordTrace(routed.record.headers));
+  routed.records = novelty === 'duplicate' ? [] : fanOut(archived.event, endpoints, recordTrace(routed.record.headers));
 }
 
 function routedOf(queued: QueuedRecord, reading: Reading, context: BatchContext): RoutedRecord {
@@ -126,21 +127,18 @@ function candidateOf(
   kafkaTime: string,
 ): Candidate {
   const { timestamp, partition, headers } = routed.record;
-  const { id, type, resourceId, occurredAt, rawData } = event;
+  const { type, occurredAt } = event;
   const endpoints = context.matching(tenant, type, headers[ABOUT_HEADER]?.toString());
   const occurredAtMs = (occurredAt === undefined ? undefined : parseRfc3339(occurredAt)) ?? timestamp;
   const accepted: AcceptedEvent = {
-    id,
+    ...event,
     tenant,
-    type,
-    resourceId,
     occurredAt: occurredAt ?? kafkaTime,
-    rawData,
     acceptedAt: timestamp,
     partition,
     position: context.positionOf(routed),
   };
-  return { routed, endpoints, entry: { event: accepted, occurredAtMs, endpointIds: endpoints.map(({ id }) => id) } };
+  return { routed, endpoints, archived: { event: accepted, occurredAtMs, endpointIds: endpoints.map(({ id }) => id) } };
 }
 
 /**

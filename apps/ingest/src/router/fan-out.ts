@@ -5,33 +5,17 @@ import { deliveryParts, type Receiver } from '#common/postgres/delivery-parts.js
 import { deliveryBody } from '#common/records/delivery-body.js';
 import { DELIVERY_HEADER, encodeDelivery, newLife } from '#common/records/delivery-record.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
+import type { AcceptedEvent } from '#common/records/event-record.js';
 import type { OutRecord } from '#common/records/record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import type { TraceContext } from '#common/records/trace-context.js';
-
-/** An event that Kafka acknowledged, with its position in `ingest`. */
-export interface AcceptedEvent {
-  readonly id: string;
-  readonly tenant: string;
-  readonly type: string;
-  readonly resourceId: string | undefined;
-  /** RFC 3339. */
-  readonly occurredAt: string;
-  readonly rawData: string;
-  /** Timestamp of its record, ms since the epoch: the same after a redelivery. */
-  readonly acceptedAt: number;
-  /** Partition of its record in `ingest`. */
-  readonly partition: number;
-  /** Position of its record: greater than every position of an earlier generation of `ingest`. */
-  readonly position: number;
-}
 
 /** Makes one delivery per endpoint. Deterministic: the same event gives the same deliveries. */
 export function fanOut(event: AcceptedEvent, endpoints: readonly EndpointRecord[], trace: TraceContext): OutRecord[] {
   const bodies: { [payload in EndpointRecord['payload']]?: Buffer } = {};
   return endpoints.map((endpoint) => {
     const { payload } = endpoint;
-    const value = bodies[payload] ?? bodyOf(event, payload);
+    const value = bodies[payload] ?? deliveryBody(event, payload);
     bodies[payload] = value;
     const { key, header } = addressOf(event, endpoint);
     return { topic: DELIVERIES_TOPIC, key, value, headers: { [DELIVERY_HEADER]: header, ...trace } };
@@ -43,11 +27,6 @@ export function deliveryOf(event: ArchivedEvent, endpointId: string, endpoint: R
   const receiver = endpoint ?? { id: endpointId, ordering: 'none', payload: 'full' };
   const { lane, header, body } = deliveryParts(event, receiver, 0);
   return { topic: DELIVERIES_TOPIC, key: lane, value: body, headers: { [DELIVERY_HEADER]: header } };
-}
-
-function bodyOf(event: AcceptedEvent, payload: EndpointRecord['payload']): Buffer {
-  const { id: eventId, type, occurredAt, position: sequence, resourceId, rawData } = event;
-  return deliveryBody({ eventId, type, occurredAt, sequence, resourceId, rawData }, payload);
 }
 
 function addressOf(event: AcceptedEvent, endpoint: EndpointRecord): { key: string; header: string } {

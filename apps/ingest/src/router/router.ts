@@ -157,8 +157,8 @@ export class Router implements OwnershipListener {
   ): Promise<readonly (Novelty | SetAside)[] | undefined> {
     const novelties = await persistBatch(round, {
       name: 'archive',
-      run: (candidates) => this.archive.store(candidates.map(({ entry }) => entry)),
-      rehearse: ({ entry }) => this.archive.rehearse(entry),
+      run: (candidates) => this.archive.store(candidates.map(({ archived }) => archived)),
+      rehearse: ({ archived }) => this.archive.rehearse(archived),
       neighbours: () => this.nextCandidates(context),
       isEnded: () => this.isHolding,
       onWait: (error, events) => {

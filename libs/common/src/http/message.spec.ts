@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { Webhook as StandardWebhook } from 'standardwebhooks';
 import Stripe from 'stripe';
 import { Webhook as SvixWebhook } from 'svix';
+import { RESERVED_HEADERS } from '../domain/header-names.js';
 import { formatSecret, signingKey } from '../domain/signature.js';
-import { type MessageContent, messageHeaders, RESERVED_HEADERS } from './message.js';
+import { type MessageContent, messageHeaders } from './message.js';
 
 const BODY = Buffer.from('{"id":"evt_1","data":{"name":"Zoë","price":1.10}}');
 const KEY = randomBytes(32);

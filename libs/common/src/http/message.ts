@@ -1,3 +1,4 @@
+import { RESERVED_HEADERS } from '../domain/header-names.js';
 import { type SigningKey, standardSignature, timestampedSignature } from '../domain/signature.js';
 import { TRACE_HEADERS, type TraceContext } from '../records/trace-context.js';
 import { VERSION } from '../version.js';
@@ -22,31 +23,6 @@ export interface MessageContent {
 }
 
 const USER_AGENT = `Posthorn/${VERSION}`;
-
-/** Lower-case names an endpoint's static headers and its signature header cannot have: we, or HTTP itself, set them. */
-export const RESERVED_HEADERS: ReadonlySet<string> = new Set([
-  'webhook-id',
-  'webhook-timestamp',
-  'webhook-signature',
-  'webhook-attempt',
-  'traceparent',
-  'tracestate',
-  'idempotency-key',
-  'user-agent',
-  'content-type',
-  'content-length',
-  'content-encoding',
-  'accept-encoding',
-  'host',
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'te',
-  'trailer',
-  'upgrade',
-  'expect',
-]);
 
 /**
  * The headers of one attempt: Standard Webhooks' three, the deduplication key under its common name, the attempt's number,

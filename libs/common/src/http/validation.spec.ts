@@ -1,6 +1,7 @@
 import type { ArgumentMetadata } from '@nestjs/common';
 import { z } from 'zod';
-import { line, SchemaPipe, time } from './validation.js';
+import { line } from '../records/text-line.js';
+import { SchemaPipe, time } from './validation.js';
 
 const schema = z.strictObject({ name: line(10) });
 

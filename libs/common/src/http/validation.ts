@@ -22,15 +22,6 @@ export class SchemaPipe implements PipeTransform {
   }
 }
 
-/** Text that PostgreSQL can store and a person could have meant: no control characters, NUL above all. */
-export function line(maxLength: number): z.ZodString {
-  return z
-    .string()
-    .min(1)
-    .max(maxLength)
-    .regex(/^[^\p{Cc}]*$/u, { error: 'must not have control characters' });
-}
-
 /** The longest has nanoseconds and an offset. PostgreSQL reads no time of more than 128 characters. */
 const MAX_TIME_LENGTH = 64;
 /** PostgreSQL has no year 0, and refuses offsets of 16 hours and more; no place on earth has more than 14. */

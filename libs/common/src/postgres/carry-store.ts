@@ -1,6 +1,7 @@
 import type { ArchivedEvent } from './archived-event.js';
 import type { Queryable } from './database.js';
 import type { Receiver } from './delivery-parts.js';
+import { archivedColumns } from './event-columns.js';
 import type { LaneCursor } from './lane-rehoming.js';
 
 /** Position of an event in the order of acceptance: accepted_at in ms, source partition, source position, tenant, id. */
@@ -131,7 +132,7 @@ export interface CarriedHead {
   readonly event: ArchivedEvent | null;
 }
 
-type HeadRow = Omit<CarriedHead, 'event'> & Partial<Omit<ArchivedEvent, 'id'>> & { readonly event_id: string | null };
+type HeadRow = Omit<CarriedHead, 'event'> & { readonly [Column in keyof ArchivedEvent]: ArchivedEvent[Column] | null };
 
 /** Heads of all logs of a topic, in pages. */
 export async function carriedHeads(
@@ -143,8 +144,7 @@ export async function carriedHeads(
   const rows = await db.query<HeadRow>(
     `SELECT r.log, r.lane, r.endpoint_id, r.place, r.attempt, r.due_at, r.delivery_id, r.updated_at AS named_at,
        EXISTS (SELECT FROM parked_deliveries p WHERE p.log = r.log AND p.lane = r.lane AND p.place = r.place) AS is_parked,
-       d.status, d.replay, d.updated_at AS changed_at, e.id AS event_id, e.tenant, e.type, e.resource_id, e.occurred_at,
-       e.accepted_at, e.source_offset, e.data
+       d.status, d.replay, d.updated_at AS changed_at, ${archivedColumns('e')}
      FROM (SELECT * FROM lane_rows WHERE (log, lane) > ($1, $2) AND log LIKE $3 || '/%' AND attempt IS NOT NULL
            ORDER BY log, lane LIMIT $4) AS r
      LEFT JOIN LATERAL (SELECT * FROM deliveries d WHERE d.id = r.delivery_id ORDER BY accepted_at DESC LIMIT 1) AS d ON true
@@ -154,7 +154,7 @@ export async function carriedHeads(
   );
   return rows.map((row) => ({
     ...row,
-    event: row.event_id === null ? null : ({ ...row, id: row.event_id } as ArchivedEvent),
+    event: row.id === null ? null : (row as HeadRow & ArchivedEvent),
   }));
 }
 

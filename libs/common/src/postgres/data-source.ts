@@ -23,7 +23,7 @@ export const MIGRATIONS = [
 ];
 
 /**
- * TypeORM keeps the schema's history; the statements of a running system are plain SQL, see `Database`.
+ * Keeps the schema's history. Repositories of configuration run on the connections of `Database` (repositories.ts).
  *
  * @param migrations fewer, for the schema of an earlier release
  */

@@ -2,6 +2,7 @@ import { deliveryBody } from '../records/delivery-body.js';
 import { type DeliveryMeta, encodeDelivery } from '../records/delivery-record.js';
 import { type ArchivedEvent, contentOf } from './archived-event.js';
 import type { Queryable } from './database.js';
+import { archivedColumns } from './event-columns.js';
 
 /** The head of a lane as it would come back from its tier, made anew from the archive. */
 export interface RestoredHead {
@@ -39,8 +40,8 @@ export async function overdueHeads(
   areOrphans = false,
 ): Promise<RestoredHead[]> {
   const rows = await database.query<HeadRow>(
-    `SELECT r.lane, r.place, r.attempt, r.due_at, r.endpoint_id, r.delivery_id, d.replay, e.tenant, e.id, e.type,
-       e.resource_id, e.occurred_at, e.accepted_at, e.source_offset, e.data
+    `SELECT r.lane, r.place, r.attempt, r.due_at, r.endpoint_id, r.delivery_id, d.replay,
+       ${archivedColumns('e')}
      FROM lane_rows r
      JOIN deliveries d ON d.id = r.delivery_id
      JOIN events e ON e.accepted_at = d.accepted_at AND e.tenant = d.tenant AND e.id = d.event_id

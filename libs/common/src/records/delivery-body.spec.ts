@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { deliveryBody } from './delivery-body.js';
 
 const content = fc.record({
-  eventId: fc.string(),
+  id: fc.string(),
   type: fc.string(),
   occurredAt: fc.constant('2026-01-01T00:00:00Z'),
-  sequence: fc.maxSafeNat(),
+  position: fc.maxSafeNat(),
   resourceId: fc.option(fc.string(), { nil: undefined }),
   rawData: fc.json(),
 });
@@ -16,10 +16,10 @@ describe('deliveryBody', () => {
       fc.property(content, (event) => {
         const body = deliveryBody(event, 'full').toString();
         expect(JSON.parse(body)).toEqual({
-          id: event.eventId,
+          id: event.id,
           type: event.type,
           occurred_at: event.occurredAt,
-          sequence: event.sequence,
+          sequence: event.position,
           resource_id: event.resourceId ?? null,
           data: JSON.parse(event.rawData),
         });
@@ -38,7 +38,7 @@ describe('deliveryBody', () => {
 
   it('given numbers beyond a double and repeated names, then they are not touched', () => {
     const rawData = '{"n":12345678901234567890.10,"n":1e400}';
-    const event = { eventId: 'e', type: 't', occurredAt: 'o', sequence: 1, resourceId: 'r', rawData };
+    const event = { id: 'e', type: 't', occurredAt: 'o', position: 1, resourceId: 'r', rawData };
     expect(deliveryBody(event, 'full').toString()).toContain(rawData);
   });
 });

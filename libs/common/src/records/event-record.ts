@@ -17,6 +17,18 @@ export const ENVELOPE_BYTES = 4_096;
 /** An event fit to be fanned out: over Kafka there is nobody to give it an id. */
 export type IdentifiedEvent = ProducedEvent & { readonly id: string };
 
+/** An event that Kafka has, and what follows from where it lies there. */
+export interface AcceptedEvent extends IdentifiedEvent {
+  readonly tenant: string;
+  readonly occurredAt: string;
+  /** Timestamp of its record, ms since the epoch: the same after a redelivery. */
+  readonly acceptedAt: number;
+  /** Partition of its record in `ingest`. */
+  readonly partition: number;
+  /** Position of its record: greater than every position of an earlier generation of `ingest`. */
+  readonly position: number;
+}
+
 export type ParsedRecord =
   | { readonly ok: true; readonly event: IdentifiedEvent }
   | { readonly ok: false; readonly errors: readonly FieldError[] };

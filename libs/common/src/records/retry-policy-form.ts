@@ -7,7 +7,7 @@ import {
   PRESET_NAMES,
   PRESETS,
   type RetryPolicy,
-} from '#common/domain/retry-policy.js';
+} from '../domain/retry-policy.js';
 
 const MAX_ATTEMPTS = 50;
 const MAX_PERMANENT_STATUSES = 100;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { MAX_DELAY_MS, MIN_DELAY_MS, PRESETS } from '#common/domain/retry-policy.js';
+import { MAX_DELAY_MS, MIN_DELAY_MS, PRESETS } from '../domain/retry-policy.js';
 import { retryPolicyFormSchema, showRetryPolicy, toRetryPolicy } from './retry-policy-form.js';
 
 describe('retry policies', () => {
