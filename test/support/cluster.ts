@@ -11,23 +11,41 @@ import { type AppName, type AppProcess, AppProcesses } from './app-processes.js'
 /** Short, so that a frozen process loses its partitions while a test waits. */
 const SESSION_TIMEOUT_MS = 10_000;
 
+interface Parts {
+  folder: string;
+  kafka: Awaited<ReturnType<typeof startKafka>>;
+  postgres: Awaited<ReturnType<typeof startPostgres>>;
+  processes: AppProcesses;
+  /** Variables of every app. */
+  env: NodeJS.ProcessEnv;
+  /** Further variables of single processes, by their names. */
+  envs: Map<string, NodeJS.ProcessEnv>;
+  /** Of an admin. */
+  apiKey: string;
+}
+
 /**
  * A system of its own whose every process a test may kill, freeze, stop and start: Kafka, PostgreSQL and the apps, run
  * from the built files. Nothing is started again by itself.
  */
 export class Cluster {
-  private constructor(
-    readonly folder: string,
-    readonly kafka: Awaited<ReturnType<typeof startKafka>>,
-    readonly postgres: Awaited<ReturnType<typeof startPostgres>>,
-    readonly processes: AppProcesses,
-    /** What every app runs with. */
-    readonly env: NodeJS.ProcessEnv,
-    /** Further variables of single processes, by their names. */
-    private readonly envs: Map<string, NodeJS.ProcessEnv>,
-    /** Of an admin. */
-    readonly apiKey: string,
-  ) {}
+  readonly folder: string;
+  readonly kafka: Parts['kafka'];
+  readonly postgres: Parts['postgres'];
+  readonly processes: AppProcesses;
+  readonly env: NodeJS.ProcessEnv;
+  readonly apiKey: string;
+  private readonly envs: Parts['envs'];
+
+  private constructor(parts: Parts) {
+    this.folder = parts.folder;
+    this.kafka = parts.kafka;
+    this.postgres = parts.postgres;
+    this.processes = parts.processes;
+    this.env = parts.env;
+    this.apiKey = parts.apiKey;
+    this.envs = parts.envs;
+  }
 
   /**
    * @param env what all apps get besides the usual
@@ -54,7 +72,7 @@ export class Cluster {
     const envs = new Map<string, NodeJS.ProcessEnv>();
     const envOf = (name: string) => ({ ...shared, ...envs.get(name) });
     const processes = new AppProcesses({ folder, envOf, apiKey, home });
-    const cluster = new Cluster(folder, kafka, postgres, processes, shared, envs, apiKey);
+    const cluster = new Cluster({ folder, kafka, postgres, processes, env: shared, envs, apiKey });
     try {
       await processes.add('control');
       await Promise.all([processes.add('ingest'), processes.add('dispatcher'), processes.add('retry-scheduler')]);

@@ -27,34 +27,58 @@ const PROCESSES: readonly (readonly [AppName, number])[] = [
   ['retry-scheduler', 1],
 ];
 
+interface Parts {
+  folder: string;
+  /** Answers the dispatchers' look-ups of host names. */
+  dns: DnsStub;
+  brokers: Brokers;
+  postgres: Server;
+  postgresUrl: string;
+  /** Between the apps and PostgreSQL. */
+  postgresLink: Link;
+  apps: AppProcesses;
+  apiKey: string;
+  /** Processes, of the servers too. */
+  supervised: Supervised;
+  /** Further variables of single processes, by their names, read when they are added. */
+  envs: Map<string, NodeJS.ProcessEnv>;
+  /** `SECRET_KEYS` of all processes that have none of their own. */
+  secretKeys: string;
+}
+
 /**
  * A system to be tortured: Kafka, PostgreSQL and two processes of each app, with a link between the apps and either
  * server, and a supervisor that starts again what has ended.
  */
 export class TortureSystem {
+  readonly dns: DnsStub;
+  readonly brokers: Brokers;
+  readonly postgres: Server;
+  readonly postgresUrl: string;
+  readonly postgresLink: Link;
+  readonly apps: AppProcesses;
+  readonly apiKey: string;
+  readonly supervised: Supervised;
+  readonly envs: Parts['envs'];
+  readonly secretKeys: string;
+  private readonly folder: string;
   private readonly warden: Warden;
 
-  private constructor(
-    private readonly folder: string,
-    /** Whom the dispatchers ask for host names. */
-    readonly dns: DnsStub,
-    readonly brokers: Brokers,
-    readonly postgres: Server,
-    readonly postgresUrl: string,
-    /** Between the apps and PostgreSQL. */
-    readonly postgresLink: Link,
-    readonly apps: AppProcesses,
-    readonly apiKey: string,
-    /** Processes, of the servers too. */
-    readonly supervised: Supervised,
-    /** Further variables of single processes, by their names, read when they are added. */
-    readonly envs: Map<string, NodeJS.ProcessEnv>,
-    /** `SECRET_KEYS` of all processes that have none of their own. */
-    readonly secretKeys: string,
-  ) {
-    const servers = [postgres, ...brokers.servers];
-    this.warden = Warden.over(folder, () =>
-      [...servers, ...apps.all().map(({ server }) => server)].map(({ pid }) => pid),
+  private constructor(parts: Parts) {
+    this.dns = parts.dns;
+    this.brokers = parts.brokers;
+    this.postgres = parts.postgres;
+    this.postgresUrl = parts.postgresUrl;
+    this.postgresLink = parts.postgresLink;
+    this.apps = parts.apps;
+    this.apiKey = parts.apiKey;
+    this.supervised = parts.supervised;
+    this.envs = parts.envs;
+    this.secretKeys = parts.secretKeys;
+    this.folder = parts.folder;
+    const servers = [this.postgres, ...this.brokers.servers];
+    this.warden = Warden.over(this.folder, () =>
+      [...servers, ...this.apps.all().map(({ server }) => server)].map(({ pid }) => pid),
     );
   }
 
@@ -92,8 +116,8 @@ export class TortureSystem {
     const apps = new AppProcesses({ folder, envOf, apiKey, home });
     const supervised = new Supervised(apps);
     const url = postgresUrl({ port: postgresPort });
-    const servers = [folder, dns, brokers, postgres, url, postgresLink] as const;
-    const system = new TortureSystem(...servers, apps, apiKey, supervised, envs, secretKeys);
+    const servers = { folder, dns, brokers, postgres, postgresUrl: url, postgresLink };
+    const system = new TortureSystem({ ...servers, apps, apiKey, supervised, envs, secretKeys });
     await supervised.add('control', 0);
     await Promise.all(PROCESSES.map(([app, instance]) => supervised.add(app, instance)));
     return system;

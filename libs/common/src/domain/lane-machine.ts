@@ -111,6 +111,11 @@ export function stepLane<Work>(lane: Lane<Work>, event: LaneEvent<Work>): LaneEf
   return effects;
 }
 
+type Constraint<Work> = Extract<
+  LaneEvent<Work>,
+  { type: 'pageRefused' | 'roomMade' | 'held' | 'spilled' | 'expired' | 'skipped' }
+>;
+
 function apply<Work>(lane: Lane<Work>, event: LaneEvent<Work>, effects: LaneEffect<Work>[]): void {
   switch (event.type) {
     case 'arrived':
@@ -138,6 +143,14 @@ function apply<Work>(lane: Lane<Work>, event: LaneEvent<Work>, effects: LaneEffe
     case 'refused':
       refuseHead(lane, enter(lane, 'naming', 'settling'), effects);
       return;
+    default:
+      constrain(lane, event);
+  }
+}
+
+/** Events about memory, holds and operators' commands: they limit what the lane may do next. */
+function constrain<Work>(lane: Lane<Work>, event: Constraint<Work>): void {
+  switch (event.type) {
     case 'pageRefused':
       lane.transaction = undefined;
       lane.isStarved = true;
