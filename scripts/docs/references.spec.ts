@@ -23,6 +23,16 @@ function filesIn(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
+describe('the bad endpoints of docs/reliability.md', () => {
+  const [, table = ''] = readFileSync('docs/reliability.md', 'utf8').split('## Bad endpoints');
+  const rows = [...table.matchAll(/^\| (S\d+) \|/gm)].map(([, row = '']) => row);
+  const tests = [...table.matchAll(LINK)].map(([, path = '']) => readFileSync(join('docs', path), 'utf8')).join('');
+
+  it.each(rows)('%s has a test of its number', (row) => {
+    expect(tests).toMatch(new RegExp(`'${row}[:']`));
+  });
+});
+
 describe.each(DOCUMENTS)('%s', (document) => {
   const text = readFileSync(document, 'utf8');
   const target = (path: string | undefined) => (path ? join(dirname(document), path) : document);

@@ -34,6 +34,14 @@ const SIGNER = new DeadLetterSigner(`simulated:${Buffer.alloc(32).toString('base
 const LIMITS = { batchBytes: 1_000_000 };
 const REPLAYS = new ReplayCheck(SIGNER, { requiresMac: true });
 
+// The simulation replaces no log, and no log loses records.
+const NO_LOST_HEADS = standIn<LostHeads>({ restore: () => Promise.resolve() });
+const ONE_GENERATION = {
+  present: () => Promise.resolve(0),
+  carriedOver: () => Promise.resolve(),
+  positionsOf: (_log: unknown, generation: number) => Promise.resolve(new Positions(generation)),
+};
+
 /** Starts a dispatcher, wired as in its app.module.ts. @returns function that stops it in order */
 export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   const { cluster, shape } = site;
@@ -59,18 +67,8 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   );
   const turns = new Turns(gates, attempts, producer, { recentDeliveries: shape.recentDeliveries });
   const unfinished = new UnfinishedDeliveries(new MemoryBudget(memoryLimits), gates);
-  // The simulation replaces no log, and no log loses records.
-  const owners = new LogOwners(
-    store,
-    standIn<LostHeads>({ restore: () => Promise.resolve() }),
-    drainer,
-    { holds: gates, turns, unfinished, readAhead },
-    {
-      present: () => Promise.resolve(0),
-      carriedOver: () => Promise.resolve(),
-      positionsOf: (_log, generation) => Promise.resolve(new Positions(generation)),
-    },
-  );
+  const collaborators = { holds: gates, turns, unfinished, readAhead };
+  const owners = new LogOwners(store, NO_LOST_HEADS, drainer, collaborators, ONE_GENERATION);
   const engine = new DeliveryEngine(owners, gates, attempts, unfinished);
   const keeper = new ParkedLaneKeeper(owners, directory, gates, drainer, limits, commands);
   keeper.onApplicationBootstrap();

@@ -11,23 +11,41 @@ import { type AppName, type AppProcess, AppProcesses } from './app-processes.js'
 /** Short session timeout, so that a frozen process loses its partitions within a test. */
 const SESSION_TIMEOUT_MS = 10_000;
 
+interface Parts {
+  folder: string;
+  kafka: Awaited<ReturnType<typeof startKafka>>;
+  postgres: Awaited<ReturnType<typeof startPostgres>>;
+  processes: AppProcesses;
+  /** Environment of every app. */
+  env: NodeJS.ProcessEnv;
+  /** Further variables of single processes, by name of the process. */
+  envs: Map<string, NodeJS.ProcessEnv>;
+  /** API key of an admin. */
+  apiKey: string;
+}
+
 /**
  * A system for one test file: Kafka, PostgreSQL and the apps, run from the built files. A test may kill, freeze, stop
  * and start each process. No supervisor restarts them.
  */
 export class Cluster {
-  private constructor(
-    readonly folder: string,
-    readonly kafka: Awaited<ReturnType<typeof startKafka>>,
-    readonly postgres: Awaited<ReturnType<typeof startPostgres>>,
-    readonly processes: AppProcesses,
-    /** Environment of every app. */
-    readonly env: NodeJS.ProcessEnv,
-    /** Further variables of single processes, by name of the process. */
-    private readonly envs: Map<string, NodeJS.ProcessEnv>,
-    /** API key of an admin. */
-    readonly apiKey: string,
-  ) {}
+  readonly folder: string;
+  readonly kafka: Parts['kafka'];
+  readonly postgres: Parts['postgres'];
+  readonly processes: AppProcesses;
+  readonly env: NodeJS.ProcessEnv;
+  readonly apiKey: string;
+  private readonly envs: Parts['envs'];
+
+  private constructor(parts: Parts) {
+    this.folder = parts.folder;
+    this.kafka = parts.kafka;
+    this.postgres = parts.postgres;
+    this.processes = parts.processes;
+    this.env = parts.env;
+    this.apiKey = parts.apiKey;
+    this.envs = parts.envs;
+  }
 
   /**
    * @param env further variables of all apps
@@ -54,7 +72,7 @@ export class Cluster {
     const envs = new Map<string, NodeJS.ProcessEnv>();
     const envOf = (name: string) => ({ ...shared, ...envs.get(name) });
     const processes = new AppProcesses({ folder, envOf, apiKey, home });
-    const cluster = new Cluster(folder, kafka, postgres, processes, shared, envs, apiKey);
+    const cluster = new Cluster({ folder, kafka, postgres, processes, env: shared, envs, apiKey });
     try {
       await processes.add('control');
       await Promise.all([processes.add('ingest'), processes.add('dispatcher'), processes.add('retry-scheduler')]);

@@ -1,4 +1,4 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { Generations } from '#common/generations/generations.js';
 import { LogPositions } from '#common/generations/log-positions.js';
@@ -43,6 +43,24 @@ const FETCH_PACE_MS = 4;
 /** Many more than a few endpoints have in flight: no slot of an endpoint waits for a fetch. */
 const RECORDS_PER_PACE = 128;
 
+/** The two top rooms: they import the rooms below, and no room below imports them. */
+const GENERATIONS: Provider[] = [GenerationMarkers, Generations, LogPositions, CarryOver, DeliveryGenerations];
+const LANES: Provider[] = [
+  { provide: LaneStore, inject: [Database], useFactory: (database: Database) => new LaneStore(database) },
+  { provide: LaneLimits, inject: [Database], useFactory: (database: Database) => new LaneLimits(database) },
+  { provide: LaneCommands, inject: [Database], useFactory: (database: Database) => new LaneCommands(database) },
+  ReadAhead,
+  {
+    provide: LANE_COLLABORATORS,
+    inject: [Gates, Turns, UnfinishedDeliveries, ReadAhead],
+    useFactory: laneCollaborators,
+  },
+  LogOwners,
+  LostHeads,
+  Drainer,
+  ParkedLaneKeeper,
+];
+
 @Module({})
 export class AppModule {
   static forConfig(config: DispatcherConfig): DynamicModule {
@@ -74,11 +92,6 @@ export class AppModule {
         { provide: RECORD_LIMITS, useValue: { batchBytes: maxBatchBytes(config.MAX_EVENT_BYTES) } },
         { provide: TURN_LIMITS, useValue: { recentDeliveries: config.RECENT_DELIVERIES } },
         DatabaseNote,
-        GenerationMarkers,
-        Generations,
-        LogPositions,
-        CarryOver,
-        DeliveryGenerations,
         EndpointDirectory,
         Attempter,
         Attempts,
@@ -87,19 +100,8 @@ export class AppModule {
         { provide: DRAIN_LIMITS, useValue: { perSecond: config.DRAIN_PER_SECOND } },
         Gates,
         UnfinishedDeliveries,
-        { provide: LaneStore, inject: [Database], useFactory: (database: Database) => new LaneStore(database) },
-        { provide: LaneLimits, inject: [Database], useFactory: (database: Database) => new LaneLimits(database) },
-        { provide: LaneCommands, inject: [Database], useFactory: (database: Database) => new LaneCommands(database) },
-        ReadAhead,
-        {
-          provide: LANE_COLLABORATORS,
-          inject: [Gates, Turns, UnfinishedDeliveries, ReadAhead],
-          useFactory: laneCollaborators,
-        },
-        LogOwners,
-        LostHeads,
-        Drainer,
-        ParkedLaneKeeper,
+        ...GENERATIONS,
+        ...LANES,
         DeliveryEngine,
         {
           provide: KafkaTransport,

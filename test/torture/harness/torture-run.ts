@@ -23,6 +23,18 @@ const RESOURCES = 50;
 const EVERY_MS = 400;
 const QUIET_LIMIT_MS = 90_000;
 
+interface Parts {
+  system: TortureSystem;
+  name: string;
+  endpoints: Readonly<Record<EndpointName, TestedEndpoint>>;
+  receiver: TortureReceiver;
+  ledger: Ledger;
+  load: Load;
+  /** Work in flight of each process. */
+  work: Work;
+  folder: string;
+}
+
 /** One run of a fault: its own endpoints, receiver and load, on a system that may have had other runs. */
 export class TortureRun {
   readonly faults: FaultEvent[] = [];
@@ -36,17 +48,25 @@ export class TortureRun {
   loadEndedAt = 0;
   quietAt: number | undefined;
 
-  private constructor(
-    readonly system: TortureSystem,
-    readonly name: string,
-    readonly endpoints: Readonly<Record<EndpointName, TestedEndpoint>>,
-    readonly receiver: TortureReceiver,
-    readonly ledger: Ledger,
-    readonly load: Load,
-    /** Work in flight of each process. */
-    readonly work: Work,
-    private readonly folder: string,
-  ) {}
+  readonly system: TortureSystem;
+  readonly name: string;
+  readonly endpoints: Parts['endpoints'];
+  readonly receiver: TortureReceiver;
+  readonly ledger: Ledger;
+  readonly load: Load;
+  readonly work: Work;
+  private readonly folder: string;
+
+  private constructor(parts: Parts) {
+    this.system = parts.system;
+    this.name = parts.name;
+    this.endpoints = parts.endpoints;
+    this.receiver = parts.receiver;
+    this.ledger = parts.ledger;
+    this.load = parts.load;
+    this.work = parts.work;
+    this.folder = parts.folder;
+  }
 
   static async open(system: TortureSystem, name: string, seed: number): Promise<TortureRun> {
     const folder = mkdtempSync(join(tmpdir(), 'posthorn-torture-run-'));
@@ -62,7 +82,7 @@ export class TortureRun {
       typeOf: (number) => `${name}.${typeOf(number)}`,
     });
     const work = await Work.of(system, ledger, Object.values(endpoints));
-    return new TortureRun(system, name, endpoints, receiver, ledger, load, work, folder);
+    return new TortureRun({ system, name, endpoints, receiver, ledger, load, work, folder });
   }
 
   /** Attempts in flight at the endpoints of this run. */

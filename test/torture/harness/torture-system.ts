@@ -27,34 +27,58 @@ const PROCESSES: readonly (readonly [AppName, number])[] = [
   ['retry-scheduler', 1],
 ];
 
+interface Parts {
+  folder: string;
+  /** Name server of the dispatchers. */
+  dns: DnsStub;
+  brokers: Brokers;
+  postgres: Server;
+  postgresUrl: string;
+  /** Link between the apps and PostgreSQL. */
+  postgresLink: Link;
+  apps: AppProcesses;
+  apiKey: string;
+  /** Process ids, including those of the servers. */
+  supervised: Supervised;
+  /** Further variables of single processes, by name, read when a process is added. */
+  envs: Map<string, NodeJS.ProcessEnv>;
+  /** Default `SECRET_KEYS` of all processes. */
+  secretKeys: string;
+}
+
 /**
  * A system for torture: Kafka, PostgreSQL and two processes of each app, with a link between the apps and each server,
  * and a supervisor that restarts ended processes.
  */
 export class TortureSystem {
+  readonly dns: DnsStub;
+  readonly brokers: Brokers;
+  readonly postgres: Server;
+  readonly postgresUrl: string;
+  readonly postgresLink: Link;
+  readonly apps: AppProcesses;
+  readonly apiKey: string;
+  readonly supervised: Supervised;
+  readonly envs: Parts['envs'];
+  readonly secretKeys: string;
+  private readonly folder: string;
   private readonly warden: Warden;
 
-  private constructor(
-    private readonly folder: string,
-    /** Name server of the dispatchers. */
-    readonly dns: DnsStub,
-    readonly brokers: Brokers,
-    readonly postgres: Server,
-    readonly postgresUrl: string,
-    /** Link between the apps and PostgreSQL. */
-    readonly postgresLink: Link,
-    readonly apps: AppProcesses,
-    readonly apiKey: string,
-    /** Process ids, including those of the servers. */
-    readonly supervised: Supervised,
-    /** Further variables of single processes, by name, read when a process is added. */
-    readonly envs: Map<string, NodeJS.ProcessEnv>,
-    /** Default `SECRET_KEYS` of all processes. */
-    readonly secretKeys: string,
-  ) {
-    const servers = [postgres, ...brokers.servers];
-    this.warden = Warden.over(folder, () =>
-      [...servers, ...apps.all().map(({ server }) => server)].map(({ pid }) => pid),
+  private constructor(parts: Parts) {
+    this.dns = parts.dns;
+    this.brokers = parts.brokers;
+    this.postgres = parts.postgres;
+    this.postgresUrl = parts.postgresUrl;
+    this.postgresLink = parts.postgresLink;
+    this.apps = parts.apps;
+    this.apiKey = parts.apiKey;
+    this.supervised = parts.supervised;
+    this.envs = parts.envs;
+    this.secretKeys = parts.secretKeys;
+    this.folder = parts.folder;
+    const servers = [this.postgres, ...this.brokers.servers];
+    this.warden = Warden.over(this.folder, () =>
+      [...servers, ...this.apps.all().map(({ server }) => server)].map(({ pid }) => pid),
     );
   }
 
@@ -92,8 +116,8 @@ export class TortureSystem {
     const apps = new AppProcesses({ folder, envOf, apiKey, home });
     const supervised = new Supervised(apps);
     const url = postgresUrl({ port: postgresPort });
-    const servers = [folder, dns, brokers, postgres, url, postgresLink] as const;
-    const system = new TortureSystem(...servers, apps, apiKey, supervised, envs, secretKeys);
+    const servers = { folder, dns, brokers, postgres, postgresUrl: url, postgresLink };
+    const system = new TortureSystem({ ...servers, apps, apiKey, supervised, envs, secretKeys });
     await supervised.add('control', 0);
     await Promise.all(PROCESSES.map(([app, instance]) => supervised.add(app, instance)));
     return system;

@@ -88,18 +88,20 @@ function attempted(
   now: number,
 ): Breaker {
   const { state, consecutiveDead } = breaker;
-  // It counts once. But a probe is a probe, and who waits for its outcome would wait for long.
-  if (isRepeat && !(state === 'half_open' && at >= (breaker.halfOpenAt ?? 0))) return breaker;
-  // What was in flight when it opened tells nothing new: only the cool-down's end, or an operator, changes it.
+  if (isRepeat && !isProbe(breaker, at)) return breaker;
+  // Attempts that were in flight when it opened prove nothing new: only the end of the cool-down, or an operator, changes it.
   if (state === 'open') return breaker;
-  if (state === 'half_open') {
-    if (outcome === 'delivered') return CLOSED;
-    return at < (breaker.halfOpenAt ?? 0) ? breaker : open(breaker, settings, now);
-  }
+  if (state === 'half_open' && outcome === 'delivered') return CLOSED;
+  if (state === 'half_open') return at < (breaker.halfOpenAt ?? 0) ? breaker : open(breaker, settings, now);
   if (outcome === 'retry') return breaker;
   if (outcome === 'delivered') return consecutiveDead === 0 ? breaker : CLOSED;
   const counted = { ...breaker, consecutiveDead: consecutiveDead + 1 };
   return counted.consecutiveDead < settings.threshold ? counted : open(counted, settings, now);
+}
+
+/** A repeated attempt counts once, but a repeated probe decides: without it the next probe goes 45 s later. */
+function isProbe({ state, halfOpenAt = 0 }: Breaker, at: number): boolean {
+  return state === 'half_open' && at >= halfOpenAt;
 }
 
 function open(breaker: Breaker, settings: BreakerSettings, now: number): Breaker {

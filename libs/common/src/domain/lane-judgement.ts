@@ -1,4 +1,4 @@
-import type { Lane, LaneItem } from './lane-state.js';
+import type { HeadRow, Lane, LaneItem } from './lane-state.js';
 
 /** `again`: a hand-over that a crash cut off. */
 export type Judgement = 'go' | 'over' | 'again' | 'wait';
@@ -11,14 +11,16 @@ export function judge<Work>(lane: Lane<Work>, item: LaneItem<Work>): Judgement {
   const { row } = lane;
   if (typeof row === 'object') {
     if (item.place < row.place) return 'over';
-    if (row.state === 'head') {
-      if (item.place > row.place) return 'wait';
-      if (item.attempt >= row.attempt) return 'go';
-      return item.attempt === row.attempt - 1 ? 'again' : 'over';
-    }
+    if (row.state === 'head') return judgeByHead(row, item);
     if (item.place === row.place) return 'over';
   }
   return lane.parked !== 'none' && item.offset !== undefined ? 'wait' : 'go';
+}
+
+function judgeByHead<Work>(head: HeadRow, { place, attempt }: LaneItem<Work>): Judgement {
+  if (place > head.place) return 'wait';
+  if (attempt >= head.attempt) return 'go';
+  return attempt === head.attempt - 1 ? 'again' : 'over';
 }
 
 /** PostgreSQL must be asked first: a return may be a repeat of a delivery that has been over for long. */

@@ -115,6 +115,11 @@ export function stepLane<Work>(lane: Lane<Work>, event: LaneEvent<Work>): LaneEf
   return effects;
 }
 
+type Constraint<Work> = Extract<
+  LaneEvent<Work>,
+  { type: 'pageRefused' | 'roomMade' | 'held' | 'spilled' | 'expired' | 'skipped' }
+>;
+
 function apply<Work>(lane: Lane<Work>, event: LaneEvent<Work>, effects: LaneEffect<Work>[]): void {
   switch (event.type) {
     case 'arrived':
@@ -140,6 +145,14 @@ function apply<Work>(lane: Lane<Work>, event: LaneEvent<Work>, effects: LaneEffe
     case 'refused':
       answered(lane, event, effects);
       return;
+    default:
+      constrain(lane, event);
+  }
+}
+
+/** Events about memory, holds and operators' commands: they limit what the lane may do next. */
+function constrain<Work>(lane: Lane<Work>, event: Constraint<Work>): void {
+  switch (event.type) {
     case 'pageRefused':
       if (lane.pending?.kind !== 'readingPage') throw new Error('pageRefused without a page being read');
       lane.pending = undefined;

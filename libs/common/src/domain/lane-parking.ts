@@ -8,6 +8,7 @@ import {
   type LaneEffect,
   type LaneItem,
   noteParked,
+  type Page,
   type Pending,
   pageOf,
   rowStored,
@@ -83,7 +84,12 @@ export function drain<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): bool
   const head = headOf(lane);
   if (head?.whereabouts === 'elsewhere' || (lane.isHeld && !mayGiveUp(lane))) return false;
   if (parked === 'unread') return readPage(lane, effects);
-  const [item] = parked;
+  return drainPage(lane, parked, effects);
+}
+
+/** Gives the turn to the lowest row of a page. @returns false when there is nothing to do now */
+function drainPage<Work>(lane: Lane<Work>, page: Page<Work>, effects: LaneEffect<Work>[]): boolean {
+  const [item] = page;
   const cause = causeToGiveUp(lane, item);
   if (lane.isHeld && cause === undefined) {
     discardPage(lane);
@@ -94,10 +100,11 @@ export function drain<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): bool
   const judgement = judge(lane, item);
   if (judgement === 'wait') {
     discardPage(lane);
+    const head = headOf(lane);
     if (head) head.whereabouts = 'elsewhere';
     return false;
   }
-  keepPage(lane, parked.slice(1));
+  keepPage(lane, page.slice(1));
   if (cause && judgement === 'go') giveUp(lane, cause === SKIPPED ? (lane.toSkip ?? item) : item, cause, effects);
   else begin(lane, item, judgement, effects);
   return true;

@@ -96,6 +96,7 @@ function endOfEscape(bytes: Uint8Array, at: number): number {
 }
 
 /** Without recursion: one byte of a stack for each level says which bracket closes it. */
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: one loop over four local variables; its parts would have to return all four for each value.
 function endOfNested(bytes: Uint8Array, start: number): number {
   let closers = SHALLOW;
   let depth = 0;
@@ -109,7 +110,7 @@ function endOfNested(bytes: Uint8Array, start: number): number {
       closer = first + 2;
       position = skipSpace(bytes, position + 1);
       if (bytes[position] !== closer) {
-        if (closer === CLOSE_BRACE) position = endOfName(bytes, position);
+        position = closer === CLOSE_BRACE ? endOfName(bytes, position) : position;
         continue;
       }
     } else position = skipSpace(bytes, first === QUOTE ? endOfString(bytes, position) : endOfScalar(bytes, position));

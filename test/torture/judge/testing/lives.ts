@@ -8,6 +8,9 @@ export interface Fate {
   readonly failures: number;
 }
 
+/** Of a delivery; the last failure kills it. */
+const ATTEMPTS = 4;
+
 /** Events of a few resources. */
 export const fates = (): fc.Arbitrary<Fate[]> =>
   fc.array(fc.record({ resource: fc.constantFrom('a', 'b', 'c'), failures: fc.integer({ min: 0, max: 4 }) }), {
@@ -27,17 +30,14 @@ export function live(history: History, events: readonly Fate[]): MadeEvent[] {
   for (const [index, event] of made.entries()) {
     const failures = events[index]?.failures ?? 0;
     const followers = made.slice(index + 1).filter(({ resource }) => resource === event.resource);
-    for (let failed = 0; failed < failures; failed++) {
-      if (failed === 3) {
-        history.die(event);
-        break;
-      }
+    for (let failed = 0; failed < Math.min(failures, ATTEMPTS - 1); failed++) {
       history.fail(event);
-      if (failed === 0) for (const follower of followers) history.park(follower);
+      for (const follower of failed === 0 ? followers : []) history.park(follower);
       history.sample();
       history.bringBack(event);
     }
-    if (failures < 4) history.deliver(event);
+    if (failures < ATTEMPTS) history.deliver(event);
+    else history.die(event);
     history.unpark(event);
     history.sample();
   }

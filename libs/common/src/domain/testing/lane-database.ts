@@ -14,20 +14,14 @@ export class SimulatedDatabase<Work> {
   ) {}
 
   transact(lane: string, { row, park = [], removeUpTo, remove }: LaneTransaction<Work>): void {
-    const parked = this.parkedOf(lane);
     const goesBack = row !== undefined && isBelow(row, this.rows.get(lane)) && this.bug !== 'row goes back';
     if (goesBack && this.isStrict) return;
     if (row && !goesBack) this.rows.set(lane, row);
     for (const item of park) this.insert(lane, item);
-    if (removeUpTo !== undefined && !goesBack) {
-      for (const place of parked.keys()) if (place <= removeUpTo) parked.delete(place);
-    }
-    const isStill =
-      this.bug === 'removes a later attempt' || parked.get(remove?.place ?? -1)?.attempt === remove?.attempt;
-    if (remove && isStill) parked.delete(remove.place);
-    if (this.bug === 'no evidence' && parked.size === 0 && this.rows.get(lane)?.attempt === undefined) {
-      this.rows.delete(lane);
-    }
+    if (removeUpTo !== undefined && !goesBack) this.removeUpTo(lane, removeUpTo);
+    if (remove) this.remove(lane, remove);
+    const isIdle = !this.hasParked(lane) && this.rows.get(lane)?.attempt === undefined;
+    if (this.bug === 'no evidence' && isIdle) this.rows.delete(lane);
   }
 
   /** @returns the lowest parked rows of a lane, ascending */
@@ -45,6 +39,17 @@ export class SimulatedDatabase<Work> {
 
   lanesWithParked(): string[] {
     return [...this.parked].filter(([, parked]) => parked.size > 0).map(([lane]) => lane);
+  }
+
+  private removeUpTo(lane: string, last: number): void {
+    const parked = this.parkedOf(lane);
+    for (const place of parked.keys()) if (place <= last) parked.delete(place);
+  }
+
+  private remove(lane: string, { place, attempt }: NonNullable<LaneTransaction<Work>['remove']>): void {
+    const parked = this.parkedOf(lane);
+    const isStill = this.bug === 'removes a later attempt' || parked.get(place)?.attempt === attempt;
+    if (isStill) parked.delete(place);
   }
 
   private insert(lane: string, item: LaneItem<Work>): void {

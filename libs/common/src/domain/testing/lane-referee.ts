@@ -153,22 +153,33 @@ export class Referee {
 
   /** Once faults have stopped and nothing more happens: everything is over, and nothing is left behind. */
   checkEnd(lanes: ReadonlyMap<string, Lane<Delivery>>): void {
-    const { ground } = this;
-    for (const { id } of ground.deliveries)
+    this.checkDeliveries();
+    this.checkDatabase();
+    this.checkMemory(lanes);
+    const { committed, log } = this.ground;
+    if (committed.offset < log.length) this.fault(`stuck: the commit stands at ${committed.offset} of ${log.length}`);
+  }
+
+  private checkDeliveries(): void {
+    for (const { id } of this.ground.deliveries)
       if (!this.ended.has(id)) this.fault(`lost: ${id} is neither delivered nor dead`);
     for (const { id, step } of this.replays) {
       if ((this.lastEnd.get(id) ?? -1) <= step) this.fault(`lost: the replay of ${id}`);
     }
-    for (const lane of ground.database.lanesWithParked()) this.fault(`stuck: lane ${lane} has parked rows`);
-    for (const [lane, row] of ground.database.rows) {
+  }
+
+  private checkDatabase(): void {
+    const { database } = this.ground;
+    for (const lane of database.lanesWithParked()) this.fault(`stuck: lane ${lane} has parked rows`);
+    for (const [lane, row] of database.rows) {
       if (row.attempt !== undefined) this.fault(`stuck: lane ${lane} has a head`);
     }
+  }
+
+  private checkMemory(lanes: ReadonlyMap<string, Lane<Delivery>>): void {
     for (const [key, lane] of lanes) {
       if (lane.queue.length > 0) this.fault(`stuck: records of lane ${key} wait in memory`);
       if (lane.parked !== 'none') this.fault(`stuck: lane ${key} does not flow`);
-    }
-    if (ground.committed.offset < ground.log.length) {
-      this.fault(`stuck: the commit stands at ${ground.committed.offset} of ${ground.log.length}`);
     }
   }
 }

@@ -58,6 +58,15 @@ export class World implements Scene {
   run(): readonly string[] {
     const size = 250 + this.deliveries.length * 40;
     const faultySteps = Math.floor(size / 2) + this.random.pick(size);
+    this.takeSteps(faultySteps);
+    this.referee.tally.steps = this.step;
+    if (this.referee.violations.length > 0) return this.referee.violations;
+    if (this.step >= faultySteps + QUIET_STEPS) this.referee.fault('stuck: it does not come to rest');
+    else this.referee.checkEnd(this.owner.shell.lanes);
+    return this.referee.violations;
+  }
+
+  private takeSteps(faultySteps: number): void {
     let idleSteps = 0;
     for (; this.step < faultySteps + QUIET_STEPS && this.referee.violations.length === 0; this.step++) {
       if (this.isFaulty && this.step >= faultySteps) this.calm();
@@ -67,11 +76,6 @@ export class World implements Scene {
       if (idleSteps > 0 && !this.isFaulty) break;
       if (idleSteps > MOST_IDLE_STEPS) this.calm();
     }
-    this.referee.tally.steps = this.step;
-    if (this.referee.violations.length > 0) return this.referee.violations;
-    if (this.step >= faultySteps + QUIET_STEPS) this.referee.fault('stuck: it does not come to rest');
-    else this.referee.checkEnd(this.owner.shell.lanes);
-    return this.referee.violations;
   }
 
   trace(what: string): void {
