@@ -25,10 +25,10 @@ export class DeliveriesConsumer {
   private readonly logger = new Logger(DeliveriesConsumer.name);
 
   constructor(
-    @Inject(DeliveryEngine) private readonly engine: DeliveryEngine,
+    private readonly engine: DeliveryEngine,
     @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
     @Inject(RECORD_LIMITS) private readonly limits: RecordLimits,
-    @Inject(ReplayCheck) private readonly replays: ReplayCheck,
+    private readonly replays: ReplayCheck,
   ) {}
 
   @EventPattern(DELIVERIES_TOPIC)

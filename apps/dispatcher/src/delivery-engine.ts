@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { Positions } from '#common/domain/positions.js';
 import { earlyMs } from '#common/domain/tier.js';
 import type { FencedLog, OwnedLog, OwnershipListener } from '#common/kafka/port/owned-log.js';
@@ -21,10 +21,10 @@ export class DeliveryEngine implements OwnershipListener {
   private readonly early = new WeakMap<OwnedLog, number>();
 
   constructor(
-    @Inject(LogOwners) private readonly owners: LogOwners,
-    @Inject(Gates) private readonly gates: Gates,
-    @Inject(Attempts) private readonly attempts: Attempts,
-    @Inject(UnfinishedDeliveries) private readonly unfinished: UnfinishedDeliveries,
+    private readonly owners: LogOwners,
+    private readonly gates: Gates,
+    private readonly attempts: Attempts,
+    private readonly unfinished: UnfinishedDeliveries,
   ) {
     gates.listen({
       onHold: (endpointId, reason) => owners.hold(endpointId, reason !== undefined),

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
@@ -18,8 +18,8 @@ import { findDeadLetter, type WholeDeadLetter } from './dead-letter.queries.js';
 @Injectable()
 export class DeadLetterReplays {
   constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(DeadLetterSigner) private readonly signer: DeadLetterSigner,
+    private readonly database: Database,
+    private readonly signer: DeadLetterSigner,
   ) {}
 
   /** @throws ProblemError NOT_FOUND; CONFLICT when it was replayed already, or is no delivery */

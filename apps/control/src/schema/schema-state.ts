@@ -27,8 +27,8 @@ export class SchemaState implements OnModuleInit {
 
   constructor(
     @Inject(CONTROL_CONFIG) private readonly config: SchemaConfig,
-    @Inject(Database) private readonly database: Database,
-    @Inject(Health) health: Health,
+    private readonly database: Database,
+    health: Health,
   ) {
     const problem = () => (this.isDone ? database.problem : this.notReady());
     health.addReadiness({ name: 'postgres', problem });

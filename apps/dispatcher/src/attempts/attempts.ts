@@ -35,9 +35,9 @@ export class Attempts {
   private readonly unknownSince = new Map<string, number>();
 
   constructor(
-    @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
-    @Inject(Attempter) private readonly attempter: Attempter,
-    @Inject(DeadLetterSigner) private readonly signer: DeadLetterSigner,
+    private readonly directory: EndpointDirectory,
+    private readonly attempter: Attempter,
+    private readonly signer: DeadLetterSigner,
     @Inject(RECORD_LIMITS) private readonly limits: RecordLimits,
   ) {
     metrics.exposeInFlight(() => this.underWay);

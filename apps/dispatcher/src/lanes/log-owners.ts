@@ -23,9 +23,9 @@ export class LogOwners {
   private readonly epochs = new WeakMap<LogLanes, number>();
 
   constructor(
-    @Inject(LaneStore) private readonly store: LaneStore,
-    @Inject(LostHeads) private readonly lostHeads: LostHeads,
-    @Inject(Drainer) private readonly drainer: Drainer,
+    private readonly store: LaneStore,
+    private readonly lostHeads: LostHeads,
+    private readonly drainer: Drainer,
     @Inject(LANE_COLLABORATORS) private readonly collaborators: LaneCollaborators,
     @Inject(DeliveryGenerations)
     private readonly generations: Pick<DeliveryGenerations, 'present' | 'carriedOver' | 'positionsOf'>,

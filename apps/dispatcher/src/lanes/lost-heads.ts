@@ -18,9 +18,9 @@ export class LostHeads {
   private readonly logger = new Logger(LostHeads.name);
 
   constructor(
-    @Inject(Database) private readonly database: Database,
+    private readonly database: Database,
     @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
-    @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
+    private readonly directory: EndpointDirectory,
   ) {}
 
   /**
