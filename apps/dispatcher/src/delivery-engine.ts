@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Positions } from '#common/domain/positions.js';
 import { earlyMs } from '#common/domain/tier.js';
 import type { FencedLog, OwnedLog, OwnershipListener } from '#common/kafka/port/owned-log.js';
+import { delay } from '#common/timing/timing.js';
 import { Attempts } from './attempts/attempts.js';
 import type { Delivery } from './deliveries/delivery.js';
 import { Gates } from './endpoints/gates.js';
@@ -73,7 +74,7 @@ export class DeliveryEngine implements OwnershipListener {
   /** Attempts in flight finish, and what they caused is stored; no attempt begins. */
   async onRebalancing(): Promise<void> {
     this.gates.halt(true);
-    while (this.owners.turnsUnderWay > 0) await new Promise((resolve) => setTimeout(resolve, DRAINED_CHECK_MS));
+    while (this.owners.turnsUnderWay > 0) await delay(DRAINED_CHECK_MS);
   }
 
   onRebalanced(): void {
