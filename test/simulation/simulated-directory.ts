@@ -22,12 +22,12 @@ export class SimulatedDirectory implements Pick<EndpointDirectory, keyof Endpoin
     private readonly network: Network,
     private readonly random: Random,
   ) {
-    this.catchUp();
+    this.readOn();
     network.time.timer(() => this.look(), LOOK_MS, true);
   }
 
   onModuleInit(): void {
-    this.catchUp();
+    this.readOn();
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -38,8 +38,10 @@ export class SimulatedDirectory implements Pick<EndpointDirectory, keyof Endpoin
     return this.endpoints.get(id);
   }
 
-  hasSeen(): boolean {
-    return true;
+  /** @throws when this process does not reach Kafka */
+  async catchUp(): Promise<void> {
+    if (!this.network.isReachable(this.host, 'kafka')) throw new Error('Kafka does not answer');
+    this.readOn();
   }
 
   /** The simulation deletes no endpoint. */
@@ -57,10 +59,10 @@ export class SimulatedDirectory implements Pick<EndpointDirectory, keyof Endpoin
 
   private look(): void {
     if (this.seen === this.tables.announced.length || !this.network.isReachable(this.host, 'kafka')) return;
-    if (!this.network.isFaulty || this.random.chance(700)) this.catchUp();
+    if (!this.network.isFaulty || this.random.chance(700)) this.readOn();
   }
 
-  private catchUp(): void {
+  private readOn(): void {
     for (; this.seen < this.tables.announced.length; this.seen++) this.apply(this.tables.announced[this.seen]);
   }
 

@@ -15,6 +15,7 @@ import { migrate } from '#common/postgres/migrate.js';
 import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery } from '#common/records/delivery-record.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import type { InRecord, OutRecord } from '#common/records/record.js';
+import { markers } from '../../apps/control/src/configuration/marker.js';
 import { createHttpAdapter } from '../../apps/ingest/src/api/http-adapter.js';
 import { AppModule } from '../../apps/ingest/src/app.module.js';
 import { configSchema } from '../../apps/ingest/src/config.js';
@@ -64,6 +65,8 @@ export class IngestApp {
     const producer = kafkaClient(settings).producer();
     const output = new RecordingConsumer(settings, { groupId: 'test', topics: ['deliveries', 'dlq'] });
     await Promise.all([producer.connect(), output.start()]);
+    // Control's markers: without them the app waits for its configuration.
+    await producer.write(markers({ sequence: 1, id: 'test' }));
     const database = new Database({ url: options.databaseUrl, poolSize: 1, applicationName: 'test' });
     const ingest = new IngestApp(env, settings, producer, output, database);
     await ingest.restart();

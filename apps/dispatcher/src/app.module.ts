@@ -137,6 +137,10 @@ function createTransport(
     startAfter: () => directory.ready,
     waitsFor: (log) => database.problem ?? engine.waitsFor(log),
   });
-  health.addReadiness({ name: 'deliveries', problem: () => transport.problem() });
+  health.addReadiness({
+    name: 'deliveries',
+    problem: () => transport.problem(),
+    warning: () => transport.warning(),
+  });
   return transport;
 }

@@ -89,6 +89,10 @@ function createTransport(
     startAfter: () => endpoints.caughtUp,
     waitsFor: () => database.problem,
   });
-  health.addReadiness({ name: 'router', problem: () => transport.problem() });
+  health.addReadiness({
+    name: 'router',
+    problem: () => transport.problem(),
+    warning: () => transport.warning(),
+  });
   return transport;
 }

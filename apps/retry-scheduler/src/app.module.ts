@@ -55,7 +55,11 @@ function createTransport(kafka: KafkaClient, scheduler: Scheduler, health: Healt
     maxWaitMs: FETCH_WAIT_MS,
     waitsFor: (log) => scheduler.waitsFor(log),
   });
-  health.addReadiness({ name: 'tiers', problem: () => transport.problem() });
+  health.addReadiness({
+    name: 'tiers',
+    problem: () => transport.problem(),
+    warning: () => transport.warning(),
+  });
   registerMemoryGauges(() => scheduler.held());
   return transport;
 }

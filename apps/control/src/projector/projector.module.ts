@@ -55,6 +55,10 @@ function transportFor(
     drainMs: DRAIN_MS,
     waitsFor: () => database.problem,
   });
-  health.addReadiness({ name: 'projector', problem: () => transport.problem() });
+  health.addReadiness({
+    name: 'projector',
+    problem: () => transport.problem(),
+    warning: () => transport.warning(),
+  });
   return transport;
 }

@@ -7,6 +7,7 @@ import { replays } from '#common/metrics/replays.js';
 import { poisonRecord } from '#common/records/poison-record.js';
 import type { OutRecord } from '#common/records/record.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
+import { delay } from '#common/timing/timing.js';
 import type { Delivery, UnreadableRow } from '../deliveries/delivery.js';
 import { RECORD_LIMITS, type RecordLimits } from '../deliveries/record-limits.js';
 import { EndpointDirectory } from '../endpoints/endpoint-directory.js';
@@ -16,11 +17,8 @@ import * as metrics from './metrics.js';
 import { deadRecord, type Outcome, type OutcomeContext, outcomeOf } from './outcome.js';
 import { throughOwnFaults } from './own-faults.js';
 
-/** A delivery waits this long for the configuration of an unknown endpoint: the router's table may be ahead. */
-const UNKNOWN_ENDPOINT_WAIT_MS = 5_000;
-const UNKNOWN_ENDPOINT_CHECK_MS = 100;
-
-/** For this long after the first delivery of an endpoint that stayed unknown, its other deliveries do not wait. */
+const RETRY_MS = 1_000;
+/** For this long after the directory caught up in vain for an endpoint, its deliveries do not wait again. */
 const UNKNOWN_ENDPOINT_KEPT_MS = 10_000;
 const MAX_UNKNOWN_ENDPOINTS = 1_000;
 
@@ -33,7 +31,7 @@ export class Attempts {
   private underWay = 0;
   /** Attempts that wait for DNS or file handles. */
   heldByOwnFaults = 0;
-  /** By endpoint id: when the first delivery of an unknown endpoint came. If each delivery waited, a lane would take hours. */
+  /** Endpoints that stayed unknown, and when. If each of their deliveries asked Kafka, a lane would take hours. */
   private readonly unknownSince = new Map<string, number>();
 
   constructor(
@@ -124,23 +122,34 @@ export class Attempts {
     return group;
   }
 
-  private async awaitEndpoint({ meta, log }: Delivery): Promise<Endpoint | undefined> {
-    const deadline = this.missedSince(meta.endpointId) + UNKNOWN_ENDPOINT_WAIT_MS;
-    while (performance.now() < deadline && !this.directory.wasDeleted(meta.endpointId) && !log.lost.aborted) {
-      await new Promise((resolve) => setTimeout(resolve, UNKNOWN_ENDPOINT_CHECK_MS));
-      const endpoint = this.directory.find(meta.endpointId);
-      if (endpoint) return endpoint;
+  /**
+   * The router's table may be ahead of the directory, and the directory may stand still. So an endpoint is unknown only after
+   * the directory has caught up with `endpoints`.
+   */
+  private async awaitEndpoint({ meta: { endpointId }, log }: Delivery): Promise<Endpoint | undefined> {
+    while (!log.lost.aborted && !this.isKnownAbsent(endpointId)) {
+      try {
+        await this.directory.catchUp();
+        const endpoint = this.directory.find(endpointId);
+        if (endpoint) return endpoint;
+        this.noteUnknown(endpointId);
+      } catch (error) {
+        this.logger.warn({ err: error, endpoint_id: endpointId }, 'endpoint.not_looked_up');
+        await delay(RETRY_MS);
+      }
     }
     return undefined;
   }
 
-  private missedSince(endpointId: string): number {
-    const now = performance.now();
+  private isKnownAbsent(endpointId: string): boolean {
+    if (this.directory.wasDeleted(endpointId)) return true;
     const since = this.unknownSince.get(endpointId);
-    if (since !== undefined && now - since < UNKNOWN_ENDPOINT_KEPT_MS) return since;
+    return since !== undefined && performance.now() - since < UNKNOWN_ENDPOINT_KEPT_MS;
+  }
+
+  private noteUnknown(endpointId: string): void {
     if (this.unknownSince.size >= MAX_UNKNOWN_ENDPOINTS) this.unknownSince.clear();
-    this.unknownSince.set(endpointId, now);
-    return now;
+    this.unknownSince.set(endpointId, performance.now());
   }
 }
 

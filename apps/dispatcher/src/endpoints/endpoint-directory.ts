@@ -27,7 +27,6 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(EndpointDirectory.name);
   private readonly endpoints = new Map<string, Endpoint>();
   private readonly deletions = new Deletions(MAX_DELETIONS);
-  private readonly unreadable = new Set<string>();
   private readonly halfOpenIds = new Set<string>();
   private readonly listeners: Listener[] = [];
   private readonly table: ConfigurationTable;
@@ -49,17 +48,13 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
       apply: (record) => this.apply(record),
       onOtherMarker: (key, value) => markers.apply(key, value),
     });
-    health.addReadiness({
-      name: 'endpoints',
-      problem: () =>
-        this.table.problem() ?? (this.table.isCaughtUp ? undefined : 'the endpoint table is not caught up'),
-    });
+    health.addReadiness({ name: 'endpoints', problem: () => this.table.completeProblem() });
     health.addReadiness({ name: 'secret_keys', problem: () => this.missingKeys.problem() });
     exposeKeyMissing(() => this.missingKeys.size);
   }
 
   onModuleInit(): void {
-    this.table.start().then(() => this.checkKeys(), this.kafka.settings.onFatal);
+    this.table.startComplete().then(() => this.checkKeys(), this.kafka.settings.onFatal);
     this.reopening = setInterval(() => this.reopen(), REOPEN_INTERVAL_MS);
   }
 
@@ -77,9 +72,14 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     return this.endpoints.get(id);
   }
 
-  /** The topic has a record of this endpoint, readable or not. */
-  hasSeen(id: string): boolean {
-    return this.endpoints.has(id) || this.deletions.has(id) || this.unreadable.has(id);
+  /**
+   * Resolves when the directory has every record that `endpoints` has by now. An endpoint that is still unknown then does not
+   * exist: the router read its record before it wrote the delivery.
+   *
+   * @throws when Kafka does not answer
+   */
+  catchUp(): Promise<void> {
+    return this.table.catchUp();
   }
 
   wasDeleted(id: string): boolean {
@@ -102,23 +102,18 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     if (value === null) {
       if (change !== undefined && change.version < known) return;
       this.endpoints.delete(id);
-      this.unreadable.delete(id);
       this.halfOpenIds.delete(id);
       this.missingKeys.forget(id);
       this.deletions.add(id, change?.version);
     } else {
       const read = this.read(id, value);
-      if (read === undefined) {
-        this.unreadable.add(id);
-        return;
-      }
+      if (read === undefined) return;
       const { endpoint } = read;
       const { version } = endpoint.record;
       // An interrupted relay may publish an older version after a newer one.
       if (version < known || this.deletions.covers(id, version)) return;
       this.set(id, read);
       this.deletions.remove(id);
-      this.unreadable.delete(id);
       if (endpoint.record.breaker === 'half_open') this.halfOpenIds.add(id);
       else this.halfOpenIds.delete(id);
     }
@@ -160,7 +155,7 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
 
   /** Deliveries of endpoints with a missing key wait until an operator adds the key. */
   private checkKeys(): void {
-    if (!this.table.isCaughtUp) return;
+    if (!this.table.isComplete) return;
     const keyIds = this.missingKeys.keyIds();
     if (keyIds.join() !== this.loggedKeys) {
       this.loggedKeys = keyIds.join();

@@ -14,7 +14,6 @@ import {
 } from '#common/postgres/carry-store.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
-import { EndpointDirectory } from '../endpoints/endpoint-directory.js';
 import { carryPage } from './carry-page.js';
 import { isLogNew } from './carry-plan.js';
 import * as metrics from './metrics.js';
@@ -28,7 +27,6 @@ const DAY_MS = 86_400_000;
 const LOG_DAYS = 8;
 /** Outcomes that are known to Kafka and not yet to PostgreSQL would be sent again. */
 const PROJECTOR_WAIT_MS = 15_000;
-const ENDPOINTS_WAIT_MS = 120_000;
 /** Clocks of brokers and of PostgreSQL differ by less; what is archived within it may be sent twice. */
 const CLOCKS_MS = 1_000;
 const NO_LANE = { log: '', lane: '' };
@@ -48,7 +46,6 @@ export class CarryOver implements OnModuleDestroy {
     @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
     private readonly database: Database,
     @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
-    private readonly directory: EndpointDirectory,
   ) {}
 
   onModuleDestroy(): void {
@@ -104,7 +101,6 @@ export class CarryOver implements OnModuleDestroy {
   private async begin(lead: CarryWork, work: readonly CarryWork[]): Promise<CarryState> {
     const topics = work.filter(({ isCarried }) => !isCarried).map(({ topic }) => topic);
     this.logger.warn({ topics, generation: lead.generation }, 'carry.begins');
-    await this.awaitEndpoints();
     return this.kafka.withLogBounds(async (bounds) => {
       await this.awaitProjector(bounds);
       const nowMs = Date.now();
@@ -126,17 +122,6 @@ export class CarryOver implements OnModuleDestroy {
         counts: { moved: 0, heads: 0, parked: 0, waiting: 0, lost: 0 },
       };
     });
-  }
-
-  /** A topic `endpoints` that is new, too, is filled by control; until then every endpoint looks deleted. */
-  private async awaitEndpoints(): Promise<void> {
-    const rows = await this.database.query<{ id: string }>('SELECT id FROM endpoints');
-    const isMissing = () => rows.some(({ id }) => !this.directory.hasSeen(id));
-    for (const deadline = Date.now() + ENDPOINTS_WAIT_MS; isMissing() && !this.isStopping; await sleep(POLL_MS)) {
-      if (Date.now() < deadline) continue;
-      this.logger.error({ endpoints: rows.length }, 'carry.endpoints_missing');
-      return;
-    }
   }
 
   private async awaitProjector(bounds: LogBoundsReader): Promise<void> {

@@ -25,7 +25,6 @@ import { DELIVERY_HEADER, decodeDelivery } from '#common/records/delivery-record
 import { DELIVERIES_TOPIC, INGEST_TOPIC } from '#common/records/topics.js';
 import * as metrics from '../metrics.js';
 import { writeAll } from '../writes.js';
-import { EndpointIndex } from './endpoint-index.js';
 import { deliveryOf } from './fan-out.js';
 
 const DAY_MS = 86_400_000;
@@ -57,7 +56,6 @@ export class IngestGenerations {
     private readonly database: Database,
     private readonly generations: Generations,
     private readonly positions: LogPositions,
-    private readonly endpoints: EndpointIndex,
     @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
   ) {}
 
@@ -71,14 +69,12 @@ export class IngestGenerations {
   }
 
   /**
-   * Resolves when the router may read a partition of a new log: `endpoints` is complete, and the lost log's deliveries
-   * exist.
+   * Resolves when the router may read a partition of a new log: the lost log's deliveries exist.
    *
    * @throws when Kafka or PostgreSQL does not answer; the caller retries
    */
   async complete({ partition, partitions, lost }: OwnedLog, generation: number): Promise<void> {
     if (generation === 0) return;
-    await this.endpoints.complete();
     while (!lost.aborted && (await mayLackDeliveries(this.database, generation, partition))) {
       this.asked.add(partition);
       this.passing ??= this.pass(generation, partitions).finally(() => {

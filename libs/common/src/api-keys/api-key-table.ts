@@ -12,7 +12,7 @@ const MAX_DELETIONS = 100_000;
 export class ApiKeyTable {
   private readonly keys = new Map<string, ApiKeyRecord>();
   private readonly deletions = new Deletions(MAX_DELETIONS);
-  /** Whether the topic was once read to its end. Until then an unknown key may only be one that was not read yet. */
+  /** Whether control has written all keys into this log, and they were read. Until then an unknown key may be valid. */
   isComplete = false;
 
   /**

@@ -19,18 +19,14 @@ class ApiKeyReader implements OnModuleInit, OnModuleDestroy {
       topic: API_KEYS_TOPIC,
       apply: ({ key, value, change }) => table.apply(key, value, change?.version),
     });
-    health.addReadiness({
-      name: 'api-keys',
-      problem: () =>
-        this.reader.problem() ?? (this.reader.isCaughtUp ? undefined : 'the API keys are not all read yet'),
-    });
+    health.addReadiness({ name: 'api-keys', problem: () => this.reader.completeProblem() });
   }
 
   onModuleInit(): void {
     const markComplete = () => {
       this.table.isComplete = true;
     };
-    this.reader.start().then(markComplete, this.kafka.settings.onFatal);
+    this.reader.startComplete().then(markComplete, this.kafka.settings.onFatal);
   }
 
   async onModuleDestroy(): Promise<void> {

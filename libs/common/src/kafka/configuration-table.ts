@@ -51,8 +51,10 @@ export class ConfigurationTable {
   private readonly table: CompactedTable;
   private readonly trust: RecordTrust | undefined;
   private readonly authenticity = new WeakMap<InRecord, Authenticity>();
+  private readonly whole = Promise.withResolvers<void>();
   private ignoredUnsigned = 0;
   private isWhollySigned = false;
+  private hasMarker = false;
 
   constructor(
     client: KafkaClient,
@@ -87,6 +89,27 @@ export class ConfigurationTable {
     throw new UnsignedRecordsError(
       `${this.ignoredUnsigned} records of ${this.options.topic} are not signed: start control once with CONFIG_SIGNING_KEY and without REQUIRE_SIGNED_RECORDS, which signs them`,
     );
+  }
+
+  /**
+   * Whether control has written its whole configuration into this log: its marker follows the last record. A log that was
+   * made again lacks the marker until then, so an absent key says nothing.
+   */
+  get isComplete(): boolean {
+    return this.table.isCaughtUp && this.hasMarker;
+  }
+
+  /** Starts the table. Resolves when {@link isComplete}, however late control is. @throws as {@link start} does */
+  async startComplete(): Promise<void> {
+    await this.start();
+    await this.whole.promise;
+  }
+
+  /** For readiness: undefined when the table is complete and follows its topic. */
+  completeProblem(): string | undefined {
+    if (this.isComplete) return this.problem();
+    if (!this.table.isCaughtUp) return this.problem() ?? `${this.options.topic} is not read to its end yet`;
+    return `${this.options.topic} waits for control, which has not written all records into this log yet`;
   }
 
   catchUp(): Promise<void> {
@@ -150,6 +173,8 @@ export class ConfigurationTable {
   /** A signed marker says that control has signed every record before it. */
   private takeMarker(record: ConfigurationRecord): void {
     if (record.isSigned) this.isWhollySigned = true;
+    this.hasMarker = record.value !== null;
+    if (this.hasMarker) this.whole.resolve();
     this.options.onMarker?.(record);
   }
 

@@ -47,6 +47,11 @@ export class KafkaTransport extends Server implements CustomTransportStrategy {
     return this.consumer === undefined ? 'not started' : this.consumer.problem();
   }
 
+  /** For readiness: what holds records although they are taken. */
+  warning(): string | undefined {
+    return this.consumer?.warning();
+  }
+
   on(): never {
     throw new Error('the Kafka transport has no events; use its ownership listener');
   }

@@ -3,6 +3,7 @@ import { monotonicMs } from '../../timing/timing.js';
 import { lagRecords, openTransactionRecords, stalledPartitions } from '../port/metrics.js';
 import type { KafkaSettings } from '../port/settings.js';
 import type { LogOffsets, OffsetsOfGroup, OffsetsReader } from './offsets-reader.js';
+import { OpenTransactions } from './open-transactions.js';
 import { endRefusal, type Stall, type StallEnd, type StallSample, StallWatch } from './stall-watch.js';
 
 /** What this process does with one partition now. */
@@ -30,6 +31,9 @@ export class LagWatch {
   private readonly logger = new Logger(LagWatch.name);
   private readonly watch: StallWatch;
   private readonly lookMs: number;
+  private readonly stallMs: number;
+  private readonly transactions = new OpenTransactions();
+  private isTransactionLogged = false;
   private stalls: readonly Stall[] = [];
   private readonly offsets = new Map<string, LogOffsets>();
   private readonly refusals = new Map<string, string>();
@@ -44,6 +48,7 @@ export class LagWatch {
     private readonly options: LagWatchOptions,
   ) {
     const stallMs = settings.stallMs ?? DEFAULT_STALL_MS;
+    this.stallMs = stallMs;
     this.watch = new StallWatch({ stallMs, longestGapMs: LONGEST_GAP_MS });
     this.lookMs = Math.min(LONGEST_LOOK_MS, stallMs / 2);
   }
@@ -64,10 +69,15 @@ export class LagWatch {
     await this.reader.close();
   }
 
-  /** For readiness: which partitions stand still. */
+  /** For readiness: which partitions stand still. A table behind an open transaction lacks configuration. */
   problem(): string | undefined {
-    if (this.stalls.length === 0) return undefined;
-    return this.stalls.map(describe).join('; ');
+    if (this.stalls.length > 0) return this.stalls.map(describe).join('; ');
+    return this.options.isTable ? this.heldByTransaction() : undefined;
+  }
+
+  /** For readiness: which partitions an open transaction has held for longer than a stall. A restart does not help. */
+  heldByTransaction(): string | undefined {
+    return this.transactions.report(monotonicMs(), this.stallMs);
   }
 
   private async look(): Promise<void> {
@@ -76,12 +86,21 @@ export class LagWatch {
       if (this.isClosed) return;
       this.failures = 0;
       this.showLag(offsets.logs);
+      this.noteTransactions(offsets.logs);
       this.reportStalls(this.watch.look(monotonicMs(), this.samples(offsets)));
     } catch (error) {
       if (this.isClosed) return;
       this.lookFailed(error);
     }
     await this.endForStall().catch((error: unknown) => this.logger.warn({ err: error }, 'stall.end_not_stored'));
+  }
+
+  private noteTransactions(logs: readonly LogOffsets[]): void {
+    const named = logs.map((log) => ({ ...log, name: `${this.short(log.topic)}/${log.partition}` }));
+    this.transactions.look(monotonicMs(), named);
+    const problem = this.heldByTransaction();
+    if (problem !== undefined && !this.isTransactionLogged) this.logger.error({ problem }, 'partition.in_transaction');
+    this.isTransactionLogged = problem !== undefined;
   }
 
   private lookFailed(error: unknown): void {

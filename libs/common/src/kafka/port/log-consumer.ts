@@ -38,4 +38,6 @@ export interface LogConsumer {
   stop(): Promise<void>;
   /** Undefined when all is well; else why this consumer takes no records now. */
   problem(): string | undefined;
+  /** For readiness: what holds records although this consumer works; a restart does not help. */
+  warning(): string | undefined;
 }

@@ -156,6 +156,10 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     return `group ${this.groupId} has not answered for ${Math.round(silentMs / 1_000)} s`;
   }
 
+  warning(): string | undefined {
+    return this.lag?.heldByTransaction();
+  }
+
   async beforeJoin(group: KafkaGroup): Promise<void> {
     const { membership } = this;
     const isFirst = membership.group !== group;
