@@ -9,7 +9,7 @@ import { OrderedTraffic } from '../support/ordered-traffic.js';
 import { transactionalProducer } from '../support/transactions.js';
 import { until } from '../support/until.js';
 
-const STALL_SECONDS = 5;
+const STALL_SECONDS = 10;
 const COMPLETE_MS = 60_000;
 
 let cluster: Cluster;
