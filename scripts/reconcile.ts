@@ -3,7 +3,7 @@ import { kafkaEnv, loadConfig, postgresEnv, trustEnv } from '#common/config/env.
 import { kafkaClient } from '#common/kafka/connect.js';
 import { kafkaSettings } from '#common/kafka/port/settings.js';
 import { Database } from '#common/postgres/database.js';
-import { reconcile } from '#control/configuration/reconcile.js';
+import { IncompleteTopicError, reconcile } from '#control/configuration/reconcile.js';
 import { runCommand } from './lib/command.mjs';
 import { withConfigErrors } from './lib/config-errors.ts';
 import { optionsOf } from './lib/options.mjs';
@@ -43,6 +43,8 @@ async function main() {
   try {
     const reconciliation = await reconcile(database, kafka, options);
     process.stdout.write(`${reportOf(reconciliation, options).join('\n')}\n`);
+  } catch (error) {
+    throw error instanceof IncompleteTopicError ? new UserError(error.message) : error;
   } finally {
     await database.close();
   }

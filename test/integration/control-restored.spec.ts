@@ -3,12 +3,14 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generateApiKey } from '#common/api-keys/api-key.js';
 import { kafkaClient } from '#common/kafka/connect.js';
+import { Database } from '#common/postgres/database.js';
 import { CHANGE_HEADER } from '#common/records/configuration-change.js';
 import { API_KEYS_TOPIC, DELIVERIES_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { configurationAhead } from '../../apps/control/src/changes/metrics.js';
 import { orphanedKeys } from '../../apps/control/src/configuration/metrics.js';
-import { type Kept, reconcile } from '../../apps/control/src/configuration/reconcile.js';
+import { IncompleteTopicError, type Kept, reconcile } from '../../apps/control/src/configuration/reconcile.js';
 import { ControlApp } from '../support/control-app.js';
+import { recreateTopics } from '../support/recreate-topics.js';
 import { restoreTables, saveTables } from '../support/saved-tables.js';
 import '../support/quiet.js';
 import { freshDatabase, freshTopicPrefix, type TestDatabase } from '../support/servers.js';
@@ -195,6 +197,28 @@ describe('a database restored from a backup', () => {
     await keep('topics');
     await until('changes are taken again', mayChange);
     expect((await control.get(`/v1/endpoints/${other}`)).status).toBe(404);
+  });
+});
+
+describe('a topic that was made again', () => {
+  it('given that control has not filled it, when the topics are kept, then nothing is deleted', async () => {
+    const endpoint = await createEndpoint('http://127.0.0.1:9/kept');
+    await outboxIsEmpty();
+    const { settings, adminKey, kafka } = control;
+    await control.stop();
+    await recreateTopics(settings, [ENDPOINTS_TOPIC]);
+    const database = new Database({ url: server.url, poolSize: 1, applicationName: 'test' });
+    try {
+      await expect(reconcile(database, kafka, { keep: 'topics', isDryRun: false })).rejects.toThrow(
+        IncompleteTopicError,
+      );
+    } finally {
+      await database.close();
+    }
+    await start(settings.prefix, adminKey);
+    expect((await control.get(`/v1/endpoints/${endpoint}`)).status).toBe(200);
+    await outboxIsEmpty();
+    expect((await keep('topics')).differences).toEqual([]);
   });
 });
 

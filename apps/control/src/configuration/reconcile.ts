@@ -33,10 +33,21 @@ interface Options {
   readonly isDryRun: boolean;
 }
 
+/** Keeping the topics would delete rows, and nothing proves that the topic ever had them. */
+export class IncompleteTopicError extends Error {
+  constructor(topic: ConfigurationTopic, rows: number) {
+    super(
+      `${topic} lacks ${rows} rows of the database and control's marker, so it was made again or is new. Keep the database, or start control, which publishes them`,
+    );
+  }
+}
+
 /**
  * Makes the topics of configuration and the database one. All of it is one transaction of the database: with `topics` its
  * rows become what the topics have, with `database` every difference is owed to the topics under a higher version, and
  * control publishes it. Idempotent; control may run.
+ *
+ * @throws IncompleteTopicError when the topics are to be kept, and one of them was made again
  */
 export async function reconcile(database: Database, kafka: KafkaClient, options: Options): Promise<Reconciliation> {
   const copy = await copyTopics(kafka, {
@@ -53,7 +64,9 @@ export async function reconcile(database: Database, kafka: KafkaClient, options:
     const differences: Reconciliation['differences'][number][] = [];
     for (const topic of CONFIGURATION_TOPICS) {
       const records = copy.records.get(topic) ?? new Map<string, CopiedRecord>();
-      for (const difference of differencesOf(records, await rowCopies(tx, topic))) {
+      const found = differencesOf(records, await rowCopies(tx, topic));
+      refuseUnprovenDeletions(copy, topic, found, options);
+      for (const difference of found) {
         const unknown = await apply(tx, { topic, records, difference, highest }, options);
         differences.push({ topic, ...difference, unknown });
       }
@@ -61,6 +74,17 @@ export async function reconcile(database: Database, kafka: KafkaClient, options:
     if (!options.isDryRun && differences.length > 0) await note(tx, options, differences.length);
     return { wasAhead, differences };
   });
+}
+
+function refuseUnprovenDeletions(
+  { complete }: TopicCopy,
+  topic: ConfigurationTopic,
+  differences: readonly Difference[],
+  { keep }: Options,
+): void {
+  if (keep !== 'topics' || complete.has(topic)) return;
+  const { length } = differences.filter(({ kind }) => kind === 'only_in_database');
+  if (length > 0) throw new IncompleteTopicError(topic, length);
 }
 
 /** Rows with a newer version on the topics count as well: changes of an earlier release have no numbers. */

@@ -16,6 +16,8 @@ export interface TopicCopy {
   readonly records: ReadonlyMap<ConfigurationTopic, ReadonlyMap<string, CopiedRecord>>;
   /** The highest change that they name. */
   readonly highest: ChangeNumber | undefined;
+  /** Topics with control's marker: without it a log may lack records that the former log had. */
+  readonly complete: ReadonlySet<ConfigurationTopic>;
 }
 
 /** Parses a value. @throws when it is malformed */
@@ -24,6 +26,7 @@ export type ValueParsers = Readonly<Record<ConfigurationTopic, (key: string, tex
 /** Reads both topics to their ends, once. */
 export async function copyTopics(kafka: KafkaClient, parsers: ValueParsers): Promise<TopicCopy> {
   let highest: ChangeNumber | undefined;
+  const complete = new Set<ConfigurationTopic>();
   const note = (change: ChangeNumber | undefined) => {
     if (change !== undefined && change.sequence > (highest?.sequence ?? 0)) highest = change;
   };
@@ -42,10 +45,11 @@ export async function copyTopics(kafka: KafkaClient, parsers: ValueParsers): Pro
     });
     try {
       await table.start();
+      if (table.isComplete) complete.add(topic);
     } finally {
       await table.stop();
     }
     return [topic, records] as const;
   });
-  return { records: new Map(await Promise.all(topics)), highest };
+  return { records: new Map(await Promise.all(topics)), highest, complete };
 }
