@@ -5,6 +5,7 @@ import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.
 import { apiKeyRecordSchema } from '#common/records/api-key-record.js';
 import type { ChangeNumber } from '#common/records/configuration-change.js';
 import { readEndpoint } from '#common/records/endpoint-record.js';
+import { isMarkerKey } from '#common/records/marker.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { atMost } from '#common/timing/timing.js';
 import { CONFIGURATION_TOPICS, type ConfigurationTopic } from '../changes/configuration-topics.js';
@@ -87,7 +88,8 @@ export class FollowedTopic {
   }
 
   private suspect(key: string, isIgnored: boolean): void {
-    if (isIgnored) this.entries.shadow(key);
+    // A marker is no entry: it is written again from what the database knows (publisher.ts).
+    if (isIgnored && !isMarkerKey(key)) this.entries.shadow(key);
     if (this.addSuspect(key)) this.listener.onSuspect();
   }
 
