@@ -5,6 +5,7 @@ import { encodeDelivery } from '#common/records/delivery-record.js';
 import { encodeHeaders } from '#common/records/stored-headers.js';
 import { kafkaClient } from '../../scripts/lib/kafka-client.js';
 import { Cluster } from '../support/cluster.js';
+import { runScript } from '../support/run-script.js';
 import { until } from '../support/until.js';
 
 /* A record of `dlq` that is small as a batch (gzip), and larger than `deliveries` takes as a record. */
@@ -74,6 +75,10 @@ it('given a dead letter that deliveries cannot take, when it is replayed, then t
   expect(await state()).toMatchObject({ skipped: 1 });
   expect(await isOutboxEmpty()).toBe(true);
   expect(await count('posthorn_replays_refused_total')).toBe(2);
+
+  const { code, output } = await runScript('replay', cluster.env, ['--to', 'deliveries']);
+  expect(code).toBe(0);
+  expect(output).toContain('1 are too large for deliveries and stay in dlq');
 }, 120_000);
 
 it('given a row of the outbox that Kafka cannot take, then it becomes a dead letter, and the others are written', async () => {

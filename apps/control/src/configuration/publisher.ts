@@ -90,6 +90,7 @@ export class ConfigurationPublisher {
     this.hasOrphans = false;
     const { latest } = await knownChanges(db, 0);
     for (const topic of this.topics.all) {
+      topic.forgetSuspects();
       const survey = await surveyAll(db, topic, this.signer.isSigning);
       this.noteOrphans(topic, survey);
       records += await this.write(db, topic, survey);

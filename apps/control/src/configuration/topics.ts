@@ -74,6 +74,11 @@ export class FollowedTopic {
     return keys;
   }
 
+  /** The whole topic is compared now: what looked wrong so far is written again with the rest. */
+  forgetSuspects(): void {
+    this.suspects.clear();
+  }
+
   /** Keeps keys for a later round, and wakes no listener: a round that wakes the next one would take all of a core. */
   suspectAgain(keys: readonly string[]): void {
     for (const key of keys) this.addSuspect(key);
