@@ -16,8 +16,14 @@ const KINDS = new Set(['Counter', 'Gauge', 'Histogram', 'Summary']);
 const INTRO = `\`GET /metrics\` of each app, in Prometheus' text format; no key is asked for. Every metric has the label \`app\`.
 Times are in seconds, sizes in bytes. Beside these there are the defaults of prom-client (\`process_*\`, \`nodejs_*\`).`;
 
-/** Apps that export the metrics of a folder of libs/common. */
-const SHARED: Readonly<Record<string, string>> = { kafka: 'every app', postgres: 'ingest, control, dispatcher' };
+/** Apps that export the metrics of a folder or a file of libs/common. */
+const SHARED: Readonly<Record<string, string>> = {
+  kafka: 'every app',
+  postgres: 'ingest, control, dispatcher',
+  'metrics/dead-letters.ts': 'dispatcher, ingest, retry-scheduler',
+  'metrics/replays.ts': 'dispatcher, ingest',
+  'metrics/misplaced-records.ts': 'dispatcher, ingest',
+};
 
 /**
  * Generates docs/metrics.md from the sources: every metric is a literal in one `new Counter({…})` or similar.
@@ -87,8 +93,8 @@ function literal(node: ts.Expression | undefined, path: string) {
 }
 
 function whereOf(path: string) {
-  const [top, second, , folder] = path.split('/');
-  const where = top === 'apps' ? second : SHARED[folder ?? ''];
+  const [top, second, , folder = '', file = ''] = path.split('/');
+  const where = top === 'apps' ? second : (SHARED[folder] ?? SHARED[`${folder}/${file}`]);
   if (where === undefined) throw new Error(`say in scripts/docs/metrics.ts which apps have the metrics of ${path}`);
   return where;
 }

@@ -1,6 +1,3 @@
-// First import: it loads the apps' files in an order in which their metrics do not collide.
-import './processes.js';
-
 import { Watermark } from '#common/collections/watermark.js';
 import { stepBreaker } from '#common/domain/breaker.js';
 import { verdictOf } from '#common/domain/verdict.js';

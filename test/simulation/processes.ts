@@ -1,8 +1,6 @@
-import { startDispatcher } from './dispatcher-process.js';
-// Imported before the next app's files: forget-metrics.ts explains the order.
-import './forget-metrics.js';
+import { register } from 'prom-client';
 import { startProjector } from './control-process.js';
-import { forgetMetrics } from './forget-metrics.js';
+import { startDispatcher } from './dispatcher-process.js';
 import { startScheduler } from './scheduler-process.js';
 import type { Site } from './site.js';
 import type { Host } from './virtual-time.js';
@@ -12,7 +10,8 @@ export type App = (typeof APPS)[number];
 
 /** Starts a process of an app. @returns function that stops it in order */
 export function startApp(app: App, host: Host, site: Site): () => Promise<void> {
-  forgetMetrics();
+  // Each start makes the gauges of its app again.
+  register.clear();
   switch (app) {
     case 'dispatcher':
       return startDispatcher(host, site);

@@ -1,11 +1,4 @@
-import {
-  type CallHandler,
-  type ExecutionContext,
-  Inject,
-  Injectable,
-  Logger,
-  type NestInterceptor,
-} from '@nestjs/common';
+import { type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor } from '@nestjs/common';
 import { catchError, type Observable, throwError } from 'rxjs';
 import { ProblemError } from '#common/http/problem.js';
 import { isUnavailable, isValueRefused } from '#common/postgres/errors.js';
@@ -21,7 +14,7 @@ const RETRY_AFTER_S = 2;
 export class DatabaseInterceptor implements NestInterceptor {
   private readonly logger = new Logger(DatabaseInterceptor.name);
 
-  constructor(@Inject(SchemaState) private readonly schema: SchemaState) {}
+  constructor(private readonly schema: SchemaState) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return next.handle();

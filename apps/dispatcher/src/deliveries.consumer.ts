@@ -5,13 +5,13 @@ import { earlyMs, hopFor, MAX_EARLY_MS } from '#common/domain/tier.js';
 import type { FencedLog, LogBatch, OwnedLog } from '#common/kafka/port/owned-log.js';
 import { partitionOf } from '#common/kafka/port/partitioner.js';
 import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
+import { deadLetters } from '#common/metrics/dead-letters.js';
+import { misplacedRecords } from '#common/metrics/misplaced-records.js';
 import { poisonRecord } from '#common/records/poison-record.js';
 import type { InRecord, OutRecord } from '#common/records/record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
-import { dead } from './attempts/metrics.js';
 import { waitingAgain } from './attempts/outcome.js';
 import { readDelivery } from './deliveries/delivery.js';
-import { misplaced } from './deliveries/metrics.js';
 import { RECORD_LIMITS, type RecordLimits } from './deliveries/record-limits.js';
 import { ReplayCheck } from './deliveries/replay-check.js';
 import { DeliveryEngine } from './delivery-engine.js';
@@ -25,10 +25,10 @@ export class DeliveriesConsumer {
   private readonly logger = new Logger(DeliveriesConsumer.name);
 
   constructor(
-    @Inject(DeliveryEngine) private readonly engine: DeliveryEngine,
+    private readonly engine: DeliveryEngine,
     @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
     @Inject(RECORD_LIMITS) private readonly limits: RecordLimits,
-    @Inject(ReplayCheck) private readonly replays: ReplayCheck,
+    private readonly replays: ReplayCheck,
   ) {}
 
   @EventPattern(DELIVERIES_TOPIC)
@@ -45,11 +45,11 @@ export class DeliveriesConsumer {
     const { batchBytes: maxBatchBytes } = this.limits;
     const delivery = readDelivery(log, record, { positions, maxBatchBytes, replayProblem: this.replayProblem });
     if ('detail' in delivery) {
-      dead.inc({ reason: 'payload_error' });
+      deadLetters.inc({ reason: 'payload_error' });
       void this.replace(log, record, poisonRecord(record, delivery.detail, Date.now(), this.limits.batchBytes));
     } else if (partitionOf(delivery.lane, log.partitions) !== log.partition) {
       // A lane has one owner only while all of its records are on the partition of its key.
-      misplaced.inc();
+      misplacedRecords.inc();
       void this.replace(log, record, { ...record, topic: DELIVERIES_TOPIC });
     } else {
       const { returned, dueAt = 0 } = delivery.meta;

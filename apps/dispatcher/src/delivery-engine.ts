@@ -1,7 +1,8 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { Positions } from '#common/domain/positions.js';
 import { earlyMs } from '#common/domain/tier.js';
 import type { FencedLog, OwnedLog, OwnershipListener } from '#common/kafka/port/owned-log.js';
+import { delay } from '#common/timing/timing.js';
 import { Attempts } from './attempts/attempts.js';
 import type { Delivery } from './deliveries/delivery.js';
 import { Gates } from './endpoints/gates.js';
@@ -21,10 +22,10 @@ export class DeliveryEngine implements OwnershipListener {
   private readonly early = new WeakMap<OwnedLog, number>();
 
   constructor(
-    @Inject(LogOwners) private readonly owners: LogOwners,
-    @Inject(Gates) private readonly gates: Gates,
-    @Inject(Attempts) private readonly attempts: Attempts,
-    @Inject(UnfinishedDeliveries) private readonly unfinished: UnfinishedDeliveries,
+    private readonly owners: LogOwners,
+    private readonly gates: Gates,
+    private readonly attempts: Attempts,
+    private readonly unfinished: UnfinishedDeliveries,
   ) {
     gates.listen({
       onHold: (endpointId, reason) => owners.hold(endpointId, reason !== undefined),
@@ -73,7 +74,7 @@ export class DeliveryEngine implements OwnershipListener {
   /** Attempts in flight finish, and what they caused is stored; no attempt begins. */
   async onRebalancing(): Promise<void> {
     this.gates.halt(true);
-    while (this.owners.turnsUnderWay > 0) await new Promise((resolve) => setTimeout(resolve, DRAINED_CHECK_MS));
+    while (this.owners.turnsUnderWay > 0) await delay(DRAINED_CHECK_MS);
   }
 
   onRebalanced(): void {

@@ -46,22 +46,6 @@ export const fannedOut = new Counter({
   help: 'Deliveries made from events',
 });
 
-export const dead = new Counter({
-  name: 'posthorn_dead_letters_total',
-  help: 'Deliveries and records given up, by reason',
-  labelNames: ['reason'],
-});
-
-export const replays = new Counter({
-  name: 'posthorn_replays_total',
-  help: 'Dead letters that came back to be delivered again',
-});
-
-export const misplaced = new Counter({
-  name: 'posthorn_misplaced_records_total',
-  help: 'Records found on another partition than their key belongs to, and moved',
-});
-
 export const batchSeconds = new Histogram({
   name: 'posthorn_router_batch_duration_seconds',
   help: 'From taking a batch to having its deliveries confirmed',
@@ -83,6 +67,3 @@ export const databaseAvailable = new Gauge({
   name: 'posthorn_router_database_available',
   help: '1 while the router can store events, 0 while it waits for PostgreSQL',
 });
-
-// increase() misses the first increment of a counter that was not exported before. The alerts use increase().
-dead.inc({ reason: 'payload_error' }, 0);

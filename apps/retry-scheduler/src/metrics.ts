@@ -12,16 +12,6 @@ export const moves = new Counter({
   labelNames: ['from', 'to'],
 });
 
-/**
- * The metric of every app that writes dead letters. Here the reason is always `payload_error`: poison records of a
- * tier.
- */
-export const deadLetters = new Counter({
-  name: 'posthorn_dead_letters_total',
-  help: 'Deliveries and records given up, by reason',
-  labelNames: ['reason'],
-});
-
 export const writeFailures = new Counter({
   name: 'posthorn_scheduler_write_failures_total',
   help: 'Times Kafka refused a record that leaves a retry tier; it is tried again',

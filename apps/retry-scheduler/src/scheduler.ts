@@ -1,9 +1,10 @@
 import { EAGER_TIER } from '#common/domain/tier.js';
 import type { LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port/owned-log.js';
+import { deadLetters } from '#common/metrics/dead-letters.js';
 import { poisonRecord } from '#common/records/poison-record.js';
 import type { InRecord, OutRecord } from '#common/records/record.js';
 import { Alarm, type Clock } from './alarm.js';
-import { deadLetters, lateness, moves, returns, type TierMemory } from './metrics.js';
+import { lateness, moves, returns, type TierMemory } from './metrics.js';
 import type { Returner } from './returner.js';
 import { memoryOf, moveOf, readWaiting, returnOf, type WaitingDelivery } from './waiting.js';
 import { WaitingRoom } from './waiting-room.js';

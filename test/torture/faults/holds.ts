@@ -6,7 +6,8 @@ const BREAKER = { threshold: 5, cooldown_s: 3, max_cooldown_s: 3 };
 /** Longer than the interval between checks for probes: several probes would overlap. */
 const PROBE_MS = 1_500;
 const FAILING_MS = 16_000;
-const STATE_LIMIT_MS = 30_000;
+/** Above the lease of a probe (`lane-limits.ts`): a killed dispatcher keeps the permit until its lease ends. */
+const STATE_LIMIT_MS = 60_000;
 /** Longer than an attempt may take. */
 const HANGING_MS = 14_000;
 /** Far below the 10 s timeout of a hanging endpoint, and far above the latency of a busy machine. */

@@ -38,8 +38,8 @@ export const BUGS = {
     title: 'a delivery does not wait for the head of its lane',
     patch: {
       file: 'libs/common/src/domain/lane-judgement.js',
-      text: "if (item.place > row.place)\n                return 'wait';",
-      becomes: "if (item.place > row.place)\n                return 'go';",
+      text: "if (place > head.place)\n        return 'wait';",
+      becomes: "if (place > head.place)\n        return 'go';",
     },
     fault: 'control-kill',
     findings: ['out_of_order', 'overtaken'],

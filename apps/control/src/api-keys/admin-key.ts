@@ -13,8 +13,8 @@ export interface AdminKeyConfig {
 export class AdminKey {
   constructor(
     @Inject(CONTROL_CONFIG) { ADMIN_API_KEY: text }: AdminKeyConfig,
-    @Inject(SchemaState) schema: SchemaState,
-    @Inject(ApiKeysService) apiKeys: ApiKeysService,
+    schema: SchemaState,
+    apiKeys: ApiKeysService,
   ) {
     if (text !== undefined) schema.beforeReady(() => apiKeys.ensureAdminKey(text));
   }

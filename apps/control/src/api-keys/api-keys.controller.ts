@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
@@ -20,7 +20,7 @@ import { ApiKeysService } from './api-keys.service.js';
 @RequireScope('admin')
 @Controller('v1/api-keys')
 export class ApiKeysController {
-  constructor(@Inject(ApiKeysService) private readonly apiKeys: ApiKeysService) {}
+  constructor(private readonly apiKeys: ApiKeysService) {}
 
   @Post()
   @ApiOperation({ summary: 'Create an API key; its text is shown this once' })

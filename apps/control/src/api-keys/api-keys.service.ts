@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { type AuthenticatedKey, generateApiKey, hashApiKey, parseApiKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
@@ -14,8 +14,8 @@ import type { ApiKeyCreate, ShownApiKey } from './api-key-schemas.js';
 @Injectable()
 export class ApiKeysService {
   constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(Standing) private readonly standing: Standing,
+    private readonly database: Database,
+    private readonly standing: Standing,
   ) {}
 
   /** @throws ProblemError CONFIGURATION_AHEAD; FORBIDDEN when a tenant's key asks for another tenant, or for all */

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
 import { Health } from '#common/observability/health.js';
 import type { ChangeNumber } from '#common/records/configuration-change.js';
@@ -36,7 +36,7 @@ export class Standing {
   private readonly logger = new Logger(Standing.name);
   private comparison: Comparison | undefined;
 
-  constructor(@Inject(Health) health: Health) {
+  constructor(health: Health) {
     configurationAhead.set(0);
     health.addReadiness({
       name: 'configuration',

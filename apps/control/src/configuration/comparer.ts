@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { Queryable } from '#common/postgres/database.js';
 import { knownChanges } from '../changes/changes.js';
 import { type Comparison, compareChanges, Standing } from '../changes/standing.js';
@@ -9,8 +9,8 @@ import { ConfigurationTopics } from './topics.js';
 @Injectable()
 export class Comparer {
   constructor(
-    @Inject(ConfigurationTopics) private readonly topics: ConfigurationTopics,
-    @Inject(Standing) private readonly standing: Standing,
+    private readonly topics: ConfigurationTopics,
+    private readonly standing: Standing,
   ) {}
 
   get isAhead(): boolean {

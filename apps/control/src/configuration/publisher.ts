@@ -42,11 +42,11 @@ export class ConfigurationPublisher {
   private timesReplaced = 0;
 
   constructor(
-    @Inject(Database) private readonly database: Database,
+    private readonly database: Database,
     @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
-    @Inject(ConfigurationTopics) private readonly topics: ConfigurationTopics,
-    @Inject(Comparer) private readonly comparer: Comparer,
-    @Inject(ConfigurationSigner) private readonly signer: ConfigurationSigner,
+    private readonly topics: ConfigurationTopics,
+    private readonly comparer: Comparer,
+    private readonly signer: ConfigurationSigner,
   ) {}
 
   /** A process has just become the owner of the outbox. */

@@ -116,7 +116,7 @@ export class ConfigurationTopics implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
-    @Inject(GenerationMarkers) readonly generations: GenerationMarkers,
+    readonly generations: GenerationMarkers,
   ) {
     const wake = () => {
       for (const listener of this.listeners) listener();

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Database } from '#common/postgres/database.js';
 import { Rounds } from '#common/timing/rounds.js';
 import { PeriodicJobs } from '../schema/periodic-jobs.js';
@@ -18,10 +18,10 @@ export class ConfigurationWatch {
   });
 
   constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(PeriodicJobs) jobs: PeriodicJobs,
-    @Inject(ConfigurationTopics) topics: ConfigurationTopics,
-    @Inject(Comparer) private readonly comparer: Comparer,
+    private readonly database: Database,
+    jobs: PeriodicJobs,
+    topics: ConfigurationTopics,
+    private readonly comparer: Comparer,
   ) {
     jobs.add(this.rounds, topics.ready);
   }

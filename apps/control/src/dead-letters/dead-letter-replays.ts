@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
@@ -17,8 +17,8 @@ import { findDeadLetter, type WholeDeadLetter } from './dead-letter.queries.js';
 @Injectable()
 export class DeadLetterReplays {
   constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(ReplayRecords) private readonly records: ReplayRecords,
+    private readonly database: Database,
+    private readonly records: ReplayRecords,
   ) {}
 
   /** @throws ProblemError NOT_FOUND; CONFLICT when it was replayed already, is no delivery, or is too large to send */

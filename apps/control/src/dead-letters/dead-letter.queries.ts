@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { DEAD_REASONS, type DeadReason } from '#common/domain/verdict.js';
 import { ProblemError } from '#common/http/problem.js';
@@ -42,7 +42,7 @@ const COLUMNS = `id, reason, detail, last_status_code, last_error, dead_at, sour
 /** Deliveries that were given up, and records that never became one. A tenant sees its own; the latter have no tenant. */
 @Injectable()
 export class DeadLetterQueries {
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(private readonly database: Database) {}
 
   async list(caller: AuthenticatedKey, filter: DeadLetterFilter): Promise<Page<ShownDeadLetter>> {
     const before = decodeCursor(filter.cursor, 1);

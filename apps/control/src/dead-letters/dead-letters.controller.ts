@@ -1,4 +1,4 @@
-import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
@@ -25,8 +25,8 @@ import {
 @Controller('v1/dead-letters')
 export class DeadLettersController {
   constructor(
-    @Inject(DeadLetterQueries) private readonly deadLetters: DeadLetterQueries,
-    @Inject(DeadLetterReplays) private readonly replays: DeadLetterReplays,
+    private readonly deadLetters: DeadLetterQueries,
+    private readonly replays: DeadLetterReplays,
   ) {}
 
   @Get()

@@ -1,4 +1,4 @@
-import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
@@ -22,8 +22,8 @@ import {
 @Controller('v1/deliveries')
 export class DeliveriesController {
   constructor(
-    @Inject(DeliveryQueries) private readonly deliveries: DeliveryQueries,
-    @Inject(DeliveryRetries) private readonly retries: DeliveryRetries,
+    private readonly deliveries: DeliveryQueries,
+    private readonly retries: DeliveryRetries,
   ) {}
 
   @Get()

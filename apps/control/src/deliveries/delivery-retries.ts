@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
@@ -20,8 +20,8 @@ import type { FoundDelivery } from './found-delivery.js';
 @Injectable()
 export class DeliveryRetries {
   constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(ReplayRecords) private readonly records: ReplayRecords,
+    private readonly database: Database,
+    private readonly records: ReplayRecords,
   ) {}
 
   /**

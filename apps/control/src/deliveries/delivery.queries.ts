@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
@@ -29,7 +29,7 @@ const PENDING_COLUMNS = `k.id, e.accepted_at, e.tenant, e.id AS event_id, e.type
 /** Deliveries and what became of them. */
 @Injectable()
 export class DeliveryQueries {
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(private readonly database: Database) {}
 
   async list(caller: AuthenticatedKey, filter: DeliveryFilter): Promise<Page<ShownDelivery>> {
     const search: Search = {

@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
@@ -26,8 +26,8 @@ import { TestEvents } from './test-events.js';
 @Controller('v1/endpoints')
 export class EndpointsController {
   constructor(
-    @Inject(EndpointsService) private readonly endpoints: EndpointsService,
-    @Inject(TestEvents) private readonly testEvents: TestEvents,
+    private readonly endpoints: EndpointsService,
+    private readonly testEvents: TestEvents,
   ) {}
 
   @Post()

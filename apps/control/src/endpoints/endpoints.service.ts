@@ -44,11 +44,11 @@ const MAX_SECRETS = 5;
 @Injectable()
 export class EndpointsService {
   constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(SealingKeys) private readonly sealer: SealingKeys,
+    private readonly database: Database,
+    private readonly sealer: SealingKeys,
     @Inject(ADDRESS_POLICY) private readonly addressPolicy: AddressPolicy,
     @Inject(CONTROL_CONFIG) private readonly config: EndpointDefaults,
-    @Inject(Standing) private readonly standing: Standing,
+    private readonly standing: Standing,
   ) {}
 
   /** @throws ProblemError URL_NOT_ALLOWED, SECRET_KEYS_WRONG, CONFIGURATION_AHEAD */

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { deliveryIdOf } from '#common/domain/identifiers.js';
 import { ProblemError } from '#common/http/problem.js';
@@ -17,7 +17,7 @@ const TEST_TYPE = 'posthorn.test';
 /** Sends one endpoint a signed event of its own, whatever it subscribes to: to try a new URL or secret. */
 @Injectable()
 export class TestEvents {
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(private readonly database: Database) {}
 
   /** @throws ProblemError NOT_FOUND; CONFLICT when the endpoint is disabled */
   async send(caller: AuthenticatedKey, endpointId: string): Promise<{ event_id: string; delivery_id: string }> {

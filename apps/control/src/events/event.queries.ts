@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database } from '#common/postgres/database.js';
@@ -11,7 +11,7 @@ import type { EventFilter, ListedEvent } from './event-schemas.js';
 /** The archive of events. */
 @Injectable()
 export class EventQueries {
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(private readonly database: Database) {}
 
   async list(caller: AuthenticatedKey, filter: EventFilter): Promise<Page<ListedEvent>> {
     const before = decodeCursor(filter.cursor, 2);

@@ -1,4 +1,4 @@
-import { Controller, Get, Header, Inject, Param, Query } from '@nestjs/common';
+import { Controller, Get, Header, Param, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
@@ -20,7 +20,7 @@ import {
 @RequireScope('read')
 @Controller('v1/events')
 export class EventsController {
-  constructor(@Inject(EventQueries) private readonly events: EventQueries) {}
+  constructor(private readonly events: EventQueries) {}
 
   @Get()
   @ApiOperation({ summary: 'List events, newest first' })

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Database } from '#common/postgres/database.js';
 import { Rounds } from '#common/timing/rounds.js';
 import { breakerSettings, lockCooledDown, storeHealth } from '../breakers/breaker-store.js';
@@ -24,8 +24,8 @@ export class CoolDowns {
   });
 
   constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(PeriodicJobs) jobs: PeriodicJobs,
+    private readonly database: Database,
+    jobs: PeriodicJobs,
   ) {
     jobs.add(this.rounds);
   }

@@ -1,4 +1,4 @@
-import { Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
@@ -13,8 +13,8 @@ import { HoldsService } from './holds.service.js';
 @Controller('v1/endpoints')
 export class EndpointHealthController {
   constructor(
-    @Inject(HealthQueries) private readonly health: HealthQueries,
-    @Inject(HoldsService) private readonly holds: HoldsService,
+    private readonly health: HealthQueries,
+    private readonly holds: HoldsService,
   ) {}
 
   @Get(':id/health')

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database } from '#common/postgres/database.js';
@@ -22,7 +22,7 @@ interface LastHour {
 /** How an endpoint does. */
 @Injectable()
 export class HealthQueries {
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(private readonly database: Database) {}
 
   /** @throws ProblemError NOT_FOUND, for another tenant's endpoint as well */
   async get(caller: AuthenticatedKey, id: string): Promise<EndpointHealth> {

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
@@ -16,8 +16,8 @@ import { visibleTenant } from '../shared/tenancy.js';
 @Injectable()
 export class HoldsService {
   constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(Standing) private readonly standing: Standing,
+    private readonly database: Database,
+    private readonly standing: Standing,
   ) {}
 
   /** Nothing is sent to the endpoint, and what comes for it is parked. @throws ProblemError NOT_FOUND, CONFIGURATION_AHEAD */

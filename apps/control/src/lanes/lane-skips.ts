@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
@@ -26,7 +26,7 @@ interface Head {
  */
 @Injectable()
 export class LaneSkips {
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(private readonly database: Database) {}
 
   /** @throws ProblemError NOT_FOUND when nothing of the lane waits; CONFLICT when its event is no longer archived */
   async skip(caller: AuthenticatedKey, id: string): Promise<Skipped> {

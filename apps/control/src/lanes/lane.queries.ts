@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
@@ -27,7 +27,7 @@ const NO_TIME = new Date(0);
 /** Lanes whose deliveries wait. */
 @Injectable()
 export class LaneQueries {
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(private readonly database: Database) {}
 
   /** @throws ProblemError NOT_FOUND when there is no such endpoint, or it is another tenant's */
   async list(caller: AuthenticatedKey, filter: LaneFilter): Promise<Page<ShownLane>> {

@@ -1,4 +1,4 @@
-import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
@@ -20,8 +20,8 @@ import { LaneSkips } from './lane-skips.js';
 @Controller('v1/lanes')
 export class LanesController {
   constructor(
-    @Inject(LaneQueries) private readonly lanes: LaneQueries,
-    @Inject(LaneSkips) private readonly skips: LaneSkips,
+    private readonly lanes: LaneQueries,
+    private readonly skips: LaneSkips,
   ) {}
 
   @Get()

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { BreakerState } from '#common/domain/breaker.js';
 import { BREAKER_STATES } from '#common/domain/breaker.js';
 import { PARK_REASONS } from '#common/domain/hold.js';
@@ -30,8 +30,8 @@ export class ParkingGauges {
   });
 
   constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(PeriodicJobs) jobs: PeriodicJobs,
+    private readonly database: Database,
+    jobs: PeriodicJobs,
   ) {
     jobs.add(this.rounds);
   }

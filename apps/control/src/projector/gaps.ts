@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Health } from '#common/observability/health.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
 import { Rounds } from '#common/timing/rounds.js';
@@ -46,9 +46,9 @@ export class ProjectorGaps {
   });
 
   constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(PeriodicJobs) jobs: PeriodicJobs,
-    @Inject(Health) health: Health,
+    private readonly database: Database,
+    jobs: PeriodicJobs,
+    health: Health,
   ) {
     jobs.add(this.rounds);
     health.addReadiness({ name: 'projector-gaps', problem: () => undefined, warning: () => this.warning });

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { PassedOffsets } from '#common/kafka/port/owned-log.js';
 import { listOf } from '#common/postgres/array-parameters.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
@@ -49,7 +49,7 @@ export interface Projected {
 /** Writes records of `attempts` and `dlq` to the tables: each exactly once, with its offset in the same transaction. */
 @Injectable()
 export class ProjectionWriter {
-  constructor(@Inject(Database) private readonly database: Database) {}
+  constructor(private readonly database: Database) {}
 
   /**
    * @param records of any partitions, each partition's in order

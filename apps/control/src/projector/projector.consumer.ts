@@ -1,4 +1,4 @@
-import { Controller, Inject } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { LogBatch } from '#common/kafka/port/owned-log.js';
@@ -9,7 +9,7 @@ import { Projector } from './projector.js';
 @ApiExcludeController()
 @Controller()
 export class ProjectorConsumer {
-  constructor(@Inject(Projector) private readonly projector: Projector) {}
+  constructor(private readonly projector: Projector) {}
 
   @EventPattern([ATTEMPTS_TOPIC, DLQ_TOPIC])
   handle(@Payload() batch: LogBatch): void {

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Generations } from '#common/generations/generations.js';
 import { OwnedGenerations } from '#common/generations/owned-generations.js';
 import { leftOutRecords } from '#common/kafka/port/metrics.js';
@@ -63,8 +63,8 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   private readonly passed: PassedLogs;
 
   constructor(
-    @Inject(ProjectionWriter) private readonly writer: ProjectionWriter,
-    @Inject(Generations) generations: Generations,
+    private readonly writer: ProjectionWriter,
+    generations: Generations,
   ) {
     this.generations = new OwnedGenerations(generations);
     this.passed = new PassedLogs(writer, this.generations);

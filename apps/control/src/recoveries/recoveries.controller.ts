@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { Caller, RequireScope } from '#common/http/api-key.guard.js';
@@ -21,7 +21,7 @@ import {
 @ApiTags('recoveries')
 @Controller('v1')
 export class RecoveriesController {
-  constructor(@Inject(RecoveriesService) private readonly recoveries: RecoveriesService) {}
+  constructor(private readonly recoveries: RecoveriesService) {}
 
   @Post('endpoints/:id/recover')
   @HttpCode(202)

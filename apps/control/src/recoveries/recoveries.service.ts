@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database } from '#common/postgres/database.js';
@@ -16,8 +16,8 @@ import { RecoveryWorker } from './recovery-worker.js';
 @Injectable()
 export class RecoveriesService {
   constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(RecoveryWorker) private readonly worker: RecoveryWorker,
+    private readonly database: Database,
+    private readonly worker: RecoveryWorker,
   ) {}
 
   /** @throws ProblemError NOT_FOUND; CONFLICT when the endpoint is disabled */

@@ -37,10 +37,10 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private running: Promise<void> = Promise.resolve();
 
   constructor(
-    @Inject(Database) private readonly database: Database,
+    private readonly database: Database,
     @Inject(CONTROL_CONFIG) private readonly config: RecoveryConfig,
-    @Inject(SchemaState) private readonly schema: SchemaState,
-    @Inject(ReplayRecords) private readonly records: ReplayRecords,
+    private readonly schema: SchemaState,
+    private readonly records: ReplayRecords,
   ) {}
 
   onApplicationBootstrap(): void {

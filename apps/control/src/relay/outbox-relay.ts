@@ -31,11 +31,11 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
   private running: Promise<void> = Promise.resolve();
 
   constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(OutboxWriter) private readonly writer: OutboxWriter,
+    private readonly database: Database,
+    private readonly writer: OutboxWriter,
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
-    @Inject(SchemaState) private readonly schema: SchemaState,
-    @Inject(ConfigurationPublisher) private readonly configuration: ConfigurationPublisher,
+    private readonly schema: SchemaState,
+    private readonly configuration: ConfigurationPublisher,
   ) {
     configuration.onWork(() => this.wake.call());
   }

@@ -21,7 +21,7 @@ export class ReplayRecords {
   private readonly maxBytes: number;
 
   constructor(
-    @Inject(DeadLetterSigner) private readonly signer: DeadLetterSigner,
+    private readonly signer: DeadLetterSigner,
     @Inject(KAFKA_SETTINGS) settings: Pick<KafkaSettings, 'topics'>,
   ) {
     this.maxBytes = (maxBatchBytesOf(settings, DELIVERIES_TOPIC) ?? Number.POSITIVE_INFINITY) - GROWTH_BYTES;

@@ -30,9 +30,9 @@ export class Janitor {
   });
 
   constructor(
-    @Inject(Database) private readonly database: Database,
+    private readonly database: Database,
     @Inject(CONTROL_CONFIG) private readonly config: RetentionConfig,
-    @Inject(PeriodicJobs) jobs: PeriodicJobs,
+    jobs: PeriodicJobs,
   ) {
     jobs.add(this.rounds);
   }

@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { Rounds } from '#common/timing/rounds.js';
 import { SchemaState } from './schema-state.js';
 
@@ -12,7 +12,7 @@ interface Job {
 export class PeriodicJobs implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly jobs: Job[] = [];
 
-  constructor(@Inject(SchemaState) private readonly schema: SchemaState) {}
+  constructor(private readonly schema: SchemaState) {}
 
   /** For constructors of providers. @param after what else the first round waits for */
   add(rounds: Rounds, after?: Promise<unknown>): void {

@@ -4,6 +4,7 @@ import { Database } from '#common/postgres/database.js';
 import { describeProblem, isUnavailable } from '#common/postgres/errors.js';
 import { migrate } from '#common/postgres/migrate.js';
 import { createPartitions } from '#common/postgres/partitions.js';
+import { delay } from '#common/timing/timing.js';
 import { CONTROL_CONFIG } from '../shared/control-config.js';
 
 const RETRY_MS = 1_000;
@@ -27,8 +28,8 @@ export class SchemaState implements OnModuleInit {
 
   constructor(
     @Inject(CONTROL_CONFIG) private readonly config: SchemaConfig,
-    @Inject(Database) private readonly database: Database,
-    @Inject(Health) health: Health,
+    private readonly database: Database,
+    health: Health,
   ) {
     const problem = () => (this.isDone ? database.problem : this.notReady());
     health.addReadiness({ name: 'postgres', problem });
@@ -81,7 +82,7 @@ export class SchemaState implements OnModuleInit {
         if (!isUnavailable(error)) throw error;
         this.waitsFor = describeProblem(error);
         this.logger.warn({ err: error }, 'schema.waiting_for_postgres');
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await delay(RETRY_MS);
       }
     }
   }

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { ProblemError } from '#common/http/problem.js';
 import { Health } from '#common/observability/health.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
@@ -45,10 +45,10 @@ export class SealingKeys implements OnModuleDestroy {
   private isSealingWrong = false;
 
   constructor(
-    @Inject(Database) private readonly database: Database,
-    @Inject(Sealer) private readonly sealer: Sealer,
-    @Inject(SchemaState) schema: SchemaState,
-    @Inject(Health) health: Health,
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+    schema: SchemaState,
+    health: Health,
   ) {
     schema.beforeReady(() => this.start());
     health.addReadiness({ name: 'secret_keys', problem: () => this.problem });

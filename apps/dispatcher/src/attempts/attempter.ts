@@ -33,7 +33,7 @@ export class Attempter implements OnApplicationShutdown {
   private readonly clients: EndpointClients;
   private loggedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(@Inject(EndpointDirectory) directory: EndpointDirectory, @Inject(ADDRESS_POLICY) policy: AddressPolicy) {
+  constructor(directory: EndpointDirectory, @Inject(ADDRESS_POLICY) policy: AddressPolicy) {
     this.clients = new EndpointClients(policy);
     // The next attempt opens connections by the new configuration. Attempts in flight finish on the old ones.
     directory.onChange((endpointId) => this.clients.forget(endpointId));

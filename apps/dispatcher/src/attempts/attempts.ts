@@ -2,6 +2,8 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { DeadReason } from '#common/domain/verdict.js';
 import { PostGroup } from '#common/http/post-group.js';
 import type { OwnedLog } from '#common/kafka/port/owned-log.js';
+import { deadLetters } from '#common/metrics/dead-letters.js';
+import { replays } from '#common/metrics/replays.js';
 import { poisonRecord } from '#common/records/poison-record.js';
 import type { OutRecord } from '#common/records/record.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
@@ -35,9 +37,9 @@ export class Attempts {
   private readonly unknownSince = new Map<string, number>();
 
   constructor(
-    @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
-    @Inject(Attempter) private readonly attempter: Attempter,
-    @Inject(DeadLetterSigner) private readonly signer: DeadLetterSigner,
+    private readonly directory: EndpointDirectory,
+    private readonly attempter: Attempter,
+    private readonly signer: DeadLetterSigner,
     @Inject(RECORD_LIMITS) private readonly limits: RecordLimits,
   ) {
     metrics.exposeInFlight(() => this.underWay);
@@ -48,7 +50,7 @@ export class Attempts {
    *   nothing is decided, because a key of the endpoint is missing here
    */
   async make(delivery: Delivery): Promise<Outcome | undefined> {
-    if (delivery.isReplay) metrics.replays.inc();
+    if (delivery.isReplay) replays.inc();
     const made = await this.makeOnce(delivery);
     if (!made.isOurFault) return made.outcome;
     this.heldByOwnFaults++;
@@ -71,13 +73,13 @@ export class Attempts {
   /** @returns the dead letter of a delivery that no attempt ended */
   givenUp(delivery: Delivery, { reason, detail }: { reason: DeadReason; detail: string }): OutRecord {
     if (delivery.unreadable !== undefined) return this.setAside(delivery.unreadable);
-    metrics.dead.inc({ reason });
+    deadLetters.inc({ reason });
     return deadRecord(delivery, reason, this.context, { detail });
   }
 
   /** @returns the whole parked row as a poison record */
   private setAside({ record, detail }: UnreadableRow): OutRecord {
-    metrics.dead.inc({ reason: 'payload_error' });
+    deadLetters.inc({ reason: 'payload_error' });
     const { topic, partition, offset } = record;
     this.logger.error({ topic, partition, offset, detail }, 'lanes.row_set_aside');
     return poisonRecord(record, detail, Date.now(), this.limits.batchBytes);
@@ -171,5 +173,5 @@ function recordMetrics({ meta }: Delivery, { facts, verdict }: Attempt, { hop }:
   if (facts.error) metrics.attemptErrors.inc({ error: facts.error });
   if (hop) metrics.retries.inc({ tier: hop.tier.topic });
   if (verdict.kind === 'delivered') metrics.deliverySeconds.observe(Math.max(0, Date.now() - meta.acceptedAt) / 1_000);
-  if (verdict.kind === 'dead' || verdict.kind === 'gone') metrics.dead.inc({ reason: verdict.reason });
+  if (verdict.kind === 'dead' || verdict.kind === 'gone') deadLetters.inc({ reason: verdict.reason });
 }

@@ -41,17 +41,6 @@ export const retries = new Counter({
   labelNames: ['tier'],
 });
 
-export const dead = new Counter({
-  name: 'posthorn_dead_letters_total',
-  help: 'Deliveries and records given up, by reason',
-  labelNames: ['reason'],
-});
-
-export const replays = new Counter({
-  name: 'posthorn_replays_total',
-  help: 'Dead letters that came back to be delivered again',
-});
-
 export const repeats = new Counter({
   name: 'posthorn_repeated_records_total',
   help: 'Records dropped because their attempt was finished here lately',

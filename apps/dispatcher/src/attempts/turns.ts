@@ -45,8 +45,8 @@ export class Turns {
   private readonly recent: RecentSet;
 
   constructor(
-    @Inject(Gates) private readonly gates: Gates,
-    @Inject(Attempts) private readonly attempts: Attempts,
+    private readonly gates: Gates,
+    private readonly attempts: Attempts,
     @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
     @Inject(TURN_LIMITS) limits: TurnLimits,
   ) {

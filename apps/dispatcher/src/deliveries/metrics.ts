@@ -5,11 +5,6 @@ export const unsignedReplays = new Counter({
   help: 'Replays that were accepted without a MAC. REQUIRE_SIGNED_RECORDS refuses them',
 });
 
-export const misplaced = new Counter({
-  name: 'posthorn_misplaced_records_total',
-  help: 'Records found on another partition than their key belongs to, and moved',
-});
-
 export function exposeQueue(queue: () => { readonly deliveries: number; readonly bytes: number }): void {
   new Gauge({
     name: 'posthorn_deliveries_queued',

@@ -20,7 +20,7 @@ export interface ReplayLimits {
 @Injectable()
 export class ReplayCheck {
   constructor(
-    @Inject(DeadLetterSigner) private readonly signer: DeadLetterSigner,
+    private readonly signer: DeadLetterSigner,
     @Inject(REPLAY_LIMITS) private readonly limits: ReplayLimits,
   ) {}
 

@@ -40,9 +40,9 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
-    @Inject(Sealer) private readonly sealer: Sealer,
-    @Inject(Health) health: Health,
-    @Inject(GenerationMarkers) markers: GenerationMarkers,
+    private readonly sealer: Sealer,
+    health: Health,
+    markers: GenerationMarkers,
   ) {
     this.missingKeys = new MissingKeys(sealer);
     this.table = new ConfigurationTable(kafka, {

@@ -32,7 +32,7 @@ export class Gates {
   private isHalted = false;
 
   constructor(
-    @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
+    private readonly directory: EndpointDirectory,
     @Inject(MEMORY_LIMITS) private readonly memory: MemoryLimits,
     @Inject(DRAIN_LIMITS) private readonly drain: DrainLimits,
   ) {

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import type { Delivery } from '../deliveries/delivery.js';
 import { MemoryBudget } from '../deliveries/memory-budget.js';
@@ -11,8 +11,8 @@ import { Gates } from './gates.js';
 @Injectable()
 export class UnfinishedDeliveries {
   constructor(
-    @Inject(MemoryBudget) private readonly memory: MemoryBudget,
-    @Inject(Gates) private readonly gates: Gates,
+    private readonly memory: MemoryBudget,
+    private readonly gates: Gates,
   ) {}
 
   /** Pauses the delivery's log when its endpoint's backlog is full. */

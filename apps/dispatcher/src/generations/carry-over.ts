@@ -46,9 +46,9 @@ export class CarryOver implements OnModuleDestroy {
 
   constructor(
     @Inject(KAFKA_CLIENT) private readonly kafka: KafkaClient,
-    @Inject(Database) private readonly database: Database,
+    private readonly database: Database,
     @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
-    @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
+    private readonly directory: EndpointDirectory,
   ) {}
 
   onModuleDestroy(): void {

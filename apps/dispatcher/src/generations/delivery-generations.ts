@@ -23,8 +23,8 @@ export class DeliveryGenerations implements OnModuleInit, OnModuleDestroy {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    @Inject(Generations) private readonly generations: Generations,
-    @Inject(CarryOver) private readonly carryOver: CarryOver,
+    private readonly generations: Generations,
+    private readonly carryOver: CarryOver,
     @Inject(LogPositions) private readonly positions: Pick<LogPositions, 'of'>,
     @Inject(TOPIC_IDS) private readonly topics: TopicIds,
   ) {}

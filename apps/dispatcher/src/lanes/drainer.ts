@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { classifyError } from '#common/postgres/errors.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
@@ -19,10 +19,10 @@ export class Drainer {
   private readonly running = new WeakMap<LogLanes, Map<string, boolean>>();
 
   constructor(
-    @Inject(LaneStore) private readonly store: LaneStore,
-    @Inject(LaneLimits) private readonly limits: LaneLimits,
-    @Inject(Gates) private readonly gates: Gates,
-    @Inject(ReadAhead) private readonly readAhead: ReadAhead,
+    private readonly store: LaneStore,
+    private readonly limits: LaneLimits,
+    private readonly gates: Gates,
+    private readonly readAhead: ReadAhead,
   ) {}
 
   /** Begins a drain for every endpoint with parked rows in this log. */

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import { LaneStore } from '#common/postgres/lane-store.js';
+import { delay } from '#common/timing/timing.js';
 import { DeliveryGenerations } from '../generations/delivery-generations.js';
 import { Drainer } from './drainer.js';
 import { LANE_COLLABORATORS, type LaneCollaborators } from './lane-collaborators.js';
@@ -23,9 +24,9 @@ export class LogOwners {
   private readonly epochs = new WeakMap<LogLanes, number>();
 
   constructor(
-    @Inject(LaneStore) private readonly store: LaneStore,
-    @Inject(LostHeads) private readonly lostHeads: LostHeads,
-    @Inject(Drainer) private readonly drainer: Drainer,
+    private readonly store: LaneStore,
+    private readonly lostHeads: LostHeads,
+    private readonly drainer: Drainer,
     @Inject(LANE_COLLABORATORS) private readonly collaborators: LaneCollaborators,
     @Inject(DeliveryGenerations)
     private readonly generations: Pick<DeliveryGenerations, 'present' | 'carriedOver' | 'positionsOf'>,
@@ -72,7 +73,7 @@ export class LogOwners {
         return;
       } catch (error) {
         this.logger.warn({ err: error, partition: log.partition }, 'log.not_taken_over');
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await delay(RETRY_MS);
       }
     }
   }

@@ -5,6 +5,7 @@ import { Database } from '#common/postgres/database.js';
 import { overdueHeads } from '#common/postgres/overdue-heads.js';
 import { DELIVERY_HEADER } from '#common/records/delivery-record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
+import { delay } from '#common/timing/timing.js';
 import { EndpointDirectory } from '../endpoints/endpoint-directory.js';
 
 const RETRY_MS = 1_000;
@@ -18,9 +19,9 @@ export class LostHeads {
   private readonly logger = new Logger(LostHeads.name);
 
   constructor(
-    @Inject(Database) private readonly database: Database,
+    private readonly database: Database,
     @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
-    @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
+    private readonly directory: EndpointDirectory,
   ) {}
 
   /**
@@ -46,7 +47,7 @@ export class LostHeads {
         return;
       } catch (error) {
         this.logger.warn({ err: error, log: name }, 'heads.not_put_back');
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await delay(RETRY_MS);
       }
     }
   }

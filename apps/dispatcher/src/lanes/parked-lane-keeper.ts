@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { LaneCommands } from '#common/postgres/lane-commands.js';
 import { LaneLimits } from '#common/postgres/lane-limits.js';
 import { Rounds } from '#common/timing/rounds.js';
@@ -26,12 +26,12 @@ export class ParkedLaneKeeper implements OnApplicationBootstrap, OnModuleDestroy
   private parked: ReadonlySet<string> = new Set();
 
   constructor(
-    @Inject(LogOwners) private readonly owners: LogOwners,
-    @Inject(EndpointDirectory) private readonly directory: EndpointDirectory,
-    @Inject(Gates) private readonly gates: Gates,
-    @Inject(Drainer) private readonly drainer: Drainer,
-    @Inject(LaneLimits) private readonly limits: LaneLimits,
-    @Inject(LaneCommands) private readonly commands: LaneCommands,
+    private readonly owners: LogOwners,
+    private readonly directory: EndpointDirectory,
+    private readonly gates: Gates,
+    private readonly drainer: Drainer,
+    private readonly limits: LaneLimits,
+    private readonly commands: LaneCommands,
   ) {}
 
   onApplicationBootstrap(): void {

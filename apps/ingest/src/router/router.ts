@@ -4,6 +4,9 @@ import { OwnedGenerations } from '#common/generations/owned-generations.js';
 import type { FencedLog, LogBatch, OwnedLog, OwnershipListener } from '#common/kafka/port/owned-log.js';
 import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/port/settings.js';
+import { deadLetters } from '#common/metrics/dead-letters.js';
+import { misplacedRecords } from '#common/metrics/misplaced-records.js';
+import { replays } from '#common/metrics/replays.js';
 import { persistBatch, type SetAside } from '#common/postgres/persist-batch.js';
 import { maxBatchBytes } from '#common/records/topics.js';
 import * as metrics from '../metrics.js';
@@ -226,8 +229,8 @@ function recordMetrics({ result, door, records }: RoutedRecord): void {
     else if (door !== 'http') metrics.accepted.inc({ door });
   } else if (result === 'poison') {
     metrics.rejected.inc({ door, reason: 'payload_error' });
-    metrics.dead.inc({ reason: 'payload_error' });
+    deadLetters.inc({ reason: 'payload_error' });
   } else COUNTERS[result].inc();
 }
 
-const COUNTERS = { duplicate: metrics.duplicates, replay: metrics.replays, misplaced: metrics.misplaced };
+const COUNTERS = { duplicate: metrics.duplicates, replay: replays, misplaced: misplacedRecords };
