@@ -103,7 +103,7 @@ export function partitionsOf(settings: KafkaSettings, topic: string): number {
   return spec.partitions;
 }
 
-/** Largest record batch that a topic takes, in bytes; undefined when the topic is none of ours. */
+/** Largest record batch that a topic takes, in bytes; undefined for an unknown topic. */
 export function maxBatchBytesOf(settings: Pick<KafkaSettings, 'topics'>, topic: string): number | undefined {
   const spec = settings.topics.find((candidate) => candidate.topic === topic);
   return spec && Number(spec.config['max.message.bytes']);
