@@ -47,6 +47,7 @@ async function main() {
   const signer = isSigning ? new DeadLetterSigner(secretKeys(process.env)) : undefined;
   let seen = 0;
   let selected = 0;
+  let tooLarge = 0;
   const copied = await copyRecords({
     brokers,
     from: `${prefix}dlq`,
@@ -59,9 +60,14 @@ async function main() {
       if (++selected <= MAX_LINES) process.stdout.write(`${lineOf(letter)}\n`);
       return !isDryRun;
     },
+    onTooLarge: (record) => {
+      tooLarge++;
+      process.stdout.write(`too large for ${to}: ${lineOf(describeDeadLetter(record))}\n`);
+    },
   });
   if (selected > MAX_LINES) process.stdout.write(`… and ${selected - MAX_LINES} more\n`);
   const outcome = isDryRun ? 'nothing was copied' : `${copied} copied to ${prefix}${to}`;
+  if (tooLarge > 0) process.stdout.write(`${tooLarge} are too large for ${prefix}${to} and stay in dlq\n`);
   process.stdout.write(`${selected} of ${seen} dead letters chosen; ${outcome}\n`);
 }
 

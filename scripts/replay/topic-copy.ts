@@ -20,6 +20,7 @@ export async function copyRecords({
   to,
   select,
   headersOf = ({ headers }) => headers,
+  onTooLarge,
 }: {
   brokers: string[];
   from: string;
@@ -28,6 +29,8 @@ export async function copyRecords({
   select: (record: KafkaMessage) => boolean;
   /** Makes the headers of a copy; by default those of the record. */
   headersOf?: (record: KafkaMessage) => KafkaMessage['headers'];
+  /** A record is larger than the target takes: it is left out, and the others are copied. */
+  onTooLarge: (record: KafkaMessage) => void;
 }): Promise<number> {
   const kafka = kafkaClient({ clientId: 'posthorn-replay', brokers });
   const producer = keyedProducer(kafka, { retry: { retries: 0 } });
@@ -37,8 +40,9 @@ export async function copyRecords({
   try {
     await readToEnd(kafka, from, async (records) => {
       for (const portion of portions(records.filter(select), PORTION)) {
-        await sendWhole(() => producer.send({ topic: to, acks: -1, messages: portion.map(copy) }));
-        copied += portion.length;
+        const isSent = await sendWhole(() => producer.send({ topic: to, acks: -1, messages: portion.map(copy) }));
+        if (isSent) copied += portion.length;
+        else portion.forEach(onTooLarge);
       }
     });
   } finally {
@@ -47,16 +51,30 @@ export async function copyRecords({
   return copied;
 }
 
-/** Sends a whole portion again: kafkajs's own retries may report a partly stored portion as sent (docs/adr/0002). */
-async function sendWhole(send: () => Promise<unknown>) {
+/**
+ * Sends a whole portion again: kafkajs's own retries may report a partly stored portion as sent (docs/adr/0002).
+ *
+ * @returns false when it is too large, which only a portion of one record can be
+ */
+async function sendWhole(send: () => Promise<unknown>): Promise<boolean> {
   for (let triesLeft = MAX_TRIES; ; triesLeft--) {
     try {
-      return await send();
+      await send();
+      return true;
     } catch (error) {
+      if (isTooLarge(error)) return false;
       if (triesLeft === 1) throw error;
       await delay(RETRY_MS);
     }
   }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'type' in error &&
+    (error.type === 'MESSAGE_TOO_LARGE' || error.type === 'RECORD_LIST_TOO_LARGE')
+  );
 }
 
 function copyOf({ key, value }: KafkaMessage, headers: KafkaMessage['headers']) {

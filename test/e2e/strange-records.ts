@@ -5,6 +5,7 @@ import { kafkaClient } from '../../scripts/lib/kafka-client.js';
 import type { Hook } from '../support/receiver.js';
 import { BROKEN_VALUES, recordsWithManyHeaders, strangeRecords } from '../support/strange-records/corpus.js';
 import { type GoodTraffic, judgeGoodTraffic } from '../support/strange-records/judge.js';
+import { recordsOutOfRange } from '../support/strange-records/out-of-range.js';
 import type { StrangeRecord } from '../support/strange-records/strange-record.js';
 import { writeStrangeRecords } from '../support/strange-records/write.js';
 import { until } from '../support/until.js';
@@ -41,7 +42,8 @@ export function whatStrangeRecordsChange(use: SystemInUse, each: number): void {
     const strange = strangeRecords({ seed: SEED, cast, each });
     // This process reads `dlq` by kafkajs itself, which decodes many headers in quadratic time.
     const topics = [...new Set(strange.map(({ topic }) => topic))].filter((topic) => topic !== 'dlq');
-    records = [...strange, ...brokenConfiguration(), ...recordsWithManyHeaders(topics)];
+    const outOfRange = recordsOutOfRange({ endpointId: goodId, apiKeyId: apiKeyId() });
+    records = [...strange, ...brokenConfiguration(), ...outOfRange, ...recordsWithManyHeaders(topics)];
   });
 
   afterAll(async () => {
@@ -129,7 +131,7 @@ export function whatStrangeRecordsChange(use: SystemInUse, each: number): void {
 
   /** Strange records under the keys of endpoints and API keys in use. */
   function brokenConfiguration(): StrangeRecord[] {
-    const keyId = /^ph_([^_]+)_/.exec(use.system.run.api_key)?.[1] ?? '';
+    const keyId = apiKeyId();
     const places = [
       ['endpoints', goodId],
       ['api-keys', keyId],
@@ -137,6 +139,10 @@ export function whatStrangeRecordsChange(use: SystemInUse, each: number): void {
     return places.flatMap(([topic, key]) =>
       BROKEN_VALUES.map((value) => ({ topic, name: 'broken', key: Buffer.from(key), value, headers: {} })),
     );
+  }
+
+  function apiKeyId(): string {
+    return /^ph_([^_]+)_/.exec(use.system.run.api_key)?.[1] ?? '';
   }
 
   function publishFor(ms: number): Promise<GoodTraffic['published']> {

@@ -5,6 +5,7 @@ import { ConfigurationTable, UnsignedRecordsError } from '#common/kafka/configur
 import { kafkaClient } from '#common/kafka/connect.js';
 import { ignoredConfigurationRecords } from '#common/kafka/port/metrics.js';
 import { CHANGE_HEADER } from '#common/records/configuration-change.js';
+import { MAX_VERSION } from '#common/records/limits.js';
 import { SEQUENCE_MARKER } from '#common/records/marker.js';
 import type { InRecord, OutRecord } from '#common/records/record.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
@@ -21,6 +22,8 @@ const own = signingKey('own');
 const prefix = freshTopicPrefix();
 const adminKey = generateApiKey().text;
 const secretKeys = `k1:${Buffer.alloc(32, 1).toString('base64')}`;
+/** A sequence out of range. */
+const BEYOND = '1\n999999999999999\nx\n1';
 /** Limit for a rewrite: one second is promised, with a margin for a busy machine. */
 const REWRITE_MS = 3_000;
 
@@ -175,6 +178,41 @@ describe('a bad record under a key', () => {
     );
     await until('the true key works', () => works(key));
   });
+
+  it('given a tombstone of the highest version, then a later record of this version counts, and the key can be revoked', async () => {
+    const late = await control.keyFor('acme');
+    const at = { topic: API_KEYS_TOPIC, key: idOf(late) };
+    const highest = (id: string) => ({ [CHANGE_HEADER]: `1\n1\n${id}\n${MAX_VERSION}` });
+    await until('the key is published', () => under(API_KEYS_TOPIC, at.key).some(isSignedRow));
+    await isMended({ ...at, value: null, headers: highest('x') }, isSignedRow);
+    await until('the key works again', () => works(late));
+    expect(textOf(under(API_KEYS_TOPIC, at.key).at(-1)?.headers[CHANGE_HEADER])).toMatch(`\n${MAX_VERSION}`);
+
+    expect((await control.delete(`/v1/api-keys/${at.key}`)).status).toBe(204);
+    await until('the key is refused', async () => !(await works(late)));
+  });
+
+  it('given an endpoint at the highest version, then it can be changed and deleted', async () => {
+    const { body } = await control.post('/v1/endpoints', { url: 'http://127.0.0.1:9/', event_types: ['*'] });
+    await control.database.query('UPDATE endpoints SET version = $2 WHERE id = $1', [body.id, MAX_VERSION]);
+    expect((await control.patch(`/v1/endpoints/${body.id}`, { description: 'later' })).status).toBe(200);
+    const isLater = ({ value }: InRecord) => String(value).includes('later');
+    await until('the change is published', () => under(ENDPOINTS_TOPIC, body.id).some(isLater));
+    expect((await control.delete(`/v1/endpoints/${body.id}`)).status).toBe(204);
+    await until('the deletion is published', () => under(ENDPOINTS_TOPIC, body.id).some(isSignedTombstone));
+  });
+
+  it.each([
+    { topic: ENDPOINTS_TOPIC, key: 'posthorn:generation:attempts', value: '{"v":1,"generation":5000}' },
+    { topic: ENDPOINTS_TOPIC, key: SEQUENCE_MARKER, value: '{}', headers: { [CHANGE_HEADER]: BEYOND } },
+    { topic: API_KEYS_TOPIC, key: SEQUENCE_MARKER, value: '{}', headers: { [CHANGE_HEADER]: BEYOND } },
+  ])(
+    'given the marker $key of $topic with a number out of range, then control writes the good one again',
+    async (bad) => {
+      await isMended(bad, isSignedRow);
+      expect((await control.get('/health/ready')).body.checks.configuration).toBe('ok');
+    },
+  );
 
   it('given these records, when the topics are compacted and control restarts with required signatures, then the configuration is unchanged', async () => {
     const before = [await control.table(ENDPOINTS_TOPIC), await control.table(API_KEYS_TOPIC)].map((rows) => [...rows]);

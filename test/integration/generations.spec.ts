@@ -113,6 +113,24 @@ describe('Generations', () => {
   });
 });
 
+describe('a generation beyond those that have positions, which an earlier release took from a marker', () => {
+  it('given a stored one, then the log has the generation it had before, and a recreated topic the next one', async () => {
+    const before = await started().of('deliveries');
+    await database.query(
+      `INSERT INTO log_generations (topic, generation, topic_id, partitions)
+       SELECT topic, 5000, topic_id, partitions FROM log_generations WHERE topic = 'deliveries' AND generation = $1`,
+      [before],
+    );
+    const wrong = { partition: 0, fromOffset: 3, generation: 5_001, leaderEpoch: 1 };
+    await storeLostTails(database, { topic: 'deliveries', generation: before }, [wrong]);
+    expect(await started().of('deliveries')).toBe(before);
+    await recreateTopics(settings, ['deliveries']);
+    expect(await started().of('deliveries')).toBe(before + 1);
+    await database.query(`DELETE FROM log_generations WHERE topic = 'deliveries'`);
+    await database.query(`DELETE FROM lost_tails WHERE topic = 'deliveries'`);
+  });
+});
+
 describe('a database of a release that counted no generations', () => {
   const upgraded = () => database.query('DELETE FROM log_generations WHERE topic = $1', ['deliveries']);
   const storeRow = (place: number) =>

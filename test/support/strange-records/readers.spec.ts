@@ -1,12 +1,15 @@
 import { Positions } from '#common/domain/positions.js';
 import { TIERS } from '#common/domain/tier.js';
+import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { encodeProduce } from '#common/kafka/kafkajs/wire/produce-request.js';
 import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import { readApiKey } from '#common/records/api-key-record.js';
 import { decodeAttempt } from '#common/records/attempt-record.js';
+import { CHANGE_HEADER, decodeChange } from '#common/records/configuration-change.js';
 import type { DeliveryMeta } from '#common/records/delivery-record.js';
 import { readEndpoint } from '#common/records/endpoint-record.js';
 import { MAX_LANE_BYTES } from '#common/records/limits.js';
+import { isMarkerKey, SEQUENCE_MARKER } from '#common/records/marker.js';
 import { poisonRecord } from '#common/records/poison-record.js';
 import type { InRecord, OutRecord } from '#common/records/record.js';
 import { maxBatchBytes } from '#common/records/topics.js';
@@ -17,6 +20,7 @@ import { classifyBatch, settle } from '../../../apps/ingest/src/router/batch.js'
 import { readWaiting, returnOf } from '../../../apps/retry-scheduler/src/waiting.js';
 import { ENDPOINT } from '../endpoint-record.js';
 import { BROKEN_VALUES, recordsWithManyHeaders, strangeRecords } from './corpus.js';
+import { recordsOutOfRange } from './out-of-range.js';
 import { asRead } from './strange-record.js';
 
 const SEED = Number(process.env.POSTHORN_SEED ?? Date.now() % 1_000_000);
@@ -129,6 +133,15 @@ function expectWritable(records: readonly OutRecord[]): void {
   }
 }
 
+function isRejected(use: () => void): boolean {
+  try {
+    use();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 describe(`strange records of seed ${SEED} (POSTHORN_SEED)`, () => {
   const topics = [...new Set(all.map(({ topic }) => topic))];
 
@@ -152,6 +165,23 @@ describe(`strange records of seed ${SEED} (POSTHORN_SEED)`, () => {
 
   it('given very many headers, then no reader throws', () => {
     for (const record of manyHeaders) read(asRead(record, 0));
+  });
+
+  it('given numbers of configuration records out of range, then every reader rejects each', () => {
+    const records = recordsOutOfRange({ endpointId: 'ep_1', apiKeyId: 'k1' });
+    expect(records.length).toBeGreaterThan(150);
+    for (const [offset, record] of records.entries()) {
+      const { topic, key, value, headers } = asRead(record, offset);
+      const name = String(key);
+      const use = () => {
+        decodeChange(headers[CHANGE_HEADER]);
+        if (value === null || name === SEQUENCE_MARKER) return;
+        if (isMarkerKey(name)) new GenerationMarkers().apply(name, value);
+        else if (topic === 'endpoints') readEndpoint(name, value);
+        else readApiKey(name, value);
+      };
+      expect([record.name, isRejected(use)]).toEqual([record.name, true]);
+    }
   });
 
   it('given invalid configuration values, then both readers reject them', () => {

@@ -1,7 +1,8 @@
 import type { Queryable } from '#common/postgres/database.js';
 import { ApiKeyEntity, type StoredApiKey } from '#common/postgres/entities/api-key.js';
 import { repositoryOf } from '#common/postgres/repositories.js';
-import { CHANGE_HEADER, encodeChange } from '#common/records/configuration-change.js';
+import { CHANGE_HEADER, type ChangeNumber, encodeChange, nextVersion } from '#common/records/configuration-change.js';
+import { MAX_VERSION } from '#common/records/limits.js';
 import type { OutRecord } from '#common/records/record.js';
 import { API_KEYS_TOPIC } from '#common/records/topics.js';
 import { nextChange } from '../changes/changes.js';
@@ -19,7 +20,7 @@ export async function insertApiKey(
   if (await apiKeys.existsBy({ id: key.id })) return undefined;
   const change = await nextChange(tx, API_KEYS_TOPIC, key.id);
   // The version is the sequence: above that of every key, and every deletion of one, that had this id before.
-  const numbered = { ...key, version: change.sequence, sequence: change.sequence, change_id: change.id };
+  const numbered = { ...key, version: firstVersion(change), sequence: change.sequence, change_id: change.id };
   const insert = apiKeys.createQueryBuilder().insert().values(numbered).orIgnore().returning('*');
   const [stored]: StoredApiKey[] = (await insert.execute()).raw;
   if (stored !== undefined) await owe(tx, [apiKeyOutRecord(stored)]);
@@ -37,9 +38,13 @@ export async function deleteApiKey(
   const [key]: StoredApiKey[] = (await removal.execute()).raw;
   if (key === undefined) return undefined;
   const change = await nextChange(tx, API_KEYS_TOPIC, id);
-  const version = Math.max(change.sequence, key.version + 1);
+  const version = Math.max(firstVersion(change), nextVersion(key.version));
   await owe(tx, [tombstone(API_KEYS_TOPIC, id, { ...change, version })]);
   return key;
+}
+
+function firstVersion({ sequence }: ChangeNumber): number {
+  return Math.min(sequence, MAX_VERSION);
 }
 
 /** Makes the key what is given, version included, whether or not it is there. */

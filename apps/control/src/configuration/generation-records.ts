@@ -2,7 +2,12 @@ import type { GenerationMarkers } from '#common/generations/generation-markers.j
 import type { Queryable } from '#common/postgres/database.js';
 import { latestGenerations } from '#common/postgres/generation-store.js';
 import { lostTails, toRecord } from '#common/postgres/lost-tail-store.js';
-import { type GenerationRecord, generationOutRecord, highestGeneration } from '#common/records/generation-record.js';
+import {
+  type GenerationRecord,
+  generationOutRecord,
+  highestGeneration,
+  isMarkable,
+} from '#common/records/generation-record.js';
 import type { OutRecord } from '#common/records/record.js';
 
 /**
@@ -16,7 +21,8 @@ export async function generationMarkers(db: Queryable, known: GenerationMarkers)
     if (topicId === null || partitions === null) continue;
     const lost_tails = (await lostTails(db, log)).map(toRecord);
     const marker: GenerationRecord = { v: 1, topic, topic_id: topicId, partitions, generation, lost_tails };
-    if (known.highestOf(topic) <= highestGeneration(marker)) markers.push(generationOutRecord(marker));
+    if (isMarkable(marker) && known.highestOf(topic) <= highestGeneration(marker))
+      markers.push(generationOutRecord(marker));
   }
   return markers;
 }

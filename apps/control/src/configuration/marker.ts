@@ -1,6 +1,7 @@
 import type { ApiKeyRecord } from '#common/records/api-key-record.js';
 import { CHANGE_HEADER, type ChangeNumber, encodeChange } from '#common/records/configuration-change.js';
 import { type EndpointRecord, UNHELD } from '#common/records/endpoint-record.js';
+import { MAX_VERSION } from '#common/records/limits.js';
 import { SEQUENCE_MARKER } from '#common/records/marker.js';
 import type { OutRecord } from '#common/records/record.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
@@ -11,7 +12,8 @@ const TENANT = 'posthorn:system';
  * The markers of the highest change, one for each topic. Readers skip them. Those of earlier releases do not: for them each
  * is a record that is well formed and has no effect, since a malformed one on `api-keys` would stop them.
  */
-export function markers({ sequence, id }: ChangeNumber): OutRecord[] {
+export function markers({ sequence: latest, id }: ChangeNumber): OutRecord[] {
+  const sequence = Math.min(latest, MAX_VERSION);
   const headers = { [CHANGE_HEADER]: encodeChange({ sequence, id, version: sequence }) };
   return [
     { topic: ENDPOINTS_TOPIC, key: SEQUENCE_MARKER, value: JSON.stringify(endpointMarker(sequence)), headers },

@@ -1,15 +1,24 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import { CHANGE_HEADER, type ChangeNumber, decodeChange, UNNUMBERED } from '#common/records/configuration-change.js';
+import {
+  CHANGE_HEADER,
+  type ChangeNumber,
+  decodeChange,
+  nextVersion,
+  UNNUMBERED,
+} from '#common/records/configuration-change.js';
+import { isMarkerKey } from '#common/records/marker.js';
 import type { OutRecord } from '#common/records/record.js';
 import { knownChanges } from '../changes/changes.js';
 import { CONFIGURATION_TOPICS } from '../changes/configuration-topics.js';
+import { nextVersionSql } from '../changes/next-version.js';
 import { tombstone } from '../changes/tombstone.js';
 import { Comparer } from './comparer.js';
 import { generationMarkers } from './generation-records.js';
 import { markers } from './marker.js';
 import { orphanedKeys, rewrittenRecords } from './metrics.js';
+import { RewritePauses } from './rewrite-pauses.js';
 import { TABLES } from './rows.js';
 import { ConfigurationSigner } from './signer.js';
 import { type Survey, surveyAll, surveyKeys } from './survey.js';
@@ -18,10 +27,6 @@ import { ConfigurationTopics, type FollowedTopic } from './topics.js';
 const PAGE = 500;
 /** Keys looked at in one round. */
 const SUSPECTS_PER_ROUND = 100;
-/** Least time between two writings of one key: a stranger that writes without end costs no more than this. */
-const REWRITE_PAUSE_MS = 500;
-/** Versions are 32-bit integers in the database. */
-const MAX_VERSION = 2 ** 31 - 2;
 
 /**
  * Keeps the topics of configuration as the database has it, once it is proven to know every change they name. Used by the
@@ -30,7 +35,7 @@ const MAX_VERSION = 2 ** 31 - 2;
 @Injectable()
 export class ConfigurationPublisher {
   private readonly logger = new Logger(ConfigurationPublisher.name);
-  private readonly writtenAt = new Map<string, number>();
+  private readonly pauses = new RewritePauses();
   private isPrepared = false;
   private hasOrphans = false;
   /** Of the topics, when they were last compared. */
@@ -85,6 +90,7 @@ export class ConfigurationPublisher {
     this.hasOrphans = false;
     const { latest } = await knownChanges(db, 0);
     for (const topic of this.topics.all) {
+      topic.forgetSuspects();
       const survey = await surveyAll(db, topic, this.signer.isSigning);
       this.noteOrphans(topic, survey);
       records += await this.write(db, topic, survey);
@@ -99,7 +105,7 @@ export class ConfigurationPublisher {
   private async mend(db: Queryable, topic: FollowedTopic): Promise<void> {
     const suspects = topic.takeSuspects(SUSPECTS_PER_ROUND);
     if (suspects.length === 0) return;
-    const keys = suspects.filter((key) => this.mayWrite(topic, key));
+    const keys = suspects.filter((key) => this.pauses.take(`${topic.topic}/${key}`));
     topic.suspectAgain(suspects.filter((key) => !keys.includes(key)));
     try {
       await this.mendKeys(db, topic, keys);
@@ -110,25 +116,24 @@ export class ConfigurationPublisher {
   }
 
   private async mendKeys(db: Queryable, topic: FollowedTopic, keys: readonly string[]): Promise<void> {
-    const survey = await surveyKeys(db, topic, { keys, isSigning: this.signer.isSigning });
+    const [markerKeys, rowKeys] = [keys.filter(isMarkerKey), keys.filter((key) => !isMarkerKey(key))];
+    const survey = await surveyKeys(db, topic, { keys: rowKeys, isSigning: this.signer.isSigning });
     for (const key of survey.newer) await this.outnumber(topic, key);
-    const records = await this.write(db, topic, survey);
+    const records = (await this.write(db, topic, survey)) + (await this.mendMarkers(db, topic, markerKeys));
     if (records === 0) return;
     rewrittenRecords.inc({ topic: topic.topic }, records);
     this.logger.warn({ topic: topic.topic, records }, 'configuration.rewritten');
   }
 
-  private mayWrite({ topic }: FollowedTopic, key: string): boolean {
-    const now = performance.now();
-    const name = `${topic}/${key}`;
-    if (now - (this.writtenAt.get(name) ?? Number.NEGATIVE_INFINITY) < REWRITE_PAUSE_MS) return false;
-    for (const [old, at] of this.writtenAt) {
-      if (now - at < REWRITE_PAUSE_MS) break;
-      this.writtenAt.delete(old);
-    }
-    this.writtenAt.delete(name);
-    this.writtenAt.set(name, now);
-    return true;
+  /** Markers have no row: they say what the database knows. @returns how many were written */
+  private async mendMarkers(db: Queryable, { topic }: FollowedTopic, keys: readonly string[]): Promise<number> {
+    if (keys.length === 0) return 0;
+    const { latest } = await knownChanges(db, 0);
+    const generations = await this.signer.sign(await generationMarkers(db, this.topics.generations));
+    const all = [...(await this.signedMarkers(latest)), ...generations];
+    const records = all.filter((record) => record.topic === topic && keys.includes(String(record.key)));
+    await this.producer.write(records);
+    return records.length;
   }
 
   /** @returns how many records were written */
@@ -139,7 +144,7 @@ export class ConfigurationPublisher {
     for (const ids of pages(bury)) {
       const tombstones = ids.map((id) => {
         const { version = 0, isLive = false } = entries.get(id) ?? {};
-        return tombstone(topic, id, { ...UNNUMBERED, version: isLive ? version + 1 : version });
+        return tombstone(topic, id, { ...UNNUMBERED, version: isLive ? nextVersion(version) : version });
       });
       await this.producer.write(await this.signer.sign(tombstones));
     }
@@ -153,10 +158,12 @@ export class ConfigurationPublisher {
   private async outnumber({ topic, entries }: FollowedTopic, key: string): Promise<void> {
     const version = entries.get(key)?.version ?? 0;
     this.logger.error({ topic, key, version }, 'configuration.foreign_version');
-    if (version > MAX_VERSION) return;
     const { table, announce } = TABLES[topic];
     await this.database.transaction(async (tx) => {
-      await tx.query(`UPDATE ${table} SET version = $2 + 1 WHERE id = $1 AND version <= $2`, [key, version]);
+      await tx.query(`UPDATE ${table} SET version = ${nextVersionSql('$2')} WHERE id = $1 AND version <= $2`, [
+        key,
+        version,
+      ]);
       await announce(tx, key);
     });
   }
@@ -179,11 +186,17 @@ export function isConfiguration(topic: string): boolean {
 }
 
 function highestOf(records: readonly OutRecord[]): ChangeNumber {
-  const changes = records.flatMap(({ headers }) => {
-    const header = headers?.[CHANGE_HEADER];
-    return decodeChange(header === undefined ? undefined : Buffer.from(header)) ?? [];
-  });
-  return changes.reduce<ChangeNumber>((best, one) => (one.sequence > best.sequence ? one : best), UNNUMBERED);
+  return records.map(changeOf).reduce((best, one) => (one.sequence > best.sequence ? one : best), UNNUMBERED);
+}
+
+function changeOf({ headers }: OutRecord): ChangeNumber {
+  const header = headers?.[CHANGE_HEADER];
+  try {
+    return decodeChange(header === undefined ? undefined : Buffer.from(header)) ?? UNNUMBERED;
+  } catch {
+    // Enqueued by an earlier release, with a number above the range. Readers refuse the record, and it is written again.
+    return UNNUMBERED;
+  }
 }
 
 function* pages(ids: readonly string[]): Generator<string[]> {

@@ -1,9 +1,10 @@
 import type { KafkaClient } from '#common/kafka/port/kafka-client.js';
 import type { Database, Queryable } from '#common/postgres/database.js';
-import type { ChangeNumber } from '#common/records/configuration-change.js';
+import { type ChangeNumber, nextVersion } from '#common/records/configuration-change.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { knownChanges, lockChanges, nextChange } from '../changes/changes.js';
 import { CONFIGURATION_TOPICS, type ConfigurationTopic } from '../changes/configuration-topics.js';
+import { nextVersionSql } from '../changes/next-version.js';
 import { compareChanges } from '../changes/standing.js';
 import { tombstone } from '../changes/tombstone.js';
 import { owe } from '../outbox/outbox.js';
@@ -146,12 +147,15 @@ async function keepRow(tx: Queryable, { topic, difference, highest }: Found): Pr
   const { key, kind, topicVersion = 0 } = difference;
   if (kind === 'only_on_topic') {
     const change = await nextChange(tx, topic, key);
-    await owe(tx, [tombstone(topic, key, { ...change, version: topicVersion + 1 })]);
+    await owe(tx, [tombstone(topic, key, { ...change, version: nextVersion(topicVersion) })]);
     return;
   }
   const { table, announce } = TABLES[topic];
   const floor = Math.max(topicVersion, highest?.sequence ?? 0);
-  await tx.query(`UPDATE ${table} SET version = greatest(version, $2) + 1 WHERE id = $1`, [key, floor]);
+  await tx.query(`UPDATE ${table} SET version = ${nextVersionSql('greatest(version, $2)')} WHERE id = $1`, [
+    key,
+    floor,
+  ]);
   await announce(tx, key);
 }
 

@@ -5,6 +5,7 @@ import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.
 import { apiKeyRecordSchema } from '#common/records/api-key-record.js';
 import type { ChangeNumber } from '#common/records/configuration-change.js';
 import { readEndpoint } from '#common/records/endpoint-record.js';
+import { isMarkerKey } from '#common/records/marker.js';
 import { API_KEYS_TOPIC, ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { atMost } from '#common/timing/timing.js';
 import { CONFIGURATION_TOPICS, type ConfigurationTopic } from '../changes/configuration-topics.js';
@@ -73,6 +74,11 @@ export class FollowedTopic {
     return keys;
   }
 
+  /** The whole topic is compared now: what looked wrong so far is written again with the rest. */
+  forgetSuspects(): void {
+    this.suspects.clear();
+  }
+
   /** Keeps keys for a later round, and wakes no listener: a round that wakes the next one would take all of a core. */
   suspectAgain(keys: readonly string[]): void {
     for (const key of keys) this.addSuspect(key);
@@ -87,7 +93,8 @@ export class FollowedTopic {
   }
 
   private suspect(key: string, isIgnored: boolean): void {
-    if (isIgnored) this.entries.shadow(key);
+    // A marker is no entry: it is written again from what the database knows (publisher.ts).
+    if (isIgnored && !isMarkerKey(key)) this.entries.shadow(key);
     if (this.addSuspect(key)) this.listener.onSuspect();
   }
 

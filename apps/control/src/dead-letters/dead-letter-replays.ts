@@ -2,11 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { owe } from '../outbox/outbox.js';
 import { beginLife, type RequestedLife } from '../replays/lives.js';
 import { requestedReplays } from '../replays/metrics.js';
-import { replayRecord } from '../replays/replay-record.js';
+import { ReplayRecords } from '../replays/replay-records.js';
 import { audit } from '../shared/audit.js';
 import { visibleTenant } from '../shared/tenancy.js';
 import { findDeadLetter, type WholeDeadLetter } from './dead-letter.queries.js';
@@ -19,14 +18,14 @@ import { findDeadLetter, type WholeDeadLetter } from './dead-letter.queries.js';
 export class DeadLetterReplays {
   constructor(
     private readonly database: Database,
-    private readonly signer: DeadLetterSigner,
+    private readonly records: ReplayRecords,
   ) {}
 
-  /** @throws ProblemError NOT_FOUND; CONFLICT when it was replayed already, or is no delivery */
+  /** @throws ProblemError NOT_FOUND; CONFLICT when it was replayed already, is no delivery, or is too large to send */
   async replay(caller: AuthenticatedKey, id: string): Promise<RequestedLife> {
     const life = await this.database.transaction(async (tx) => {
       const letter = await findDeadLetter(tx, id, visibleTenant(caller, undefined), { lock: true });
-      const begun = await replayLetter(tx, letter, this.signer);
+      const begun = await replayLetter(tx, letter, this.records);
       await audit(tx, { actor: caller, tenant: letter.tenant, action: 'dead_letter.replayed', subject: id });
       return begun;
     });
@@ -39,7 +38,7 @@ export class DeadLetterReplays {
 export async function replayLetter(
   tx: Queryable,
   letter: WholeDeadLetter,
-  signer: DeadLetterSigner,
+  records: ReplayRecords,
 ): Promise<RequestedLife> {
   const { id, delivery_id, accepted_at, key, value, headers, reason } = letter;
   if (delivery_id === null || accepted_at === null || key === null) {
@@ -49,9 +48,11 @@ export async function replayLetter(
     );
   }
   if (letter.replayed_at !== null) throw new ProblemError('CONFLICT', 'the dead letter was replayed already');
+  const record = records.of({ id, reason, key, value, headers, replay: letter.replay });
+  if (typeof record === 'string') throw new ProblemError('CONFLICT', record);
   const life = { delivery_id, replay: (letter.replay ?? 0) + 1 };
   await tx.query('UPDATE dead_letters SET replayed_at = now() WHERE id = $1', [id]);
   await beginLife(tx, life, accepted_at);
-  await owe(tx, [replayRecord({ reason, key, value, headers }, signer)]);
+  await owe(tx, [record]);
   return life;
 }

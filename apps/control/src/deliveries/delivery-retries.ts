@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import type { WholeDeadLetter } from '../dead-letters/dead-letter.queries.js';
 import { replayLetter } from '../dead-letters/dead-letter-replays.js';
 import { findEndpoint } from '../endpoints/endpoint.repository.js';
@@ -11,6 +10,7 @@ import { deliveryRecord } from '../outbox/delivery-record.js';
 import { owe } from '../outbox/outbox.js';
 import { beginLife, type RequestedLife } from '../replays/lives.js';
 import { requestedReplays } from '../replays/metrics.js';
+import { ReplayRecords } from '../replays/replay-records.js';
 import { audit } from '../shared/audit.js';
 import { visibleTenant } from '../shared/tenancy.js';
 import { findDelivery } from './delivery.queries.js';
@@ -21,7 +21,7 @@ import type { FoundDelivery } from './found-delivery.js';
 export class DeliveryRetries {
   constructor(
     private readonly database: Database,
-    private readonly signer: DeadLetterSigner,
+    private readonly records: ReplayRecords,
   ) {}
 
   /**
@@ -38,7 +38,7 @@ export class DeliveryRetries {
         throw new ProblemError('CONFLICT', `the delivery is ${delivery.status}: it is under way already`);
       }
       const letter = delivery.status === 'dead' ? await lastDeadLetter(tx, delivery) : undefined;
-      const begun = letter ? await replayLetter(tx, letter, this.signer) : await sendAgain(tx, delivery);
+      const begun = letter ? await replayLetter(tx, letter, this.records) : await sendAgain(tx, delivery);
       await audit(tx, { actor: caller, tenant: delivery.tenant, action: 'delivery.retried', subject: id });
       return begun;
     });

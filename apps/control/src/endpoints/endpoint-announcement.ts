@@ -1,5 +1,5 @@
 import type { Queryable } from '#common/postgres/database.js';
-import { CHANGE_HEADER, encodeChange } from '#common/records/configuration-change.js';
+import { CHANGE_HEADER, encodeChange, nextVersion } from '#common/records/configuration-change.js';
 import type { OutRecord } from '#common/records/record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { nextChange } from '../changes/changes.js';
@@ -36,5 +36,5 @@ export async function announceEndpoint(tx: Queryable, id: string): Promise<Store
 /** Numbers the deletion of an endpoint, and owes its tombstone. */
 export async function announceDeletion(tx: Queryable, { id, version }: StoredEndpoint): Promise<void> {
   const change = await nextChange(tx, ENDPOINTS_TOPIC, id);
-  await owe(tx, [tombstone(ENDPOINTS_TOPIC, id, { ...change, version: version + 1 })]);
+  await owe(tx, [tombstone(ENDPOINTS_TOPIC, id, { ...change, version: nextVersion(version) })]);
 }

@@ -8,19 +8,20 @@ import {
   RATE_OPTIONS,
 } from '#common/records/endpoint-options.js';
 import { endpointRecordSchema } from '#common/records/endpoint-record.js';
+import { MAX_TIME_MS } from '#common/records/limits.js';
 import type { StoredEndpoint } from './endpoint.js';
 
 /** All but those of the breaker, which stand behind the times. */
 const OWN_OPTIONS = { ...MESSAGE_OPTIONS, ...ATTEMPT_OPTIONS, ...RATE_OPTIONS, ...PARKING_OPTIONS } as const;
 
-const moment = z.number().describe('ms since the epoch');
+const moment = z.number().min(0).max(MAX_TIME_MS).describe('ms since the epoch');
 
 /**
  * An endpoint's record with every column that cannot be derived from the rest: from it `npm run reconcile` makes the row
  * again. The other apps do not read `copy`; records of earlier releases have none.
  */
 export const endpointCopySchema = endpointRecordSchema.extend({
-  secrets: z.array(z.object({ sealed: z.string(), expires_at: z.number().nullable(), created_at: moment.optional() })),
+  secrets: z.array(z.object({ sealed: z.string(), expires_at: moment.nullable(), created_at: moment.optional() })),
   copy: z
     .object({
       ...copyShape(OWN_OPTIONS),

@@ -3,6 +3,7 @@ import { EndpointEntity } from '#common/postgres/entities/endpoint.js';
 import { repositoryOf } from '#common/postgres/repositories.js';
 import type { ChangeNumber } from '#common/records/configuration-change.js';
 import { OPTION_NAMES } from '#common/records/endpoint-option-shapes.js';
+import { nextVersionSql } from '../changes/next-version.js';
 import { Conditions } from '../shared/conditions.js';
 import type { Position } from '../shared/paging.js';
 import type { StoredEndpoint } from './endpoint.js';
@@ -92,7 +93,7 @@ export async function updateEndpoint(tx: Queryable, id: string, settings: Endpoi
   await repositoryOf(tx, EndpointEntity).update({ id }, { ...columnsOf(settings, SETTINGS), ...CHANGED });
 }
 
-const NEXT_VERSION = 'version + 1';
+const NEXT_VERSION = nextVersionSql('version');
 const CHANGED_AT = `date_trunc('milliseconds', clock_timestamp())`;
 /** Columns of every change that a request asks for. */
 const CHANGED = { version: () => NEXT_VERSION, updated_at: () => CHANGED_AT };

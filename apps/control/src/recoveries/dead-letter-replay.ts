@@ -1,14 +1,13 @@
 import type { Queryable } from '#common/postgres/database.js';
 import type { Recovery, RecoveryCursor } from '#common/postgres/entities/recovery.js';
-import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
+import type { OutRecord } from '#common/records/record.js';
 import { owe } from '../outbox/outbox.js';
 import { beginNextLives } from '../replays/lives.js';
-import { type ReplayedLetter, replayRecord } from '../replays/replay-record.js';
+import type { ReplayableLetter, ReplayRecords } from '../replays/replay-records.js';
 import { Conditions } from '../shared/conditions.js';
 import { type RecoveryPage, SEND_PAGE } from './recovery-page.js';
 
-interface Letter extends ReplayedLetter {
-  readonly id: string;
+interface Letter extends ReplayableLetter {
   readonly delivery_id: string;
   readonly accepted_at: Date;
   readonly replay: number;
@@ -20,12 +19,12 @@ interface Letter extends ReplayedLetter {
  * One page of a bulk replay: the records go back as they are, in the order in which their events were accepted. Called
  * within the transaction that stores the cursor.
  */
-export async function replayPage(tx: Queryable, job: Recovery, signer: DeadLetterSigner): Promise<RecoveryPage> {
+export async function replayPage(tx: Queryable, job: Recovery, records: ReplayRecords): Promise<RecoveryPage> {
   if (job.state === 'counting') return { cursor: undefined, found: await count(tx, job), sent: 0 };
   const letters = await nextLetters(tx, job);
   const last = letters.at(-1);
   const cursor = letters.length < SEND_PAGE || last === undefined ? undefined : cursorOf(last);
-  return { cursor, found: letters.length, sent: await send(tx, letters, signer) };
+  return { cursor, found: letters.length, sent: await send(tx, letters, records) };
 }
 
 function conditionsOf({ tenant, endpoint_id, filter }: Recovery): Conditions {
@@ -66,23 +65,34 @@ async function nextLetters(tx: Queryable, job: Recovery): Promise<Letter[]> {
   );
 }
 
-/** @returns how many went back; of two dead letters of one death, one */
-async function send(tx: Queryable, letters: readonly Letter[], signer: DeadLetterSigner): Promise<number> {
-  if (letters.length === 0) return 0;
+/** @returns how many went back; of two dead letters of one death, one. Those that cannot be sent stay as they are */
+async function send(tx: Queryable, letters: readonly Letter[], records: ReplayRecords): Promise<number> {
+  const sendable = new Map<Letter, OutRecord>();
+  for (const letter of letters) {
+    const record = records.of(letter);
+    if (typeof record !== 'string') sendable.set(letter, record);
+  }
+  if (sendable.size === 0) return 0;
+  const begun = await beginLives(tx, [...sendable.keys()]);
+  const marked = await tx.query<{ id: string }>(
+    'UPDATE dead_letters SET replayed_at = now() WHERE id = ANY($1) AND replayed_at IS NULL RETURNING id',
+    [[...sendable.keys()].filter(({ delivery_id }) => begun.has(delivery_id)).map(({ id }) => id)],
+  );
+  const ours = new Set(marked.map(({ id }) => id));
+  const sent = [...sendable].filter(([{ id, delivery_id }]) => ours.has(id) && begun.delete(delivery_id));
+  await owe(
+    tx,
+    sent.map(([, record]) => record),
+  );
+  return sent.length;
+}
+
+/** @returns ids of the deliveries whose next life began */
+async function beginLives(tx: Queryable, letters: readonly Letter[]): Promise<Set<string>> {
   const lives = letters.map(({ delivery_id, accepted_at, replay }) => ({ id: delivery_id, accepted_at, replay }));
   const begun = await beginNextLives(tx, lives);
   for (const id of await withoutRow(tx, lives)) begun.add(id);
-  const marked = await tx.query<{ id: string }>(
-    'UPDATE dead_letters SET replayed_at = now() WHERE id = ANY($1) AND replayed_at IS NULL RETURNING id',
-    [letters.filter(({ delivery_id }) => begun.has(delivery_id)).map(({ id }) => id)],
-  );
-  const ours = new Set(marked.map(({ id }) => id));
-  const sent = letters.filter(({ id, delivery_id }) => ours.has(id) && begun.delete(delivery_id));
-  await owe(
-    tx,
-    sent.map((letter) => replayRecord(letter, signer)),
-  );
-  return sent.length;
+  return begun;
 }
 
 /** A dead letter may outlive its delivery's row: retention counts from death there, from acceptance here. */

@@ -2,8 +2,8 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { Database, type Queryable } from '#common/postgres/database.js';
 import type { Recovery } from '#common/postgres/entities/recovery.js';
 import { classifyError } from '#common/postgres/errors.js';
-import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { requestedReplays } from '../replays/metrics.js';
+import { ReplayRecords } from '../replays/replay-records.js';
 import { SchemaState } from '../schema/schema-state.js';
 import { CONTROL_CONFIG } from '../shared/control-config.js';
 import { Wake } from '../shared/wake.js';
@@ -40,7 +40,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly database: Database,
     @Inject(CONTROL_CONFIG) private readonly config: RecoveryConfig,
     private readonly schema: SchemaState,
-    private readonly signer: DeadLetterSigner,
+    private readonly records: ReplayRecords,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -104,7 +104,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async advance(tx: Queryable, job: Recovery): Promise<void> {
-    const page = await PAGES[job.kind](tx, job, this.signer);
+    const page = await PAGES[job.kind](tx, job, this.records);
     const sent = 'problem' in page ? 0 : page.sent;
     await advanceRecovery(tx, after(job, page), sent / this.config.RECOVERY_PER_SECOND);
     if (sent > 0) requestedReplays.inc({ kind: job.kind === 'endpoint' ? 'recovery' : 'bulk' }, sent);

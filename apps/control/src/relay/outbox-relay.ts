@@ -1,16 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/port/settings.js';
 import { Database, type Session } from '#common/postgres/database.js';
-import type { OutRecord } from '#common/records/record.js';
-import { decodeHeaders } from '#common/records/stored-headers.js';
 import { CONFIGURATION_TOPICS } from '../changes/configuration-topics.js';
 import { ConfigurationPublisher } from '../configuration/publisher.js';
 import { OUTBOX_CHANNEL_SQL } from '../outbox/outbox.js';
 import { SchemaState } from '../schema/schema-state.js';
 import { Wake } from '../shared/wake.js';
 import { outboxRecords } from './metrics.js';
+import type { OutboxRow } from './outbox-row.js';
+import { OutboxWriter } from './outbox-writer.js';
 
 const PAGE = 500;
 /** A notification may be missed, and a lock is free when its holder's connection ends: so look again after this long. */
@@ -19,17 +18,10 @@ const RETRY_MS = 1_000;
 const STOP_MS = 2_000;
 const LOCK_SQL = `SELECT pg_try_advisory_lock(hashtextextended('posthorn.outbox.' || current_schema(), 0)) AS held`;
 
-interface OutboxRow {
-  readonly seq: number;
-  readonly topic: string;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: Record<string, string>;
-}
-
 /**
  * Writes to Kafka what committed transactions owe it: in order, at least once, and by one process at a time, under a
- * session lock. A row is deleted after Kafka has acknowledged it.
+ * session lock. A row is deleted after Kafka has acknowledged it, or after it
+ * was set aside.
  */
 @Injectable()
 export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
@@ -40,7 +32,7 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(
     private readonly database: Database,
-    @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
+    private readonly writer: OutboxWriter,
     @Inject(KAFKA_SETTINGS) private readonly settings: KafkaSettings,
     private readonly schema: SchemaState,
     private readonly configuration: ConfigurationPublisher,
@@ -127,7 +119,7 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
     );
     outboxRecords.set(rows.length);
     if (rows.length === 0) return 0;
-    await this.producer.write(await this.configuration.finish(rows.map(toRecord)));
+    await this.writer.write(session, rows);
     await session.query(
       'DELETE FROM outbox WHERE seq = ANY($1::bigint[])',
       [rows.map(({ seq }) => seq)],
@@ -136,8 +128,4 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
     outboxRecords.dec(rows.length);
     return rows.length;
   }
-}
-
-function toRecord({ topic, key, value, headers }: OutboxRow): OutRecord {
-  return { topic, key, value, headers: decodeHeaders(headers) };
 }

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { CONTROL_CONFIG } from '../shared/control-config.js';
+import { ReplayRecords } from './replay-records.js';
 
 /** Options of the signer of dead letters. */
 export interface ReplayConfig {
@@ -15,7 +16,8 @@ export interface ReplayConfig {
       inject: [CONTROL_CONFIG],
       useFactory: ({ SECRET_KEYS }: ReplayConfig) => new DeadLetterSigner(SECRET_KEYS),
     },
+    ReplayRecords,
   ],
-  exports: [DeadLetterSigner],
+  exports: [ReplayRecords],
 })
 export class ReplaysModule {}

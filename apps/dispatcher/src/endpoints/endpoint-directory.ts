@@ -5,6 +5,7 @@ import { type ConfigurationRecord, ConfigurationTable } from '#common/kafka/conf
 import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
 import { Health } from '#common/observability/health.js';
 import { readEndpoint } from '#common/records/endpoint-record.js';
+import { MAX_VERSION } from '#common/records/limits.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { MissingKeys } from '#common/security/missing-keys.js';
 import { Sealer, SealingError } from '#common/security/sealing.js';
@@ -26,7 +27,7 @@ const REOPEN_INTERVAL_MS = 1_000;
 export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(EndpointDirectory.name);
   private readonly endpoints = new Map<string, Endpoint>();
-  private readonly deletions = new Deletions(MAX_DELETIONS);
+  private readonly deletions = new Deletions(MAX_DELETIONS, MAX_VERSION);
   private readonly halfOpenIds = new Set<string>();
   private readonly listeners: Listener[] = [];
   private readonly table: ConfigurationTable;

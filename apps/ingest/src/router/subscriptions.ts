@@ -1,6 +1,7 @@
 import { Deletions } from '#common/collections/deletions.js';
 import { operationalSubscriptionMatches, subscriptionMatches } from '#common/domain/subscription.js';
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
+import { MAX_VERSION } from '#common/records/limits.js';
 
 /** Most event types of one tenant in the cache. Producers choose the types, so the cache needs a limit. */
 const MAX_REMEMBERED_TYPES = 10_000;
@@ -17,7 +18,7 @@ interface Tenant {
 export class Subscriptions {
   private readonly tenants = new Map<string, Tenant>();
   private readonly tenantOf = new Map<string, string>();
-  private readonly deletions = new Deletions(MAX_DELETIONS);
+  private readonly deletions = new Deletions(MAX_DELETIONS, MAX_VERSION);
 
   /** Stores an endpoint's configuration. Versions older than the known configuration or deletion are ignored. */
   put(endpoint: EndpointRecord): void {

@@ -1,5 +1,6 @@
 import { Deletions } from '../collections/deletions.js';
 import { type ApiKeyRecord, readApiKey } from '../records/api-key-record.js';
+import { MAX_VERSION } from '../records/limits.js';
 import { type AuthenticatedKey, matchesApiKey, parseApiKey } from './api-key.js';
 
 /** An unknown id is compared with this, so that a guess at ids takes as long as a guess at keys. Matches nothing. */
@@ -11,7 +12,7 @@ const MAX_DELETIONS = 100_000;
 /** All API keys, in memory, from the compacted `api-keys` topic: requests are checked while Postgres is away. */
 export class ApiKeyTable {
   private readonly keys = new Map<string, ApiKeyRecord>();
-  private readonly deletions = new Deletions(MAX_DELETIONS);
+  private readonly deletions = new Deletions(MAX_DELETIONS, MAX_VERSION);
   /** Whether control has written all keys into this log, and they were read. Until then an unknown key may be valid. */
   isComplete = false;
 

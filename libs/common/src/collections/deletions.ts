@@ -5,7 +5,11 @@
 export class Deletions {
   private readonly versions = new Map<string, number>();
 
-  constructor(private readonly limit: number) {}
+  /** @param maxVersion at which a later record counts, whatever was deleted: no record can have a higher version */
+  constructor(
+    private readonly limit: number,
+    private readonly maxVersion: number,
+  ) {}
 
   /** @param version undefined for a deletion that carries none: it keeps no record away */
   add(id: string, version: number | undefined): void {
@@ -28,6 +32,6 @@ export class Deletions {
 
   /** @returns whether a record of this version is older than the deletion of its id */
   covers(id: string, version: number): boolean {
-    return version <= (this.versions.get(id) ?? Number.NEGATIVE_INFINITY);
+    return version < this.maxVersion && version <= (this.versions.get(id) ?? Number.NEGATIVE_INFINITY);
   }
 }

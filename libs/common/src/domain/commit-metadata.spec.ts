@@ -39,6 +39,15 @@ describe('commit metadata', () => {
     (metadata) => expect(decodeLog(metadata)).toBeUndefined(),
   );
 
+  it.each([
+    'ph2:id:2147483648::',
+    'ph2:id:9999999999::',
+    'ph2:id:1:9007199254740993.1:',
+    'ph2:id:1:1.9999999999999999:',
+  ])('given %j, with a number out of range, then the log is unknown', (metadata) =>
+    expect(decodeLog(metadata)).toBeUndefined(),
+  );
+
   it('given any text at all, then it is read or refused, and never throws', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {

@@ -30,11 +30,24 @@ export function encodeCommit(log: CommittedLog, watermark: number, finished: rea
   return head + packRuns(watermark, finished, MAX_METADATA_BYTES - head.length);
 }
 
-/** Reads the log of {@link encodeCommit}; undefined for a commit of version 1 or of another tool. */
+/** A broker's int32, and PostgreSQL's `int`. */
+const MAX_EPOCH = 2_147_483_647;
+
+/**
+ * Reads the log of {@link encodeCommit}.
+ *
+ * @returns undefined for a commit of version 1 or of another tool, or with a number out of range: any member of the group
+ *   writes one
+ */
 export function decodeLog(metadata: string | null | undefined): CommittedLog | undefined {
   const fields = metadata ? FIELDS.exec(metadata) : null;
   if (!fields) return undefined;
   const [, topicId, epoch, offset, timestamp] = fields;
+  const isInRange =
+    Number(epoch) <= MAX_EPOCH &&
+    Number(offset ?? 0) <= Number.MAX_SAFE_INTEGER &&
+    Number(timestamp ?? 0) <= Number.MAX_SAFE_INTEGER;
+  if (!isInRange) return undefined;
   return {
     topicId: topicId || undefined,
     leaderEpoch: epoch ? Number(epoch) : undefined,

@@ -65,6 +65,11 @@ describe('the codec of finished offsets', () => {
     expect(decodeFinished(0, absurd)).toEqual([]);
   });
 
+  it('given a run above the last exact number, then reading ends', () => {
+    const beyond = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10, 0xff, 0x7f];
+    expect(decodeFinished(0, `ph1:${Buffer.from(beyond).toString('base64url')}`)).toEqual([]);
+  });
+
   it('given any text at all, then it is read or refused, and never throws', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {

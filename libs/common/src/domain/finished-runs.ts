@@ -50,6 +50,8 @@ export function decodeFinished(watermark: number, metadata: string | null | unde
     run += (byte & 0x7f) * 2 ** shift;
     shift += 7;
     if (byte & 0x80) continue;
+    // Above the last exact number an offset plus one is the same offset: a run would never end.
+    if (position + run > Number.MAX_SAFE_INTEGER) return finished;
     if (isFinishedRun && finished.length + run > MAX_DECODED) return finished;
     if (isFinishedRun) for (let offset = position; offset < position + run; offset++) finished.push(offset);
     position += run;

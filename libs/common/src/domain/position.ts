@@ -1,7 +1,9 @@
 /** Offsets of one generation; far more than a partition ever holds. */
 const SPAN = 2 ** 40;
+/** The last offset that has a position. */
+export const MAX_OFFSET = SPAN - 1;
 /** A position must have no more than 15 digits: packed fields of records hold no more. */
-const MAX_GENERATION = 908;
+export const MAX_GENERATION = 908;
 
 /**
  * Position number of a record. An offset means something only within its log; a generation is one log of a topic, counted

@@ -1,28 +1,27 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import {
   type GenerationRecord,
-  generationRecordSchema,
   highestGeneration,
   isGenerationKey,
+  readGeneration,
 } from '../records/generation-record.js';
 
 /** The latest generation of each topic as the markers in `endpoints` have it. Readers of that topic fill it. */
 @Injectable()
 export class GenerationMarkers {
-  private readonly logger = new Logger(GenerationMarkers.name);
   private readonly latest = new Map<string, GenerationRecord>();
 
-  /** Takes a record whose key is a marker; markers of other kinds are passed over. */
+  /**
+   * Takes a record whose key is a marker; markers of other kinds are passed over.
+   *
+   * @throws Error when the marker is malformed or out of range: the last good one stays
+   */
   apply(key: string, value: Buffer | null): void {
     if (value === null || !isGenerationKey(key)) return;
-    try {
-      const record = generationRecordSchema.parse(JSON.parse(value.toString()));
-      const known = this.latest.get(record.topic);
-      if (known === undefined || highestGeneration(known) <= highestGeneration(record))
-        this.latest.set(record.topic, record);
-    } catch (error) {
-      this.logger.error({ err: error, key }, 'generation.marker_unreadable');
-    }
+    const record = readGeneration(key, value);
+    const known = this.latest.get(record.topic);
+    if (known === undefined || highestGeneration(known) <= highestGeneration(record))
+      this.latest.set(record.topic, record);
   }
 
   of(topic: string): GenerationRecord | undefined {

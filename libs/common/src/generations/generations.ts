@@ -12,7 +12,7 @@ import {
   lockGenerations,
 } from '../postgres/generation-store.js';
 import { logEvidence } from '../postgres/log-evidence.js';
-import { fromRow, highestLostTail, storeLostTails } from '../postgres/lost-tail-store.js';
+import { fromRow, nextGeneration, storeLostTails } from '../postgres/lost-tail-store.js';
 import type { LostTailRecord } from '../records/generation-record.js';
 import { DELIVERIES_TOPIC, INGEST_TOPIC } from '../records/topics.js';
 import { fitsLog } from './fitting.js';
@@ -97,7 +97,7 @@ export class Generations {
           if (isMarkerLater) await this.adopt(tx, topic, identity, latest.generation);
           return latest.generation;
         }
-        const number = 1 + Math.max(latest.generation, this.markers.highestOf(topic), await highestLostTail(tx, topic));
+        const number = await nextGeneration(tx, topic, Math.max(latest.generation, this.markers.highestOf(topic)));
         await insert(tx, topic, identity, number, isNothingCarried(topic));
         await this.announce(tx, topic, identity, number, latest);
         return number;

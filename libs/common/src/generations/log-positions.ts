@@ -9,6 +9,7 @@ import {
   fromRow,
   highestLostTail,
   lostTails,
+  nextGeneration,
   type StoredLostTail,
   storeLostTails,
   toRecord,
@@ -78,7 +79,7 @@ export class LogPositions {
     const { topic, partition } = log;
     return this.database.transaction(async (tx) => {
       await lockGenerations(tx, topic);
-      const number = 1 + Math.max(generation, this.markers.highestOf(topic), await highestLostTail(tx, topic));
+      const number = await nextGeneration(tx, topic, Math.max(generation, this.markers.highestOf(topic)));
       const { sameUpTo: fromOffset, leaderEpoch } = found;
       await storeLostTails(tx, { topic, generation }, [{ partition, fromOffset, generation: number, leaderEpoch }]);
       const tails = await lostTails(tx, { topic, generation });

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { CHANGE_HEADER, decodeChange, type RecordedChange } from '../records/configuration-change.js';
-import { MARKER_PREFIX, SEQUENCE_MARKER } from '../records/marker.js';
+import { isMarkerKey, SEQUENCE_MARKER } from '../records/marker.js';
 import type { InRecord } from '../records/record.js';
 import type { Authenticity } from '../security/record-signature.js';
 import type { CompactedTable } from './port/compacted-table.js';
@@ -28,7 +28,7 @@ export interface ConfigurationTableOptions {
   readonly apply: (record: ConfigurationRecord) => void;
   /** The marker of the sequence. */
   readonly onMarker?: (record: ConfigurationRecord) => void;
-  /** A marker of another kind; null deletes it. */
+  /** A marker of another kind; null deletes it. When it throws, the marker is malformed and the last good one stays. */
   readonly onOtherMarker?: (key: string, value: Buffer | null) => void;
   /** The topic was made again: it is read from its first record. */
   readonly onReplaced?: () => void;
@@ -130,25 +130,30 @@ export class ConfigurationTable {
   }
 
   private take(key: string, record: InRecord): void {
-    const isMarker = key.startsWith(MARKER_PREFIX);
-    const problem = this.trustProblem(record, isMarker);
-    if (isMarker && key !== SEQUENCE_MARKER) {
-      this.takeOtherMarker(key, record, problem);
-      return;
-    }
+    const problem = this.trustProblem(record, isMarkerKey(key));
     if (problem !== undefined) {
       this.ignore(key, record, problem);
+      return;
+    }
+    try {
+      this.use(key, record);
+    } catch (error) {
+      this.ignore(key, record, 'malformed', error);
+    }
+  }
+
+  /** @throws Error when the record is malformed, or has a number out of range */
+  private use(key: string, record: InRecord): void {
+    const isMarker = isMarkerKey(key);
+    if (isMarker && key !== SEQUENCE_MARKER) {
+      this.options.onOtherMarker?.(key, record.value);
       return;
     }
     const isSigned = this.authenticity.get(record) === 'signed';
     const change = decodeChange(record.headers[CHANGE_HEADER]);
     const taken = { key, value: record.value, change, isSigned };
-    try {
-      if (isMarker) this.takeMarker(taken);
-      else this.options.apply(taken);
-    } catch (error) {
-      this.ignore(key, record, 'malformed', error);
-    }
+    if (isMarker) this.takeMarker(taken);
+    else this.options.apply(taken);
   }
 
   /** @returns why the record must not be used, if so */
@@ -165,11 +170,6 @@ export class ConfigurationTable {
     return undefined;
   }
 
-  private takeOtherMarker(key: string, record: InRecord, problem: IgnoredReason | undefined): void {
-    if (problem === undefined) this.options.onOtherMarker?.(key, record.value);
-    else this.report(key, record, problem);
-  }
-
   /** A signed marker says that control has signed every record before it. */
   private takeMarker(record: ConfigurationRecord): void {
     if (record.isSigned) this.isWhollySigned = true;
@@ -179,16 +179,12 @@ export class ConfigurationTable {
   }
 
   private ignore(key: string, record: InRecord, reason: IgnoredReason, error?: unknown): void {
-    this.report(key, record, reason, error);
-    this.options.onIgnored?.(key);
-  }
-
-  private report(key: string, record: InRecord, reason: IgnoredReason, error?: unknown): void {
     const { topic, partition, offset } = record;
     ignoredConfigurationRecords.inc({ topic, reason });
     this.logger.error(
       { err: error, topic, partition, offset, key: key.slice(0, 200), reason },
       'configuration.record_ignored',
     );
+    this.options.onIgnored?.(key);
   }
 }

@@ -1,3 +1,4 @@
+import { MAX_GENERATION } from '../domain/position.js';
 import type { ArchivedEvent } from './archived-event.js';
 import type { Queryable } from './database.js';
 import type { Receiver } from './delivery-parts.js';
@@ -62,7 +63,7 @@ export async function carryWork(db: Queryable, topics: readonly string[]): Promi
   const rows = await db.query<WorkRow>(
     `SELECT * FROM (
        SELECT DISTINCT ON (topic) topic, generation, partitions, first_seen_at, carried_at, carry FROM log_generations
-       WHERE topic = ANY($1) ORDER BY topic, generation DESC) AS latest
+       WHERE topic = ANY($1) AND generation <= ${MAX_GENERATION} ORDER BY topic, generation DESC) AS latest
      WHERE carried_at IS NULL OR carry IS NOT NULL ORDER BY array_position($1::text[], topic)`,
     [topics],
   );

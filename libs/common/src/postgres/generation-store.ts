@@ -1,4 +1,5 @@
-import { type GenerationRecord, generationOutRecord } from '../records/generation-record.js';
+import { MAX_GENERATION } from '../domain/position.js';
+import { type GenerationRecord, generationOutRecord, isMarkable } from '../records/generation-record.js';
 import type { Queryable } from './database.js';
 
 /** A log of a topic, as PostgreSQL knows it. */
@@ -22,11 +23,18 @@ interface GenerationRow {
   readonly carried_at: Date | null;
 }
 
-/** @param topics all, when they are left out @returns the latest generation of each topic that has one */
+/**
+ * A row above the last generation came from a marker that an earlier release did not check. No record has a position of
+ * it, so it does not count.
+ *
+ * @param topics all, when they are left out
+ * @returns the latest generation of each topic that has one
+ */
 export async function latestGenerations(db: Queryable, topics?: readonly string[]): Promise<StoredGeneration[]> {
   const rows = await db.query<GenerationRow>(
     `SELECT DISTINCT ON (topic) topic, generation, topic_id, partitions, first_seen_at, carried_at
-     FROM log_generations WHERE $1::text[] IS NULL OR topic = ANY($1) ORDER BY topic, generation DESC`,
+     FROM log_generations WHERE ($1::text[] IS NULL OR topic = ANY($1)) AND generation <= ${MAX_GENERATION}
+     ORDER BY topic, generation DESC`,
     [topics ?? null],
   );
   return rows.map((row) => ({
@@ -66,8 +74,9 @@ export async function insertGeneration(tx: Queryable, record: GenerationRecord, 
   await enqueueMarker(tx, record);
 }
 
-/** Enqueues the marker of a topic's latest log for the topic `endpoints`. */
+/** Enqueues the marker of a topic's latest log for the topic `endpoints`, unless it is out of range for readers. */
 export async function enqueueMarker(tx: Queryable, record: GenerationRecord): Promise<void> {
+  if (!isMarkable(record)) return;
   const marker = generationOutRecord(record);
   await tx.query(
     `WITH owed AS (INSERT INTO outbox (topic, key, value) VALUES ($1, $2, $3) RETURNING 1)

@@ -1,3 +1,4 @@
+import { MAX_GENERATION } from '../domain/position.js';
 import { presentTails } from '../domain/positions.js';
 import type { LostTailRecord } from '../records/generation-record.js';
 import type { Queryable } from './database.js';
@@ -28,7 +29,7 @@ interface LostTailRow {
 export async function lostTails(db: Queryable, { topic, generation }: NumberedLog): Promise<StoredLostTail[]> {
   const rows = await db.query<LostTailRow>(
     `SELECT partition, from_offset, generation, leader_epoch FROM lost_tails
-     WHERE topic = $1 AND log_generation = $2`,
+     WHERE topic = $1 AND log_generation = $2 AND generation <= ${MAX_GENERATION}`,
     [topic, generation],
   );
   const byPartition = Map.groupBy(rows.map(fromRow), ({ partition }) => partition);
@@ -38,10 +39,22 @@ export async function lostTails(db: Queryable, { topic, generation }: NumberedLo
 /** @returns the highest generation of all tails that logs of the topic lost; -1 when none did */
 export async function highestLostTail(db: Queryable, topic: string): Promise<number> {
   const [row] = await db.query<{ generation: number | null }>(
-    'SELECT max(generation) AS generation FROM lost_tails WHERE topic = $1',
+    `SELECT max(generation) AS generation FROM lost_tails WHERE topic = $1 AND generation <= ${MAX_GENERATION}`,
     [topic],
   );
   return row?.generation ?? -1;
+}
+
+/**
+ * The generation of a log or tail that is new.
+ *
+ * @param highest that is known of the topic, tails left out
+ * @throws RangeError when the topic has had its last generation
+ */
+export async function nextGeneration(tx: Queryable, topic: string, highest: number): Promise<number> {
+  const next = 1 + Math.max(highest, await highestLostTail(tx, topic));
+  if (next <= MAX_GENERATION) return next;
+  throw new RangeError(`${topic} has had ${MAX_GENERATION} generations, the last one there is: see docs/operating.md`);
 }
 
 /** Tails that are stored already stay as they are. */

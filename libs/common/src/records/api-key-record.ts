@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { TENANT_PATTERN } from '../domain/identifiers.js';
 import { configurationOf } from './configuration-record.js';
-import { MAX_INT, MAX_TIME_MS } from './limits.js';
+import { MAX_TIME_MS, MAX_VERSION } from './limits.js';
 
 export const API_SCOPES = ['admin', 'read', 'write'] as const;
 
@@ -12,7 +12,7 @@ const MAX_SCOPES = 16;
 export const apiKeyRecordSchema = z.object({
   v: z.literal(1),
   id: z.string().regex(/^[\w-]{1,64}$/),
-  version: z.int().min(0).max(MAX_INT),
+  version: z.int().min(0).max(MAX_VERSION),
   /** SHA-256 of the whole key, hex. */
   hash: z.string().regex(/^[\da-f]{64}$/),
   /** The tenant the key acts for; null for an admin key, which may name any. */

@@ -1,3 +1,6 @@
+import { MAX_SEQUENCE, MAX_VERSION } from './limits.js';
+import { wholeNumberUpTo } from './packed-fields.js';
+
 /**
  * Header of every record of `endpoints` and `api-keys`, tombstones included: four fields, separated by line feeds. Format
  * version, sequence, change id, version of the key. A record of an earlier release has none.
@@ -23,20 +26,28 @@ export interface RecordedChange extends ChangeNumber {
 /** A row that no change of this release has numbered. */
 export const UNNUMBERED: ChangeNumber = { sequence: 0, id: '' };
 
-export function encodeChange({ sequence, id, version }: RecordedChange): string {
-  return [FORMAT, sequence, id, version].join('\n');
+/** The version that follows on a version; the same at the highest one. */
+export function nextVersion(version: number): number {
+  return Math.min(version + 1, MAX_VERSION);
 }
 
-/** @returns undefined for a record without the header, or with one that is not understood */
+/** A change with a number above the range of records is written as unnumbered: readers would refuse the record. */
+export function encodeChange({ sequence, id, version }: RecordedChange): string {
+  const change = sequence > MAX_SEQUENCE ? UNNUMBERED : { sequence, id };
+  return [FORMAT, change.sequence, change.id, version].join('\n');
+}
+
+/**
+ * @returns undefined for a record without the header, or with one of an unknown format
+ * @throws Error when a field is malformed or out of range
+ */
 export function decodeChange(header: Buffer | undefined): RecordedChange | undefined {
   const [format, sequenceText, id, versionText, ...rest] = header?.toString().split('\n') ?? [];
-  if (format !== FORMAT || id === undefined || rest.length > 0) return undefined;
-  const sequence = wholeNumber(sequenceText);
-  const version = wholeNumber(versionText);
-  return sequence === undefined || version === undefined ? undefined : { sequence, id, version };
-}
-
-function wholeNumber(text: string | undefined): number | undefined {
-  if (text === undefined || !/^\d{1,15}$/.test(text)) return undefined;
-  return Number(text);
+  if (format !== FORMAT) return undefined;
+  const sequence = wholeNumberUpTo(MAX_SEQUENCE, sequenceText);
+  const version = wholeNumberUpTo(MAX_VERSION, versionText);
+  if (sequence === undefined) throw new Error(`${CHANGE_HEADER}: the sequence is not within 0 and ${MAX_SEQUENCE}`);
+  if (version === undefined) throw new Error(`${CHANGE_HEADER}: the version is not within 0 and ${MAX_VERSION}`);
+  if (id === undefined || rest.length > 0) throw new Error(`${CHANGE_HEADER} has not four fields`);
+  return { sequence, id, version };
 }

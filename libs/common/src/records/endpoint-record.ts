@@ -10,7 +10,7 @@ import {
   PARKING_OPTIONS,
   RATE_OPTIONS,
 } from './endpoint-options.js';
-import { ENDPOINT_ID_PATTERN, MAX_INT, MAX_TIME_MS } from './limits.js';
+import { ENDPOINT_ID_PATTERN, MAX_TIME_MS, MAX_VERSION } from './limits.js';
 import { shortList } from './short-list.js';
 
 /**
@@ -22,7 +22,7 @@ import { shortList } from './short-list.js';
 export const endpointRecordSchema = z.object({
   v: z.literal(1),
   id: z.string().regex(ENDPOINT_ID_PATTERN),
-  version: z.int().min(0).max(MAX_INT),
+  version: z.int().min(0).max(MAX_VERSION),
   tenant: z.string().regex(TENANT_PATTERN),
   ...recordShape(MESSAGE_OPTIONS),
   ...recordShape(ATTEMPT_OPTIONS),

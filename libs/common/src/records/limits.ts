@@ -1,3 +1,5 @@
+import { MAX_GENERATION } from '../domain/position.js';
+
 /*
  * What a field of a record may hold. A record that is read successfully can be stored in PostgreSQL, used as a key and
  * sent in HTTP headers, so nothing behind the readers has to check again.
@@ -11,6 +13,28 @@ export const MAX_COUNT = 1_000_000;
 
 /** PostgreSQL's `int`. */
 export const MAX_INT = 2_147_483_647;
+
+/*
+ * Control counts up from the numbers of configuration records, which anybody with write rights may write. So each limit
+ * says how control goes on from a record that is at it.
+ */
+
+/**
+ * Version of an endpoint or API key. The next version of the highest one is the same again, and of two records of this
+ * version the later one counts.
+ */
+export const MAX_VERSION = MAX_INT;
+
+/**
+ * Sequence of a change in a record: one change a second for 30 years. The database counts on above it, and a record of
+ * such a change travels unnumbered. An API key's version begins as a sequence, so this is below {@link MAX_VERSION}.
+ */
+export const MAX_SEQUENCE = 1_000_000_000;
+
+/**
+ * Generation in a marker. The database has as many generations again above it, and those have no marker.
+ */
+export const MAX_MARKED_GENERATION = Math.floor(MAX_GENERATION / 2);
 
 /**
  * Bytes of a lane's name. The longest resource id takes 768, its endpoint's id 65 more. A row of an index holds 2704.

@@ -1,6 +1,7 @@
 import { deliveryIdOf } from '../domain/identifiers.js';
 import { partitionOf } from '../kafka/port/partitioner.js';
 import { encodeDelivery, newLife } from './delivery-record.js';
+import { MAX_COUNT } from './limits.js';
 import { receiveDelivery } from './received-delivery.js';
 import type { InRecord } from './record.js';
 
@@ -55,6 +56,11 @@ describe('receiveDelivery', () => {
 
   it.each([
     { given: 'no value', over: { value: null }, problem: 'no value' },
+    ...[{ attempt: MAX_COUNT }, { replay: MAX_COUNT }].map((count) => ({
+      given: `a count after which none can be written: ${JSON.stringify(count)}`,
+      over: { headers: { posthorn: Buffer.from(encodeDelivery({ ...newLife(DELIVERY), ...count })) } },
+      problem: 'attempts or replays',
+    })),
     { given: 'no packed header', over: { headers: {} }, problem: 'missing or malformed' },
     { given: 'a value no dead letter would fit beside', over: { value: Buffer.alloc(95_000) }, problem: '95' },
     {

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { isLaneOf } from '../domain/lane.js';
 import { DELIVERY_HEADER, type DeliveryMeta, decodeDelivery } from './delivery-record.js';
-import { GROWTH_BYTES, MAX_LANE_BYTES, recordBytes } from './limits.js';
+import { GROWTH_BYTES, MAX_COUNT, MAX_LANE_BYTES, recordBytes } from './limits.js';
 import type { InRecord } from './record.js';
 
 /** A record of `deliveries`, of a tier, or a dead letter put into `ingest`, that holds a delivery. */
@@ -28,6 +28,8 @@ export function receiveDelivery(record: InRecord, maxBatchBytes: number): Receiv
   if (value === null) return 'the record has no value';
   const meta = decodeDelivery(headers[DELIVERY_HEADER]);
   if (meta === undefined) return `the ${DELIVERY_HEADER} header is missing or malformed`;
+  // The next attempt, or replay, counts one more, and its records must be read again.
+  if (meta.attempt >= MAX_COUNT || meta.replay >= MAX_COUNT) return `it has had ${MAX_COUNT} attempts or replays`;
   const lane = readLane(key);
   if (lane === undefined) return `the key is not text of at most ${MAX_LANE_BYTES} bytes without control characters`;
   if (!isLaneOf(lane, meta)) return `the key is not a lane of the delivery in the ${DELIVERY_HEADER} header`;

@@ -102,3 +102,9 @@ export function partitionsOf(settings: KafkaSettings, topic: string): number {
   if (spec === undefined) throw new Error(`unknown topic ${topic}`);
   return spec.partitions;
 }
+
+/** Largest record batch that a topic takes, in bytes; undefined for an unknown topic. */
+export function maxBatchBytesOf(settings: Pick<KafkaSettings, 'topics'>, topic: string): number | undefined {
+  const spec = settings.topics.find((candidate) => candidate.topic === topic);
+  return spec && Number(spec.config['max.message.bytes']);
+}

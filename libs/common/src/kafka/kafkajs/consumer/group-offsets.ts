@@ -39,7 +39,7 @@ const UNCOMMITTED = 0;
 const COMMITTED = 1;
 const LATEST = -1;
 const EARLIEST = -2;
-const END = /^ph-stall1:(\d+):(\d+):(\d+)$/;
+const END = /^ph-stall1:(\d{1,15}):(\d{1,15}):(\d{1,15})$/;
 
 /**
  * Asks the brokers for a group's commits and its logs' ends: one Metadata and one OffsetFetch request for all topics, and two

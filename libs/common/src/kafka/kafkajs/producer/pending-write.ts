@@ -34,6 +34,23 @@ export function takeParts(queue: WritePart[], maxBytes: number): WritePart[] {
   return taken;
 }
 
+/** Splits a write whose records are too many for one request, in order. A record that is too large is a part alone. */
+export function partsOf(write: PendingWrite, records: readonly OutRecord[], maxBytes: number): WritePart[] {
+  if (write.bytes <= maxBytes) return [{ write, records, bytes: write.bytes }];
+  const parts: { write: PendingWrite; records: OutRecord[]; bytes: number }[] = [];
+  for (const record of records) {
+    const bytes = recordBytes(record);
+    const last = parts.at(-1);
+    if (last === undefined || last.bytes + bytes > maxBytes) parts.push({ write, records: [record], bytes });
+    else {
+      last.records.push(record);
+      last.bytes += bytes;
+    }
+  }
+  write.openParts = parts.length;
+  return parts;
+}
+
 /** Splits a part by what `keyOf` says of its records; their order is kept within each. */
 export function splitPart(part: WritePart, keyOf: (record: OutRecord) => string): Map<string, WritePart> {
   const groups = Map.groupBy(part.records, keyOf);

@@ -14,7 +14,7 @@ import { type KafkaSettings, partitionsOf } from '../../port/settings.js';
 import { createKafka, REQUEST_TIMEOUT_MS } from '../connection/client.js';
 import { PartitionBatch } from '../wire/produce-request.js';
 import { HeldPartitions } from './held-partitions.js';
-import { bytesOf, type PendingWrite, takeParts, type WritePart } from './pending-write.js';
+import { bytesOf, type PendingWrite, partsOf, takeParts, type WritePart } from './pending-write.js';
 import { type TopicPart, withoutAcknowledged } from './unacknowledged.js';
 
 /** What writing takes of a Kafka client. */
@@ -104,7 +104,7 @@ export class KafkajsProducer implements RecordProducer {
         write.timer = setTimeout(expire, options.timeoutMs);
       }
       this.pending.add(write);
-      this.queue.push({ write, records, bytes });
+      this.queue.push(...partsOf(write, records, this.maxRequestBytes));
       this.queuedBytes += bytes;
       this.pumping ??= this.pump();
     });

@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import decodeBatch from 'kafkajs/src/protocol/recordBatch/v0/decoder.js';
+import { MAX_TIME_MS } from '../../../records/limits.js';
 import { leastMs } from '../../../testing/least-ms.js';
 import type { FetchedLog } from '../../partition/fetched-log.js';
 import { type AbortedTransaction, FetchedRecords } from './fetched-records.js';
@@ -107,6 +108,15 @@ describe('what is read of a fetch', () => {
     const batch = batchOf(plain('a', 'b'), { isAppendTime: true });
     batch.writeBigInt64BE(42n, 35);
     expect((await read(batch)).records.map(({ timestamp }) => timestamp)).toEqual([42, 42]);
+  });
+
+  it.each([
+    { given: 'the last 64-bit number', written: 2n ** 63n - 1n, time: MAX_TIME_MS },
+    { given: 'none', written: -1n, time: 0 },
+  ])('given $given as the time of a producer, then it is one that can be stored', async ({ written, time }) => {
+    const batch = batchOf(plain('a'));
+    batch.writeBigInt64BE(written, 27);
+    expect((await read(batch)).records.map(({ timestamp }) => timestamp)).toEqual([time]);
   });
 
   it('given batches of several leaders, then the last leader epoch is known', async () => {

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { named } from '../../../collections/named.js';
+import { MAX_TIME_MS } from '../../../records/limits.js';
 import type { InRecord } from '../../../records/record.js';
 import type { FetchedLog } from '../../partition/fetched-log.js';
 import { ByteReader, MalformedBytesError } from './byte-reader.js';
@@ -235,12 +236,17 @@ function readRecord(reader: ByteReader, header: BatchHeader, out: RecordSink): v
     topic,
     partition,
     offset,
-    timestamp: header.appendTimestamp ?? timestamp,
+    timestamp: header.appendTimestamp ?? timeOf(timestamp),
     key,
     value,
     headers,
     oversized,
   });
+}
+
+/** A producer writes any 64 bits where the broker does not set the time; PostgreSQL and texts of times hold fewer. */
+function timeOf(written: number): number {
+  return Math.min(Math.max(0, written), MAX_TIME_MS);
 }
 
 /** Stands for what a batch has and nobody can read: at its last offset, behind what could be read of it. */
@@ -249,7 +255,7 @@ function undecodable(bytes: Buffer, header: BatchHeader, { topic, partition }: S
     topic,
     partition,
     offset: header.lastOffset,
-    timestamp: header.appendTimestamp ?? Math.max(0, header.baseTimestamp),
+    timestamp: header.appendTimestamp ?? timeOf(header.baseTimestamp),
     key: null,
     value: bytes.subarray(header.start, header.end),
     headers: named<Buffer>(),
