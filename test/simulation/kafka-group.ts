@@ -23,9 +23,13 @@ interface Membership {
   readonly logs: readonly Assigned[];
 }
 
+const NO_METADATA = Buffer.alloc(0);
+
 /** kafkajs's `ConsumerGroup`: one member's view of its group, and its positions in logs. */
 export class SimulatedGroup implements KafkaGroup {
   memberId: string | null = null;
+  /** No other program joins the simulated groups. */
+  readonly leaderId = null;
   generationId: number | null = null;
   maxWaitTime = 0;
   readonly groupId: string;
@@ -49,7 +53,10 @@ export class SimulatedGroup implements KafkaGroup {
       heartbeat: ({ memberId, groupGenerationId }) =>
         this.ask(memberId, () => group.heartbeat(memberId, groupGenerationId)),
       leaveGroup: ({ memberId }) => network.ask('kafka', () => group.leave(memberId)),
-      describeGroups: () => network.ask('kafka', () => ({ groups: [{ members: group.describe() }] })),
+      describeGroups: () =>
+        network.ask('kafka', () => ({
+          groups: [{ members: group.describe().map((member) => ({ ...member, memberMetadata: NO_METADATA })) }],
+        })),
       offsetFetch: ({ topics }) =>
         network.ask('kafka', () => ({
           responses: topics.map(({ topic, partitions }) => ({

@@ -179,7 +179,7 @@ async function forgetStaged(session: RebuildSession): Promise<void> {
   await session.query('DELETE FROM rebuild_deliveries WHERE sent_at IS NULL');
 }
 
-/** What the projector missed is read now, as far as the rebuild went back. */
+/** The rebuild has read what the projector missed since its first record. */
 async function forgetGaps(session: RebuildSession, sinceMs: number): Promise<void> {
-  await session.query('DELETE FROM projector_gaps WHERE since >= $1', [new Date(sinceMs)]);
+  await session.query('DELETE FROM projector_gaps WHERE since >= $1', [new Date(sinceMs - UNDER_WAY_MS)]);
 }

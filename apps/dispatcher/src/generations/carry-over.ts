@@ -3,6 +3,7 @@ import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common
 import { TIERS } from '#common/domain/tier.js';
 import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
 import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writer.js';
+import { partitionsOf } from '#common/kafka/port/settings.js';
 import type { LogBoundsReader } from '#common/kafka/port/topics.js';
 import {
   type CarryState,
@@ -107,7 +108,7 @@ export class CarryOver implements OnModuleDestroy {
       const since: Record<string, number> = {};
       for (const topic of topics) since[topic] = (await bounds.oldestRecordAt(topic, nowMs)) ?? nowMs;
       const olderThanMs = nowMs - LOG_DAYS * DAY_MS;
-      const { length: partitions } = await bounds.of(DELIVERIES_TOPIC);
+      const partitions = partitionsOf(this.kafka.settings, DELIVERIES_TOPIC);
       return {
         stage: 'rehome',
         topics,

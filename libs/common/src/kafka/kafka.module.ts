@@ -42,7 +42,7 @@ class KafkaLifecycle implements OnModuleInit, OnApplicationShutdown {
 
   onModuleInit(): void {
     let problem: string | undefined = 'waiting for a broker';
-    this.health.addReadiness({ name: 'kafka', problem: () => problem });
+    this.health.addReadiness({ name: 'kafka', problem: () => problem, warning: () => this.keeper.warning() });
     this.client
       .ensureTopics()
       .then(() => Promise.all(this.producers.map((producer) => producer.connect())))

@@ -55,6 +55,12 @@ export const replacedLogs = new Counter({
   labelNames: ['topic'],
 });
 
+export const foreignCommits = new Counter({
+  name: 'posthorn_foreign_commits_total',
+  help: 'Partitions taken over at a commit that no Posthorn wrote: an operator reset the group, or another program has its id',
+  labelNames: ['topic'],
+});
+
 export const truncatedLogs = new Counter({
   name: 'posthorn_log_truncated_total',
   help: 'Partitions that lost records behind a commit: reading went on where the log first differs from what was read',

@@ -15,6 +15,8 @@ export interface TopicIds {
 export interface TopicKeeper extends TopicIds {
   /** Call when all topics exist. */
   start(): void;
+  /** For readiness: topics with more partitions than are configured. */
+  warning(): string | undefined;
   stop(): Promise<void>;
 }
 
@@ -22,6 +24,7 @@ export interface TopicKeeper extends TopicIds {
 export interface TopicLog {
   /** Kafka's topic id, base64url; empty when the broker gives none. */
   readonly topicId: string;
+  /** Partitions that keys belong to. The topic may have more, added by somebody else. */
   readonly partitions: number;
 }
 

@@ -18,6 +18,7 @@ import { LogWatch, WATCH_INTERVAL_MS } from './log-watch.js';
 import { Membership } from './membership.js';
 import { OwnedLogs } from './owned-logs.js';
 import { endPredecessor } from './predecessor.js';
+import { Strangers } from './strangers.js';
 
 /** What consuming takes of a Kafka client. */
 export interface ConsumerClient {
@@ -57,6 +58,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
   private readonly pace: FetchPace;
   private readonly membership = new Membership(() => this.evicted());
   private readonly lag: LagWatch | undefined;
+  private readonly strangers: Strangers;
   private isStopping = false;
   /** Undefined until there is something to connect to. */
   private starting: Promise<void> | undefined;
@@ -73,6 +75,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     this.heartbeatMs = Math.min(MAX_HEARTBEAT_MS, settings.sessionTimeoutMs / 5);
     this.leaseMs = settings.sessionTimeoutMs - Math.min(MAX_LEASE_MARGIN_MS, settings.sessionTimeoutMs / 4);
     this.groupId = settings.prefix + options.groupId;
+    this.strangers = new Strangers(this.groupId);
     this.pace = new FetchPace(options);
     this.owned = new OwnedLogs(settings, this, options.ownership);
     this.committer = new Committer(options.groupId, this.membership, this.owned);
@@ -151,13 +154,15 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     const { standing, silentMs } = this.membership;
     const stall = this.lag?.problem();
     if (stall !== undefined) return stall;
+    const stranger = this.strangers.problem();
+    if (stranger !== undefined) return stranger;
     if (standing !== 'synced') return `not a member of group ${this.groupId}`;
     if (silentMs < SILENT_HEARTBEATS * this.heartbeatMs) return undefined;
     return `group ${this.groupId} has not answered for ${Math.round(silentMs / 1_000)} s`;
   }
 
   warning(): string | undefined {
-    return this.lag?.heldByTransaction();
+    return this.strangers.warning() ?? this.lag?.heldByTransaction();
   }
 
   async beforeJoin(group: KafkaGroup): Promise<void> {
@@ -185,6 +190,13 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     rebalances.inc({ group: this.options.groupId });
     if (!this.membership.noteJoin(group)) this.owned.loseAll();
     await this.sync(group);
+    this.strangers
+      .checkLeader(group)
+      .catch((error: unknown) => this.logger.debug({ err: error }, 'group.not_described'));
+  }
+
+  onStrangers(memberIds: readonly string[]): void {
+    this.strangers.noteIdle(memberIds);
   }
 
   watchRefusals<Answer>(group: KafkaGroup, answer: Promise<Answer>): Promise<Answer> {
@@ -193,7 +205,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
 
   async beforeFetch(group: KafkaGroup): Promise<void> {
     await this.membership.ensure(group);
-    if (this.membership.standing !== 'synced') await this.sync(group);
+    if (this.membership.standing === 'joined') await this.sync(group);
     await this.pace.before(group, this.owned);
   }
 

@@ -24,6 +24,8 @@ export interface WatchedConsumer {
 export class LogWatch {
   private readonly logger = new Logger(LogWatch.name);
   private readonly missing = new Set<string>();
+  /** By topic: the number of partitions in the latest check. */
+  private readonly counts = new Map<string, number>();
   private readonly leaders = new LeadersRefresh();
   private isChecking = false;
 
@@ -124,6 +126,7 @@ export class LogWatch {
     const states = await group.cluster.topicIdentities(this.topics);
     const missingBefore = new Set(this.missing);
     this.reportMissing(states);
+    await this.joinForNewPartitions(group, states);
     for (const log of [...this.consumer.owned.values()]) {
       const topic = this.prefix + log.topic;
       const state = states.get(topic);
@@ -131,6 +134,16 @@ export class LogWatch {
       if (isGone) this.consumer.owned.giveUp(log);
     }
     await this.leaders.noteCheck(group.cluster, states);
+  }
+
+  /** A group assigns the partitions that its leader knew at the latest join. */
+  private async joinForNewPartitions(group: KafkaGroup, states: ReadonlyMap<string, TopicState>): Promise<void> {
+    const grown = [...states].filter(([topic, { partitions }]) => partitions > (this.counts.get(topic) ?? partitions));
+    for (const [topic, { partitions }] of states) this.counts.set(topic, partitions);
+    if (grown.length === 0) return;
+    this.logger.warn({ topics: grown.map(([topic]) => topic) }, 'group.joins_for_new_partitions');
+    await group.cluster.refreshMetadata();
+    this.consumer.membership.doubt();
   }
 
   private reportMissing(states: ReadonlyMap<string, TopicState>): void {

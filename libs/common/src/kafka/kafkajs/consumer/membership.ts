@@ -10,8 +10,13 @@ const REFUSALS: ReadonlySet<unknown> = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GE
  */
 export class Membership {
   group: KafkaGroup | undefined;
-  /** None while a join is under way; synced when what is owned is what the join gave: only then may it be committed. */
-  standing: 'none' | 'joined' | 'synced' = 'none';
+  /**
+   * - `none`: a join is under way, or due.
+   * - `joined`: the group was joined; partitions of the assignment before are still owned.
+   * - `synced`: the owned partitions are those of the assignment: only now may they be committed, and others taken over.
+   * - `out`: the group rejected this member. The client joins when it learns of that; until then nothing is taken over.
+   */
+  standing: 'none' | 'joined' | 'synced' | 'out' = 'none';
   /** Of the last completed join. */
   private joined: { memberId: string | null; generationId: number | null } | undefined;
   private heardAt = monotonicMs();
@@ -88,7 +93,10 @@ export class Membership {
       return await answer;
     } catch (error) {
       const isStillThat = group.memberId === memberId && group.generationId === generationId;
-      if (REFUSALS.has(typeOf(error)) && isStillThat && group === this.group) this.onEvicted();
+      if (REFUSALS.has(typeOf(error)) && isStillThat && group === this.group) {
+        this.standing = 'out';
+        this.onEvicted();
+      }
       throw error;
     }
   }

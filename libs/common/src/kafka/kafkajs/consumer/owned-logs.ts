@@ -3,7 +3,7 @@ import { decodeLog } from '../../../domain/commit-metadata.js';
 import type { ReadExtent } from '../../../domain/start-offset.js';
 import { OwnedPartition, type PartitionConsumer } from '../../partition/owned-partition.js';
 import type { StartPosition } from '../../partition/start-position.js';
-import { lostRecords, replacedLogs, truncatedLogs, unfinishedRecords } from '../../port/metrics.js';
+import { foreignCommits, lostRecords, replacedLogs, truncatedLogs, unfinishedRecords } from '../../port/metrics.js';
 import type { OwnershipListener } from '../../port/owned-log.js';
 import { type KafkaSettings, partitionsOf } from '../../port/settings.js';
 import type { TopicIdentity } from '../../port/topic-identity.js';
@@ -112,6 +112,7 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
   private async own(group: KafkaGroup, position: StartPosition): Promise<{ name: string; log: OwnedPartition }> {
     const { topic } = position;
     const name = `${topic}/${position.partition}`;
+    this.reportForeignCommit(position);
     this.reportChange(position);
     this.reportLoss(position);
     const ownName = topic.slice(this.settings.prefix.length);
@@ -131,6 +132,13 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
     log.lose();
     unfinishedRecords.remove({ topic: log.topic, partition: log.partition });
     this.listener?.onLost?.(log);
+  }
+
+  /** Each commit of ours names its log. An operator's reset of the group and another program's commit do not. */
+  private reportForeignCommit({ topic, partition, committed, offset }: StartPosition): void {
+    if (committed.offset < 0 || decodeLog(committed.metadata) !== undefined) return;
+    foreignCommits.inc({ topic });
+    this.logger.error({ topic, partition, committed: committed.offset, next_offset: offset }, 'commit.foreign');
   }
 
   private reportChange({ topic, partition, change, committed, identity, offset, end }: StartPosition): void {

@@ -7,7 +7,7 @@ export interface GroupBroker {
   leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
   describeGroups(request: {
     groupIds: string[];
-  }): Promise<{ groups: { members: { memberId: string; clientId: string }[] }[] }>;
+  }): Promise<{ groups: { members: { memberId: string; clientId: string; memberMetadata: Buffer }[] }[] }>;
   offsetFetch(request: { groupId: string; topics: { topic: string; partitions: { partition: number }[] }[] }): Promise<{
     responses: { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[];
   }>;
@@ -29,6 +29,8 @@ export interface GroupCluster {
 export interface KafkaGroup {
   readonly groupId: string;
   readonly memberId: string | null;
+  /** Member that assigns the partitions. */
+  readonly leaderId: string | null;
   readonly generationId: number | null;
   /** How long a broker may wait for a first record, in ms. */
   maxWaitTime: number;
@@ -53,6 +55,8 @@ export interface GroupHooks {
   afterFetch(): void;
   /** Passes on what a heartbeat of the client comes to: a refusal must be known before the client has acted on it. */
   watchRefusals<Answer>(group: KafkaGroup, answer: Promise<Answer>): Promise<Answer>;
+  /** This member leads the group, and these members are other programs: they get no partition. Empty when there are none. */
+  onStrangers(memberIds: readonly string[]): void;
   /** The position of a partition is not in its log any more. kafkajs would reset it without a word. */
   onOutOfRange(group: KafkaGroup, topic: string, partition: number): Promise<void>;
 }

@@ -134,6 +134,7 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
   export default class ConsumerGroup implements KafkaGroup {
     groupId: string;
     memberId: string | null;
+    leaderId: string | null;
     generationId: number | null;
     maxWaitTime: number;
     /** Of the last heartbeat, by the wall clock, ms. */

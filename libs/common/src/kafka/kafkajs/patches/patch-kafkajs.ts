@@ -12,6 +12,7 @@ import { decodeFetchResponse, FIRST_FETCH_VERSION, LAST_FETCH_VERSION } from './
 import { handedOver } from './fetched-batch.js';
 import type { GroupHooks } from './group-hooks.js';
 import { addQueries, patchMissingTopics, readOnlyWhereSought, recoverFetch } from './missing-topics.js';
+import { ownMembersOnly } from './own-members.js';
 
 /** The only release these patches were written and measured for. */
 const KAFKAJS_VERSION = '2.2.4';
@@ -57,7 +58,10 @@ export function patchKafkajs(): void {
 
 /** A partition assigner that carries the hooks of its consumer. */
 export function hookedAssigner(hooks: Partial<GroupHooks>): PartitionAssigner {
-  return (config) => Object.assign(PartitionAssigners.roundRobin(config), { [HOOKS]: hooks });
+  return (config) => {
+    const assigner = ownMembersOnly(PartitionAssigners.roundRobin(config), (ids) => hooks.onStrangers?.(ids));
+    return Object.assign(assigner, { [HOOKS]: hooks });
+  };
 }
 
 function patchTimer(): void {

@@ -41,9 +41,9 @@ export async function topicIdentities(
   return found;
 }
 
-/** The same topic with the same number of partitions. */
+/** The same topic, perhaps with partitions that were added. Without ids only the number of partitions shows a difference. */
 export function isSameTopic(one: TopicIdentity, other: TopicIdentity): boolean {
-  return one.topicId === other.topicId && one.partitions === other.partitions;
+  return one.topicId === other.topicId && (one.topicId !== undefined || one.partitions === other.partitions);
 }
 
 async function describe(broker: RequestBroker, topics: readonly string[]): Promise<TopicDescription[]> {

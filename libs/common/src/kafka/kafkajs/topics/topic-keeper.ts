@@ -17,6 +17,8 @@ export class KafkajsTopicKeeper implements TopicKeeper {
   private readonly cluster: ReturnType<typeof clusterOf>;
   private readonly ids = new Map<string, string | undefined>();
   private missing: ReadonlySet<string> = new Set();
+  /** Topics with more partitions than are configured, and how many they have. */
+  private readonly grown = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
   private checking: Promise<void> | undefined;
 
@@ -38,6 +40,13 @@ export class KafkajsTopicKeeper implements TopicKeeper {
     await this.cluster.disconnect();
   }
 
+  warning(): string | undefined {
+    const texts = this.settings.topics
+      .filter(({ topic }) => this.grown.has(topic))
+      .map(({ topic, partitions }) => `${topic} has ${this.grown.get(topic)} partitions, ${partitions} are configured`);
+    return texts.length === 0 ? undefined : `${texts.join('; ')}: docs/operating.md, "Adding partitions"`;
+  }
+
   idOf(topic: string): string | undefined {
     return this.ids.get(topic);
   }
@@ -50,6 +59,7 @@ export class KafkajsTopicKeeper implements TopicKeeper {
         topics.map(({ topic }) => prefix + topic),
       );
       this.noteIds(states);
+      this.noteGrowth(states);
       const missing = topics.filter(({ topic }) => !states.has(prefix + topic));
       await this.recreate(missing.filter(({ topic }) => this.missing.has(topic)));
       this.missing = new Set(missing.map(({ topic }) => topic));
@@ -62,6 +72,17 @@ export class KafkajsTopicKeeper implements TopicKeeper {
     for (const { topic } of this.settings.topics) {
       const state = states.get(this.settings.prefix + topic);
       if (state !== undefined) this.ids.set(topic, state.topicId);
+    }
+  }
+
+  private noteGrowth(states: ReadonlyMap<string, TopicState>): void {
+    for (const { topic, partitions: configured } of this.settings.topics) {
+      const partitions = states.get(this.settings.prefix + topic)?.partitions ?? 0;
+      if (partitions <= configured) this.grown.delete(topic);
+      else if (this.grown.get(topic) !== partitions) {
+        this.grown.set(topic, partitions);
+        this.logger.error({ topic, partitions, configured }, 'topic.partitions_added');
+      }
     }
   }
 

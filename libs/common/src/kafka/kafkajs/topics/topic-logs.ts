@@ -1,4 +1,4 @@
-import type { KafkaSettings } from '../../port/settings.js';
+import { type KafkaSettings, partitionsOf } from '../../port/settings.js';
 import type { TopicLog } from '../../port/topics.js';
 import { clusterOf, createKafka } from '../connection/client.js';
 import { topicIdentities } from '../queries/topic-identities.js';
@@ -22,7 +22,9 @@ export async function topicLogs(settings: KafkaSettings, topics: readonly string
       topics.map((topic) => {
         const state = found.get(settings.prefix + topic);
         if (state === undefined) throw new Error(`the topic ${settings.prefix}${topic} does not exist`);
-        return [topic, { topicId: state.topicId ?? '', partitions: state.partitions }];
+        // Keys belong to the configured partitions; those that somebody added to the topic have no keys.
+        const partitions = Math.min(state.partitions, partitionsOf(settings, topic));
+        return [topic, { topicId: state.topicId ?? '', partitions }];
       }),
     );
   } finally {

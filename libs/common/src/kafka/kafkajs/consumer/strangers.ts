@@ -1,0 +1,50 @@
+import { Logger } from '@nestjs/common';
+import type { KafkaGroup } from '../patches/group-hooks.js';
+import { isOwnMember } from '../patches/own-members.js';
+
+const REMEDY = 'stop it, or set KAFKA_TOPIC_PREFIX';
+
+/** Other programs in the consumer group of an app. Such a program takes partitions, and may commit what it did not deliver. */
+export class Strangers {
+  private readonly logger = new Logger(Strangers.name);
+  /** Members without partitions, while this member leads. */
+  private idle: readonly string[] = [];
+  /** A leader that assigns partitions to itself. */
+  private leader: string | undefined;
+
+  constructor(private readonly groupId: string) {}
+
+  /** @param memberIds members that this member, as the leader, gave no partition */
+  noteIdle(memberIds: readonly string[]): void {
+    this.idle = memberIds;
+    if (memberIds.length > 0) this.logger.error({ group: this.groupId, members: memberIds }, 'group.strangers');
+  }
+
+  /** After a join: whether another program leads the group. @throws when the group's coordinator does not answer */
+  async checkLeader(group: KafkaGroup): Promise<void> {
+    const { leaderId, memberId, groupId } = group;
+    if (leaderId === null || leaderId === memberId) {
+      this.leader = undefined;
+      return;
+    }
+    this.idle = [];
+    const { groups } = await group.coordinator.describeGroups({ groupIds: [groupId] });
+    const leader = groups.flatMap(({ members }) => members).find((member) => member.memberId === leaderId);
+    const isStranger = leader !== undefined && leader.memberMetadata.length > 0 && !isOwnMember(leader);
+    if (isStranger && this.leader !== leaderId)
+      this.logger.error({ group: groupId, leader: leaderId, client_id: leader.clientId }, 'group.led_by_stranger');
+    this.leader = isStranger ? leaderId : undefined;
+  }
+
+  /** For readiness: another program holds partitions of the group. */
+  problem(): string | undefined {
+    if (this.leader === undefined) return undefined;
+    return `group ${this.groupId} is led by ${this.leader}, which is another program: ${REMEDY}`;
+  }
+
+  /** For readiness: other programs are in the group and get nothing. */
+  warning(): string | undefined {
+    if (this.idle.length === 0) return undefined;
+    return `group ${this.groupId} has members of another program, which get no partition: ${this.idle.join(', ')}; ${REMEDY}`;
+  }
+}
