@@ -43,6 +43,7 @@ export const CATALOGUE = /** @type {const} @satisfies {Record<string, FaultEntry
   retention: { title: 'unread deliveries deleted by retention', isFixed: true },
   'retry-topic-gone': { title: 'the topic retry-4s deleted', isFixed: true },
   'log-truncated': { title: 'retry-4s loses its tail, and grows past it again' },
+  'partitions-added': { title: 'a partition added to five topics while deliveries wait' },
   'kafka-replaced': { title: 'Kafka’s data wiped while nothing runs, PostgreSQL kept', isFixed: true },
   'postgres-restored': { title: 'PostgreSQL restored from a backup, reconciled and rebuilt under load' },
   'topic-recreated': { title: 'the topic deliveries deleted and made again' },

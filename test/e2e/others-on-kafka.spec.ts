@@ -24,12 +24,14 @@ afterAll(async () => {
 
 type App = 'ingest' | 'dispatcher';
 
-const says = (app: App, text: string) =>
-  until(
-    `${app} says "${text}"`,
-    async () => (await (await fetch(`${cluster.app(app).url}/health/ready`)).text()).includes(text),
-    90_000,
+/** Empty while the app does not listen. */
+const readiness = (app: App): Promise<string> =>
+  fetch(`${cluster.app(app).url}/health/ready`).then(
+    (response) => response.text(),
+    () => '',
   );
+const says = (app: App, text: string) =>
+  until(`${app} says "${text}"`, async () => (await readiness(app)).includes(text), 60_000);
 
 async function stranger(groupId: string, topic: string): Promise<Consumer> {
   const client = new Kafka({ clientId: 'stranger', brokers: cluster.kafka.brokers, logLevel: logLevel.NOTHING });
@@ -71,8 +73,7 @@ describe('another program in a consumer group of Posthorn', () => {
     await cluster.app('dispatcher').server.stop();
     const other = await stranger('dispatcher', 'deliveries');
     const started = cluster.app('dispatcher').server.start();
-    await says('dispatcher', 'which is another program');
-    await other.disconnect();
+    await says('dispatcher', 'which is another program').finally(() => other.disconnect());
     await started;
     const traffic = await OrderedTraffic.start(cluster, { resources: 40, rounds: 2 });
     await traffic.publish();

@@ -14,6 +14,9 @@ const LEAST_LOST = 20;
 const DRAIN_LIMIT_MS = 30_000;
 const BACK_LIMIT_MS = 20_000;
 const AFTER_MS = 2_000;
+const GROWN = ['ingest', 'deliveries', 'attempts', 'retry-4s', 'dlq'];
+/** Time until every group has joined for the added partitions. */
+const JOIN_MS = 8_000;
 /** Other topics must continue while one is missing. */
 const STALL_MS = 8_000;
 
@@ -21,6 +24,7 @@ const STALL_MS = 8_000;
 export const LOG_FAULTS = {
   'retry-topic-gone': { budgets: { stallMs: STALL_MS }, inject: retryTopicGone },
   'log-truncated': { inject: logTruncated },
+  'partitions-added': { inject: partitionsAdded, isLast: true },
 } satisfies Record<string, Fault>;
 
 /**
@@ -40,6 +44,25 @@ async function retryTopicGone(scene: Scene): Promise<void> {
     return 1;
   });
   await scene.last(AFTER_MS);
+  await admin.disconnect();
+}
+
+/**
+ * Another operator adds a partition to topics while deliveries wait. The producers of the apps keep to the configured
+ * number. No other run may follow: the apps do not start with another number.
+ */
+async function partitionsAdded(scene: Scene): Promise<void> {
+  const admin = await adminOf(scene);
+  await flakyFails(scene, true);
+  await scene.last(AFTER_MS);
+  await scene.during({ kind: 'partitions_added', target: 'deliveries' }, async () => {
+    const counts = await Promise.all(GROWN.map(async (topic) => (await admin.fetchTopicOffsets(topic)).length));
+    const topicPartitions = GROWN.map((topic, index) => ({ topic, count: (counts[index] ?? 0) + 1 }));
+    await admin.createPartitions({ topicPartitions });
+    await scene.last(AFTER_MS + JOIN_MS);
+    return GROWN.length;
+  });
+  await flakyFails(scene, false);
   await admin.disconnect();
 }
 

@@ -17,6 +17,7 @@ export type FaultKind =
   | 'bad_endpoint'
   | 'wrong_key'
   | 'transaction'
+  | 'partitions_added'
   /** PostgreSQL was restored from a backup, and brought up to date from the topics. */
   | 'database_restored'
   /** A topic was recreated, or lost its tail: from then on its offsets mean other records. */
