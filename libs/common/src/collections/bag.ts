@@ -32,7 +32,7 @@ export class Bag<T extends Bagged> implements Iterable<T> {
     return true;
   }
 
-  /** Those that are here now: what is added or taken out meanwhile changes nothing. */
+  /** The present members. Additions and removals during the iteration have no effect on it. */
   [Symbol.iterator](): IterableIterator<T> {
     return [...this.items].values();
   }

@@ -1,6 +1,6 @@
 /**
  * A map for what comes and goes thousands of times a second. Its table holds numbers in place of the values: those would
- * survive young collections long after they have left, for the reason {@link Bag} tells.
+ * survive young collections long after they have left, for the reason in {@link Bag}.
  */
 export class SlotMap<K, V extends object> {
   private readonly slots = new Map<K, number>();

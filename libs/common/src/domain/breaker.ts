@@ -38,8 +38,8 @@ export interface Breaker {
 
 export type BreakerEvent =
   /**
-   * One attempt's outcome. `at` is when it began. `dead` is the end of its delivery, too. Of a repeat, which a crash made
-   * necessary, the first outcome was told before.
+   * The outcome of one attempt, which began at `at`. `dead` also ends the delivery. After a crash an attempt may be
+   * repeated; then its first outcome was an event before.
    */
   | {
       readonly type: 'attempted';

@@ -6,7 +6,7 @@ const VERSION = 'ph1:';
 /** What any other tool left with a commit is not taken for offsets: that would lose records. */
 const ENCODED = /^(?:ph1:|ph2:(?:[^:]*:){3})([A-Za-z0-9_-]*)$/;
 
-/** Most offsets taken from metadata, so that a commit nobody of us made cannot fill the memory. */
+/** Most offsets taken from metadata, so that another program's commit cannot fill the memory. */
 const MAX_DECODED = 1_000_000;
 
 /** Commit metadata of version 1: {@link packRuns} behind its version. Empty when nothing is finished. */

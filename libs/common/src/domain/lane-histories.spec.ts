@@ -5,7 +5,7 @@ import { emptyTally } from './testing/lane-referee.js';
 /** POSTHORN_HISTORIES=100000 lives through as many; POSTHORN_SEED is the first seed. */
 const HISTORIES = Number(process.env.POSTHORN_HISTORIES ?? 3_000);
 const FIRST_SEED = Number(process.env.POSTHORN_SEED ?? 1);
-/** Within so many histories each planted flaw must be found. */
+/** Number of histories within which each planted flaw must be found. */
 const ENOUGH = 5_000;
 
 function firstFailing(count: number, fails: (seed: number) => boolean): number | undefined {
@@ -24,7 +24,7 @@ describe('the lane machine, in histories of a simulated dispatcher', () => {
         return referee.violations.length > 0;
       });
 
-      // The whole story is in the message: POSTHORN_SEED of a failing run tells it again.
+      // The message has the whole story: POSTHORN_SEED of a failing run repeats it.
       if (seed !== undefined) throw new Error(story(seed));
       if (HISTORIES < 1_000) return;
       // Histories in which nothing happens prove nothing.

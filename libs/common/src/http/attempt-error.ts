@@ -8,7 +8,7 @@ import { ReadLimitError } from './read-limit.js';
 /** Why no status arrived: one of the closed set, and a short code that says more, for people. */
 export interface AttemptFailure {
   readonly error: AttemptError;
-  /** Lower case, e.g. `cert_has_expired`; undefined where it would tell too much. */
+  /** Lower case, e.g. `cert_has_expired`; undefined where it would disclose too much. */
   readonly detail: string | undefined;
 }
 

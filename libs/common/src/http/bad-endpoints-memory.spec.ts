@@ -9,8 +9,8 @@ import type { AttemptResult } from '../domain/verdict.js';
 import { MAX_CAPTURED_BYTES } from './send-result.js';
 
 /*
- * Bad endpoints, continued: answers without end. A process of its own makes one attempt, so that the memory that is
- * measured is the sender's alone, and the event loop nobody else's.
+ * Bad endpoints, continued: endless answers. A separate process makes one attempt, so that memory and event loop are the
+ * sender's alone.
  */
 
 const MIB = 1_048_576;

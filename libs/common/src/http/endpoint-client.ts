@@ -71,11 +71,11 @@ export class EndpointClient {
         connect: guardedConnector({ policy, resolver, ...(ca === undefined ? {} : { ca }) }),
         allowH2: false,
         keepAliveTimeout: KEEP_ALIVE_MS,
-        // An endpoint may ask for less by a header of its own, not for more: it would hold connections of ours for minutes.
+        // An endpoint's header may shorten this time, not lengthen it: connections would stay open for minutes.
         keepAliveMaxTimeout: KEEP_ALIVE_MS,
         maxRequestsPerClient: MAX_REQUESTS_PER_CONNECTION,
         maxHeaderSize: MAX_HEADER_BYTES,
-        // The one deadline of each request covers both; undici's count anew from chunk to chunk.
+        // The one deadline of each request covers both; undici's timers restart with each chunk.
         headersTimeout: 0,
         bodyTimeout: 0,
       });

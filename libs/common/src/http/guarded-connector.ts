@@ -5,7 +5,7 @@ import { type HostResolver, NameResolutionError } from './host-resolver.js';
 import { limitReading } from './read-limit.js';
 
 /**
- * Every address of the host is refused by policy. Carries no address: what a tenant is told must not tell the inside of a
+ * Every address of the host is refused by policy. Carries no address: an error that a tenant sees must not disclose the inside of a
  * network apart.
  */
 export class BlockedAddressError extends Error {

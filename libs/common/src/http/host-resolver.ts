@@ -9,7 +9,7 @@ export interface HostAddress {
   readonly family: 4 | 6;
 }
 
-/** A name has no address, or nobody could tell. `code` is c-ares's, e.g. ENOTFOUND or ETIMEOUT. */
+/** A name has no address, or no server answered. `code` is c-ares's, e.g. ENOTFOUND or ETIMEOUT. */
 export class NameResolutionError extends Error {
   constructor(
     readonly hostname: string,
@@ -40,7 +40,7 @@ const DNS_TRIES = 2;
 const MIN_KEPT_MS = 1_000;
 const MAX_KEPT_MS = 60_000;
 const MAX_NAMES = 10_000;
-/** A name may have hundreds of addresses; nobody needs to dial more than a few. */
+/** A name may have hundreds of addresses; an attempt dials a few. */
 const MAX_ADDRESSES = 4;
 
 /**
@@ -56,7 +56,7 @@ export class HostResolver {
   /** When a DNS server last answered about any name, on the clock `now`. */
   private answeredAt = Number.NEGATIVE_INFINITY;
   private probe: Promise<boolean> | undefined;
-  /** Oldest first, as a Map keeps them. A pending promise is shared by all who ask meanwhile. */
+  /** Oldest first, as a Map keeps them. Concurrent look-ups share a pending promise. */
   private readonly known = new Map<string, Entry>();
 
   constructor(options: HostResolverOptions = {}) {
@@ -77,14 +77,14 @@ export class HostResolver {
     return this.ask(name);
   }
 
-  /** Whether somebody waits for the addresses of a name. */
+  /** Whether a look-up of a name is in flight. */
   isResolving(hostname: string): boolean {
     return this.known.get(nameOf(hostname))?.until === Number.POSITIVE_INFINITY;
   }
 
   /**
-   * Tells our own outage from a name whose servers fail: nobody has answered about any name for `sinceMs`, nor does anybody
-   * now about the root, which every resolver knows.
+   * Separates an outage of the resolvers from a name whose servers fail. True when no server has answered about any name for
+   * `sinceMs`, and none answers now about the root, which every resolver knows.
    */
   async isCutOff(sinceMs: number): Promise<boolean> {
     if (this.answeredAt >= this.now() - sinceMs) return false;
@@ -98,7 +98,7 @@ export class HostResolver {
     return this.note(await settle(this.dns.resolveNs('.').then(() => [])));
   }
 
-  /** @returns whether it is an answer: that there is no such name is one, that nobody could tell is none */
+  /** @returns whether a server answered: "no such name" is an answer, a failure of all servers is not */
   private note({ code }: Settled): boolean {
     const isAnswer = ANSWERS.has(code);
     if (isAnswer) this.answeredAt = this.now();

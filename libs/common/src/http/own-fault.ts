@@ -15,7 +15,7 @@ export async function withFault(sent: SendResult, hostname: string, resolver: Ho
   return isOurFault ? { ...sent, isOurFault } : sent;
 }
 
-/** Whether the request ended before anybody could tell it an address. */
+/** Whether the request ended before the host name was resolved. */
 function lacksAddress({ result, errorDetail = '' }: SendResult, hostname: string, resolver: HostResolver): boolean {
   if (result.kind === 'response') return false;
   if (result.error === 'dns_error') return !NO_SUCH_NAME.has(errorDetail);

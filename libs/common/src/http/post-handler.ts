@@ -6,11 +6,11 @@ import { MAX_CAPTURED_BYTES, type SendResult } from './send-result.js';
 
 /**
  * What is read of an answer. More than is kept, because reading a short answer to its end saves the connection, and with
- * it a TLS handshake; nobody waits for it.
+ * it a TLS handshake; no caller waits for it.
  */
 const MAX_READ_BYTES = 65_536;
 
-/** What may come before the answer (RFC 9110, 15.2). Nobody needs as many; an endpoint could send nothing else, at full speed. */
+/** Most informational responses before the final one (RFC 9110, 15.2). Without a limit an endpoint could send them at full speed. */
 const MAX_INFORMATIONAL = 16;
 
 const NO_BYTES = Buffer.alloc(0);
@@ -25,7 +25,7 @@ const WHOLE: Ending = { error: undefined, detail: undefined };
 const TALKATIVE: Ending = { error: 'bad_response', detail: 'too_many_informational' };
 const BROKEN_OFF: Ending = { error: undefined, detail: 'body_incomplete' };
 
-/** Ends a request that nobody waits for any more. */
+/** Ends a request without a waiting caller. */
 class SettledError extends Error {}
 
 /**

@@ -4,7 +4,7 @@ import { PROBLEMS, type ProblemCode, ProblemError, problemBody } from './problem
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The variable that sets the route's limit of a body, for whoever meets the limit. */
+    /** The variable that sets the route's limit of a body; the problem names it. */
     bodyLimitSetting?: string;
   }
 }
@@ -36,7 +36,7 @@ const BY_STATUS: Readonly<Record<number, ProblemCode>> = {
   415: 'UNSUPPORTED_MEDIA_TYPE',
 };
 
-/** An unknown error tells the caller nothing; the log has the rest. */
+/** The answer to an unknown error has no details; the log has them. */
 function toProblem(error: unknown, { routeOptions }: FastifyRequest): ProblemError {
   if (error instanceof ProblemError) return error;
   const status = error instanceof HttpException ? error.getStatus() : fastifyStatus(error);

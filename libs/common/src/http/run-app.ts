@@ -25,7 +25,7 @@ export interface AppOptions<Shape extends z.ZodRawShape> {
 }
 
 /**
- * Runs one app until a signal stops it. HTTP answers first, so that health tells the truth while the app starts; a
+ * Runs one app until a signal stops it. HTTP answers first, so that health is right while the app starts; a
  * failure to start ends the process with exit code 1, a bad configuration with 2 and every bad variable named.
  */
 export async function runApp<Shape extends z.ZodRawShape>(options: AppOptions<Shape>): Promise<void> {

@@ -27,7 +27,7 @@ export interface KafkaModuleOptions {
 }
 
 /**
- * Creates or checks the topics and connects the producers. The app does not wait for it: its HTTP side answers, and tells
+ * Creates or checks the topics and connects the producers. The app does not wait for it: its HTTP side answers, and says
  * that it is not ready, while Kafka is away.
  */
 @Injectable()

@@ -23,7 +23,7 @@ export class KafkaTransport extends Server implements CustomTransportStrategy {
     super();
   }
 
-  /** Does nothing once it is closed: a process may be told to stop before its transports listen. */
+  /** Does nothing after {@link close}: a process may be stopped before its transports listen. */
   listen(callback: (error?: unknown) => void): void {
     if (this.isClosed) {
       callback();
@@ -64,7 +64,7 @@ export class KafkaTransport extends Server implements CustomTransportStrategy {
     const handler = this.messageHandlers.get(batch.log.topic);
     if (handler === undefined) throw new Error(`no handler for topic ${batch.log.topic}`);
     const result: unknown = await handler(batch, new BaseRpcContext([]));
-    // Nest answers a handler's exception with a failed stream, which nobody would notice unless it is awaited.
+    // Nest turns a handler's exception into a failed stream. Only awaiting it shows the error.
     if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
   }
 }

@@ -31,7 +31,7 @@ export class ObservabilityModule {
             level: options.level,
             base: { app: options.app },
             autoLogging: false,
-            // Its name: pino's number says nothing to whoever reads or searches a log.
+            // The name of the level: readers do not know pino's numbers.
             formatters: { level: (label) => ({ level: label }) },
           },
           // No middleware: it makes a logger for every request, and a request that goes well is not logged.

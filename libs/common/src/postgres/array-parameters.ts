@@ -2,7 +2,7 @@
  * Three ways in which lists reach PostgreSQL:
  * - an array as a parameter: `Database` writes it with `arrayLiteral`. This is the rule;
  * - columns of many rows, where a statement runs for every batch of records: `joinedColumn` and `unnestColumns`;
- * - `listOf` around an array parameter, in statements that would otherwise be planned anew each time.
+ * - `listOf` around an array parameter, in statements that PostgreSQL would otherwise plan at each execution.
  */
 
 /** Within these the text of an element needs quotes. */
@@ -66,7 +66,7 @@ export function timeOf(column: string): string {
 
 /**
  * A list parameter whose length the planner does not see. It takes a list of unknown length for ten long, so that a plan
- * for a shorter one always looks cheaper, and the statement is planned anew every time it runs, prepared or not.
+ * for a shorter one always looks cheaper, and PostgreSQL plans even a prepared statement at each execution.
  *
  * @param parameter such as `$1`
  * @param type of an element

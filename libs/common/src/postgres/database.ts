@@ -110,8 +110,7 @@ export class Database implements Queryable {
   }
 
   /**
-   * Waits for statements under way, but not as long as they may take: a server that does not answer must not keep a process
-   * that is told to stop.
+   * Waits for statements in flight, within a time limit: a server that does not answer must not delay the stop of a process.
    */
   async close(timeoutMs = CLOSE_TIMEOUT_MS): Promise<void> {
     const limit = Promise.withResolvers<void>();

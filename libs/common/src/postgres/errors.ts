@@ -28,7 +28,7 @@ export type WaitReason = keyof typeof WAIT_REASONS;
  *
  * - `row`: the values of a row are at fault; the row alone will never be stored.
  * - `wait`: the server, the network or the schema is at fault; no row is.
- * - `unknown`: neither is certain. Only a comparison with other rows can tell.
+ * - `unknown`: neither is certain. Only a comparison with other rows decides.
  */
 export type ErrorMeaning =
   | { readonly kind: 'row' }

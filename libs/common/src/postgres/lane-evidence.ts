@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
  * @returns how many
  */
 export async function forgetLaneEvidence(database: Queryable, nowMs: number, atMost: number): Promise<number> {
-  // The conditions are judged again on the row itself, should its owner have changed it meanwhile.
+  // The conditions are checked again on the locked row: its owner may have changed it since.
   const [row] = await database.query<{ forgotten: number }>(
     `WITH gone AS (
        DELETE FROM lane_rows r

@@ -60,7 +60,7 @@ export class FencedError extends Error {
 export class LaneStore {
   constructor(private readonly database: Database) {}
 
-  /** The epoch as it is now, whoever has raised it; 0 when nobody ever has. */
+  /** The present epoch; 0 when no owner has raised it. */
   async epochOf(log: string): Promise<LogEpoch> {
     const rows = await this.database.query<{ epoch: number }>('SELECT epoch FROM lane_logs WHERE log = $1', [log]);
     return { log, epoch: rows[0]?.epoch ?? 0 };
@@ -81,7 +81,7 @@ export class LaneStore {
    *
    * @param seen its epoch, before the group confirmed that the log is ours: a statement that comes late, when another
    *   process has the log, must not fence that one
-   * @throws FencedError when it was raised meanwhile
+   * @throws FencedError when another owner raised it
    */
   async raiseEpoch({ log, epoch }: LogEpoch): Promise<LogEpoch> {
     const rows = await this.database.query<{ epoch: number }>(

@@ -4,7 +4,7 @@ import { type ArchivedEvent, contentOf } from './archived-event.js';
 import type { Queryable } from './database.js';
 import { archivedColumns } from './event-columns.js';
 
-/** The head of a lane as it would come back from its tier, made anew from the archive. */
+/** The head of a lane as it would return from its tier, made again from the archive. */
 export interface RestoredHead {
   readonly lane: string;
   /** The packed header. */

@@ -15,8 +15,8 @@ const DAY_MS = 86_400_000;
 const STORAGE: Readonly<Partial<Record<PartitionedTable, string>>> = { deliveries: ' WITH (fillfactor = 85)' };
 
 /**
- * Creates the partitions of today and the days ahead that are missing. Rows of a new day that the default partition took
- * meanwhile are moved. Safe to run in several processes at once.
+ * Creates the missing partitions of today and the days ahead. Rows of a new day leave the default partition for their own.
+ * Safe to run in several processes at once.
  */
 export async function createPartitions(database: Database, nowMs: number): Promise<string[]> {
   const created: string[] = [];

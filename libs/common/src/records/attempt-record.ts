@@ -4,7 +4,7 @@ import { ATTEMPT_ERRORS, type AttemptError, DEAD_REASONS, type DeadReason } from
 import { ENDPOINT_ID_PATTERN, MAX_COUNT, MAX_INT, MAX_TIME_MS } from './limits.js';
 import { wholeNumberUpTo } from './packed-fields.js';
 
-/** One attempt's outcome, as the dispatcher tells it. Times in ms since the epoch; fields are named as columns are. */
+/** The outcome of one attempt. Times are ms since the epoch; fields have the names of columns. */
 export interface AttemptRecord {
   readonly delivery_id: string;
   readonly event_id: string;
@@ -32,7 +32,7 @@ export interface AttemptRecord {
   readonly response_body: Buffer | null;
 }
 
-/** A record that tells of no attempt, and why. */
+/** A record without an attempt, and why. */
 export interface NoAttempt {
   readonly problem: string;
 }

@@ -51,7 +51,7 @@ const MAX_STATUS = 999;
 /**
  * Besides the reason a header that is malformed or out of range counts as missing: the record itself is what matters.
  *
- * @returns undefined when there is no reason, or one nobody knows: the record is no dead letter of ours
+ * @returns undefined when the reason is missing or unknown: the record is no dead letter
  */
 export function readDeadLetter(headers: Headers): DeadLetterInfo | undefined {
   const reason = DEAD_REASONS.find((known) => known === headers[DEAD_HEADERS.reason]?.toString());

@@ -7,7 +7,7 @@ export const DELIVERY_HEADER = 'posthorn';
 /**
  * What travels with a delivery's bytes, through every topic. Times in ms since the epoch.
  *
- * `returned` tells a return from a tier from a record of the router. A replay is told by its dead-letter headers.
+ * `returned` marks a return from a tier; a record of the router has none. Dead-letter headers mark a replay.
  */
 export interface DeliveryMeta {
   readonly deliveryId: string;

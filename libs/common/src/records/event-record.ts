@@ -14,7 +14,7 @@ export const HTTP_DOOR = 'http';
 /** Most bytes the API adds to an event's body: id, tenant, and attributes that came as headers. */
 export const ENVELOPE_BYTES = 4_096;
 
-/** An event fit to be fanned out: over Kafka there is nobody to give it an id. */
+/** An event that can be fanned out. Over Kafka the producer must give the id. */
 export type IdentifiedEvent = ProducedEvent & { readonly id: string };
 
 /** An event that Kafka has, and what follows from where it lies there. */

@@ -78,7 +78,7 @@ export const eventSchema = z.strictObject({
 export const EVENT_MEMBERS = Object.keys(eventSchema.shape);
 /** Members an object may have before those that no event has are left out. */
 const MANY_MEMBERS = 64;
-/** Of those left out, so many are named to the producer. */
+/** At most this many left-out names are shown to the producer. */
 const MAX_UNKNOWN = 10;
 
 /** A schema takes several times as long for a member as `JSON.parse` does: a producer may send some 30 000 of them. */

@@ -1,4 +1,4 @@
-/** Milliseconds of a clock that nobody sets: an hour's jump of the wall clock must neither end a lease nor pace a fetch. */
+/** Milliseconds of a monotonic clock: a jump of the wall clock must neither end a lease nor pace a fetch. */
 export function monotonicMs(): number {
   return performance.now();
 }

@@ -1,7 +1,7 @@
 import type { Scene } from './lane-scene.js';
 import { NEVER, type Steps, Task } from './lane-task.js';
 
-/** Beyond so many, those that are done are left out. */
+/** Beyond this number, finished steps are left out. */
 const MANY_TASKS = 20;
 
 /** One simulated process: what is under way in it, and how it reaches Kafka and the database. */

@@ -12,7 +12,7 @@ export interface Scene extends Ground {
   readonly deadLetters: LaneItem<Delivery>[];
   /** By endpoint: it takes nothing now. */
   readonly held: readonly boolean[];
-  /** Done although whoever asked for it was told otherwise, or is dead. */
+  /** Executed, although the caller got an error or is dead. */
   readonly late: (() => void)[];
   /** Offsets whose record was attempted, and that no new owner has seen in a commit. */
   readonly doneOffsets: Set<number>;

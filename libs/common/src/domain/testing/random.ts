@@ -1,7 +1,7 @@
 // A test runs in a context of its own, where a global costs much more than a constant.
 const { floor, imul } = Math;
 
-/** Seeded pseudo-random choices (mulberry32): a history is told again, step by step, from its seed. */
+/** Seeded pseudo-random choices (mulberry32): a seed repeats its history step by step. */
 export class Random {
   private state: number;
 

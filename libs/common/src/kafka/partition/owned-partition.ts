@@ -86,7 +86,7 @@ export class OwnedPartition implements FencedLog {
     return !this.isPreparing;
   }
 
-  /** Its owner has been told of it, and is ready unless it has paused the log. */
+  /** The app knows the log. The log is ready unless the app has paused it. */
   opened(): void {
     this.isPreparing = this.paused;
   }

@@ -35,7 +35,7 @@ export interface FencedLog extends OwnedLog {
   askExtent(): Promise<ReadExtent>;
   /** Resolves when the group, asked now, confirms this process as the owner. Rejects when it does not. */
   confirm(): Promise<void>;
-  /** Gives all partitions of this consumer up, as if they were lost, and joins the group anew. */
+  /** Gives up all partitions of this consumer, as if they were lost, and joins the group again. */
   abandon(): void;
 }
 
@@ -55,7 +55,7 @@ export interface PassedOffsets {
   readonly next: number;
 }
 
-/** What a consumer of logs is told about ownership, beside its records. All optional. */
+/** Receives changes of ownership. All methods are optional. */
 export interface OwnershipListener {
   /** Called before the first record of a newly owned partition. */
   onOwned?(log: OwnedLog): Promise<void> | void;

@@ -22,9 +22,9 @@ export interface KafkaSettings {
   readonly stallMs?: number;
   readonly topics: readonly TopicSpec[];
   readonly replicationFactor: number;
-  /** Whose records of configuration are used; everybody's when missing. */
+  /** Which signatures configuration records need; without it any record counts. */
   readonly trust?: RecordTrust;
-  /** Resolves when all topics exist and are as configured; whoever reads or writes waits for it. */
+  /** Resolves when all topics exist and are as configured. Readers and writers wait for it. */
   readonly topicsReady: Promise<void>;
   /** Ends the process: a consumer stopped for good, and only a restart brings it back. */
   readonly onFatal: (error: Error) => void;
@@ -96,7 +96,7 @@ function recordTrust({ CONFIG_PUBLIC_KEYS: publicKeys, CONFIG_SIGNING_KEY: own, 
   return { verifier, isSignatureRequired: config.REQUIRE_SIGNED_RECORDS ?? false };
 }
 
-/** @throws Error when the topic is none of ours */
+/** @throws Error when the settings do not name the topic */
 export function partitionsOf(settings: KafkaSettings, topic: string): number {
   const spec = settings.topics.find((candidate) => candidate.topic === topic);
   if (spec === undefined) throw new Error(`unknown topic ${topic}`);

@@ -24,7 +24,7 @@ export interface TopicKeeper extends TopicIds {
 export interface TopicLog {
   /** Kafka's topic id, base64url; empty when the broker gives none. */
   readonly topicId: string;
-  /** Partitions that keys belong to. The topic may have more, added by somebody else. */
+  /** Partitions that keys belong to. The topic may have more, added by another operator. */
   readonly partitions: number;
 }
 

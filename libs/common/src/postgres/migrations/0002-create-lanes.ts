@@ -17,7 +17,7 @@ export class CreateLanes0002 implements MigrationInterface {
 }
 
 const LANES = [
-  // One row a partition of `deliveries`; whoever owns the partition has raised the epoch last.
+  // One row per partition of `deliveries`. Each new owner of the partition raises the epoch.
   `CREATE TABLE lane_logs (
     log text PRIMARY KEY,
     epoch bigint NOT NULL,

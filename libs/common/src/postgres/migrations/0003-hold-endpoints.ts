@@ -34,7 +34,7 @@ const SETTINGS = [
 ];
 
 const HEALTH = [
-  // Every endpoint has a row: whoever changes an endpoint locks it first, then the endpoint's own.
+  // Every endpoint has a row. A change of an endpoint locks this row first, then the endpoint's own.
   'INSERT INTO endpoint_health (endpoint_id) SELECT id FROM endpoints ON CONFLICT DO NOTHING',
   `CREATE INDEX endpoint_health_cooling ON endpoint_health (half_open_at) WHERE state = 'open'`,
   // Attempts by the minute, for the rates of the last hour; the janitor forgets older ones.

@@ -6,8 +6,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  * event is 1.3 KB of WAL instead of 3.1 (measured).
  *
  * Older processes go on: they name the same columns, and PostgreSQL finds a key by them in any order. The indexes are
- * built under a lock, some 2 s for a million deliveries; what reads or writes these tables meanwhile waits, as if the
- * database were away.
+ * built under a lock, in about 2 s for a million deliveries. Readers and writers of these tables wait, as in an outage of
+ * the database.
  */
 export class OrderKeysByTime0004 implements MigrationInterface {
   readonly name = 'OrderKeysByTime0000000000004';

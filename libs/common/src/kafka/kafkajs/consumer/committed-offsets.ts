@@ -97,7 +97,7 @@ function withEpoch({ topic, partition, leader, identity, log }: Led): (LedPartit
   return [{ topic, partition, leader, leaderEpoch: log.leaderEpoch }];
 }
 
-/** Where ids cannot tell: whether a record of the time of the evidence is still there. */
+/** For logs without ids: whether a record with the evidence's time still exists. */
 async function findEvidence(group: KafkaGroup, led: readonly Led[]): Promise<Map<string, EvidenceFound>> {
   const asked = led.flatMap(({ topic, partition, leader, log }) =>
     log?.evidence ? [{ topic, partition, leader, evidence: log.evidence }] : [],

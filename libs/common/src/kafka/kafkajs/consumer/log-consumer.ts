@@ -91,17 +91,17 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
       maxBytesPerPartition: options.maxBytesPerPartition ?? FETCH_BYTES_PER_PARTITION,
       maxBytes: Math.max(MAX_FETCH_BYTES, options.maxBytesPerPartition ?? 0),
       partitionAssigners: [hookedAssigner(this)],
-      // A consumer that crashes while it stops, its broker being away, would start again for ever.
+      // A consumer that crashes while it stops, because its broker is away, would restart without end.
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => !this.isStopping },
     });
   }
 
-  /** Resolves when consuming has begun, or when it was told to stop before; partitions may be assigned a little later. */
+  /** Resolves when consuming has begun, or after a stop before that. Partitions may be assigned a little later. */
   async start(): Promise<void> {
     await Promise.all([this.settings.topicsReady, this.options.startAfter?.()]);
     if (this.isStopping) return;
     this.starting = this.connectAndRun().catch((error: unknown) => {
-      // Whoever stops it meanwhile has no use for it.
+      // After a stop the error has no effect.
       if (!this.isStopping) throw error;
     });
     await this.starting;
@@ -174,7 +174,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     if (this.owned.size > 0) {
       const isDone = await this.drain();
       await this.committer.commit();
-      // From the join on others may own it: what has not ended is aborted, and all is read again by whoever owns it then.
+      // After the join another member may own the partition. Unfinished work is aborted, and the next owner reads it again.
       if (!isDone) this.owned.loseAll();
     }
     if (isFirst) {
@@ -252,7 +252,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
   }
 
   /**
-   * Work under way may finish, for a bounded time and with heartbeats; nothing new is begun meanwhile.
+   * Work in flight may finish, for a bounded time and with heartbeats. No new work begins.
    *
    * @returns false when some of it has not
    */
@@ -281,7 +281,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     return this.membership.confirm();
   }
 
-  /** The client hears of it with its next heartbeat, and joins anew: were we to join before, it would do so once more. */
+  /** The client learns of the eviction by its next heartbeat, and joins again. A join here would be followed by a second one. */
   private evicted(): void {
     this.logger.warn({ group: this.groupId, partitions: this.owned.size }, 'group.put_out');
     this.owned.loseAll();

@@ -5,8 +5,8 @@ import type { KafkaGroup } from '../patches/group-hooks.js';
 const REFUSALS: ReadonlySet<unknown> = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION']);
 
 /**
- * What this member knows of its place in its group: when the group last counted on it, and, from whichever answer tells
- * so first, that it does no more. Others may own its partitions from then on (docs/lane-protocol.md, rule 8).
+ * The standing of this member in its group: the time of the group's last sign of it, and its eviction, which the first
+ * rejected request shows. From then on others may own its partitions (docs/lane-protocol.md, rule 8).
  */
 export class Membership {
   group: KafkaGroup | undefined;
@@ -48,14 +48,14 @@ export class Membership {
     return before?.memberId === memberId && Number(before?.generationId) + 1 === generationId;
   }
 
-  /** Before anything else is fetched the group is to be joined anew. */
+  /** The group is joined again before the next fetch. */
   doubt(): void {
     this.isDoubted = true;
   }
 
   /**
-   * Joins the group when that is due: when this member doubts, and after a join that failed, which leaves the client with
-   * what it was assigned before, be it a member or not. Once, though several brokers are fetched from at a time.
+   * Joins the group when this member doubts its partitions, and after a failed join: the client then keeps its former
+   * assignment, member or not. Concurrent fetches share one join.
    */
   async ensure(group: KafkaGroup): Promise<void> {
     if (this.isDoubted || this.standing === 'none') {

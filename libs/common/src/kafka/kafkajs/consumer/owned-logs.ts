@@ -134,7 +134,7 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
     this.listener?.onLost?.(log);
   }
 
-  /** Each commit of ours names its log. An operator's reset of the group and another program's commit do not. */
+  /** Each commit of Posthorn names its log. An operator's reset of the group and another program's commit do not. */
   private reportForeignCommit({ topic, partition, committed, offset }: StartPosition): void {
     if (committed.offset < 0 || decodeLog(committed.metadata) !== undefined) return;
     foreignCommits.inc({ topic });

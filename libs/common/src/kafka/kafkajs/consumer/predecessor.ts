@@ -14,9 +14,9 @@ const RETRY_MS = 200;
 const RETRY_FOR_MS = 15_000;
 
 /**
- * Takes members with our own client id out of the group: a killed predecessor of the same name, or what this process was
- * before its client started anew, as it does when a broker restarts. Nobody need wait for their sessions to end. Should
- * such a member live after all, it finds itself evicted, as a zombie does: that is safe, only slow.
+ * Evicts members with this process's client id from the group: a killed predecessor of the same name, or this process's
+ * own member from before its client restarted, as it does after a broker's restart. So the group does not wait for their
+ * sessions to end. Evicting a living member is safe and slow: it learns of the eviction, as a zombie does.
  */
 export async function endPredecessor(group: KafkaGroup, clientId: string): Promise<void> {
   for (const deadline = monotonicMs() + RETRY_FOR_MS; ; await delay(RETRY_MS)) {

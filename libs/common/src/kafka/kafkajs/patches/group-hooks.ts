@@ -44,7 +44,7 @@ export interface KafkaGroup {
   commitOffsets(offsets: { topics: readonly unknown[] }): Promise<void>;
 }
 
-/** What a consumer wants to know of its group. Carried by its partition assigner, the one object of ours kafkajs keeps. */
+/** Callbacks of a consumer group. The partition assigner carries them: kafkajs keeps no other object of the consumer. */
 export interface GroupHooks {
   /** Before the group is joined, each time. */
   beforeJoin(group: KafkaGroup): Promise<void>;

@@ -20,7 +20,7 @@ export function isOwnMember({ memberId, memberMetadata }: GroupMember): boolean 
 }
 
 /**
- * Gives partitions to members of this code only. Another program with the same group id gets none while one of ours leads
+ * Gives partitions to members of this code only. Another program with the same group id gets none while such a member leads
  * the group.
  *
  * @param onStrangers called with the ids of the other members, at each join that this member leads

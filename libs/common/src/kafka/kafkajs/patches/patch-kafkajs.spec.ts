@@ -41,7 +41,7 @@ describe('a broker that accepts a connection and says nothing yet', () => {
 
 describe('what brokers know of topics', () => {
   const about = (topics: readonly string[]) => ({ brokers: [], topicMetadata: topics.map((topic) => ({ topic })) });
-  /** A pool whose brokers answer when they are told to, in the order they were asked. */
+  /** A pool whose brokers answer on command, in the order of the requests. */
   function slowPool() {
     patchKafkajs();
     const pool = new BrokerPool({ logger: { namespace: () => ({}) } });

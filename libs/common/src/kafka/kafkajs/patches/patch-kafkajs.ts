@@ -25,17 +25,16 @@ let arePatched = false;
 
 /**
  * Mends kafkajs in place, once per process (docs/adr/0002):
- * - its request queue re-arms a timer every millisecond for ever: 5 % of a core per dozen idle connections, measured; and
+ * - its request queue re-arms a timer every millisecond without end: 5 % of a core per dozen idle connections, measured; and
  *   another every 100 ms;
- * - it has no hook before a rebalance is joined, none for what was committed with an assignment, and it resets an offset
- *   that fell out of the log without a word;
- * - it gives a consumer up for good when no broker could name its coordinator at once, as while a broker starts;
- * - it counts the time to its next heartbeat by the wall clock: set back by an hour, it would send none for an hour;
- * - it takes a broker for connected before it knows its versions, and gives a consumer up for good that asks it then;
- * - it takes six times as long to encode a record as is needed;
- * - it moves a consumer on by itself behind records that it has filtered out, without a call of its handler, and decodes
- *   headers in the square of their number (docs/adr/0018);
- * - it forgets a topic when one broker's answer overtakes another's, and gives a consumer up for good that needs it then;
+ * - it has no hook before a join and none after an assignment, and resets an offset outside the log silently;
+ * - it ends a consumer when no broker names its coordinator at once, as while a broker starts;
+ * - it times heartbeats by the wall clock: after a jump back by an hour it sends none for an hour;
+ * - it counts a broker as connected before its versions are known, and a request at that moment ends the consumer;
+ * - it takes six times the necessary time to encode a record;
+ * - it advances a consumer over filtered records without a call of its handler, and decodes headers in quadratic time
+ *   (docs/adr/0018);
+ * - it loses a topic when one broker's answer overtakes another's, which ends the consumer that needs the topic;
  * - one missing topic, leaderless partition or silent broker stops all others (missing-topics.ts).
  *
  * @throws Error when another release of kafkajs is installed
@@ -138,9 +137,8 @@ function patchCoordinator(): void {
 }
 
 /**
- * Between the connection and the answer to its first request a broker counts as connected, while every other request to
- * it throws a plain error that ends the consumer. A broker that goes away just then, behind a proxy that still accepts,
- * ended the process. Not connected means what it says: whoever needs the broker waits for it to be connected.
+ * kafkajs counts a broker as connected before the answer to its first request. Until then any other request throws an error
+ * that ends the consumer. A broker that left at that moment, behind a proxy that still accepted, ended the process. With this patch a request waits until the broker is connected.
  */
 function patchBroker(): void {
   const { isConnected } = Broker.prototype;
@@ -149,7 +147,7 @@ function patchBroker(): void {
   };
 }
 
-/** The name of what stands in kafkajs for the versions of a broker that has not told them. */
+/** Name of kafkajs's placeholder for the unknown versions of a broker. */
 const NO_VERSIONS_YET = 'notInitializedLookup';
 
 /** The first version that carries record batches; up to the last one kafkajs speaks its form has not changed. */
@@ -226,9 +224,9 @@ function patchFetch(): void {
 const METADATA = Symbol('posthorn:metadata');
 
 /**
- * Brokers are asked in no order, about the topics that are needed at the time, and what one answers replaces all that is
- * known. An answer that was asked for before a topic was needed, and comes after the one that tells of it, took the topic
- * away again, and whoever needed it found that it had no partitions. What an answer does not tell of is kept.
+ * kafkajs asks brokers in no order, each about the topics it needs then, and an answer replaces all metadata. A late answer
+ * to an earlier question removed a topic again, and its reader found no partitions. This patch keeps topics that an answer
+ * omits.
  */
 function patchMetadata(): void {
   Object.defineProperty(BrokerPool.prototype, 'metadata', {

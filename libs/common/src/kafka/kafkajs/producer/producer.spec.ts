@@ -58,7 +58,7 @@ interface ProducedTopic {
   readonly partitions: readonly { partition: number; messages: readonly PartitionBatch[] }[];
 }
 
-/** kafkajs's own way of sending, on brokers of ours. */
+/** kafkajs's own way of sending, on simulated brokers. */
 function clientOf({ cluster }: TwoBrokers): ProducerClient {
   const logger = { debug: () => undefined, error: () => undefined };
   const eosManager = {

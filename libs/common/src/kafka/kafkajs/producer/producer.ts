@@ -37,10 +37,10 @@ const FULL_RECORDS = 16;
 const PACE_MS = 5;
 
 /**
- * Writes records with acks from all in-sync replicas. One request is under way at a time, and what arrives meanwhile
- * goes into the next: that keeps the order, batches naturally, and avoids kafkajs's idempotent producer, which can
- * acknowledge a record and lose it when requests overlap (measured). Partitions whose request failed leave this way until
- * they are written again (held-partitions.ts).
+ * Writes records with acks from all in-sync replicas. One request is in flight at a time; records that arrive during it
+ * enter the next one. This keeps the order and batches by itself. It also avoids kafkajs's idempotent producer, which can
+ * acknowledge a record and lose it when requests overlap (measured). After a failed request each of its partitions has a
+ * queue of its own until it is written again (held-partitions.ts).
  */
 export class KafkajsProducer implements RecordProducer {
   private readonly logger = new Logger('RecordProducer');
@@ -128,8 +128,8 @@ export class KafkajsProducer implements RecordProducer {
   }
 
   /**
-   * One lane that is busy, or one event now and then, waits for nobody. Where many write at once, a request costs client
-   * and broker more than its records do, and a few ms make it one instead of three.
+   * A small request leaves at once. After a large one the next waits a few ms: a request costs client and broker more than
+   * its records do, and the wait makes one request of three.
    */
   private async sendPaced(request: readonly WritePart[]): Promise<void> {
     if (request.length === 0) return;
@@ -157,8 +157,8 @@ export class KafkajsProducer implements RecordProducer {
   }
 
   /**
-   * What a batch does not tell of was never sent, although it succeeded: kafkajs asks each broker once. When one has
-   * answered, and then becomes the leader of a partition whose own had failed, that partition is asked of nobody.
+   * Partitions without an answer were not sent, although kafkajs's call succeeded: its retry asks each broker once. When a
+   * broker that has answered becomes the leader of a failed partition, kafkajs sends that partition to no broker.
    */
   private async send(request: readonly WritePart[]): Promise<void> {
     for (let left = this.toParts(request); left.length > 0; ) {

@@ -7,7 +7,7 @@ export interface TopicPart {
   readonly messages: PartitionBatch[];
 }
 
-/** What is left to be written: what goes to partitions that no answer tells of. */
+/** The records that no answer acknowledges: they are written again. */
 export function withoutAcknowledged(
   parts: readonly TopicPart[],
   answers: readonly Pick<RecordMetadata, 'topicName' | 'partition'>[],

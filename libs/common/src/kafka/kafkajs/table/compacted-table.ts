@@ -53,7 +53,7 @@ export class KafkajsTable implements CompactedTable {
   private readonly caughtUp = Promise.withResolvers<void>();
   private readonly lag: LagWatch;
   private isReady = false;
-  /** A consumer that crashes while it stops, its broker being away, would start again for ever. */
+  /** A consumer that crashes while it stops, because its broker is away, would restart without end. */
   private isStopping = false;
   private group: KafkaGroup | undefined;
   /** The log that {@link positions} belong to. */
@@ -99,7 +99,7 @@ export class KafkajsTable implements CompactedTable {
     await this.settings.topicsReady;
     if (!this.isStopping) {
       this.starting = this.connectAndRun().catch((error: unknown) => {
-        // Whoever stops it meanwhile has no use for it.
+        // After a stop the error has no effect.
         if (!this.isStopping) throw error;
       });
       await this.starting;

@@ -22,7 +22,7 @@ export async function topicLogs(settings: KafkaSettings, topics: readonly string
       topics.map((topic) => {
         const state = found.get(settings.prefix + topic);
         if (state === undefined) throw new Error(`the topic ${settings.prefix}${topic} does not exist`);
-        // Keys belong to the configured partitions; those that somebody added to the topic have no keys.
+        // Keys belong to the configured partitions. Partitions that another operator added have no keys.
         const partitions = Math.min(state.partitions, partitionsOf(settings, topic));
         return [topic, { topicId: state.topicId ?? '', partitions }];
       }),

@@ -249,7 +249,7 @@ function timeOf(written: number): number {
   return Math.min(Math.max(0, written), MAX_TIME_MS);
 }
 
-/** Stands for what a batch has and nobody can read: at its last offset, behind what could be read of it. */
+/** Stands for the unreadable part of a batch. Its offset is the batch's last one, after the readable records. */
 function undecodable(bytes: Buffer, header: BatchHeader, { topic, partition }: Source, reason: string): InRecord {
   return {
     topic,

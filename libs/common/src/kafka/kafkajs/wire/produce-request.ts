@@ -40,7 +40,7 @@ const BATCH_HEADER_BYTES = 61;
 const AFTER_LENGTH = 12;
 const CRC_AT = 17;
 const CHECKED_FROM = 21;
-/** No producer id: none of ours is idempotent (docs/adr/0002). */
+/** No producer id: no producer of Posthorn is idempotent (docs/adr/0002). */
 const NONE = -1;
 
 /**
