@@ -21,7 +21,7 @@ export class ApiKeyTable {
    * changes nothing.
    *
    * @param deletedAt version of a tombstone; undefined for one of an earlier release
-   * @throws Error when the value is no record of this key: what was known of the key stays
+   * @throws Error when the value is no record of this key: the known record stays
    */
   apply(id: string, value: Buffer | null, deletedAt?: number): void {
     const known = this.keys.get(id);

@@ -24,7 +24,7 @@ export interface Generation extends TopicLog {
   readonly number: number;
 }
 
-/** What waits in these logs is put into their next generation; of `ingest`, the deliveries of archived events into `deliveries`. */
+/** Waiting deliveries of these logs enter the next generation; of `ingest`, the deliveries of archived events enter `deliveries`. */
 const CARRIED_TOPICS: ReadonlySet<string> = new Set([
   INGEST_TOPIC,
   DELIVERIES_TOPIC,
@@ -71,7 +71,7 @@ export class Generations {
     return found;
   }
 
-  /** The registered generations that are what Kafka has now. */
+  /** The registered generations that equal Kafka's present logs. */
   private async known(topics: readonly string[], identities: ReadonlyMap<string, TopicLog>) {
     const latest = await latestGenerations(this.database, topics);
     return latest.filter(({ topic, generation, topicId, partitions }) => {
@@ -143,7 +143,7 @@ export class Generations {
     return fits(tx, topic, latest.generation, bounds);
   }
 
-  /** What Kafka acknowledged and PostgreSQL did not store is lost with the log: the line says how far that was. */
+  /** Records that PostgreSQL did not store are lost with the log: the line has the last stored offsets. */
   private async announce(
     tx: Queryable,
     topic: string,

@@ -16,7 +16,7 @@ export class OwnedGenerations {
   /**
    * Called before the log's first record is read. Waits for Kafka and PostgreSQL as long as the log is owned.
    *
-   * @param prepare what else must be done before the first record
+   * @param prepare runs before the first record
    */
   async take(log: OwnedLog, prepare?: (generation: number) => Promise<void> | undefined): Promise<void> {
     log.pause(PREPARING);

@@ -26,7 +26,7 @@ export interface PostRequest {
   readonly body: Buffer;
   /** From now to the last byte that counts: waiting for a connection, DNS, TLS and the answer included. */
   readonly timeoutMs: number;
-  /** With what it ends. */
+  /** The group that can end it. */
   readonly group?: PostGroup;
 }
 
@@ -81,7 +81,7 @@ export class EndpointClient {
       });
   }
 
-  /** Never rejects: what went wrong is in the result. */
+  /** Never rejects: the result has the error. */
   post({ headers, body, timeoutMs, group }: PostRequest): Promise<SendResult> {
     const { pool, path, problem, hostname, resolver } = this;
     if (pool === undefined) return Promise.resolve(refused(problem ?? 'invalid_url'));

@@ -58,7 +58,7 @@ export function guardedConnector({ policy, resolver, ca }: ConnectorOptions): bu
   };
 }
 
-/** Answers in both forms: `all` is what `autoSelectFamily` asks for. Only allowed addresses are ever handed out. */
+/** Answers in both forms: `autoSelectFamily` asks for `all`. Only allowed addresses are returned. */
 function guardedLookup(policy: AddressPolicy, resolver: HostResolver): LookupFunction {
   return (hostname, options, callback) => {
     resolver.resolve(hostname).then(

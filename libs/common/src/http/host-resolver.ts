@@ -176,7 +176,7 @@ async function settle(answer: Promise<Settled['records']>): Promise<Settled> {
   }
 }
 
-/** That a name has no address of one family says less than what went wrong with the other. */
+/** "No address of this family" says less than the error of the other family. */
 function worse(one: string, other: string): string {
   return one === 'ENODATA' ? other : one;
 }

@@ -3,7 +3,7 @@ import { type SigningKey, standardSignature, timestampedSignature } from '../dom
 import { TRACE_HEADERS, type TraceContext } from '../records/trace-context.js';
 import { VERSION } from '../version.js';
 
-/** What the headers of one attempt are made of. */
+/** The parts of an attempt's headers. */
 export interface MessageContent {
   readonly eventId: string;
   /** 1-based. */

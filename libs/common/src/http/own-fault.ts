@@ -1,9 +1,9 @@
 import type { HostResolver } from './host-resolver.js';
 import type { SendResult } from './send-result.js';
 
-/** Codes, in lower case, of what this process or its machine ran out of. */
+/** Codes, in lower case, of exhausted resources of this process or its machine. */
 const EXHAUSTED: ReadonlySet<string> = new Set(['emfile', 'enfile', 'enobufs', 'enomem']);
-/** What a DNS server says about a name that it knows not to be there. */
+/** Answer of a DNS server about a name that does not exist. */
 const NO_SUCH_NAME: ReadonlySet<string> = new Set(['enotfound', 'enodata']);
 
 /** @returns the result of a request without a status, its fault laid where it belongs */

@@ -1,6 +1,6 @@
 import { Bag, type Bagged } from '../collections/bag.js';
 
-/** What a group ends. */
+/** A member of a group: the group can end it. */
 interface Abortable extends Bagged {
   abort(): void;
 }

@@ -13,7 +13,7 @@ export class ReadLimitError extends Error {
  */
 const MAX_BYTES_PER_REQUEST = 1_048_576;
 
-/** Destroys the socket when more than that arrives after what was last written to it. */
+/** Destroys the socket when more bytes than the limit arrive after its last write. */
 export function limitReading(socket: Socket): void {
   const { push } = socket;
   let written = 0;

@@ -20,7 +20,7 @@ export interface AppOptions<Shape extends z.ZodRawShape> {
   /** Providers of the module that consume records; each becomes a microservice of the app. */
   readonly transports: readonly Type<CustomTransportStrategy>[];
   readonly adapter?: (config: z.infer<z.ZodObject<Shape>>) => FastifyAdapter;
-  /** What else the HTTP side needs, before it listens. */
+  /** Further set-up of the HTTP side, before it listens. */
   readonly configure?: (app: NestFastifyApplication) => void | Promise<void>;
 }
 

@@ -1,9 +1,9 @@
 import type { AttemptResult } from '../domain/verdict.js';
 
-/** What is kept of an answer. */
+/** The kept part of an answer. */
 export const MAX_CAPTURED_BYTES = 4_096;
 
-/** What one POST came to. */
+/** The result of one POST. */
 export interface SendResult {
   readonly result: AttemptResult;
   readonly statusCode: number | undefined;

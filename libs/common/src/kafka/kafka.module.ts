@@ -14,7 +14,7 @@ import { RECORD_WRITER, type RecordProducer } from './port/record-writer.js';
 import { KAFKA_SETTINGS, type KafkaConfig, kafkaSettings } from './port/settings.js';
 import { TOPIC_IDS, type TopicKeeper } from './port/topics.js';
 
-/** DI token of what resolves {@link KafkaSettings.topicsReady}. */
+/** DI token of the resolvers of {@link KafkaSettings.topicsReady}. */
 const TOPICS_READY = Symbol('TopicsReady');
 /** DI token of all producers of the app. */
 const PRODUCERS = Symbol('Producers');

@@ -47,7 +47,7 @@ export class KafkaTransport extends Server implements CustomTransportStrategy {
     return this.consumer === undefined ? 'not started' : this.consumer.problem();
   }
 
-  /** For readiness: what holds records although they are taken. */
+  /** For readiness: the reason why some records wait although the consumer works. */
   warning(): string | undefined {
     return this.consumer?.warning();
   }

@@ -3,13 +3,13 @@ import { Injectable } from '@nestjs/common';
 /** One thing an app must have before it takes work. */
 export interface ReadinessCheck {
   readonly name: string;
-  /** @returns undefined when all is well, else what is missing */
+  /** @returns undefined when the check passes, else the reason */
   problem(): string | undefined;
-  /** What an operator should know of an app that takes work all the same. */
+  /** A problem that an operator should see, although the app takes work. */
   warning?(): string | undefined;
 }
 
-/** What `/health/ready` and `/health/live` answer. Jobs register their checks when they are constructed. */
+/** The answers of `/health/ready` and `/health/live`. Parts register their checks when they are constructed. */
 @Injectable()
 export class Health {
   private readonly readiness: ReadinessCheck[] = [];
@@ -20,12 +20,12 @@ export class Health {
     this.readiness.push(check);
   }
 
-  /** For what only a restart can mend. */
+  /** For faults that only a restart mends. */
   addLiveness(check: ReadinessCheck): void {
     this.liveness.push(check);
   }
 
-  /** For what people must see and the app can do without for a while: readiness shows it and stays as it is. */
+  /** For a part that the app can miss for a while: readiness shows it, and its status stays. */
   addNote(check: ReadinessCheck): void {
     this.notes.push(check);
   }
@@ -41,7 +41,7 @@ export class Health {
 
 export interface HealthReport {
   readonly status: 'ok' | 'unavailable';
-  /** By check: `ok`, what is missing, or `warning: ` and what to look at. */
+  /** By check: `ok`, the problem, or `warning: ` and the warning. */
   readonly checks: Readonly<Record<string, string>>;
 }
 

@@ -17,11 +17,11 @@ export interface CarryState {
   readonly untilMs: number;
   /** Events that were archived later are in the new log, or will be; ms since the epoch. */
   readonly archivedBeforeMs: number;
-  /** By topic: what was written later is in the new log; ms since the epoch. */
+  /** By topic: records written later are in the new log; ms since the epoch. */
   readonly since: Readonly<Record<string, number>>;
   /** Of `deliveries`. */
   readonly partitions: number;
-  /** Older events had left `deliveries` by retention: of them only what is known to wait is looked for, in the end. */
+  /** Retention had removed older events from `deliveries`. Of those, only known waiting deliveries are carried over, last. */
   readonly olderThanMs: number;
   readonly lane: LaneCursor;
   readonly event: EventCursor;
@@ -112,7 +112,7 @@ export async function fenceOwnersBefore(tx: Queryable, topic: string, firstSeenA
   );
 }
 
-/** A lane's head, with what else is known of its delivery. */
+/** A lane's head, with further columns of its delivery. */
 export interface CarriedHead {
   readonly log: string;
   readonly lane: string;
@@ -225,7 +225,7 @@ export async function undeliveredEvents(
   return { found, next: end.events < limit ? undefined : last };
 }
 
-/** What never was in `ingest` has no source. */
+/** Events that never were in `ingest` have no source. */
 const EVENT_PAGE = `SELECT *, coalesce(source_partition, -1) AS partition, coalesce(source_offset, -1) AS position
   FROM events WHERE accepted_at >= $1 AND accepted_at < $6
     AND (accepted_at, coalesce(source_partition, -1), coalesce(source_offset, -1), tenant, id) > ($1, $2, $3, $4, $5)

@@ -18,7 +18,7 @@ export class DatabaseNote implements OnApplicationBootstrap, OnModuleDestroy {
     this.rounds = new Rounds({
       periodMs: PERIOD_MS,
       round: () => database.probe(),
-      // A probe never throws: its outcome is what `problem` shows.
+      // A probe never throws: `problem` shows its outcome.
       onError: () => undefined,
     });
   }

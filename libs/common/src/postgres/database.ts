@@ -10,7 +10,7 @@ export interface Queryable {
   /**
    * @param sql with `$1`, `$2`, … for `params`; a list is an SQL array, JSON must be text; bigint comes back as number, timestamptz as Date
    * @param name prepares the statement once per connection; the same name must always come with the same text
-   * @throws what pg throws; see `classifyError`
+   * @throws pg's errors; see `classifyError`
    */
   query<Row extends object>(sql: string, params?: readonly unknown[], name?: string): Promise<Row[]>;
 }
@@ -168,7 +168,7 @@ class MarkingClient extends pg.Client {
 
 type Connected = ((error: Error) => void) | ((error: null, client: pg.Client) => void);
 
-/** One connection that is held: what is locked or listened to lasts until it ends. */
+/** One held connection: its locks and subscriptions last until it ends. */
 export class Session implements Queryable {
   /** Aborted when the connection is gone, for whatever reason. */
   readonly ended: AbortSignal;

@@ -4,7 +4,7 @@ import { deliveryBody } from '../records/delivery-body.js';
 import { type DeliveryMeta, encodeDelivery, newLife } from '../records/delivery-record.js';
 import { type ArchivedEvent, contentOf } from './archived-event.js';
 
-/** What a delivery's record is made of. */
+/** The parts of a delivery's record. */
 export interface DeliveryParts {
   readonly lane: string;
   /** The packed header. */

@@ -43,7 +43,7 @@ const UNKNOWN: ErrorMeaning = { kind: 'unknown' };
 const wait = (reason: WaitReason): ErrorMeaning => ({ kind: 'wait', reason });
 
 /**
- * By SQLSTATE (five characters) or its class (two); the longer key wins. What is missing here is `unknown`.
+ * By SQLSTATE (five characters) or its class (two); the longer key wins. Missing codes are `unknown`.
  *
  * @see "PostgreSQL Error Codes", appendix A of PostgreSQL's manual
  */
@@ -132,7 +132,7 @@ export function isValueRefused(error: unknown): boolean {
   return codeOf(error).startsWith('22') || (types.isNativeError(error) && refusedByDriver.has(error));
 }
 
-/** What readiness and logs show of an error: the name of its reason, a text for people, and what PostgreSQL said. */
+/** An error as readiness and logs show it: the name of its reason, a text for operators, and PostgreSQL's message. */
 export function describeProblem(error: unknown): string {
   const meaning = classifyError(error);
   const said = saidBy(error);

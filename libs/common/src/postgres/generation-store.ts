@@ -10,7 +10,7 @@ export interface StoredGeneration {
   readonly topicId: string | null;
   readonly partitions: number | null;
   readonly firstSeenAt: Date;
-  /** What waited in the log before it is in PostgreSQL. */
+  /** The deliveries that waited in the log before are in PostgreSQL. */
   readonly isCarried: boolean;
 }
 
@@ -55,7 +55,7 @@ export async function lockGenerations(tx: Queryable, topic: string): Promise<voi
   );
 }
 
-/** A log that is gone, whose id was never known: what PostgreSQL stored before belongs to it. */
+/** A lost log without a known id: all rows that PostgreSQL stored before belong to it. */
 export async function insertUnknownGeneration(tx: Queryable, topic: string, generation: number): Promise<void> {
   await tx.query(
     'INSERT INTO log_generations (topic, generation, carried_at) VALUES ($1, $2, now()) ON CONFLICT DO NOTHING',

@@ -1,7 +1,7 @@
 import type { StoredHeaders } from '../records/stored-headers.js';
 import type { Queryable } from './database.js';
 
-/** What an operator asks of a lane's owner: to give up its head, or, without one, its first parked row. */
+/** An operator's command to a lane's owner: give up the head, or, without one, the first parked row. */
 export interface LaneCommand {
   readonly lane: string;
   readonly place: number;

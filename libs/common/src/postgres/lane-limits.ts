@@ -6,7 +6,7 @@ const PROBE_LEASE_S = 45;
 /** As many lanes are woken at once, some kilobyte each; the oldest first, and the rest the next time. */
 const MOST_LANES = 20_000;
 
-/** What the owner of a log asks of its parked deliveries: which are beyond their limits, and which may be a probe. */
+/** Queries of a log's owner about parked deliveries: those beyond their limits, and those that may be a probe. */
 export class LaneLimits {
   constructor(private readonly database: Database) {}
 

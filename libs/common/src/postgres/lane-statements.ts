@@ -7,9 +7,9 @@ import { listOf } from './array-parameters.js';
  */
 
 const EPOCH = 'SELECT log FROM lane_logs WHERE log = $1 AND epoch = $2';
-/** Until what is written has committed, no other owner can raise the epoch. */
+/** No other owner can raise the epoch before the writes have committed. */
 const FENCE = `fence AS MATERIALIZED (${EPOCH} FOR SHARE)`;
-/** What is read is as it was when the epoch was ours; a lock would have each read write, and wait for the disk. */
+/** The read shows the rows of the time when the epoch was this owner's. A lock would make each read a write that waits for the disk. */
 export const OWNED = `owned AS MATERIALIZED (${EPOCH})`;
 
 /** Joins the row of a lane of log `$1`, as `r`, if it has one. @param lane an expression */

@@ -29,7 +29,7 @@ export interface ParkedRecord {
   readonly parkedAt: number;
 }
 
-/** What one lane's transaction writes; see LaneTransaction of domain/lane-machine.ts. */
+/** The writes of one lane's transaction; see LaneTransaction of domain/lane-machine.ts. */
 export interface LaneWrite {
   readonly lane: string;
   readonly endpointId: string;
@@ -39,7 +39,7 @@ export interface LaneWrite {
   readonly remove?: { readonly place: number; readonly attempt: number };
 }
 
-/** What the database knows of a lane. */
+/** A lane in the database. */
 export interface KnownLane {
   readonly lane: string;
   readonly row: LaneRow | undefined;
@@ -145,7 +145,7 @@ export class LaneStore {
   /**
    * Writes the transactions of several lanes of one log at once; each lane at most once.
    *
-   * @param on what runs the statement
+   * @param on runs the statement
    * @throws FencedError when nothing was written because another owner has the log
    */
   async write({ log, epoch }: LogEpoch, writes: readonly LaneWrite[], on: Queryable = this.database): Promise<void> {

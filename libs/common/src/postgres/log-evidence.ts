@@ -4,7 +4,7 @@ import { ATTEMPTS_TOPIC, DELIVERIES_TOPIC, DLQ_TOPIC, INGEST_TOPIC } from '../re
 import type { Queryable } from './database.js';
 import { lostTails, type NumberedLog } from './lost-tail-store.js';
 
-/** What PostgreSQL stored of one record of a partition. */
+/** Evidence in PostgreSQL of one record of a partition. */
 export interface LogEvidence {
   readonly partition: number;
   /** As it was stored: of generation 0 where nothing else was known. Not of a delivery that was carried over. */

@@ -9,12 +9,12 @@ export interface NumberedLog {
   readonly generation: number;
 }
 
-/** A tail that a partition of a log lost, and the generation of what was written there afterwards. */
+/** A tail that a partition of a log lost, and the generation of the records written there afterwards. */
 export interface StoredLostTail {
   readonly partition: number;
   readonly fromOffset: number;
   readonly generation: number;
-  /** Highest leader epoch of what was read before, as its commit says. */
+  /** Highest leader epoch of the records read before, from the commit. */
   readonly leaderEpoch: number | undefined;
 }
 

@@ -10,8 +10,8 @@ const logger = new Logger('migrate');
  * Brings the schema up to date. Processes that do so at once take turns under an advisory lock. A server that is away, a
  * wrong password or a missing right is waited for.
  *
- * @param onWait called with what is waited for, for readiness
- * @throws what a migration fails of; nothing of that migration is kept then
+ * @param onWait called with the reason of a wait, for readiness
+ * @throws a migration's error; that migration is rolled back
  */
 export async function migrate(url: string, onWait: (problem: string) => void = () => undefined): Promise<void> {
   for (;;) {

@@ -33,7 +33,7 @@ export async function createPartitions(database: Database, nowMs: number): Promi
   return created;
 }
 
-/** Drops the partitions of days that ended more than `retentionDays` ago, and what the default partition has of them. */
+/** Drops the partitions of days that ended more than `retentionDays` ago, and their rows in the default partition. */
 export async function dropOldPartitions(database: Database, nowMs: number, retentionDays: number): Promise<string[]> {
   const oldest = startOfDay(nowMs - retentionDays * DAY_MS);
   const dropped: string[] = [];

@@ -4,7 +4,7 @@ import { delay } from '../timing/timing.js';
 import { classifyError, type ErrorMeaning } from './errors.js';
 import { rowsSetAside } from './metrics.js';
 
-/** What to do about a statement that failed. */
+/** The next step after a failed statement. */
 export type NextStep = 'wait' | 'split' | 'set_aside' | 'compare';
 
 /** A row alone must fail once more than this often, and another row succeed after each failure, before it is set aside. */

@@ -26,7 +26,7 @@ export async function noteDeliveriesComplete(
   );
 }
 
-/** A lost tail of `ingest`, by the generation of what was written there afterwards. */
+/** A lost tail of `ingest`, by the generation of the records written there afterwards. */
 const TAIL = `topic = '${INGEST_TOPIC}' AND generation = $1`;
 
 /** @returns whether deliveries of the events in this lost tail may be missing from `deliveries` */

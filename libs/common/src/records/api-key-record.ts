@@ -8,7 +8,7 @@ export const API_SCOPES = ['admin', 'read', 'write'] as const;
 /** More than there are. */
 const MAX_SCOPES = 16;
 
-/** What checking a key needs, as it travels on the compacted `api-keys` topic. Never the key itself. */
+/** The record of a key in the compacted topic `api-keys`: its hash and its rights, never the key itself. */
 export const apiKeyRecordSchema = z.object({
   v: z.literal(1),
   id: z.string().regex(/^[\w-]{1,64}$/),

@@ -64,7 +64,7 @@ export function parseStructured(bytes: Uint8Array, scanBytes = SCAN_BYTES): Pars
 }
 
 /**
- * @param value what `JSON.parse` made of the event
+ * @param value the event, parsed by `JSON.parse`
  * @param text where the event's JSON text is, from `at` on
  */
 export function structuredEvent(value: unknown, text: string, at = 0): ParsedEvent {
@@ -114,7 +114,7 @@ export function parseBinary(
   return result.success ? produced(result.data, data.rawData, prefix) : invalid(prefixed(errors, prefix));
 }
 
-/** Attributes of a request in binary mode, or undefined when it carries none. @throws never: what is malformed stays */
+/** Attributes of a request in binary mode, or undefined when it carries none. Never throws: malformed attributes stay as they are. */
 export function httpAttributes(
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): Record<string, string> | undefined {

@@ -17,7 +17,7 @@ export interface ChangeNumber {
   readonly id: string;
 }
 
-/** What a record says about the change that made it. */
+/** The change that made a record, as its header has it. */
 export interface RecordedChange extends ChangeNumber {
   /** Of the key. A tombstone's is above that of the record it deletes. */
   readonly version: number;

@@ -5,7 +5,7 @@ import { wholeNumber } from './packed-fields.js';
 export const DELIVERY_HEADER = 'posthorn';
 
 /**
- * What travels with a delivery's bytes, through every topic. Times in ms since the epoch.
+ * The metadata of a delivery, which every topic passes on. Times are ms since the epoch.
  *
  * `returned` marks a return from a tier; a record of the router has none. Dead-letter headers mark a replay.
  */
@@ -30,7 +30,7 @@ export interface DeliveryMeta {
   readonly tierUntil: number | undefined;
 }
 
-/** What a delivery is, whatever became of it. */
+/** The identity of a delivery, which no attempt changes. */
 export type DeliveryIdentity = Pick<
   DeliveryMeta,
   'deliveryId' | 'eventId' | 'endpointId' | 'tenant' | 'eventType' | 'acceptedAt'

@@ -17,7 +17,7 @@ import { shortList } from './short-list.js';
  * An endpoint's current configuration, as it travels on the compacted `endpoints` topic. `version` grows with every
  * change of the endpoint; a reader keeps the highest. Secrets and static headers are sealed (security/sealing.ts).
  *
- * The bounds are wider than those of the API. They keep what anybody may write to the topic from harming a reader.
+ * The bounds are wider than those of the API. They protect readers from any record of the topic.
  */
 export const endpointRecordSchema = z.object({
   v: z.literal(1),
@@ -29,7 +29,7 @@ export const endpointRecordSchema = z.object({
   /** Newest first; `expires_at` in ms since the epoch, null for the current one. */
   secrets: shortList(z.object({ sealed: z.string(), expires_at: z.number().min(0).max(MAX_TIME_MS).nullable() })),
   headers_sealed: z.string().nullable(),
-  /** A disabled endpoint takes no new events, and what still comes for it is dead: `invalid_endpoint`. */
+  /** A disabled endpoint takes no new events, and its remaining deliveries are dead: `invalid_endpoint`. */
   enabled: z.boolean(),
   /** An operator's pause: deliveries are parked until it ends. */
   paused: z.boolean().default(false),

@@ -17,7 +17,7 @@ export const ENVELOPE_BYTES = 4_096;
 /** An event that can be fanned out. Over Kafka the producer must give the id. */
 export type IdentifiedEvent = ProducedEvent & { readonly id: string };
 
-/** An event that Kafka has, and what follows from where it lies there. */
+/** An event that Kafka acknowledged, with its position in `ingest`. */
 export interface AcceptedEvent extends IdentifiedEvent {
   readonly tenant: string;
   readonly occurredAt: string;

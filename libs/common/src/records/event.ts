@@ -124,7 +124,7 @@ export function scanEvent(
 }
 
 /**
- * @param value what `JSON.parse` made of the event
+ * @param value the event, parsed by `JSON.parse`
  * @param text where the event's JSON text is, from `at` on
  */
 export function nativeEvent(value: unknown, text: string, at = 0): ParsedEvent {

@@ -8,24 +8,24 @@ interface Issue {
   readonly keys?: readonly string[];
   /** Of `invalid_union`: one list for each form that did not fit. */
   readonly errors?: readonly (readonly Issue[])[];
-  /** Of `invalid_key`: what is wrong with the key. */
+  /** The fault of the key, for `invalid_key`. */
   readonly issues?: readonly Issue[];
 }
 
-/** One fault of an input: the field (`url`, `event_types[0]`, or a header's name) and what is wrong with it. */
+/** One fault of an input: the field (`url`, `event_types[0]`, or a header's name) and its fault. */
 export interface FieldError {
   readonly field: string;
   readonly message: string;
 }
 
-/** How errors call what has no field of its own. */
+/** The field's name in errors of the whole input. */
 export const WHOLE_BODY = 'body';
 
 /**
  * One entry for each thing wrong with a request: `event_types[0]`, `retry_policy.cap_s`; unknown fields by their own names.
  * Of a choice of forms, the one that fits best is explained: the others would only confuse.
  *
- * @param whole how to call what was parsed, where the fault is not in one field of it
+ * @param whole name of the parsed input, for faults that no single field has
  */
 export function fieldErrors(issues: readonly Issue[], whole = WHOLE_BODY): FieldError[] {
   return errorsBelow(issues, []).map(({ path, message }) => ({ field: fieldName(path) || whole, message }));
@@ -53,7 +53,7 @@ function fieldName(path: readonly PropertyKey[]): string {
   }, '');
 }
 
-/** An error map for zod: says what is right, in words for people who never heard of zod. A schema's own texts go first. */
+/** An error map for zod: names the valid form, without zod's terms. A schema's own texts go first. */
 export const wording: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
     case 'invalid_type':
@@ -85,7 +85,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   datetime: 'must be an RFC 3339 date-time, e.g. 2026-01-31T09:30:00Z',
 };
 
-/** What is counted where it is not the value itself. */
+/** The counted unit, where it is not the value itself. */
 const UNITS: Readonly<Record<string, string>> = { array: 'item', string: 'character' };
 
 function boundText(bound: 'at least' | 'at most', limit: number, origin: string): string {

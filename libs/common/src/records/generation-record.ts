@@ -11,7 +11,7 @@ const lostTailSchema = z.object({
   /** Records from here on are of the tail's generation. */
   from_offset: z.int().min(0).max(MAX_OFFSET),
   generation: z.int().min(1).max(MAX_MARKED_GENERATION),
-  /** Highest leader epoch of what was read before; null when it is not known. */
+  /** Highest leader epoch of the records read before; null when unknown. */
   leader_epoch: z.int().min(0).max(MAX_INT).nullable(),
 });
 export type LostTailRecord = Readonly<z.infer<typeof lostTailSchema>>;

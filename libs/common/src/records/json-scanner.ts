@@ -25,7 +25,7 @@ const MINUS = 0x2d;
 const ZERO = 0x30;
 const NINE = 0x39;
 
-/** What a byte is in JSON. 0 is for bytes behind the end, too. */
+/** Kinds of a byte in JSON. Bytes behind the end are 0, too. */
 const IS_SPACE = 1;
 const IS_DIGIT = 2;
 const IS_HEX = 4;

@@ -47,7 +47,7 @@ export const ENDPOINT_ID_PATTERN = /^[\w.-]{1,64}$/;
 /** Largest record of `endpoints` and `api-keys`: an endpoint with all it may have takes a quarter of it. */
 export const MAX_CONFIGURATION_BYTES = 262_144;
 
-/** What a retry, a dead letter and the framing of a batch add to a delivery's record. */
+/** Bytes that a retry, a dead letter and the framing of a batch add to a delivery's record. */
 export const GROWTH_BYTES = 8_192;
 
 interface Sized {

@@ -38,7 +38,7 @@ export function operationalRecord(event: OperationalEvent): OutRecord {
   return { topic: INGEST_TOPIC, key: resourceId, value, headers: { [ABOUT_HEADER]: event.endpointId } };
 }
 
-/** Whether events of this type may be Posthorn's own: nothing is published about what becomes of them. */
+/** Whether events of this type may be Posthorn's own: their outcomes cause no further operational events. */
 export function isOperationalType(type: string): boolean {
   return OPERATIONAL_TYPES.some((known) => known === type);
 }

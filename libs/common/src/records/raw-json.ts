@@ -96,7 +96,7 @@ function endOfString(text: string, start: number): number {
   return quote + 1;
 }
 
-/** An odd number of backslashes escapes what follows them. */
+/** An odd number of backslashes escapes the next character. */
 function isEscaped(text: string, at: number): boolean {
   let backslashes = 0;
   while (text.charCodeAt(at - 1 - backslashes) === BACKSLASH) backslashes++;

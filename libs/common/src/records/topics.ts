@@ -8,7 +8,7 @@ export const DLQ_TOPIC = 'dlq';
 export const ENDPOINTS_TOPIC = 'endpoints';
 export const API_KEYS_TOPIC = 'api-keys';
 
-/** What a topic must be like. Broker settings use Kafka's own names. */
+/** Requirements of a topic. Broker settings have Kafka's own names. */
 export interface TopicSpec {
   readonly topic: string;
   readonly partitions: number;

@@ -3,14 +3,14 @@ import { Backoff } from './backoff.js';
 const MIN_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 15_000;
 
-/** However long a round took: what it waited for may have been a server that was away. */
+/** Least pause after a round of any length: the round may have waited for a server that was away. */
 const LONGEST_WAIT_MS = 60_000;
 
 interface RoundsOptions {
   /** From the end of a round to the beginning of the next. */
   readonly periodMs: number;
   readonly round: () => Promise<void>;
-  /** What a failed round left is the next one's, which comes after 1 to 15 s where the period is longer. */
+  /** The next round repeats the work of a failed one, after 1 to 15 s where the period is longer. */
   readonly onError: (error: unknown) => void;
   /** Rounds take at most this part of the time: after a long one, more than the period goes by. */
   readonly share?: number;
@@ -24,12 +24,12 @@ export class Rounds {
 
   constructor(private readonly options: RoundsOptions) {}
 
-  /** What a long round asks, to end early. */
+  /** A long round checks it, to end early. */
   get isStopping(): boolean {
     return this.stopping;
   }
 
-  /** @param ready what the first round waits for */
+  /** @param ready the first round waits for it */
   startAfter(ready: Promise<unknown>): void {
     void ready.then(() => this.run());
   }

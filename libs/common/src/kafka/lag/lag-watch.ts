@@ -6,7 +6,7 @@ import type { LogOffsets, OffsetsOfGroup, OffsetsReader } from './offsets-reader
 import { OpenTransactions } from './open-transactions.js';
 import { endRefusal, type Stall, type StallEnd, type StallSample, StallWatch } from './stall-watch.js';
 
-/** What this process does with one partition now. */
+/** The present state of one partition in this process. */
 export interface PartitionState extends Pick<StallSample, 'position' | 'unfinished' | 'isPaused' | 'outage' | 'hold'> {}
 
 export interface LagWatchOptions {

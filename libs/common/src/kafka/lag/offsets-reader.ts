@@ -18,7 +18,7 @@ export interface OffsetsOfGroup {
   readonly logs: readonly LogOffsets[];
   /** Topics of the group that do not exist, by full name. */
   readonly missing: readonly string[];
-  /** Partitions of any topic that have no leader: what writes to them waits. By full name. */
+  /** Partitions of any topic without a leader: writes to them wait. By full name. */
   readonly leaderless: readonly string[];
 }
 

@@ -12,9 +12,9 @@ export interface StallSample {
   /** Records read and not finished. A change is progress, as records were read or finished. */
   readonly unfinished: number;
   readonly isPaused: boolean;
-  /** What keeps any consumer from this partition: no leader, a rebalance. */
+  /** The reason that stops any consumer of this partition: no leader, a rebalance. */
   readonly outage?: string | undefined;
-  /** What the app waits for. It explains unfinished records and a pause. It never explains a partition that is not read. */
+  /** The app's reason to wait. It explains unfinished records and a pause. It never explains a partition that is not read. */
   readonly hold?: string | undefined;
 }
 
@@ -90,7 +90,7 @@ function standing(before: Standing | undefined, sample: StallSample, gapMs: numb
   return { sample, stalledMs: isStill ? before.stalledMs + gapMs : 0 };
 }
 
-/** @returns what does not go on; undefined when nothing is to be done, or a reason explains it */
+/** @returns the kind of stall; undefined without work, or when a reason explains it */
 function kindOf(sample: StallSample): Stall['kind'] | undefined {
   const { stable, commit, position, unfinished, isPaused, outage, hold } = sample;
   if (outage !== undefined) return undefined;

@@ -8,13 +8,13 @@ import { EvidenceKeeper } from './evidence-keeper.js';
 import type { FetchedLog } from './fetched-log.js';
 import type { StartPosition } from './start-position.js';
 
-/** What a commit of one partition says: the watermark, and the finished offsets above it. */
+/** A commit of one partition: the watermark, and the finished offsets above it. */
 export interface Commit {
   readonly offset: string;
   readonly metadata: string;
 }
 
-/** What a partition asks of the consumer it belongs to. */
+/** Requests of a partition to its consumer. */
 export interface PartitionConsumer {
   setPaused(log: OwnedPartition, isPaused: boolean): void;
   confirm(): Promise<void>;
@@ -23,7 +23,7 @@ export interface PartitionConsumer {
 
 const BUSY = 'busy';
 
-/** The state of one partition from assignment to loss: what was read, what is finished, what was committed. */
+/** The state of one partition from assignment to loss: position, finished offsets, last commit. */
 export class OwnedPartition implements FencedLog {
   private readonly watermark: Watermark;
   private readonly loss = new AbortController();
@@ -144,7 +144,7 @@ export class OwnedPartition implements FencedLog {
     if (!this.lost.aborted) this.consumer.abandon();
   }
 
-  /** @returns what to commit, or undefined when nothing changed since the last call */
+  /** @returns the next commit, or undefined when nothing changed since the last call */
   takeCommit(): Commit | undefined {
     if (!this.isChanged) return undefined;
     this.isChanged = false;

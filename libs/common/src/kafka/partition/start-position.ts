@@ -1,7 +1,7 @@
 import type { Committed, StartOffset } from '../../domain/start-offset.js';
 import type { TopicIdentity } from '../port/topic-identity.js';
 
-/** Where the reading of a partition begins, and what is known about it. */
+/** The first position of a partition's reader, and its evidence. */
 export interface StartPosition extends StartOffset {
   readonly topic: string;
   readonly partition: number;

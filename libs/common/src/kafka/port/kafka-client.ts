@@ -7,7 +7,7 @@ import type { IsFinished, LogBoundsReader, LogRange, TakeRecords, TopicKeeper, T
 /** DI token of {@link KafkaClient}. */
 export const KAFKA_CLIENT = Symbol('KafkaClient');
 
-/** Everything that an app asks of Kafka. What is created here connects when it is started. */
+/** All use of Kafka by an app. Its parts connect when they are started. */
 export interface KafkaClient {
   readonly settings: KafkaSettings;
   producer(): RecordProducer;
@@ -34,14 +34,14 @@ export interface KafkaClient {
   /** Connects for the time of `work`. @throws when no broker answers */
   withLogBounds<T>(work: (bounds: LogBoundsReader) => Promise<T>): Promise<T>;
 
-  /** Reads a range of a topic once. It commits nothing. @throws what `take` throws; Error when the client gives up */
+  /** Reads a range of a topic once. It commits nothing. @throws the errors of `take`; Error when the client gives up */
   readRange(range: LogRange, take: TakeRecords): Promise<void>;
 
   /** Whether a consumer group has members now. @param groupId without prefix */
   hasMembers(groupId: string): Promise<boolean>;
 
   /**
-   * Reads what a group has committed, finished offsets above the watermark included. `groupId` and `topic` are without prefix.
+   * Reads a group's commits, with the finished offsets above the watermark. `groupId` and `topic` are without prefix.
    *
    * @returns by partition; a partition without a commit is missing: none of its records is finished
    */

@@ -22,9 +22,9 @@ export interface LogConsumerOptions extends FetchPaceOptions {
   readonly onBatch: (batch: LogBatch) => Promise<void> | void;
   readonly ownership?: OwnershipListener;
   readonly maxBytesPerPartition?: number;
-  /** What the app waits for with the records it was given, if anything; a stalled partition without an answer is an alarm. */
+  /** The app's reason to wait with unfinished records; undefined without one. A stalled partition without a reason is an alarm. */
   readonly waitsFor?: (log: OwnedLog) => string | undefined;
-  /** Resolves when what the handlers need is there; nothing is read before. */
+  /** Resolves when the handlers can work. Nothing is read before. */
   readonly startAfter?: () => Promise<unknown>;
   /** How long the work under way may take to finish before a rebalance is joined, or the consumer stops. */
   readonly drainMs?: number;
@@ -34,10 +34,10 @@ export interface LogConsumerOptions extends FetchPaceOptions {
 export interface LogConsumer {
   /** Resolves when consuming has begun, or when it was stopped before; partitions may be assigned a little later. */
   start(): Promise<void>;
-  /** Stops in order: fetching, finishing what is under way (bounded), committing, leaving the group. */
+  /** Stops in order: ends fetching, finishes work in flight within a time limit, commits, leaves the group. */
   stop(): Promise<void>;
   /** Undefined when all is well; else why this consumer takes no records now. */
   problem(): string | undefined;
-  /** For readiness: what holds records although this consumer works; a restart does not help. */
+  /** For readiness: the reason why some records wait although this consumer works. A restart does not help. */
   warning(): string | undefined;
 }

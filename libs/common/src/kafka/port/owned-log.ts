@@ -29,7 +29,7 @@ export interface OwnedLog {
 export interface FencedLog extends OwnedLog {
   /** The committed offset at assignment: nothing below it is read. */
   readonly start: number;
-  /** How far the log still has what the group read, at assignment. */
+  /** How far the log still has the records that the group read, at assignment. */
   readonly extent: ReadExtent;
   /** Asks for the log's present extent, by the group's present commit. Rejects when no broker answers. */
   askExtent(): Promise<ReadExtent>;
@@ -47,7 +47,7 @@ export interface LogBatch {
   readonly after: number;
 }
 
-/** The end of what was read. Between the two lie control records, aborted records and compacted ones, or nothing. */
+/** The end of the fetched records. Between the two lie control records, aborted records and compacted ones, or nothing. */
 export interface PassedOffsets {
   /** Behind the last record that was read. */
   readonly after: number;

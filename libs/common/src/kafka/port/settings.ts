@@ -8,7 +8,7 @@ export interface SaslCredentials {
   readonly password: string;
 }
 
-/** How this process reaches Kafka and what it calls itself there. */
+/** How this process reaches Kafka, and its client id. */
 export interface KafkaSettings {
   readonly brokers: readonly string[];
   /** Missing where brokers ask for no authentication. */

@@ -37,7 +37,7 @@ export interface LogBounds {
   readonly high: number;
 }
 
-/** What the brokers say of the logs of topics; topics are without prefix. */
+/** Bounds of logs, from the brokers; topics are without prefix. */
 export interface LogBoundsReader {
   of(topic: string): Promise<LogBounds[]>;
   /** @returns by partition: the first offset whose record is of this time or later; the end of the log without one */

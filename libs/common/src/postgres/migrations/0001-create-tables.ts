@@ -98,7 +98,7 @@ const DELIVERIES = [
 ];
 
 const DEAD_LETTERS = [
-  // The record as it was, and what its headers say. One that was never a delivery (payload_error) has no delivery_id.
+  // The unchanged record, and columns from its headers. A record that was never a delivery (payload_error) has no delivery_id.
   `CREATE TABLE dead_letters (
     id text PRIMARY KEY,
     reason text NOT NULL,

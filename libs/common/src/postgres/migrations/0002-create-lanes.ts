@@ -53,10 +53,10 @@ const LANES = [
     PRIMARY KEY (log, lane, place)
   )`,
   'CREATE INDEX parked_by_endpoint ON parked_deliveries (log, endpoint_id, place)',
-  // With what counts, lists and limits ask for, so that none of them touches the records, bodies and all.
+  // Covers counts, lists and limits, so that none of them reads the records with their bodies.
   `CREATE INDEX parked_by_age ON parked_deliveries (endpoint_id, parked_at) INCLUDE (log, lane, place, reason)`,
   'CREATE INDEX parked_by_delivery ON parked_deliveries (delivery_id)',
-  // The breaker's state and what it counts; the projector changes it with the outcomes that cause the change.
+  // The breaker's state and its counts. The projector changes them with the outcomes that cause the change.
   `CREATE TABLE endpoint_health (
     endpoint_id text PRIMARY KEY,
     state text NOT NULL DEFAULT 'closed' CHECK (state IN ('closed', 'open', 'half_open')),
@@ -68,7 +68,7 @@ const LANES = [
     last_success_at timestamptz,
     last_failure_at timestamptz
   )`,
-  // What an operator asks of a lane's owner. The record to give up comes with it: the head's own waits in a tier.
+  // Commands of operators to a lane's owner. They hold the record to give up: the head's own waits in a tier.
   `CREATE TABLE lane_commands (
     log text NOT NULL,
     lane text NOT NULL,

@@ -15,7 +15,7 @@ export class OrderKeysByTime0004 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`ALTER TABLE attempts DROP CONSTRAINT attempts_pkey,
       ADD PRIMARY KEY (accepted_at, delivery_id, replay, attempt)`);
-    // The new key is what deliveries_by_time was.
+    // The new key has the columns of deliveries_by_time.
     await runner.query('DROP INDEX deliveries_by_time');
     await runner.query('ALTER TABLE deliveries DROP CONSTRAINT deliveries_pkey, ADD PRIMARY KEY (accepted_at, id)');
     // Who asks by id alone asks for one row. A hash index has half the pages of a B-tree, and the rows are as scattered.

@@ -3,7 +3,7 @@ import type { OwnedPartition } from '../../partition/owned-partition.js';
 import { commitFailures } from '../../port/metrics.js';
 import type { Membership } from './membership.js';
 
-/** Commits what changed, one commit at a time, and only for what is owned now: Kafka itself would take any (measured). */
+/** Commits changes of owned partitions, one commit at a time. Kafka itself accepts commits of a former owner (measured). */
 export class Committer {
   private readonly logger = new Logger(Committer.name);
   private underWay: Promise<void> | undefined;

@@ -15,7 +15,7 @@ interface MeasuredGroup {
   readonly topics: readonly string[];
 }
 
-/** kafkajs, and what measures lag without it. */
+/** kafkajs, and the measurement of lag beside it. */
 export function consumerClient(settings: KafkaSettings) {
   const kafka = createKafka(settings);
   return {
@@ -26,7 +26,7 @@ export function consumerClient(settings: KafkaSettings) {
 
 /**
  * @param parts `owned` is by full topic name and partition
- * @returns what watches the lag of a group's member; undefined when its client cannot measure
+ * @returns the watch of a member's lag; undefined when its client cannot measure
  */
 export function consumerLag(
   settings: KafkaSettings,

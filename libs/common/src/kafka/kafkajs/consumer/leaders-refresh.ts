@@ -13,7 +13,7 @@ export class LeadersRefresh {
   private seen = '';
   private isSettled = true;
 
-  /** @param states what a check has just found */
+  /** @param states the result of a check */
   async noteCheck(cluster: RefreshingCluster, states: ReadonlyMap<string, TopicState>): Promise<void> {
     const found = JSON.stringify([...states]);
     const isChanged = found !== this.seen;

@@ -20,7 +20,7 @@ import { OwnedLogs } from './owned-logs.js';
 import { endPredecessor } from './predecessor.js';
 import { Strangers } from './strangers.js';
 
-/** What consuming takes of a Kafka client. */
+/** The parts of a Kafka client that a consumer needs. */
 export interface ConsumerClient {
   consumer(config: ConsumerConfig): Pick<Consumer, 'connect' | 'disconnect' | 'subscribe' | 'run' | 'on' | 'events'>;
   /** Missing where lag is not measured. `groupId` and `topics` are without prefix. */
@@ -143,7 +143,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     for (const timer of this.timers) clearInterval(timer);
     await this.lag?.close();
     await this.committer.commit();
-    // What has not ended is aborted before others own it, not after.
+    // Unfinished work is aborted before another member owns the partition.
     this.owned.loseAll();
     await this.consumer.disconnect();
   }
@@ -178,7 +178,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
       if (!isDone) this.owned.loseAll();
     }
     if (isFirst) {
-      // One of those put out may be what this process was; what it owned is anybody's from then on.
+      // An evicted member may be this process's own former one: another member may own its partitions now.
       this.owned.loseAll();
       await endPredecessor(group, this.settings.clientId);
     }

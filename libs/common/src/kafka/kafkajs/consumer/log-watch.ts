@@ -78,7 +78,7 @@ export class LogWatch {
    * A fetch may bring records of another leader epoch. In the log that was read so far the former epoch ends where they
    * begin; if it ends before, the log lost its tail and has grown again past the position.
    *
-   * @returns whether the fetch continues what was read; false as well while the leader does not answer
+   * @returns whether the fetch continues the log that was read; false as well while the leader does not answer
    */
   async isContinued(log: OwnedPartition, leaderEpoch: number | undefined): Promise<boolean> {
     const { group } = this.consumer.membership;
@@ -98,7 +98,7 @@ export class LogWatch {
     }
   }
 
-  /** The position of a log is out of its range. The commit comes first, so that only what is under way is repeated. */
+  /** The position is outside the log. The commit comes first, so that only work in flight is repeated. */
   async skipLost(group: KafkaGroup, topic: string, partition: number): Promise<void> {
     await this.consumer.committer.commit();
     await this.consumer.owned.skipLost(group, topic, partition);

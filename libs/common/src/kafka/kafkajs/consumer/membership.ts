@@ -1,7 +1,7 @@
 import { monotonicMs } from '../../../timing/timing.js';
 import type { KafkaGroup } from '../patches/group-hooks.js';
 
-/** What a group answers to a member that it has put out, or that it has gone on without. */
+/** A group's answers to a member that it evicted or continued without. */
 const REFUSALS: ReadonlySet<unknown> = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION']);
 
 /**

@@ -42,7 +42,7 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
     for (const [name, log] of this) continueAt(group, name, log, isStopping());
   }
 
-  /** Takes over what is assigned and not owned, as far as it can be read now. One such attempt is under way at a time. */
+  /** Takes over assigned partitions that can be read now. One such attempt is in flight at a time. */
   async takeOver(group: KafkaGroup, isStopping: () => boolean): Promise<void> {
     this.taking ??= this.takeOverOnce(group, isStopping).finally(() => {
       this.taking = undefined;
@@ -77,7 +77,7 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
     group.seek({ topic, partition, offset: String(position.offset) });
   }
 
-  /** The log under this name is not what it was: whatever is under way of it is over, and it is taken over again. */
+  /** Another log has this name now: work in flight is void, and the partition is taken over again. */
   giveUp(log: OwnedPartition): void {
     this.logger.warn({ topic: log.topic, partition: log.partition, position: log.position }, 'log.given_up');
     // Until it is taken over again the client would go on fetching at the old position.

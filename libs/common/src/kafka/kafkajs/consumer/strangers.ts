@@ -4,7 +4,7 @@ import { isOwnMember } from '../patches/own-members.js';
 
 const REMEDY = 'stop it, or set KAFKA_TOPIC_PREFIX';
 
-/** Other programs in the consumer group of an app. Such a program takes partitions, and may commit what it did not deliver. */
+/** Other programs in the consumer group of an app. Such a program takes partitions, and may commit undelivered records. */
 export class Strangers {
   private readonly logger = new Logger(Strangers.name);
   /** Members without partitions, while this member leads. */

@@ -10,7 +10,7 @@ export interface PartSender {
   readonly maxBytes: number;
   /** `topic/partition` of a record. */
   partitionOf(record: OutRecord): string;
-  /** @throws what Kafka answered; nothing is known to be stored then */
+  /** @throws Kafka's error; then it is unknown whether the records are stored */
   send(parts: readonly WritePart[]): Promise<void>;
   /** A part is stored, or can never be. */
   settle(part: WritePart, error?: Error): void;
@@ -51,7 +51,7 @@ export class HeldPartitions {
   /**
    * Keeps the order of each partition: records of held ones go behind what waits there.
    *
-   * @returns what may be sent now; undefined when nothing of it may
+   * @returns the parts that may be sent now; undefined when none may
    */
   withoutHeld(part: WritePart): WritePart | undefined {
     const free = '';
@@ -99,7 +99,7 @@ export class HeldPartitions {
     else this.logger.debug({ err: cause, log: name }, 'kafka.produce_failed');
   }
 
-  /** @returns what to wait for before the next try; undefined when all parts are settled */
+  /** @returns the wait before the next try; undefined when all parts are settled */
   private async try(parts: readonly WritePart[]): Promise<unknown> {
     try {
       await this.sender.send(parts);

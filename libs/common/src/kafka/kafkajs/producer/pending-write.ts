@@ -51,7 +51,7 @@ export function partsOf(write: PendingWrite, records: readonly OutRecord[], maxB
   return parts;
 }
 
-/** Splits a part by what `keyOf` says of its records; their order is kept within each. */
+/** Splits a part by `keyOf` of its records, and keeps their order within each. */
 export function splitPart(part: WritePart, keyOf: (record: OutRecord) => string): Map<string, WritePart> {
   const groups = Map.groupBy(part.records, keyOf);
   if (groups.size === 1) return new Map([...groups.keys()].map((key) => [key, part]));

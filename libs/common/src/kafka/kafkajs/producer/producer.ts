@@ -17,7 +17,7 @@ import { HeldPartitions } from './held-partitions.js';
 import { bytesOf, type PendingWrite, partsOf, takeParts, type WritePart } from './pending-write.js';
 import { type TopicPart, withoutAcknowledged } from './unacknowledged.js';
 
-/** What writing takes of a Kafka client. */
+/** The parts of a Kafka client that a producer needs. */
 export interface ProducerClient {
   producer(config: ProducerConfig): Pick<Producer, 'connect' | 'disconnect'> & {
     sendBatch(request: ProducerRequest): Promise<Pick<RecordMetadata, 'topicName' | 'partition' | 'errorCode'>[]>;

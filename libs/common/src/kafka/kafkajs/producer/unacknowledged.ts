@@ -1,7 +1,7 @@
 import type { RecordMetadata } from 'kafkajs';
 import type { PartitionBatch } from '../wire/produce-request.js';
 
-/** What a request writes to one topic, by its full name. */
+/** The records of a request for one topic, by its full name. */
 export interface TopicPart {
   readonly topic: string;
   readonly messages: PartitionBatch[];

@@ -4,7 +4,7 @@ import type { IsFinished } from '../../port/topics.js';
 import { createKafka } from '../connection/client.js';
 
 /**
- * Reads what a group has committed, finished offsets above the watermark included.
+ * Reads a group's commits, with the finished offsets above the watermark.
  *
  * @param groupId without prefix
  * @param topic without prefix

@@ -70,7 +70,7 @@ async function createMissing(admin: Admin, settings: KafkaSettings): Promise<voi
   const existing = new Set(await admin.listTopics());
   const missing = settings.topics.filter(({ topic }) => !existing.has(settings.prefix + topic));
   if (missing.length === 0) return;
-  // When another process was faster, the check that follows compares what it made.
+  // Another process may have created them first: the next check compares them.
   await createTopics(admin, settings, missing);
 }
 

@@ -2,7 +2,7 @@ import { MalformedBytesError } from './byte-reader.js';
 import { InflatedBytes } from './inflated-bytes.js';
 
 const MAGIC = 0x184d2204;
-/** Of the frame's flags: what follows its header, and its blocks. */
+/** Flags of the frame: which fields follow its header and its blocks. */
 const DICTIONARY_FLAG = 0x01;
 const CONTENT_CHECKSUM_FLAG = 0x04;
 const CONTENT_SIZE_FLAG = 0x08;
@@ -51,7 +51,7 @@ function inflateFrame(packed: Buffer, start: number, out: InflatedBytes): number
   return at + (flags & CONTENT_CHECKSUM_FLAG ? 4 : 0);
 }
 
-/** Sequences of literals and a copy of what came before; the last one has no copy. */
+/** Sequences of literals and a copy of earlier bytes; the last one has no copy. */
 function inflateBlock(packed: Buffer, start: number, end: number, out: InflatedBytes, floor: number): void {
   let at = start;
   while (at < end) {

@@ -17,7 +17,7 @@ export class PartitionBatch {
 
   constructor(readonly partition: number) {}
 
-  /** To kafkajs's own encoder it would be one empty message, and what it carries lost without a word. */
+  /** kafkajs's own encoder would write one empty message, and lose the records silently. */
   get key(): never {
     throw new TypeError('only encodeProduce writes a batch');
   }
@@ -36,7 +36,7 @@ export interface ProduceContent {
 const MAGIC = 2;
 /** Of a batch before its records. */
 const BATCH_HEADER_BYTES = 61;
-/** From the start of a batch: where its length counts from, its checksum, and what that covers. */
+/** Offsets from the start of a batch: of the first byte that its length counts, of its checksum, and of the first byte that covers. */
 const AFTER_LENGTH = 12;
 const CRC_AT = 17;
 const CHECKED_FROM = 21;
@@ -108,7 +108,7 @@ function writeRecord(out: ByteWriter, { key = null, value, headers }: EncodableR
   }
 }
 
-/** At least what will be written, unless text is not ASCII: then the writer grows. */
+/** At least the written size, unless text is not ASCII: then the writer grows. */
 function sizeOf(topicData: ProduceContent['topicData']): number {
   let bytes = 64;
   for (const { topic, partitions } of topicData) {
