@@ -5,7 +5,7 @@ export interface Bagged {
 }
 
 /**
- * A set for what comes and goes thousands of times a second, in no order.
+ * An unordered set whose members change thousands of times a second.
  *
  * V8's own `Set` and `Map` grow by new tables, and an old table points to its successor. Once one of them lies in the old
  * generation, all that follow survive every young collection, and with them all that was in them while they were replaced:

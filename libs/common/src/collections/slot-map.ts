@@ -1,6 +1,6 @@
 /**
- * A map for what comes and goes thousands of times a second. Its table holds numbers in place of the values: those would
- * survive young collections long after they have left, for the reason in {@link Bag}.
+ * A map whose entries change thousands of times a second. Its table holds numbers instead of values: removed values would
+ * survive young collections for a long time, for the reason in {@link Bag}.
  */
 export class SlotMap<K, V extends object> {
   private readonly slots = new Map<K, number>();

@@ -17,8 +17,8 @@ export function encodeFinished(watermark: number, finished: readonly number[], m
 
 /**
  * Packs finished offsets: base64url of run lengths as LEB128 varints, alternating unfinished and finished, from the
- * watermark on. What does not fit is left out, highest first: a new owner then repeats those attempts, but the commit
- * itself always succeeds.
+ * watermark on. Offsets that do not fit are left out, highest first: a new owner repeats their attempts, and the commit
+ * succeeds.
  */
 export function packRuns(watermark: number, finished: readonly number[], maxBytes: number): string {
   const maxPacked = Math.floor((maxBytes * 3) / 4);

@@ -44,8 +44,8 @@ export type LaneEvent<Work> =
   | { readonly type: 'handedOver' }
   | { readonly type: 'transacted' }
   /**
-   * PostgreSQL can never name the delivery whose turn it is as the head. Nothing of the transaction is stored. `detail` says
-   * why, for people.
+   * PostgreSQL can never name the delivery of the turn as the head. Nothing of the transaction is stored. `detail` has the
+   * reason, for operators.
    */
   | { readonly type: 'refused'; readonly detail: string }
   /** The lowest parked rows, ascending; none when there are none left. */
@@ -92,9 +92,9 @@ export function isParked<Work>(lane: Lane<Work>): boolean {
 }
 
 /**
- * Once forgotten, the lane must be loaded before anything is judged: it is parked, or its row may call over what is
- * still to be read. The latter is so when a predecessor parked records and died before the commit: they are drained first,
- * and then read once more.
+ * Whether a forgotten lane must be loaded before anything is judged. It must when it is parked, or when its row may call
+ * unread records over. The latter happens when a predecessor parked records and died before the commit: they are drained
+ * first, and then read again.
  *
  * @param nextPosition of the log, the first that was not read yet
  */

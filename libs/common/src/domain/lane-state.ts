@@ -72,7 +72,7 @@ export interface HeadRow {
 }
 
 /**
- * What is known of the lane row (rule 2).
+ * The known state of the lane row (rule 2).
  *
  * - `unloaded`: PostgreSQL is asked before anything of the lane is judged.
  * - `unread`: there is no head, and no row calls a first or a replay over. PostgreSQL is asked before a return is judged.
@@ -84,7 +84,7 @@ export type KnownRow = 'unloaded' | 'unread' | 'none' | OverRow | HeadRow;
 export type Page<Work> = readonly [LaneItem<Work>, ...LaneItem<Work>[]];
 
 /**
- * What is known of the lane's parked rows (rules 4 and 5).
+ * The known state of the lane's parked rows (rules 4 and 5).
  *
  * - `none`: there is none.
  * - `unread`: there may be some, and none is in memory.
@@ -122,7 +122,7 @@ export interface HandOver<Work> {
 export type Turn<Work> = OpenTurn<Work> | HandOver<Work>;
 
 /**
- * What is in flight to PostgreSQL (rule 1).
+ * The transaction in flight (rule 1).
  *
  * - `loading`: the row and the lowest parked place are read. Nothing else of the lane happens.
  * - `readingPage`: the lowest parked rows are read.

@@ -55,9 +55,9 @@ export interface StartOffset {
 }
 
 /**
- * Judges a commit by the log it meets. In another log reading begins at the first record. In the same log it goes on at the
- * commit; if the log lost its tail, where the log first differs from the one that was read, which is at its end unless newer
- * records took the place of the lost ones.
+ * Judges a commit by the present log. In another log, reading begins at the first record. In the same log, it continues at
+ * the commit. If the log lost its tail, it continues at the first difference from the log that was read: at the end, unless
+ * newer records replaced the lost ones.
  *
  * A commit without a log (version 1) is adopted when its offset lies within the log.
  */

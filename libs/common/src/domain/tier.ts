@@ -30,9 +30,9 @@ export interface Hop {
 
 /**
  * Where a delivery waits next. The tier follows from the wait itself, never from a clock read twice: 15.999 s left of a
- * 16 s wait must not fall one tier down. What fits no full tier waits in the eager one, whose heap needs no fixed delay.
+ * 16 s wait must not fall one tier down. A wait shorter than every full tier uses the eager one, whose heap needs no fixed delay.
  *
- * @param delayMs what is left to wait, measured at `nowMs`; negative counts as 0
+ * @param delayMs the remaining wait, measured at `nowMs`; negative counts as 0
  */
 export function hopFor(delayMs: number, nowMs: number): Hop {
   const waitMs = Math.max(0, delayMs);

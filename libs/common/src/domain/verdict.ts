@@ -47,8 +47,8 @@ export interface AttemptContext {
 const PERMANENT_FAILURES: ReadonlySet<AttemptError> = new Set(['blocked_address', 'invalid_url']);
 
 /**
- * What one attempt means for its delivery. Only 2xx succeeds and 410 is final (Standard Webhooks); what else is final is
- * the endpoint's policy. `Retry-After` on 429 and 503 moves the next attempt, never before the policy's own wait.
+ * The verdict on one attempt. Only 2xx succeeds and 410 is final (Standard Webhooks); the endpoint's policy names other
+ * final statuses. `Retry-After` on 429 and 503 moves the next attempt, never before the policy's own wait.
  */
 export function verdictOf(result: AttemptResult, context: AttemptContext): Verdict {
   if (result.kind === 'response') {

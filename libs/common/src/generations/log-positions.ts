@@ -20,8 +20,8 @@ import { GenerationMarkers } from './generation-markers.js';
 export type TakenLog = Pick<FencedLog, 'topic' | 'partition' | 'extent' | 'askExtent'>;
 
 /**
- * Which positions the records of a partition have. A partition that lost its tail begins a new generation where the lost
- * records began: what PostgreSQL remembers of those is below everything that is written there now.
+ * Positions of the records of a partition. A partition that lost its tail begins a new generation at the first lost record:
+ * the positions of lost records are lower than those of all later records.
  */
 @Injectable()
 export class LogPositions {

@@ -31,8 +31,8 @@ export interface ConnectorOptions {
 }
 
 /**
- * Connects over TCP or TLS to allowed addresses only, judged when they are dialled: a name that was public yesterday may
- * point inside today. The host name stays what the certificate is checked against.
+ * Connects over TCP or TLS to allowed addresses only. Each address is judged when it is dialled: a name that was public
+ * yesterday may point inside today. The certificate is checked against the host name.
  */
 export function guardedConnector({ policy, resolver, ca }: ConnectorOptions): buildConnector.connector {
   const connect = buildConnector({

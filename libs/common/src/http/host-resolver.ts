@@ -45,8 +45,8 @@ const MAX_ADDRESSES = 4;
 
 /**
  * Turns host names into addresses without libuv's thread pool. `dns.lookup` blocks one of four threads for as long as a
- * name's servers are silent, so that a handful of dead names would stall every endpoint; c-ares waits on sockets. What
- * `lookup` does besides is done here: `localhost` (RFC 6761) and the hosts file. Search domains are not applied: endpoint
+ * name's servers are silent, so a handful of dead names would stall every endpoint; c-ares waits on sockets. The other
+ * duties of `lookup` are done here: `localhost` (RFC 6761) and the hosts file. Search domains are not applied: endpoint
  * names are complete.
  */
 export class HostResolver {

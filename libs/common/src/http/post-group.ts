@@ -6,8 +6,8 @@ interface Abortable extends Bagged {
 }
 
 /**
- * Requests that end together. An `AbortController` for each, or listeners of one signal, would be some 3 % of what a
- * dispatcher leaves to the garbage collector (measured).
+ * Requests that end together. An `AbortController` for each, or listeners of one signal, would be about 3 % of a
+ * dispatcher's garbage (measured).
  */
 export class PostGroup {
   private readonly underWay = new Bag<Abortable>();

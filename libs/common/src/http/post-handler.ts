@@ -5,8 +5,8 @@ import type { PostGroup } from './post-group.js';
 import { MAX_CAPTURED_BYTES, type SendResult } from './send-result.js';
 
 /**
- * What is read of an answer. More than is kept, because reading a short answer to its end saves the connection, and with
- * it a TLS handshake; no caller waits for it.
+ * Bytes of an answer that are read: more than are kept. Reading a short answer to its end saves the connection, and with it
+ * a TLS handshake; no caller waits for it.
  */
 const MAX_READ_BYTES = 65_536;
 
@@ -29,8 +29,8 @@ const BROKEN_OFF: Ending = { error: undefined, detail: 'body_incomplete' };
 class SettledError extends Error {}
 
 /**
- * Follows one request to its result, which is given exactly once: when the answer ends, breaks off or fills what is kept
- * of it; at the deadline; or when its group is aborted. Once a status was seen it is the result, however the body fares.
+ * Follows one request to its result, which is given exactly once: when the answer ends, breaks off or exceeds the kept
+ * bytes; at the deadline; or when its group is aborted. A received status is the result, whatever happens to the body.
  */
 export class PostHandler implements Dispatcher.DispatchHandler {
   bagIndex = 0;

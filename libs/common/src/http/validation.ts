@@ -7,8 +7,8 @@ import { ProblemError } from './problem.js';
 const MAX_ERRORS = 50;
 
 /**
- * Parses every parameter declared as `@Body({ schema })` and the like; what does not fit is a 400 that names each field.
- * Text that PostgreSQL cannot hold fits nowhere, whatever the schema says.
+ * Parses every parameter declared as `@Body({ schema })` and the like. A mismatch is a 400 that names each field. Text that
+ * PostgreSQL cannot store is rejected in every field.
  */
 export class SchemaPipe implements PipeTransform {
   transform(value: unknown, { schema, type, data }: ArgumentMetadata): unknown {

@@ -6,8 +6,8 @@ import { Database } from './database.js';
 const PERIOD_MS = 5_000;
 
 /**
- * Shows in readiness what keeps PostgreSQL from doing its part, for apps that work without it for a while. A probe every
- * 5 s: an app without traffic must show a wrong password, too.
+ * Shows PostgreSQL's problem in readiness, for apps that work without it for a while. It probes every 5 s: an app without
+ * traffic must show a wrong password, too.
  */
 @Injectable()
 export class DatabaseNote implements OnApplicationBootstrap, OnModuleDestroy {

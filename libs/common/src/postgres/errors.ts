@@ -24,7 +24,7 @@ export const WAIT_REASONS = {
 export type WaitReason = keyof typeof WAIT_REASONS;
 
 /**
- * What an error of PostgreSQL or its driver means for the rows of the statement.
+ * The meaning of an error of PostgreSQL or its driver for the rows of the statement.
  *
  * - `row`: the values of a row are at fault; the row alone will never be stored.
  * - `wait`: the server, the network or the schema is at fault; no row is.
@@ -120,8 +120,8 @@ export function classifyError(error: unknown): ErrorMeaning {
 }
 
 /**
- * Whether PostgreSQL cannot do its part for now. Callers wait and repeat; a transaction that ended so may or may not be
- * committed, so what is repeated must be idempotent.
+ * Whether PostgreSQL is unusable for now. Callers wait and repeat. The transaction may have committed, so repeated statements
+ * must be idempotent.
  */
 export function isUnavailable(error: unknown): boolean {
   return classifyError(error).kind === 'wait';

@@ -8,10 +8,10 @@ export interface LaneCursor {
 }
 
 /**
- * Moves what PostgreSQL knows of lanes to the logs they belong to, after `topic` got another number of partitions. A page
- * at a time; what was moved already is found where it belongs.
+ * Moves rows of lanes to the logs of their keys, after `topic` got another number of partitions. One page per call; rows
+ * that were moved before are at their logs already.
  *
- * @returns how many lanes were moved, and the cursor of the next page; undefined when all were looked at
+ * @returns the number of moved lanes, and the cursor of the next page; undefined after the last page
  */
 export async function rehomeLanes(
   tx: Queryable,

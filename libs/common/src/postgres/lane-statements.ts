@@ -18,8 +18,8 @@ export function rowOf(lane: string): string {
 }
 
 /**
- * A row never goes back: over ranks above any attempt. What is over is not parked again; where a record is parked
- * already, the one with more attempts stays (docs/lane-protocol.md, rules 3 to 5).
+ * A row never goes back: over ranks above any attempt. A delivery that is over is not parked again. Of two parked records
+ * of one place, the one with more attempts stays (docs/lane-protocol.md, rules 3 to 5).
  */
 export const WRITE = `WITH ${FENCE},
   named AS (

@@ -26,12 +26,12 @@ interface HeadRow extends ArchivedEvent {
 const CLOCK_SLACK_S = 10;
 
 /**
- * Heads of a log's lanes that are due and not parked: their records are on their way back, or were in what the log has
- * lost. One that comes twice does no harm, as the lane's row calls the second one over.
+ * Due heads of a log's lanes that are not parked: their records are on their way back, or the log has lost them. A second
+ * copy does no harm: the lane's row calls it over.
  *
- * @param payloadOf by endpoint; undefined for one that is no more
- * @param areOrphans whether heads count, too, that have no due time: the attempt was in flight, and its owner is gone
- * @returns those whose event is still archived
+ * @param payloadOf by endpoint; undefined for a deleted one
+ * @param areOrphans also takes heads without a due time: the attempt was in flight, and its owner is gone
+ * @returns the heads whose event is still archived
  */
 export async function overdueHeads(
   database: Queryable,

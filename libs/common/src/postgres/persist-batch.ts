@@ -11,10 +11,10 @@ export type NextStep = 'wait' | 'split' | 'set_aside' | 'compare';
 export const COMPARISONS = 3;
 
 /**
- * What follows on a failed statement. Deterministic and free of I/O.
+ * The next step after a failed statement. Deterministic and free of I/O.
  *
- * @param items how many the statement had
- * @param comparisons how often another row succeeded after this one, alone, had failed
+ * @param items number of items of the statement
+ * @param comparisons number of times that another row succeeded after this one had failed alone
  */
 export function nextStep(meaning: ErrorMeaning, items: number, comparisons: number): NextStep {
   if (meaning.kind === 'wait') return 'wait';
@@ -50,8 +50,8 @@ export interface BatchStatement<In, Out> {
 }
 
 /**
- * Stores a batch in order, whatever it contains and however long PostgreSQL is away. What the server, the network or the
- * schema causes is repeated with a backoff. A batch with a row at fault is halved until that row is alone: b such rows of
+ * Stores a batch in order, whatever it contains and however long PostgreSQL is away. Failures of the server, the network or
+ * the schema are repeated with a backoff. A batch with a row at fault is halved until that row is alone: b such rows of
  * n cost at most 2 · b · ⌈log2 n⌉ statements more.
  *
  * @returns an output for each item, or why it is set aside; undefined when ended before. Earlier items may be stored then

@@ -16,7 +16,7 @@ const OF_ONE_STATEMENT: ReadonlySet<WaitReason | 'unknown'> = new Set([
 ]);
 
 /**
- * What keeps PostgreSQL from doing its part, for readiness. A problem of the server ends with the next statement that
+ * Problems of PostgreSQL, for readiness. A problem of the server ends with the next statement that
  * succeeds; one of a single statement ends when that statement succeeds, or is not repeated for 15 s.
  */
 export class Problems {

@@ -30,8 +30,8 @@ export const HTTP_PREFIX = 'ce-';
 export const KAFKA_PREFIX = 'ce_';
 
 /**
- * The CloudEvents 1.0 attributes that mean something here; others, and extensions, are allowed and not passed on.
- * `partitionkey` says what to order by, so it goes before `subject`. A null is an attribute that is not set.
+ * The CloudEvents 1.0 attributes that Posthorn uses. Others, and extensions, are allowed and not passed on. `partitionkey`
+ * is the ordering key, so it ranks above `subject`. A null attribute counts as absent.
  */
 export const cloudEventSchema = z.looseObject({
   specversion: z.literal('1.0', 'must be "1.0": other versions are not understood'),

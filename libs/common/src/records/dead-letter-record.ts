@@ -49,7 +49,7 @@ export function hasDeadLetterHeaders(headers: Headers): boolean {
 const MAX_STATUS = 999;
 
 /**
- * Besides the reason a header that is malformed or out of range counts as missing: the record itself is what matters.
+ * A malformed or out-of-range header other than the reason counts as missing: the record matters more than its headers.
  *
  * @returns undefined when the reason is missing or unknown: the record is no dead letter
  */

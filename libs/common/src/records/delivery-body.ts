@@ -1,8 +1,8 @@
 import type { AcceptedEvent } from './event-record.js';
 
 /**
- * What an endpoint's body is made of. `position` is its `sequence`: monotonic per resource (domain/position.ts). `rawData` is passed
- * through byte for byte.
+ * The parts of an endpoint's body. `position` is its `sequence`: monotonic per resource (domain/position.ts). `rawData` is
+ * passed through byte for byte.
  */
 export type DeliveryContent = Omit<AcceptedEvent, 'tenant' | 'acceptedAt' | 'partition'>;
 

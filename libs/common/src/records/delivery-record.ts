@@ -103,7 +103,7 @@ function hasNames({ deliveryId, eventId, endpointId, tenant, eventType }: Delive
 }
 
 /**
- * Reads a packed header that the database has: what is stored needs no check of what can be.
+ * Reads a packed header from the database. Stored headers were checked before, so ranges are not checked.
  *
  * @returns undefined when it is of an unknown version or malformed
  */

@@ -15,11 +15,11 @@ export interface ReceivedDelivery {
 }
 
 /**
- * The one check of a delivery's record: what passes can be attempted, stored in PostgreSQL, and written to every topic a
- * delivery goes to.
+ * The one check of a delivery's record. A record that passes can be attempted, stored in PostgreSQL, and written to every
+ * topic of deliveries.
  *
  * @param maxBatchBytes largest record batch the topics take
- * @returns the delivery, or why the record holds none, for people
+ * @returns the delivery, or the reason why the record holds none, for operators
  */
 export function receiveDelivery(record: InRecord, maxBatchBytes: number): ReceivedDelivery | string {
   const { key, value, headers, oversized } = record;

@@ -17,8 +17,8 @@ const TRACESTATE = /^[\x20-\x7e]{1,512}$/;
 const NONE: TraceContext = {};
 
 /**
- * The trace an event belongs to. What is malformed counts as absent, as the recommendation has it: a trace is no reason
- * to refuse an event. A state without a parent means nothing.
+ * The trace of an event. A malformed header counts as absent, as the W3C recommendation requires: a trace is no reason to
+ * reject an event. A state without a parent has no meaning.
  *
  * @param headerOf the value of a header by its lower-case name
  */

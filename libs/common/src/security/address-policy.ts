@@ -77,8 +77,8 @@ export function literalAddress(hostname: string): string | undefined {
 }
 
 /**
- * IANA's special-purpose registry, multicast, and Azure's platform address. A list of what is refused, because nearly all
- * of IPv4 is in use.
+ * Rejected addresses: IANA's special-purpose registry, multicast, and Azure's platform address. The list names rejected
+ * ones, because nearly all of IPv4 is in use.
  */
 const REFUSED_IPV4 = ranges(
   '0.0.0.0/8',

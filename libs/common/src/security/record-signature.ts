@@ -30,7 +30,7 @@ export interface SignableRecord {
 }
 
 /**
- * What the signatures of a record say. `forged`: there is one, and it is of no known key, or not of this record.
+ * The authenticity of a record by its signatures. `forged`: it has a signature that no known key made for this record.
  */
 export type Authenticity = 'signed' | 'unsigned' | 'forged';
 

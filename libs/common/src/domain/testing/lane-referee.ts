@@ -66,7 +66,7 @@ export class Referee {
 
   /**
    * The same attempt of the same life may be sent once more, or, without an attempt, each of them. An unordered delivery
-   * then goes on in two chains, each with all its attempts.
+   * then continues in two chains, each with all its attempts.
    */
   excuse({ id, life, isOrdered }: Delivery, attempt?: number): void {
     const isEach = !isOrdered || attempt === undefined;

@@ -16,8 +16,8 @@ const MOST_IDLE_STEPS = 25;
 
 /**
  * The surroundings of the lane machine: a log with its commits, the tiers and their scheduler, the router, dead letters,
- * the database, and processes that own the log one after the other. Every step is one random choice among what can
- * happen next; after a while faults stop, and everything must come to rest.
+ * the database, and processes that own the log one after the other. Every step is one random choice among the possible next
+ * ones. After a while faults stop, and the world must become idle.
  */
 export class World implements Scene {
   readonly log: LogRecord[] = [];

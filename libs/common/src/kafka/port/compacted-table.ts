@@ -4,7 +4,7 @@ export interface CompactedTableOptions {
   /** Without prefix. */
   readonly topic: string;
   /**
-   * Called for each record in log order; null deletes the key. What it throws is logged and counted, and reading goes on:
+   * Called for each record in log order; null deletes the key. Its errors are logged and counted, and reading continues:
    * the last good value of the key stays.
    */
   readonly apply: (key: string, value: Buffer | null, record: InRecord) => void;

@@ -15,7 +15,7 @@ export interface OwnedLog {
   /** The record at this offset, and all it caused, is safe elsewhere. Idempotent; ignored after loss. */
   finish(offset: number): void;
   /**
-   * Back-pressure: no further records until every reason is resumed. Heartbeats go on. Idempotent.
+   * Backpressure: no further records until every reason is resumed. Heartbeats continue. Idempotent.
    *
    * @param reason keeps independent callers apart; default `busy`
    */
@@ -64,8 +64,8 @@ export interface OwnershipListener {
   /** Called after each reading of a log, behind its records. */
   onPassed?(log: OwnedLog, passed: PassedOffsets): void;
   /**
-   * Called before the group is joined again, for all owned partitions: start nothing new, and resolve when what is under
-   * way has finished. It is waited for a bounded time; if something is still under way then, all partitions are lost.
+   * Called before the group is joined again, for all owned partitions: start no new work, and resolve when work in flight
+   * has finished. The consumer waits a bounded time. If work is still in flight then, all partitions are lost.
    */
   onRebalancing?(): Promise<void>;
   /** Called when the group was joined; retained partitions go on as they were. */

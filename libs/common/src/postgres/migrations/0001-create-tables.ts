@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * The first schema. What grows with the traffic (events, deliveries, attempts) is partitioned by the day its event was
- * accepted, so that old days are dropped, not deleted. A default partition takes what no day is there for.
+ * The first schema. Tables that grow with the traffic (events, deliveries, attempts) are partitioned by the day of
+ * acceptance, so that old days are dropped, not deleted. A default partition takes rows of days without a partition.
  */
 export class CreateTables0001 implements MigrationInterface {
   readonly name = 'CreateTables0000000000001';

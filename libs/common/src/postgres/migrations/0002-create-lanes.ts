@@ -1,8 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * What the dispatchers remember of lanes that wait (docs/ordering.md). New tables only: older processes neither know nor
- * need them.
+ * Waiting lanes of the dispatchers (docs/ordering.md). New tables only: older processes neither know nor need them.
  */
 export class CreateLanes0002 implements MigrationInterface {
   readonly name = 'CreateLanes0000000000002';

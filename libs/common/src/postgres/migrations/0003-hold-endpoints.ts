@@ -1,9 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * What holds an endpoint (breaker, pause, limits), what is counted of it, and jobs that send many deliveries again.
- * Columns have defaults, so that older processes go on writing endpoints; those they create have no health row, and so
- * no breaker, until a newer process changes them.
+ * Holds of an endpoint (breaker, pause, limits), its counts, and jobs that send many deliveries again. Columns have
+ * defaults, so older processes can write endpoints. Their endpoints have no health row, and so no breaker, until a newer
+ * process changes them.
  */
 export class HoldEndpoints0003 implements MigrationInterface {
   readonly name = 'HoldEndpoints0000000000003';

@@ -1,11 +1,11 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Nearly every delivery is delivered by its first attempt, and its row says so: a row of that attempt's own would double
- * what the database writes and keeps of it. The view shows every attempt, wherever it is kept.
+ * Nearly every delivery is delivered by its first attempt, and its row says so: a row for that attempt would double
+ * the written and stored bytes. The view shows every attempt, of either table.
  *
- * The columns are new and empty, which takes no time however many rows there are. Older processes go on: they name the
- * columns they know, and show no attempts of such a delivery until they are replaced.
+ * The columns are new and empty, which takes no time for any number of rows. Older processes continue: they name the
+ * columns they know, and show no attempts of such a delivery.
  */
 export class FirstAttemptInDelivery0005 implements MigrationInterface {
   readonly name = 'FirstAttemptInDelivery0000000000005';

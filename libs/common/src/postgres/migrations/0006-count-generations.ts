@@ -4,8 +4,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  * Generations of Kafka's logs: a topic that is deleted and made again, or a cluster that is replaced, gives a new log
  * whose offsets begin at 0 again.
  *
- * The table is new, and the columns have defaults that are right for what older processes write: they go on, and
- * everything they write is of generation 0. No table is rewritten.
+ * The table is new, and the defaults of the columns are right for rows of older processes: those rows are of generation 0.
+ * No table is rewritten.
  */
 export class CountGenerations0006 implements MigrationInterface {
   readonly name = 'CountGenerations0000000000006';

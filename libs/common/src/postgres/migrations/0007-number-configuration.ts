@@ -4,7 +4,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  * Numbers every change of endpoints and API keys, so that a database restored from a backup is recognised: the compacted
  * topics then name a change that it does not know.
  *
- * Columns have defaults, so that older processes go on: their changes are not numbered, and count by version alone.
+ * Columns have defaults for older processes: their changes have no numbers, and count by version alone.
  */
 export class NumberConfiguration0007 implements MigrationInterface {
   readonly name = 'NumberConfiguration0000000000007';

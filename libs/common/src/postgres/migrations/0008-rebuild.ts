@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * What `npm run rebuild` notes of the records of `deliveries` while it brings a restored database up to date. A killed
- * run goes on from these rows. A new table only: older processes neither know nor need it.
+ * Notes of `npm run rebuild` about records of `deliveries`, while it brings a restored database up to date. The next run
+ * continues a killed one from these rows. A new table only: older processes neither know nor need it.
  */
 export class Rebuild0008 implements MigrationInterface {
   readonly name = 'Rebuild0000000000008';

@@ -9,8 +9,8 @@ const MAX_PACES = 5;
 const PAUSED_MAX_WAIT_MS = 20;
 
 /**
- * When a consumer fetches. kafkajs sleeps for a whole fetch's wait when all partitions are paused, and does not wake when
- * one goes on: that halved the throughput of a consumer that is held back now and then (measured).
+ * Decides when a consumer fetches. When all partitions are paused, kafkajs sleeps for a whole fetch's wait, and a resumed
+ * partition does not wake it: that halved the throughput of a consumer under occasional backpressure (measured).
  */
 export class FetchPace {
   private lastFetchAt = monotonicMs();

@@ -5,9 +5,9 @@ interface RefreshingCluster {
 }
 
 /**
- * Makes kafkajs ask for leaders when they have changed: by itself it asks again after minutes, or after an error of a
- * fetch, and a partition without a leader has none. It asks at two checks: a broker that has just started may give an older
- * answer at the first.
+ * Makes kafkajs ask for leaders when they have changed. kafkajs itself asks after minutes, or after a failed fetch, and a
+ * partition without a leader has no fetch. The refresh happens at two checks: a broker that has just started may give an
+ * older answer at the first.
  */
 export class LeadersRefresh {
   private seen = '';

@@ -28,9 +28,8 @@ export interface ConsumerClient {
 }
 
 /**
- * Some hundred records: decoding what is fetched blocks the event loop, and a megabyte of each partition blocked it for
- * half a second (measured); and what waits in memory for long costs more to collect. A larger batch comes all the same,
- * alone.
+ * A few hundred records. Decoding blocks the event loop: a megabyte of each partition blocked it for half a second
+ * (measured). Records that wait long in memory also cost more to collect. A larger batch still arrives, alone.
  */
 const FETCH_BYTES_PER_PARTITION = 49_152;
 /** Of all partitions. What a process holds for two collections of V8's young generation costs a third one, of the old. */
@@ -132,8 +131,8 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
   }
 
   /**
-   * Stops in order: fetching, finishing what is under way (bounded), committing, leaving the group. What is only about to
-   * start does not; what has begun to is waited for, as the client takes leave only of a group that it has joined.
+   * Stops in order: ends fetching, finishes work in flight within a time limit, commits, leaves the group. A start that has
+   * begun is awaited, since the client leaves only a group that it has joined. A later start does nothing.
    */
   async stop(): Promise<void> {
     this.isStopping = true;

@@ -18,8 +18,8 @@ export interface WatchedConsumer {
 }
 
 /**
- * Checks whether the logs that are read are still the same: one request for all topics of a consumer every few seconds, and
- * one to a leader when the epoch of what it gives has changed.
+ * Checks whether the logs are still the same: one request for all topics of a consumer every few seconds, and one to a
+ * leader when its records have another epoch.
  */
 export class LogWatch {
   private readonly logger = new Logger(LogWatch.name);

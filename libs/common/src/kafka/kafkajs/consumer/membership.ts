@@ -11,7 +11,7 @@ const REFUSALS: ReadonlySet<unknown> = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GE
 export class Membership {
   group: KafkaGroup | undefined;
   /**
-   * - `none`: a join is under way, or due.
+   * - `none`: a join is in flight, or due.
    * - `joined`: the group was joined; partitions of the assignment before are still owned.
    * - `synced`: the owned partitions are those of the assignment: only now may they be committed, and others taken over.
    * - `out`: the group rejected this member. The client joins when it learns of that; until then nothing is taken over.
@@ -84,8 +84,8 @@ export class Membership {
   }
 
   /**
-   * Passes on what a request of this member came to. A refusal is meant for the member that asked: one that has joined
-   * anew meanwhile is another.
+   * Passes on the answer to a request of this member. A rejection counts for the member that asked: after another join this
+   * is another member.
    */
   async watchRefusals<Answer>(group: KafkaGroup, answer: Promise<Answer>): Promise<Answer> {
     const { memberId, generationId } = group;

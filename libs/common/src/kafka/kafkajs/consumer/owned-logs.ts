@@ -30,9 +30,9 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
   }
 
   /**
-   * After a join: loses what went away, reads where new partitions begin, goes on where retained ones stood.
+   * After a join: gives up lost partitions, finds the first positions of new ones, and continues retained ones.
    *
-   * @param isStopping whether nothing more is to be taken over or fetched, by the time the positions are known
+   * @param isStopping asked again when the positions are known: then nothing more is taken over or fetched
    */
   async sync(group: KafkaGroup, isStopping: () => boolean): Promise<void> {
     await this.taking?.catch(() => undefined);
@@ -59,8 +59,8 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
   }
 
   /**
-   * The position of a log is out of its range. Retention overtook it: what is left is read, what is gone is counted. Or the
-   * log lost its tail, or is another one: it is given up, to be taken over where it is to be read now.
+   * The position is outside the log. If retention overtook it, the lost records are counted, and the rest is read. If the log
+   * lost its tail or is another one, it is given up, and taken over at its right position.
    */
   async skipLost(group: KafkaGroup, topic: string, partition: number): Promise<void> {
     const log = this.get(`${topic}/${partition}`);

@@ -41,7 +41,7 @@ export class HandedOn {
 
 /**
  * The body of a Fetch response. Its record sets are left as they are: kafkajs's decoder takes a second for 2000 headers,
- * forgets what it has filtered out, and gives a consumer up for good at a codec that it does not know.
+ * drops filtered records without a trace, and ends a consumer at an unknown codec.
  *
  * @param version 4 to 11
  * @throws MalformedBytesError when the body is cut short

@@ -2,8 +2,8 @@ import type { FetchedRecords } from '../wire/fetched-records.js';
 import { HandedOn } from './fetch-response.js';
 
 /**
- * What one fetch brought of one partition, as the batch kafkajs hands over. It says that it is never empty: kafkajs moves
- * a consumer on by itself behind aborted and control records, and to the log's end behind a fetch that brought nothing.
+ * The batch that kafkajs hands over: one fetch of one partition. It never claims to be empty: kafkajs advances a consumer
+ * over aborted and control records, and to the log's end after an empty fetch, without a call of its handler.
  */
 export class FetchedBatch {
   /** Of the kind kafkajs counts. */

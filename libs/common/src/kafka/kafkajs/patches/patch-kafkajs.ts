@@ -191,8 +191,8 @@ function unwrapped({ acks, timeout, topicData }: Produced): ProduceContent {
 }
 
 /**
- * The topics that a consumer with hooks fetches. `map` and `filter` keep the class, so that its request is known by it:
- * it gets what {@link decodeFetchResponse} makes, any other consumer what kafkajs makes.
+ * The topics that a consumer with hooks fetches. `map` and `filter` keep the class, which marks its requests: their answers
+ * are decoded by {@link decodeFetchResponse}, those of other consumers by kafkajs.
  */
 class HookedTopics<Topic> extends Array<Topic> {}
 

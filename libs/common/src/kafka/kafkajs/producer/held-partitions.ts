@@ -19,9 +19,9 @@ export interface PartSender {
 }
 
 /**
- * Partitions whose last request failed. Each has a queue of its own, in order, and is tried by itself with backoff, so that
- * a missing topic, a partition without a leader or a silent broker holds only the writes that need it. A partition whose
- * queue is empty is held no more. The queues count to what the producer has pending.
+ * Partitions whose last request failed. Each has its own ordered queue and its own retries with backoff. So a missing topic,
+ * a partition without a leader or a silent broker holds only the writes that need it. A partition with an empty queue is no
+ * longer held. The queues count as pending writes of the producer.
  */
 export class HeldPartitions {
   private readonly logger = new Logger(HeldPartitions.name);
@@ -49,7 +49,7 @@ export class HeldPartitions {
   }
 
   /**
-   * Keeps the order of each partition: records of held ones go behind what waits there.
+   * Keeps the order of each partition: records of a held one enter the end of its queue.
    *
    * @returns the parts that may be sent now; undefined when none may
    */

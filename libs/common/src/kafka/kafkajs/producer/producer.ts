@@ -38,7 +38,7 @@ const PACE_MS = 5;
 
 /**
  * Writes records with acks from all in-sync replicas. One request is in flight at a time; records that arrive during it
- * enter the next one. This keeps the order and batches by itself. It also avoids kafkajs's idempotent producer, which can
+ * enter the next one. This keeps the order, makes batches under load, and avoids kafkajs's idempotent producer, which can
  * acknowledge a record and lose it when requests overlap (measured). After a failed request each of its partitions has a
  * queue of its own until it is written again (held-partitions.ts).
  */

@@ -249,8 +249,8 @@ export class KafkajsTable implements CompactedTable {
   }
 
   /**
-   * The target is the high watermark: it counts what lies behind an open transaction, which the end that an admin client
-   * is given does not. A table that lacks those records would be taken for whole.
+   * The target is the high watermark, which includes records behind an open transaction. The end that an admin client gets
+   * excludes them, and a table without them would count as caught up.
    */
   private noteProgress(partition: number, next: number, { highWatermark }: FetchedBounds): void {
     this.read.set(partition, next);

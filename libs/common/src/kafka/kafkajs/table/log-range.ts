@@ -15,7 +15,7 @@ interface Bounds {
 /**
  * Reads a range of a topic once, in a consumer group of its own, which commits nothing and is deleted afterwards.
  *
- * @throws what `take` throws; Error when the client gives up
+ * @throws the errors of `take`; Error when the client gives up
  */
 export async function readLogRange(settings: KafkaSettings, range: LogRange, take: TakeRecords): Promise<void> {
   const kafka = createKafka(settings);

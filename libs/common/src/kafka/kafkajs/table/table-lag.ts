@@ -3,7 +3,7 @@ import type { KafkaSettings } from '../../port/settings.js';
 import { GroupOffsets } from '../consumer/group-offsets.js';
 
 /**
- * Watches the lag of a compacted table. A table has no commits: its lag is measured from what was read.
+ * Watches the lag of a compacted table. A table has no commits: its lag is measured from its position.
  *
  * @param topic without prefix
  * @param positionOf the next offset to read, by partition

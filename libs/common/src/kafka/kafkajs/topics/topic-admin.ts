@@ -75,7 +75,7 @@ async function createMissing(admin: Admin, settings: KafkaSettings): Promise<voi
 }
 
 /**
- * Waits until all partitions have leaders, but not for brokers that stay away: what they lead waits by itself.
+ * Waits until all partitions have leaders, within a time limit. Readers and writers of a partition without one wait later.
  *
  * @throws Error while a topic is missing
  */

@@ -12,7 +12,7 @@ export function readInt64(bytes: Buffer, at: number): number {
 export class ByteReader {
   /**
    * @param at of the next byte
-   * @param end of what may be read
+   * @param end of the readable bytes
    */
   constructor(
     readonly bytes: Buffer,

@@ -50,7 +50,7 @@ export class FetchedRecords {
   ) {}
 
   /**
-   * Decodes what was fetched, in time linear in its bytes. What is too much for one reading is left to the next fetch.
+   * Decodes a fetch, in time linear in its bytes. Records beyond the limits of one reading are left to the next fetch.
    *
    * @param from the fetched offset; a batch may begin before it
    * @throws Error when the bytes are no record batches
@@ -141,7 +141,7 @@ function pauseTime(): number {
 }
 
 /**
- * Adds the records of a batch. What cannot be decoded of it is one record: the batch itself, marked.
+ * Adds the records of a batch. An undecodable rest becomes one record: the batch itself, marked.
  *
  * @returns false when there is no room for all of it
  */

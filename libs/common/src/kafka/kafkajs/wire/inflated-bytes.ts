@@ -16,8 +16,8 @@ const SHORT_BYTES = 64;
 const LIKELY_RATIO = 4;
 
 /**
- * The output of an LZ77 decoder: literals, and copies of what was written before. Grows as it is written, so that a
- * length in the input that promises much costs nothing.
+ * The output of an LZ77 decoder: literals, and copies of earlier output. It grows with the output, so a large length in the
+ * input costs no memory.
  */
 export class InflatedBytes {
   private bytes: Buffer;
@@ -49,7 +49,7 @@ export class InflatedBytes {
   }
 
   /**
-   * Repeats what was written `distance` bytes ago; what a copy writes may be what it reads next.
+   * Copies output from `distance` bytes ago. A copy may read its own output.
    *
    * @param floor nothing before this position may be read
    * @throws MalformedBytesError when the distance reaches before it

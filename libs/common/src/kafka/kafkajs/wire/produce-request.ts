@@ -8,8 +8,8 @@ export interface EncodableRecord {
 }
 
 /**
- * What is written to one partition, as the one message kafkajs sees of it: it would sort messages by their partitions one by
- * one, and copy those it has each time.
+ * The records for one partition, as one message for kafkajs. kafkajs sorts messages by partition one by one, and copies all
+ * earlier ones each time.
  */
 export class PartitionBatch {
   readonly value = null;

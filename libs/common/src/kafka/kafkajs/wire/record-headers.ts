@@ -25,8 +25,8 @@ const COMPACT_HEADERS = 8;
 const NO_BYTES = Buffer.alloc(0);
 
 /**
- * Reads the headers of a record, up to the limits: what is beyond them is not looked at. Of a repeated name the last
- * value counts; null is read as an empty value.
+ * Reads the headers of a record up to the limits, and none beyond them. Of a repeated name the last value counts. Null is
+ * an empty value.
  *
  * The object has no prototype: every name is a name, `__proto__`, too.
  *
