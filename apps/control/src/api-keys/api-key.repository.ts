@@ -7,11 +7,11 @@ import type { OutRecord } from '#common/records/record.js';
 import { API_KEYS_TOPIC } from '#common/records/topics.js';
 import { nextChange } from '../changes/changes.js';
 import { tombstone } from '../changes/tombstone.js';
-import { owe } from '../outbox/outbox.js';
+import { enqueueOutbox } from '../outbox/outbox.js';
 import type { Position } from '../shared/paging.js';
 import type { ApiKeyCopy } from './api-key-copy.js';
 
-/** Stores a key and owes it to its topic. @returns undefined when a key with this id is there already, and stays */
+/** Stores a key, and enqueues its record. @returns undefined when a key with this id exists; that key stays */
 export async function insertApiKey(
   tx: Queryable,
   key: Omit<StoredApiKey, 'version' | 'sequence' | 'change_id' | 'created_at'>,
@@ -23,11 +23,11 @@ export async function insertApiKey(
   const numbered = { ...key, version: firstVersion(change), sequence: change.sequence, change_id: change.id };
   const insert = apiKeys.createQueryBuilder().insert().values(numbered).orIgnore().returning('*');
   const [stored]: StoredApiKey[] = (await insert.execute()).raw;
-  if (stored !== undefined) await owe(tx, [apiKeyOutRecord(stored)]);
+  if (stored !== undefined) await enqueueOutbox(tx, [apiKeyOutRecord(stored)]);
   return stored;
 }
 
-/** Removes a key and owes the tombstone. @param tenant undefined for any @returns undefined when there is none */
+/** Removes a key, and enqueues its tombstone. @param tenant undefined for any @returns undefined when there is none */
 export async function deleteApiKey(
   tx: Queryable,
   id: string,
@@ -39,7 +39,7 @@ export async function deleteApiKey(
   if (key === undefined) return undefined;
   const change = await nextChange(tx, API_KEYS_TOPIC, id);
   const version = Math.max(firstVersion(change), nextVersion(key.version));
-  await owe(tx, [tombstone(API_KEYS_TOPIC, id, { ...change, version })]);
+  await enqueueOutbox(tx, [tombstone(API_KEYS_TOPIC, id, { ...change, version })]);
   return key;
 }
 
@@ -47,7 +47,7 @@ function firstVersion({ sequence }: ChangeNumber): number {
   return Math.min(sequence, MAX_VERSION);
 }
 
-/** Makes the key what is given, version included, whether or not it is there. */
+/** Stores the key as given, with its version, and replaces a key with the same id. */
 export async function replaceApiKey(tx: Queryable, key: StoredApiKey): Promise<void> {
   await repositoryOf(tx, ApiKeyEntity).upsert(key, ['id']);
 }
@@ -57,18 +57,18 @@ export async function removeApiKey(tx: Queryable, id: string): Promise<void> {
   await repositoryOf(tx, ApiKeyEntity).delete({ id });
 }
 
-/** Numbers a change of the key, and owes it to its topic. */
+/** Numbers a change of the key, and enqueues its record. */
 export async function announceApiKey(tx: Queryable, id: string): Promise<void> {
   const change = await nextChange(tx, API_KEYS_TOPIC, id);
   const apiKeys = repositoryOf(tx, ApiKeyEntity);
   await apiKeys.update({ id }, { sequence: change.sequence, change_id: change.id });
   const key = await apiKeys.findOneBy({ id });
-  if (key !== null) await owe(tx, [apiKeyOutRecord(key)]);
+  if (key !== null) await enqueueOutbox(tx, [apiKeyOutRecord(key)]);
 }
 
 /**
  * Ids of the keys that may still manage all keys. They stay locked until the transaction ends: of two requests that
- * revoke the last two of them, one waits and then sees what the other did.
+ * revoke the last two of them, one waits and then sees the other's change.
  */
 export async function lockAdminKeys(tx: Queryable): Promise<string[]> {
   const keys = await repositoryOf(tx, ApiKeyEntity)

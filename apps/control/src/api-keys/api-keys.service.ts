@@ -48,7 +48,7 @@ export class ApiKeysService {
 
   /**
    * @throws ProblemError CONFIGURATION_AHEAD; NOT_FOUND, for another tenant's key as well; CONFLICT for the last admin key of all tenants:
-   *   nobody could make another
+   *   no other key could create one
    */
   async revoke(caller: AuthenticatedKey, id: string): Promise<void> {
     this.standing.requireSame();

@@ -15,7 +15,7 @@ export interface StoredHealth {
   readonly last_failure_at: Date | null;
 }
 
-/** An endpoint's breaker, and what else a batch of outcomes tells of its health. */
+/** An endpoint's breaker, and the further health that a batch of outcomes changes. */
 export interface HealthChange {
   readonly endpointId: string;
   readonly breaker: Breaker;
@@ -112,7 +112,7 @@ export interface RecordedBreaker {
 }
 
 /**
- * Makes the endpoint's breaker what its record says. A breaker that changes its state begins that state now: a record does
+ * Sets the endpoint's breaker to the state of its record. A breaker that changes its state begins that state now: a record does
  * not carry the counts.
  */
 export async function restoreBreaker(tx: Queryable, endpoint: RecordedBreaker): Promise<void> {

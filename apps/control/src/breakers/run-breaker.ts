@@ -28,7 +28,7 @@ export function runBreaker(
 }
 
 /**
- * Applies what an operator did to an endpoint's breaker. The caller holds its rows, and announces it.
+ * Applies an operator's act to an endpoint's breaker. The caller has locked its rows, and announces the change.
  *
  * @returns the change of state, if there was one
  */

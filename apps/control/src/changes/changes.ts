@@ -24,7 +24,7 @@ export async function lockChanges(tx: Queryable): Promise<void> {
   await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('posthorn.configuration.' || current_schema(), 0))`);
 }
 
-/** What the database knows about the numbers of changes. */
+/** The numbers of changes in the database. */
 export interface KnownChanges {
   readonly latest: ChangeNumber;
   readonly oldestSequence: number;

@@ -30,7 +30,7 @@ export function compareChanges(highest: ChangeNumber | undefined, known: KnownCh
 const REMEDY = 'the database looks restored: npm run reconcile -- --keep topics|database';
 const RETRY_AFTER_S = 60;
 
-/** What this process knows about topics and database, for those that change the configuration, and for health. */
+/** The latest comparison of topics and database, for requests that change the configuration, and for health. */
 @Injectable()
 export class Standing {
   private readonly logger = new Logger(Standing.name);

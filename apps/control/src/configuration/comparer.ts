@@ -25,7 +25,7 @@ export class Comparer {
     return result;
   }
 
-  /** What {@link compare} does, without looking at every key where nothing has changed since. */
+  /** As {@link compare}, without a look at every key when nothing has changed since. */
   async compareAgain(db: Queryable): Promise<void> {
     const comparison = await this.compareNumbers(db);
     if (comparison.kind === 'same' && this.standing.isSame) return;

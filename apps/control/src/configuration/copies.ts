@@ -27,7 +27,7 @@ export function parseApiKeyCopy(key: string, text: string): ApiKeyCopy {
   return copy;
 }
 
-/** @param present the row as it is, which keeps what a record of an earlier release lacks */
+/** @param present the present row: it keeps the columns that a record of an earlier release lacks */
 export function endpointOf(
   record: EndpointCopy,
   change: CopiedRecord['change'],
@@ -90,7 +90,7 @@ function momentsOf(copy: NonNullable<EndpointCopy['copy']>): CopyColumns {
   };
 }
 
-/** What the database has, or what a new endpoint would have. */
+/** The values of the database, or the defaults of a new endpoint. */
 function fallbackOf({ enabled }: EndpointCopy, present: StoredEndpoint | undefined): CopyColumns {
   const now = new Date();
   return {

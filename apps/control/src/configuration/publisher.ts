@@ -60,7 +60,7 @@ export class ConfigurationPublisher {
   }
 
   /**
-   * Compares, publishes what the topics lack, and writes again what a bad record has covered.
+   * Compares, publishes the missing records, and writes good records again over bad ones.
    *
    * @returns whether configuration may be published: the database knows every change of the topics
    */
@@ -77,7 +77,7 @@ export class ConfigurationPublisher {
     if (own.length === 0) return records;
     const others = records.filter(({ topic }) => !isConfiguration(topic));
     const highest = highestOf(own);
-    // Records that a process of an earlier release owed have no numbers: the markers stay as they are.
+    // Outbox records of an earlier release have no numbers: the markers stay as they are.
     const marked = highest.sequence === 0 ? [] : await this.signedMarkers(highest);
     return [...others, ...(await this.signer.sign(own)), ...marked];
   }
@@ -125,7 +125,7 @@ export class ConfigurationPublisher {
     this.logger.warn({ topic: topic.topic, records }, 'configuration.rewritten');
   }
 
-  /** Markers have no row: they say what the database knows. @returns how many were written */
+  /** Markers have no row: their content comes from the database's numbers. @returns the number of written markers */
   private async mendMarkers(db: Queryable, { topic }: FollowedTopic, keys: readonly string[]): Promise<number> {
     if (keys.length === 0) return 0;
     const { latest } = await knownChanges(db, 0);

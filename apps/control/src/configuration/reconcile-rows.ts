@@ -11,7 +11,7 @@ import type { RowCopy } from './differences.js';
 import { rowPages, TABLES } from './rows.js';
 import type { CopiedRecord } from './topic-copy.js';
 
-/** Schemas that leave out what a record does not carry. */
+/** Schemas without the columns that a record lacks. */
 const SCHEMAS = { [ENDPOINTS_TOPIC]: endpointCopySchema, [API_KEYS_TOPIC]: apiKeyCopySchema } as const;
 
 /** All rows behind a topic, as the values of their records. */
@@ -36,7 +36,7 @@ export async function removeRow(tx: Queryable, topic: ConfigurationTopic, key: s
 }
 
 /**
- * Makes the row what the record says.
+ * Writes the row from the record.
  *
  * @returns columns that the record lacks
  */

@@ -7,7 +7,7 @@ import { CONFIGURATION_TOPICS, type ConfigurationTopic } from '../changes/config
 import { nextVersionSql } from '../changes/next-version.js';
 import { compareChanges } from '../changes/standing.js';
 import { tombstone } from '../changes/tombstone.js';
-import { owe } from '../outbox/outbox.js';
+import { enqueueOutbox } from '../outbox/outbox.js';
 import { audit } from '../shared/audit.js';
 import { parseApiKeyCopy, parseEndpointCopy } from './copies.js';
 import { type Difference, differencesOf } from './differences.js';
@@ -15,10 +15,10 @@ import { removeRow, restoreRow, rowCopies } from './reconcile-rows.js';
 import { TABLES } from './rows.js';
 import { type CopiedRecord, copyTopics, type TopicCopy } from './topic-copy.js';
 
-/** What counts: the topics, which the system has used since, or the database as it is now. */
+/** Which side wins: the topics, which the system has used since the backup, or the present database. */
 export type Kept = 'topics' | 'database';
 
-/** What reconciling found and did. */
+/** Findings and changes of a reconciliation. */
 export interface Reconciliation {
   /** Whether the topics had changes that the database lacked. */
   readonly wasAhead: boolean;
@@ -45,7 +45,7 @@ export class IncompleteTopicError extends Error {
 
 /**
  * Makes the topics of configuration and the database one. All of it is one transaction of the database: with `topics` its
- * rows become what the topics have, with `database` every difference is owed to the topics under a higher version, and
+ * rows become equal to the topics; with `database` the outbox gets every difference under a higher version, and
  * control publishes it. Idempotent; control may run.
  *
  * @throws IncompleteTopicError when the topics are to be kept, and one of them was made again
@@ -59,7 +59,7 @@ export async function reconcile(database: Database, kafka: KafkaClient, options:
     await lockConfiguration(tx);
     const { highest } = copy;
     const wasAhead = await isAhead(tx, copy);
-    // Before the first numbered change: what is numbered now is then above every number of the topics.
+    // Before the first numbered change: new numbers are then above every number of the topics.
     if (!options.isDryRun && highest !== undefined) await adoptChange(tx, highest);
     if (!options.isDryRun) await tx.query('DELETE FROM outbox WHERE topic = ANY($1)', [CONFIGURATION_TOPICS]);
     const differences: Reconciliation['differences'][number][] = [];
@@ -100,7 +100,7 @@ async function isAhead(tx: Queryable, { highest, records }: TopicCopy): Promise<
   return false;
 }
 
-/** No row of configuration changes until the transaction ends; reading goes on. Health first, as everybody else does. */
+/** No row of configuration changes until the transaction ends; reads continue. Health is locked first, as in all transactions. */
 async function lockConfiguration(tx: Queryable): Promise<void> {
   await tx.query('LOCK TABLE endpoint_health, endpoints, endpoint_secrets, api_keys IN EXCLUSIVE MODE');
   await lockChanges(tx);
@@ -147,7 +147,7 @@ async function keepRow(tx: Queryable, { topic, difference, highest }: Found): Pr
   const { key, kind, topicVersion = 0 } = difference;
   if (kind === 'only_on_topic') {
     const change = await nextChange(tx, topic, key);
-    await owe(tx, [tombstone(topic, key, { ...change, version: nextVersion(topicVersion) })]);
+    await enqueueOutbox(tx, [tombstone(topic, key, { ...change, version: nextVersion(topicVersion) })]);
     return;
   }
   const { table, announce } = TABLES[topic];

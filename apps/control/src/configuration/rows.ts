@@ -7,7 +7,7 @@ import type { ConfigurationTopic } from '../changes/configuration-topics.js';
 import { endpointsByIds } from '../endpoints/endpoint.repository.js';
 import { announceEndpoint, endpointOutRecord } from '../endpoints/endpoint-announcement.js';
 
-/** What a row says for a comparison with its record. */
+/** A row in the form of its record, for a comparison. */
 export interface ConfigurationRow {
   readonly id: string;
   readonly version: number;
@@ -18,7 +18,7 @@ export interface ConfigurationTable {
   readonly table: 'endpoints' | 'api_keys';
   /** The records of those that exist. */
   recordsOf(db: Queryable, ids: readonly string[]): Promise<OutRecord[]>;
-  /** Numbers a change of the row, and owes its record. */
+  /** Numbers a change of the row, and enqueues its record. */
   announce(tx: Queryable, id: string): Promise<unknown>;
 }
 

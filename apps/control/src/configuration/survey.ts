@@ -3,7 +3,7 @@ import { type ConfigurationRow, rowPages, rowsByIds } from './rows.js';
 import type { TopicEntry } from './topic-entries.js';
 import type { FollowedTopic } from './topics.js';
 
-/** What is to be done about the keys of a topic, so that it has what the database has. Ids. */
+/** Ids by the action that makes a topic equal to the database. */
 export interface Survey {
   /** The topic lacks the row, has it older or unsigned, or its last record is one that is ignored. */
   readonly publish: string[];
@@ -15,7 +15,7 @@ export interface Survey {
   readonly orphans: string[];
 }
 
-/** What is to be done about a row. @param isSigning records are signed now */
+/** The action for a row. @param isSigning records are signed now */
 export function needOf(
   entry: TopicEntry | undefined,
   row: ConfigurationRow,
@@ -27,13 +27,13 @@ export function needOf(
   return isUpToDate && !entry.isShadowed && (entry.isSigned || !isSigning) ? undefined : 'publish';
 }
 
-/** What is to be done about an entry without a row, in a database that knows every change of the topic. */
+/** The action for an entry without a row, in a database that knows every change of the topic. */
 export function needOfRowless(
   { isLive, isShadowed, isSigned, change }: TopicEntry,
   isSigning: boolean,
 ): 'bury' | 'orphans' | undefined {
   if (isLive) return change === undefined ? 'orphans' : 'bury';
-  // A tombstone without a signature would be ignored where signatures are required, and what it deleted come back.
+  // Readers that require signatures would ignore an unsigned tombstone, and the deleted key would come back.
   return isShadowed || (isSigning && !isSigned) ? 'bury' : undefined;
 }
 

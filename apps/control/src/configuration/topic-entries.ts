@@ -1,7 +1,7 @@
 import type { ConfigurationRecord } from '#common/kafka/configuration-table.js';
 import type { ChangeNumber, RecordedChange } from '#common/records/configuration-change.js';
 
-/** What a topic has under one key. */
+/** The newest record of a topic under one key. */
 export interface TopicEntry {
   /** Of the newest good record, a deletion included; 0 when there is none. */
   readonly version: number;
@@ -19,7 +19,7 @@ const MAX_STRANGE_KEYS = 10_000;
 const NOTHING: TopicEntry = { version: 0, change: undefined, isLive: false, isSigned: false, isShadowed: false };
 
 /**
- * What a compacted topic of configuration has, key by key, by the rule its readers use: the highest version counts.
+ * The content of a compacted topic of configuration by key, by the rule of its readers: the highest version counts.
  * Deterministic and free of I/O.
  */
 export class TopicEntries {

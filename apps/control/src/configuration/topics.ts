@@ -14,7 +14,7 @@ import { TopicEntries } from './topic-entries.js';
 /** Keys whose last record may have to be written again; beyond it, the next takeover finds them. */
 const MAX_SUSPECTS = 10_000;
 
-/** Longest wait for what is in the topics at a moment; it is asked for again then. */
+/** Longest wait for the records that the topics have at a moment; the caller asks again. */
 const CATCH_UP_MS = 10_000;
 
 /** Reads the version of a value. @throws when it is malformed */
@@ -74,7 +74,7 @@ export class FollowedTopic {
     return keys;
   }
 
-  /** The whole topic is compared now: what looked wrong so far is written again with the rest. */
+  /** The whole topic is compared now, which covers all suspected keys. */
   forgetSuspects(): void {
     this.suspects.clear();
   }
@@ -93,7 +93,7 @@ export class FollowedTopic {
   }
 
   private suspect(key: string, isIgnored: boolean): void {
-    // A marker is no entry: it is written again from what the database knows (publisher.ts).
+    // A marker is no entry: control writes it again from the database's numbers (publisher.ts).
     if (isIgnored && !isMarkerKey(key)) this.entries.shadow(key);
     if (this.addSuspect(key)) this.listener.onSuspect();
   }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { AuthenticatedKey } from '#common/api-keys/api-key.js';
 import { ProblemError } from '#common/http/problem.js';
 import { Database, type Queryable } from '#common/postgres/database.js';
-import { owe } from '../outbox/outbox.js';
+import { enqueueOutbox } from '../outbox/outbox.js';
 import { beginLife, type RequestedLife } from '../replays/lives.js';
 import { requestedReplays } from '../replays/metrics.js';
 import { ReplayRecords } from '../replays/replay-records.js';
@@ -53,6 +53,6 @@ export async function replayLetter(
   const life = { delivery_id, replay: (letter.replay ?? 0) + 1 };
   await tx.query('UPDATE dead_letters SET replayed_at = now() WHERE id = $1', [id]);
   await beginLife(tx, life, accepted_at);
-  await owe(tx, [record]);
+  await enqueueOutbox(tx, [record]);
   return life;
 }

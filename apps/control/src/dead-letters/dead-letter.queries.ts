@@ -62,7 +62,7 @@ export class DeadLetterQueries {
     return toPage(rows, filter.limit, showDeadLetter, ({ dead_at, id }) => ({ at: dead_at, key: [id] }));
   }
 
-  /** How many there are, and how many still wait for somebody, by reason. */
+  /** Numbers of dead letters by reason: all, and those not replayed. */
   async stats(
     caller: AuthenticatedKey,
     filter: { tenant?: string | undefined; endpoint_id?: string | undefined },

@@ -7,7 +7,7 @@ import { replayLetter } from '../dead-letters/dead-letter-replays.js';
 import { findEndpoint } from '../endpoints/endpoint.repository.js';
 import { archivedEventOf } from '../events/archive.js';
 import { deliveryRecord } from '../outbox/delivery-record.js';
-import { owe } from '../outbox/outbox.js';
+import { enqueueOutbox } from '../outbox/outbox.js';
 import { beginLife, type RequestedLife } from '../replays/lives.js';
 import { requestedReplays } from '../replays/metrics.js';
 import { ReplayRecords } from '../replays/replay-records.js';
@@ -27,7 +27,7 @@ export class DeliveryRetries {
   /**
    * Sends a delivery that is over again: a dead one by its dead letter, a delivered one from the archived event.
    *
-   * @throws ProblemError NOT_FOUND; CONFLICT while the delivery is under way, or when its event or endpoint is gone
+   * @throws ProblemError NOT_FOUND; CONFLICT while the delivery is not over, or when its event or endpoint is gone
    */
   async retry(caller: AuthenticatedKey, id: string): Promise<RequestedLife> {
     const life = await this.database.transaction(async (tx) => {
@@ -53,7 +53,7 @@ async function sendAgain(tx: Queryable, delivery: FoundDelivery): Promise<Reques
   if (endpoint === undefined) throw new ProblemError('CONFLICT', 'the endpoint no longer exists');
   const life = { delivery_id: delivery.id, replay: delivery.replay + 1 };
   await beginLife(tx, life, delivery.accepted_at);
-  await owe(tx, [deliveryRecord(event, endpoint, life.replay)]);
+  await enqueueOutbox(tx, [deliveryRecord(event, endpoint, life.replay)]);
   return life;
 }
 

@@ -13,9 +13,9 @@ import { markParked, parkedDeliveries } from './parked-deliveries.js';
 const COLUMNS =
   'id, accepted_at, tenant, event_id, event_type, endpoint_id, status, replay, dead_reason, next_attempt_at';
 
-/** A search for pending deliveries that names no beginning looks back so far. */
+/** Period of a search for pending deliveries that has no `since`. */
 const PENDING_WINDOW_MS = 24 * 3_600_000;
-/** A pending delivery is searched by its id among so many of the newest events: its id is a hash, so each must be tried. */
+/** Number of newest events among which a pending delivery is searched by its id. The id is a hash, so each must be tried. */
 const PENDING_SEARCH_EVENTS = 50_000;
 
 /** Deliveries that were fanned out and have no row, because nothing was attempted yet (events minus deliveries). */
@@ -26,7 +26,7 @@ const PENDING = `
 const PENDING_COLUMNS = `k.id, e.accepted_at, e.tenant, e.id AS event_id, e.type AS event_type, x.endpoint_id,
   'pending' AS status, 0 AS replay, NULL AS dead_reason, NULL::timestamptz AS next_attempt_at`;
 
-/** Deliveries and what became of them. */
+/** Reads deliveries with their status and attempts. */
 @Injectable()
 export class DeliveryQueries {
   constructor(private readonly database: Database) {}
@@ -56,7 +56,7 @@ export class DeliveryQueries {
     return { ...showDelivery(delivery), attempts: (attempts.get(id) ?? []).map(showAttemptInDetail) };
   }
 
-  /** Rows first; then what is pending, no further back than the page reaches. */
+  /** Rows first; then pending deliveries, no older than the oldest row of the page. */
   private async search(search: Search): Promise<FoundDelivery[]> {
     if (search.status === 'parked') return parkedDeliveries(this.database, search);
     if (search.status !== undefined && search.status !== 'pending') return storedDeliveries(this.database, search);
@@ -85,7 +85,7 @@ async function storedDeliveries(db: Queryable, search: Search): Promise<FoundDel
     .add('accepted_at >= ?', search.since)
     .add('accepted_at < ?', search.until)
     .add('(accepted_at, id) < (?, ?)', search.before?.at, search.before?.key[0])
-    // By the ids they must have, which the primary key finds; and by the event's own id, which is what was asked.
+    // By the ids of the event's deliveries, which the primary key finds; and by the requested event id.
     .add(
       `event_id = ? AND (id, accepted_at) IN (SELECT delivery_id(e.tenant, e.id, x), e.accepted_at
          FROM events e, unnest(e.endpoint_ids) x WHERE e.id = ?)`,
@@ -119,7 +119,7 @@ async function pendingDeliveries(db: Queryable, search: Search, since: Date | un
 const NOT_PARKED = (id: string) =>
   `?::boolean AND NOT EXISTS (SELECT FROM parked_deliveries p WHERE p.delivery_id = ${id})`;
 
-/** What is parked is neither pending nor retrying, for those who ask for one of them. */
+/** A search for pending or retrying deliveries excludes parked ones. */
 function onlyIfUnderWay({ status }: Search): unknown[] {
   return [status === 'pending' || status === 'retrying' ? true : undefined];
 }

@@ -4,12 +4,12 @@ import type { OutRecord } from '#common/records/record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
 import { nextChange } from '../changes/changes.js';
 import { tombstone } from '../changes/tombstone.js';
-import { owe } from '../outbox/outbox.js';
+import { enqueueOutbox } from '../outbox/outbox.js';
 import { type StoredEndpoint, toEndpointRecord } from './endpoint.js';
 import { findEndpoint, numberEndpoint } from './endpoint.repository.js';
 import { copyOf } from './endpoint-copy.js';
 
-/** The endpoint's present configuration, as the services read it, and what control needs to make its row again. */
+/** The endpoint's present configuration for the other apps, and the columns from which control makes its row again. */
 export function endpointOutRecord(endpoint: StoredEndpoint): OutRecord {
   const { id, version, sequence, change_id } = endpoint;
   return {
@@ -21,7 +21,7 @@ export function endpointOutRecord(endpoint: StoredEndpoint): OutRecord {
 }
 
 /**
- * Numbers the change that this transaction makes to the endpoint, and owes its configuration to its topic. Its row must be
+ * Numbers this transaction's change of the endpoint, and enqueues its configuration for the topic. Its row must be
  * locked by this transaction, or new.
  *
  * @returns undefined when there is no such endpoint: its deletion was announced
@@ -29,12 +29,12 @@ export function endpointOutRecord(endpoint: StoredEndpoint): OutRecord {
 export async function announceEndpoint(tx: Queryable, id: string): Promise<StoredEndpoint | undefined> {
   await numberEndpoint(tx, id, await nextChange(tx, ENDPOINTS_TOPIC, id));
   const endpoint = await findEndpoint(tx, id, undefined);
-  if (endpoint !== undefined) await owe(tx, [endpointOutRecord(endpoint)]);
+  if (endpoint !== undefined) await enqueueOutbox(tx, [endpointOutRecord(endpoint)]);
   return endpoint;
 }
 
-/** Numbers the deletion of an endpoint, and owes its tombstone. */
+/** Numbers the deletion of an endpoint, and enqueues its tombstone. */
 export async function announceDeletion(tx: Queryable, { id, version }: StoredEndpoint): Promise<void> {
   const change = await nextChange(tx, ENDPOINTS_TOPIC, id);
-  await owe(tx, [tombstone(ENDPOINTS_TOPIC, id, { ...change, version: nextVersion(version) })]);
+  await enqueueOutbox(tx, [tombstone(ENDPOINTS_TOPIC, id, { ...change, version: nextVersion(version) })]);
 }

@@ -39,7 +39,7 @@ const noHeaderTwice = {
 const breaker = z.strictObject(withinBreaker(forms(BREAKER_OPTIONS))).partial();
 const { url, event_types, ...messageForms } = createForms(MESSAGE_OPTIONS);
 
-/** What an endpoint is created from. Its options are in endpoint-options.ts. */
+/** Body of the request that creates an endpoint. Its options are in endpoint-options.ts. */
 export const endpointCreateSchema = z
   .strictObject({
     url,
@@ -55,7 +55,7 @@ export const endpointCreateSchema = z
   .refine((form) => !collides(form.headers, form.signature_header), noHeaderTwice);
 export type EndpointCreate = z.infer<typeof endpointCreateSchema>;
 
-/** What may be changed; what is left out stays. */
+/** Fields that may be changed; omitted ones stay. */
 export const endpointPatchSchema = z
   .strictObject({
     ...forms(MESSAGE_OPTIONS),

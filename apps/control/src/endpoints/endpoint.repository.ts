@@ -51,7 +51,7 @@ export async function findEndpoint(
 }
 
 /**
- * Holds the endpoint's rows until the transaction ends: its health first, since whoever stores outcomes has that one and
+ * Locks the endpoint's rows until the transaction ends: its health first, since a transaction that stores outcomes has that lock and
  * may then want the other.
  */
 export async function lockEndpoint(
@@ -98,7 +98,7 @@ const CHANGED_AT = `date_trunc('milliseconds', clock_timestamp())`;
 /** Columns of every change that a request asks for. */
 const CHANGED = { version: () => NEXT_VERSION, updated_at: () => CHANGED_AT };
 
-/** A new state that nobody asked for, such as the breaker's: only the version tells. */
+/** A change of state without a request, such as the breaker's: only the version changes. */
 export async function countVersionUp(tx: Queryable, id: string): Promise<void> {
   await repositoryOf(tx, EndpointEntity).update({ id }, { version: () => NEXT_VERSION });
 }
@@ -108,7 +108,7 @@ export async function resealHeaders(tx: Queryable, id: string, headers_sealed: s
   await repositoryOf(tx, EndpointEntity).update({ id }, { headers_sealed });
 }
 
-/** Makes the endpoint what is given, secrets and version included, whether or not it is there. */
+/** Stores the endpoint as given, with secrets and version, and replaces one with the same id. */
 export async function replaceEndpoint(tx: Queryable, endpoint: StoredEndpoint): Promise<void> {
   const row = columnsOf(endpoint, ['id', 'tenant', ...OWN, ...SETTINGS]);
   await repositoryOf(tx, EndpointEntity).upsert(row, ['id']);

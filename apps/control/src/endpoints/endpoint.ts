@@ -29,7 +29,7 @@ export interface StoredSecret {
 
 const DAY_MS = 86_400_000;
 
-/** What the services need to know of an endpoint; secrets that have expired are not among it. */
+/** The configuration of an endpoint for the other apps, without expired secrets. */
 export function toEndpointRecord(endpoint: StoredEndpoint, nowMs: number): EndpointRecord {
   const { id, version, tenant, headers_sealed, status, paused_at, breaker_state } = endpoint;
   return {
@@ -50,7 +50,7 @@ export function toEndpointRecord(endpoint: StoredEndpoint, nowMs: number): Endpo
   };
 }
 
-/** What a tenant sees. */
+/** An endpoint as the API shows it. */
 export function showEndpoint(endpoint: StoredEndpoint, nowMs: number): ShownEndpoint {
   const { id, tenant, header_names, status, disabled_reason, disabled_at, created_at, updated_at } = endpoint;
   return {

@@ -111,7 +111,7 @@ export class EndpointsService {
     return shown(endpoint);
   }
 
-  /** What is still under way for the endpoint is then dead: `invalid_endpoint`. @throws ProblemError NOT_FOUND, CONFIGURATION_AHEAD */
+  /** Deliveries that are not over become dead: `invalid_endpoint`. @throws ProblemError NOT_FOUND, CONFIGURATION_AHEAD */
   async remove(caller: AuthenticatedKey, id: string): Promise<void> {
     this.standing.requireSame();
     await this.database.transaction(async (tx) => {

@@ -4,7 +4,7 @@ import { countVersionUp, lockEndpoint, resealHeaders } from './endpoint.reposito
 import { announceEndpoint } from './endpoint-announcement.js';
 import { deleteExpiredSecrets, resealSecret, secretsOf } from './endpoint-secrets.repository.js';
 
-/** What `resealAll` did so far. */
+/** Progress of `resealAll`. */
 export interface ResealProgress {
   /** Endpoints sealed under the first key now. */
   readonly resealed: number;

@@ -7,7 +7,7 @@ import { Database } from '#common/postgres/database.js';
 import { insertOwnEvent } from '#common/postgres/event-columns.js';
 import { newId } from '#common/random/new-id.js';
 import { deliveryRecord } from '../outbox/delivery-record.js';
-import { owe } from '../outbox/outbox.js';
+import { enqueueOutbox } from '../outbox/outbox.js';
 import { audit } from '../shared/audit.js';
 import { visibleTenant } from '../shared/tenancy.js';
 import { findEndpoint } from './endpoint.repository.js';
@@ -27,7 +27,7 @@ export class TestEvents {
       if (endpoint.status === 'disabled') throw new ProblemError('CONFLICT', 'the endpoint is disabled');
       const event = testEvent(endpoint.tenant, endpointId, new Date());
       await insertOwnEvent(tx, event, [endpointId]);
-      await owe(tx, [deliveryRecord(event, endpoint, 0)]);
+      await enqueueOutbox(tx, [deliveryRecord(event, endpoint, 0)]);
       const detail = { event_id: event.id };
       await audit(tx, { actor: caller, tenant: event.tenant, action: 'endpoint.tested', subject: endpointId, detail });
       return { event_id: event.id, delivery_id: deliveryIdOf(event.tenant, event.id, endpointId) };

@@ -7,7 +7,7 @@ import { publishEndpointEvent } from '../outbox/operational-events.js';
 import { audit } from '../shared/audit.js';
 
 /**
- * Tells the services, the audit log and the tenant of changes that nobody asked for. Their health rows must be locked
+ * Announces automatic changes of breakers to the other apps, the audit log and the tenant. Their health rows must be locked
  * and stored by this transaction.
  */
 export async function announceChanges(tx: Queryable, changes: readonly BreakerChange[]): Promise<void> {

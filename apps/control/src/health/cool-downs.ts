@@ -10,8 +10,8 @@ const PERIOD_MS = 500;
 const PAGE = 100;
 
 /**
- * Lets breakers whose cool-down is over have a probe. When that is, is in the database: a process that starts after
- * everything was killed goes on where the last one was, and several share the work.
+ * Makes breakers half-open after their cool-down. The time is in the database: a process that starts after
+ * a crash continues the work, and several processes share it.
  */
 @Injectable()
 export class CoolDowns {
@@ -19,7 +19,7 @@ export class CoolDowns {
   private readonly rounds = new Rounds({
     periodMs: PERIOD_MS,
     round: () => this.endAll(),
-    // The database is away: what has cooled down by then is seen in a later round.
+    // The database is away: a later round finds these breakers.
     onError: (error) => this.logger.debug({ err: error }, 'breaker.round_failed'),
   });
 

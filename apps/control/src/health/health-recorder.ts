@@ -5,11 +5,11 @@ import { type BreakerChange, runBreaker } from '../breakers/run-breaker.js';
 import { announceChanges } from './breaker-changes.js';
 
 /**
- * What a batch of attempts says of their endpoints' health, in the transaction that stores them: no crash can count an
+ * Applies a batch of attempts to their endpoints' health, in the transaction that stores them: no crash can count an
  * outcome twice or not at all.
  *
  * @param attempts each endpoint's in order
- * @param unseen those of them that were not stored before; a half-open breaker hears of the others, too
+ * @param unseen those of them that were not stored before; a half-open breaker also counts the others
  * @returns the breakers' changes of state
  */
 export async function recordHealth(
@@ -58,7 +58,7 @@ function toDate(ms: number): Date | undefined {
   return Number.isFinite(ms) ? new Date(ms) : undefined;
 }
 
-/** What a breaker hears of one attempt. */
+/** The breaker's event of one attempt. */
 export function outcomeOf({ outcome, at }: AttemptRecord, isRepeat: boolean) {
   return { type: 'attempted', outcome, at, isRepeat } as const;
 }

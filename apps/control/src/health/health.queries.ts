@@ -66,7 +66,7 @@ function showBreaker(endpoint: StoredEndpoint, health: StoredHealth | undefined)
   };
 }
 
-/** Half-open, a delivery that is waiting or comes is tried at once; with one under way, the next after it. */
+/** A half-open breaker lets one waiting or new delivery through at once; with a probe in flight, the next one after it. */
 function nextProbe(health: StoredHealth | undefined): Date | null {
   if (health === undefined || health.state === 'closed') return null;
   if (health.state === 'open') return health.half_open_at;

@@ -20,7 +20,7 @@ export class HoldsService {
     private readonly standing: Standing,
   ) {}
 
-  /** Nothing is sent to the endpoint, and what comes for it is parked. @throws ProblemError NOT_FOUND, CONFIGURATION_AHEAD */
+  /** Pauses the endpoint: its deliveries are parked. @throws ProblemError NOT_FOUND, CONFIGURATION_AHEAD */
   async pause(caller: AuthenticatedKey, id: string): Promise<ShownEndpoint> {
     return this.change(caller, id, async (tx, before) => {
       if (before.paused_at !== null) return false;
@@ -31,8 +31,8 @@ export class HoldsService {
   }
 
   /**
-   * The endpoint takes deliveries again, whatever has kept it from that: ends a pause, closes the breaker, enables it.
-   * What is parked then drains, in order.
+   * Ends every hold of the endpoint: ends a pause, closes the breaker, enables it.
+   * Parked deliveries then drain, in order.
    *
    * @throws ProblemError NOT_FOUND, CONFIGURATION_AHEAD
    */
@@ -50,7 +50,7 @@ export class HoldsService {
     });
   }
 
-  /** @param work tells whether there was anything to change */
+  /** @param work returns whether it changed anything */
   private async change(
     caller: AuthenticatedKey,
     id: string,

@@ -21,8 +21,9 @@ interface Head {
 }
 
 /**
- * Asks a lane's owner to give up its head, or, when only its endpoint holds it, its first parked delivery. The owner needs the record, to make a dead letter of it: it is the parked row
- * if the head is parked; while it waits in a tier, where nothing can be looked up, it is made anew from the archive.
+ * Asks a lane's owner to give up its head, or, when only its endpoint holds the lane, its first parked delivery. The owner
+ * needs the record for the dead letter. A parked head has it in its row. For a head in a tier it is made again from the
+ * archive, since a tier cannot be searched.
  */
 @Injectable()
 export class LaneSkips {
@@ -46,7 +47,7 @@ export class LaneSkips {
   }
 }
 
-/** What the lane waits for. */
+/** The head that the lane waits for. */
 async function findHead(tx: Queryable, { log, lane }: LaneName): Promise<Head | undefined> {
   const [row] = await tx.query<Head>(
     `SELECT endpoint_id, place, attempt, delivery_id FROM (

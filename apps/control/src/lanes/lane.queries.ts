@@ -45,7 +45,7 @@ export class LaneQueries {
   }
 }
 
-/** All of the endpoint's parked rows are counted, from an index; what else a lane shows is looked up for the page only. */
+/** Counts all parked rows of the endpoint by an index. Other columns of a lane are looked up for the page only. */
 async function parkedLanes(
   db: Queryable,
   endpointId: string,
@@ -89,7 +89,7 @@ function showLane(row: LaneRow, endpoint: StoredEndpoint, nowMs: number): ShownL
   };
 }
 
-/** What holds it now. Why its first row was parked counts only where no table knows: a slow endpoint, a missing key. */
+/** The present hold. The first row's reason counts only where no table has one: a slow endpoint, a missing key. */
 function reasonOf(row: LaneRow, endpoint: StoredEndpoint): ShownLane['reason'] {
   if (endpoint.paused_at !== null) return 'paused';
   if (endpoint.breaker_state !== 'closed' && endpoint.breaker_mode !== 'discard') return 'breaker';

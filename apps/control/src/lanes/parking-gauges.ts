@@ -12,12 +12,12 @@ const PERIOD_MS = 10_000;
 const SHARE = 0.05;
 /** Breakers that are not closed and get a label of their own. */
 const MAX_BREAKERS = 200;
-/** What the breaker's gauge shows. */
+/** Value of the breaker's gauge. */
 const STATE_VALUES: Readonly<Record<BreakerState, number>> = { closed: 0, half_open: 1, open: 2 };
 
 /**
- * Shows what is parked, and the breakers, as the database has it: looked at from time to time, not with each scrape, so
- * that nobody can make it expensive. Every process of this app shows the same.
+ * Shows parked deliveries and breakers from the database. A periodic round reads them, not each scrape, so
+ * that scrapes stay cheap. Every process of this app shows the same.
  */
 @Injectable()
 export class ParkingGauges {
@@ -36,7 +36,7 @@ export class ParkingGauges {
     jobs.add(this.rounds);
   }
 
-  /** Sets all gauges anew; what is not parked any more has to vanish from them. */
+  /** Sets all gauges. Endpoints without parked deliveries vanish from them. */
   async look(): Promise<void> {
     await this.showDeliveries();
     await this.showLanes();

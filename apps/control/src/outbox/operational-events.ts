@@ -1,7 +1,7 @@
 import type { Queryable } from '#common/postgres/database.js';
 import { newId } from '#common/random/new-id.js';
 import { isOperationalType, operationalRecord } from '#common/records/operational-event.js';
-import { owe } from './outbox.js';
+import { enqueueOutbox } from './outbox.js';
 
 /** Tells the tenant of an endpoint's state, in the transaction that changes it. */
 export async function publishEndpointEvent(
@@ -13,7 +13,7 @@ export async function publishEndpointEvent(
   const { id, tenant, url } = endpoint;
   const data = { endpoint_id: id, url, ...facts };
   const event = { id: newId('evt'), type, tenant, endpointId: id, resourceId: id, occurredAt: Date.now(), data };
-  await owe(tx, [operationalRecord(event)]);
+  await enqueueOutbox(tx, [operationalRecord(event)]);
 }
 
 /** A delivery that was given up. */
@@ -36,9 +36,9 @@ export interface DeadDelivery {
 const DEAD_TYPE = 'delivery.dead';
 
 /**
- * Tells the tenants of dead deliveries, those who have subscribed to it: unlike an endpoint's state this is no rare
- * event, and nobody needs a second archive of dead letters. A delivery of an operational event that dies is told to
- * nobody, or two dead endpoints would keep telling each other.
+ * Publishes `delivery.dead` for tenants that have subscribed to it: dead deliveries are frequent, unlike changes of an
+ * endpoint's state. A dead delivery of an operational event causes none, or two dead endpoints would cause events without
+ * end.
  */
 export async function publishDeadDeliveries(tx: Queryable, all: readonly DeadDelivery[]): Promise<void> {
   const dead = all.filter(({ eventType }) => !isOperationalType(eventType));
@@ -51,7 +51,7 @@ export async function publishDeadDeliveries(tx: Queryable, all: readonly DeadDel
   const wanted = dead.filter(({ tenant, endpointId }) =>
     subscribers.some((endpoint) => endpoint.tenant === tenant && endpoint.id !== endpointId),
   );
-  await owe(tx, wanted.map(deadRecord));
+  await enqueueOutbox(tx, wanted.map(deadRecord));
 }
 
 /** Told once, though a crash may have put two dead letters of one death into the topic. */

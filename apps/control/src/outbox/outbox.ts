@@ -6,11 +6,11 @@ import { encodeHeaders } from '#common/records/stored-headers.js';
 export const OUTBOX_CHANNEL_SQL = `'posthorn_outbox_' || current_schema()`;
 
 /**
- * Owes records to Kafka: they are written after, and only if, this transaction commits, in the order they were owed.
- * Two transactions may commit in another order than their rows are numbered, so whoever owes records of one key locks
- * that key's row first.
+ * Enqueues records for Kafka: the relay writes them in this order, after this transaction has committed. Two transactions
+ * may commit in another order than their rows are numbered, so a transaction locks the row of a key before it enqueues
+ * records of that key.
  */
-export async function owe(tx: Queryable, records: readonly OutRecord[]): Promise<void> {
+export async function enqueueOutbox(tx: Queryable, records: readonly OutRecord[]): Promise<void> {
   if (records.length === 0) return;
   await tx.query(
     `WITH owed AS (

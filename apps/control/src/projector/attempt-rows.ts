@@ -14,10 +14,10 @@ const INSERT = `WITH inserted AS (
   ) SELECT count(*) AS inserted FROM inserted`;
 
 /**
- * Stores attempts of which no row of their delivery tells.
+ * Stores attempts that are not in the row of their delivery.
  *
  * @param attempts whose text PostgreSQL can hold
- * @returns those that were not stored before: a dispatcher that was killed may tell of the same attempt again
+ * @returns attempts that were not stored before: after a crash a dispatcher may write the same attempt again
  */
 export async function insertAttempts(
   tx: Queryable,
@@ -27,7 +27,7 @@ export async function insertAttempts(
   const untold = told.length === 0 ? attempts : attempts.filter((attempt) => !told.includes(attempt));
   if (untold.length === 0) return [];
   const [row] = await tx.query<{ inserted: number }>(INSERT, columnsOf(untold), 'insert-attempts');
-  // To have every row told, and looked up here, would cost 2 µs each, for what hardly ever happens (measured).
+  // Returning every row and looking it up here would cost 2 µs each, for a rare case (measured).
   return row?.inserted === untold.length ? untold : insertedNow(tx, untold);
 }
 
@@ -47,7 +47,7 @@ function columnsOf(attempts: readonly AttemptRecord[]): string[] {
   ];
 }
 
-/** A row tells which transaction inserted it. */
+/** A row has the transaction that inserted it. */
 async function insertedNow(tx: Queryable, attempts: readonly AttemptRecord[]): Promise<AttemptRecord[]> {
   const rows = await tx.query<AttemptKey>(
     `SELECT delivery_id, replay, attempt FROM attempts

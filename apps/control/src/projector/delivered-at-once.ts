@@ -17,7 +17,7 @@ const INSERT = `WITH inserted AS (
     ON CONFLICT DO NOTHING RETURNING 1
   ) SELECT count(*) AS inserted FROM inserted`;
 
-/** Attempts, told apart by whether the row of their delivery tells of them. */
+/** Attempts, split by whether the row of their delivery has them. */
 export interface DeliveredAtOnce {
   readonly stored: readonly AttemptRecord[];
   /** In the order in which they came. */
@@ -47,7 +47,7 @@ export async function insertDeliveredAtOnce(
 
 /**
  * @param attempts any
- * @returns those of which the row of their delivery tells: made once more by a dispatcher whose former self was killed
+ * @returns attempts that are in the row of their delivery: a dispatcher repeated them after a crash
  */
 export async function toldByDelivery(
   tx: Queryable,
@@ -64,7 +64,7 @@ function isDeliveredAtOnce({ replay, attempt, outcome, error, error_detail }: At
   return replay === 0 && attempt === 1 && outcome === 'delivered' && error === null && error_detail === null;
 }
 
-/** A row tells which transaction inserted it. Of attempts of the same delivery, the first was stored. */
+/** A row has the transaction that inserted it. Of attempts of the same delivery, the first was stored. */
 async function insertedNow(tx: Queryable, attempts: readonly AttemptRecord[]): Promise<AttemptRecord[]> {
   const rows = await deliveriesOf(tx, attempts, 'xmin = pg_current_xact_id()::xid', 'inserted-at-once');
   const ids = new Set(rows.map(({ id }) => id));

@@ -18,8 +18,8 @@ export interface ProjectorGap {
 const logger = new Logger('projectorGaps');
 
 /**
- * Notes gaps in the transaction that goes on behind them. Kafka holds the group's commit, so a database that was restored
- * from a backup misses what was projected since.
+ * Notes gaps in the transaction that continues behind them. Kafka holds the group's commit, so a database that was restored
+ * from a backup lacks the records projected since.
  */
 export async function noteGaps(tx: Queryable, gaps: readonly ProjectorGap[]): Promise<void> {
   for (const gap of gaps) {

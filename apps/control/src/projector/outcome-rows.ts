@@ -68,7 +68,7 @@ async function insertDeadLetters(tx: Queryable, rows: readonly DeadLetterRow[]):
   );
 }
 
-/** Whoever replayed a dead letter, and by whatever means: a later life of its delivery shows that it was. */
+/** A later life of its delivery shows that a dead letter was replayed, by any means. */
 async function markReplayed(tx: Queryable, states: readonly DeliveryRow[]): Promise<void> {
   const replays = states.filter(({ replay }) => replay > 0);
   if (replays.length === 0) return;

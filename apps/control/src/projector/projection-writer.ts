@@ -18,7 +18,7 @@ import { type ProjectedDeadLetter, projectAttempts, projectDeadLetter, type Reje
 /** By `topic/partition`: the generation of the log; 0 for those left out. */
 export type LogGenerations = ReadonlyMap<string, number>;
 
-/** What is known of the logs of a batch. */
+/** Positions and generations of the logs of a batch. */
 export interface BatchLogs {
   readonly generations: LogGenerations;
   /**
@@ -37,7 +37,7 @@ export interface LogPassage extends PassedOffsets {
   readonly generation: number;
 }
 
-/** What a batch came to, for metrics. */
+/** Results of a batch, for metrics. */
 export interface Projected {
   readonly attempts: readonly AttemptRecord[];
   readonly deadLetters: readonly ProjectedDeadLetter[];
@@ -54,8 +54,8 @@ export class ProjectionWriter {
   /**
    * @param records of any partitions, each partition's in order
    * @param logs those of the records
-   * @returns what was new; records that were projected before are not among it
-   * @throws what the database throws: nothing of the batch is kept then
+   * @returns the new records, without those projected before
+   * @throws PostgreSQL's errors; then nothing of the batch is stored
    */
   async write(records: readonly InRecord[], logs = UNKNOWN_LOGS): Promise<Projected> {
     return this.database.transaction(async (tx) =>
@@ -107,7 +107,7 @@ async function project(tx: Queryable, fresh: readonly InRecord[], generations: L
 }
 
 /**
- * Leaves out what a transaction stored before: a commit to Kafka that failed, or one of unknown outcome to PostgreSQL. A
+ * Leaves out records that an earlier transaction stored: its commit to Kafka failed, or its outcome was unknown. A
  * stored offset counts only within its generation. Within it, an offset that is too low but younger than all that was
  * stored belongs to a log that lost its end.
  */

@@ -51,7 +51,7 @@ export interface DeadLetterRow {
   readonly headers: string;
 }
 
-/** What one record of `dlq` says. */
+/** The rows of one record of `dlq`. */
 export interface ProjectedDeadLetter {
   readonly deadLetter: DeadLetterRow;
   /** Undefined when the record never was a delivery. */
@@ -64,7 +64,7 @@ export interface RejectedRecord {
   readonly problem: string;
 }
 
-/** What records of `attempts` say, in text that PostgreSQL can hold; those that are malformed say nothing. */
+/** The rows of records of `attempts`, in text that PostgreSQL can store. Malformed records have none. */
 export function projectAttempts(records: readonly InRecord[]): {
   attempts: AttemptRecord[];
   rejected: RejectedRecord[];
@@ -105,7 +105,7 @@ export function stateAfter(attempt: AttemptRecord): DeliveryRow {
   };
 }
 
-/** Understands any record of `dlq`: what is no dead letter of ours was put there by somebody and is kept all the same. */
+/** Reads any record of `dlq`. A record that Posthorn did not write is kept as well. */
 export function projectDeadLetter(record: InRecord): ProjectedDeadLetter {
   const { oversized } = record;
   // Of one that is not whole no header is believed.
@@ -184,7 +184,7 @@ function outranks(a: DeliveryRow, b: DeliveryRow): boolean {
   return strength === 0 ? a.attempts >= b.attempts : strength > 0;
 }
 
-/** The same record always gets the same id; its time tells it from one at the same place of a topic made anew. */
+/** The same record always gets the same id. Its time separates it from a record at the same offset of a recreated topic. */
 function deadLetterId({ partition, offset, timestamp }: InRecord): string {
   return `dl_${hash('sha256', `${partition}/${offset}/${timestamp}`, 'base64url').slice(0, 22)}`;
 }

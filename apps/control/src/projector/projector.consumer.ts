@@ -5,7 +5,7 @@ import type { LogBatch } from '#common/kafka/port/owned-log.js';
 import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
 import { Projector } from './projector.js';
 
-/** Reads what became of deliveries. */
+/** Reads outcomes of deliveries. */
 @ApiExcludeController()
 @Controller()
 export class ProjectorConsumer {

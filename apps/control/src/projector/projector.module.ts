@@ -19,7 +19,7 @@ const GROUP_ID = 'control';
 const FETCH_PACE_MS = 50;
 /** All outcomes of an endpoint are in one partition: some thousands of them. */
 const FETCH_BYTES_PER_PARTITION = 524_288;
-/** How long a rebalance, or the end, waits for what was read to be written. */
+/** Longest wait of a rebalance, or of a stop, for the writes of read records. */
 const DRAIN_MS = 3_000;
 
 @Module({

@@ -46,7 +46,7 @@ const PASS_RETRY_MS = 1_000;
 
 /**
  * Brings `attempts` and `dlq` into the tables. Records wait in memory and are written in batches, one after the other;
- * while PostgreSQL is away their partitions pause, and go on by themselves when it is back.
+ * while PostgreSQL is away their partitions pause, and they resume when it is back.
  */
 @Injectable()
 export class Projector implements OwnershipListener, OnApplicationBootstrap, OnApplicationShutdown {
@@ -75,7 +75,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     this.running = this.run();
   }
 
-  /** The consumer has stopped by now, and waited for what was read to be written. */
+  /** The consumer has stopped before, and waited for the writes of read records. */
   async onApplicationShutdown(): Promise<void> {
     this.isStopping = true;
     this.wake.call();
@@ -106,7 +106,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     void this.generations.take(log);
   }
 
-  /** What was read is written first, as far as the port waits for it: its next owner then repeats nothing. */
+  /** Read records are written first, within the port's time limit: then the next owner repeats nothing. */
   async onRebalancing(): Promise<void> {
     if (!this.isIdle) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
   }
@@ -202,7 +202,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     for (const { record, problem } of projected.rejected) this.reject(record, { reason: problem });
   }
 
-  /** Reading goes on behind it: it is no gap of the projection. */
+  /** Reading continues behind it: it is no gap of the projection. */
   private async leaveOut(log: OwnedLog, record: InRecord, { error, why }: SetAside): Promise<void> {
     this.reject(record, { err: error, reason: why });
     const { topic, partition, offset } = record;
@@ -252,7 +252,7 @@ function bytesOf({ value }: InRecord): number {
 
 function countProjected({ attempts, deadLetters, breakerChanges }: Projected): void {
   breakerOpenings.inc(breakerChanges.filter(({ to }) => to.state === 'open').length);
-  // Once for each outcome and endpoint of a batch: what costs is to find a counter by its labels.
+  // Once for each outcome and endpoint of a batch: finding a counter by its labels is the expensive part.
   for (const [outcome, ofOne] of Map.groupBy(attempts, (attempt) => attempt.outcome)) {
     projectedAttempts.inc({ outcome }, ofOne.length);
   }

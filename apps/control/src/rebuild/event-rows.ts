@@ -16,7 +16,7 @@ export interface EventLimits {
   readonly maxEventBytes: number;
   /** Of the records of `ingest`. */
   readonly positionsOf: PositionsOf;
-  /** By partition: what the routers have finished. The others will be archived by them. */
+  /** By partition: the records that the routers have finished. The routers archive the others. */
   readonly finished: ReadonlyMap<number, IsFinished>;
 }
 
@@ -48,7 +48,7 @@ function eventHeaders({ headers }: InRecord): InRecord['headers'] | undefined {
   return readDeadLetter(headers)?.reason === 'payload_error' ? withoutDeadLetterHeaders(headers) : undefined;
 }
 
-/** Endpoints come from the staged records of `deliveries`: what the router fanned out to, not what subscribes today. */
+/** Endpoints come from the staged records of `deliveries`: the endpoints of the fan-out, not today's subscribers. */
 const ENDPOINT_IDS = `(SELECT coalesce(array_agg(DISTINCT f.endpoint_id), '{}') FROM rebuild_deliveries f
       WHERE f.tenant = i.tenant AND f.event_id = i.id AND f.accepted_at = i.accepted_at)`;
 
@@ -75,7 +75,7 @@ const INSERT = `${ROWS}, claimed AS (
 /**
  * Archives events that the database lacks, and claims their ids.
  *
- * @returns how many it lacked
+ * @returns the number of missing events
  */
 export async function storeEvents(db: Queryable, rows: readonly EventToArchive[], isDryRun: boolean): Promise<number> {
   if (rows.length === 0) return 0;

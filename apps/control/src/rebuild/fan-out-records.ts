@@ -59,9 +59,9 @@ export function readFanOut(
 }
 
 /**
- * Notes records of `deliveries`. The body is kept of those whose delivery has no outcome: only they may be sent again.
+ * Notes records of `deliveries`. Records whose delivery has no outcome keep their body: only they may be sent again.
  *
- * @returns how many of them have no outcome
+ * @returns the number of records without an outcome
  */
 export async function stageFanOut(db: Queryable, records: readonly FanOutRecord[]): Promise<number> {
   if (records.length === 0) return 0;

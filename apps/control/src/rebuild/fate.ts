@@ -1,7 +1,7 @@
 import { isOrderedLane } from '#common/domain/lane.js';
 import type { DeliveryStatus } from '../projector/projection.js';
 
-/** A finished record of `deliveries`, and what the database knows of its delivery and lane. */
+/** A finished record of `deliveries`, with the database's state of its delivery and lane. */
 export interface Candidate {
   readonly lane: string;
   readonly place: number;
@@ -23,17 +23,17 @@ export interface Candidate {
 
 /**
  * - `over`: delivered, dead, or superseded by a later life.
- * - `waits`: it comes back by itself.
+ * - `waits`: its record returns from a tier.
  * - `head`: it comes back from its tier, and its lane must know that it waits for it.
- * - `send`: nothing was attempted in this life, and no record of it is under way.
- * - `next-life`: attempts were made, and the record that is under way, if any, would be dropped as stale.
+ * - `send`: this life has no attempt, and no record of it is in flight.
+ * - `next-life`: this life has attempts, and a record in flight, if any, would be dropped as stale.
  */
 export type Fate = 'over' | 'waits' | 'head' | 'send' | 'next-life';
 
 /** An unordered retry that is overdue by this much has lost its record: a return is late by a second, not by minutes. */
 const LOST_AFTER_MS = 60_000;
 
-/** What has to be done for a delivery. Deterministic and free of I/O. @param nowMs ms since the epoch */
+/** The action for a delivery. Deterministic and free of I/O. @param nowMs ms since the epoch */
 export function fateOf({ lane, place, replay, known, row }: Candidate, nowMs: number): Fate {
   if (known === undefined || known.replay < replay) return 'send';
   if (known.replay > replay || known.status === 'delivered' || known.status === 'dead') return 'over';

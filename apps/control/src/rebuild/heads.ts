@@ -4,12 +4,12 @@ import type { OpenDelivery } from './candidates.js';
 import type { LaneOwners } from './lane-owners.js';
 
 /**
- * Names deliveries that wait for their next attempt as the heads of their lanes, so that what follows waits behind them.
+ * Names deliveries that wait for their next attempt as the heads of their lanes, so that later deliveries wait behind them.
  *
  * Each is parked at its own place, too, with one attempt less than its row says. By rule 2 of the lane protocol its owner
  * then puts it into its tier again, with the row's due time: the record in the tier may be lost, and a second one is stale.
  *
- * @returns how many were named; a lane that has a higher row keeps it
+ * @returns the number of named heads; a lane with a higher row keeps it
  */
 export async function nameHeads(tx: Queryable, heads: readonly OpenDelivery[], owners: LaneOwners): Promise<number> {
   if (heads.length === 0) return 0;

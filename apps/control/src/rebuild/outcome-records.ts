@@ -15,10 +15,10 @@ import type { RebuildSession } from './session.js';
 /**
  * Brings records of `attempts` back. The breaker does not count them: its state belongs to the present.
  *
- * @returns how many the database lacked
+ * @returns the number of missing attempts
  */
 export async function restoreAttempts(session: RebuildSession, records: readonly InRecord[]): Promise<number> {
-  // The projector has logged and counted what is malformed when it was new.
+  // The projector logged and counted malformed records when they were new.
   const { attempts } = projectAttempts(records);
   if (session.isDryRun) return noteStates(session, latestStates(attempts.map(stateAfter)));
   return storeParts(attempts, async (part) => {
@@ -27,7 +27,7 @@ export async function restoreAttempts(session: RebuildSession, records: readonly
   });
 }
 
-/** Brings records of `dlq` back. @returns how many the database lacked */
+/** Brings records of `dlq` back. @returns the number of missing dead letters */
 export async function restoreDeadLetters(session: RebuildSession, records: readonly InRecord[]): Promise<number> {
   const letters = records.map(projectDeadLetter);
   const lacking = await withoutRow(session, letters);
@@ -63,7 +63,7 @@ async function withoutRow(db: Queryable, letters: readonly ProjectedDeadLetter[]
   return letters.filter(({ deadLetter }) => !stored.has(deadLetter.id));
 }
 
-/** @returns how many of these states are news to the database */
+/** @returns the number of states that the database lacked */
 async function noteStates(session: RebuildSession, states: readonly DeliveryRow[]): Promise<number> {
   const rows = await session.query<{ id: string }>(
     `INSERT INTO rebuild_outcomes (id, accepted_at, tenant, event_id, event_type, endpoint_id, lane, status, replay,

@@ -7,7 +7,7 @@ const MAX_LISTED = 1_000;
 const PUBLISHED_TIMEOUT_MS = 20_000;
 const LOOK_AGAIN_MS = 200;
 
-/** Waits until what was owed to `deliveries` is there. */
+/** Waits until the outbox has written its records of `deliveries`. */
 export async function untilPublished(session: RebuildSession): Promise<void> {
   for (const deadline = performance.now() + PUBLISHED_TIMEOUT_MS; performance.now() < deadline; ) {
     const owed = await session.query('SELECT FROM outbox WHERE topic = $1 LIMIT 1', [DELIVERIES_TOPIC]);

@@ -32,7 +32,7 @@ export interface RebuildOptions {
 export interface RebuildProgress {
   readonly topic: string;
   readonly read: number;
-  /** Of those, what the database lacked. For `deliveries`: those without an outcome. */
+  /** Of those, the ones that the database lacked. For `deliveries`: those without an outcome. */
   readonly lacking: number;
 }
 
@@ -45,20 +45,20 @@ export interface RebuildSummary extends Unfinished {
 
 /** Records that one statement takes. */
 const PAGE = 500;
-/** What was under way when the backup began, and had not reached the database, is older than the backup. */
+/** Work in flight when the backup began had not reached the database, and is older than the backup. */
 const UNDER_WAY_MS = 10 * 60_000;
 /** Between the database and the brokers. */
 const CLOCKS_DIFFER_MS = 60_000;
 
 /**
- * Brings back what a restored database lacks, from the topics: outcomes, dead letters, events, and deliveries without an
+ * Brings the missing rows of a restored database back from the topics: outcomes, dead letters, events, and deliveries without an
  * outcome. Idempotent; runs beside live traffic.
  *
- * The commits are read first, then what waits in the database, then outcomes. An outcome is in `attempts` or `dlq` before
+ * The commits are read first, then waiting rows of the database, then outcomes. An outcome is in `attempts` or `dlq` before
  * its record is finished and before its row goes. So a record that is finished by these commits, and has neither a row nor
  * an outcome, waited in the database that was lost.
  *
- * @throws Error when another rebuild is under way, or the apps have not yet seen which logs Kafka has
+ * @throws Error when another rebuild runs, or the apps have not registered Kafka's present logs yet
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildSummary> {
   const { kafka, database, isDryRun } = options;
@@ -121,7 +121,7 @@ async function readTopics(
   return [attempts, deadLetters, deliveries, events];
 }
 
-/** Records that came to `deliveries` during the rebuild: among them what was sent again, and what lies before it. */
+/** Records that came to `deliveries` during the rebuild: among them the repeated ones, and those before them. */
 async function readAppended(
   session: RebuildSession,
   { kafka }: RebuildOptions,
@@ -174,12 +174,12 @@ async function readTopic(
   return progress;
 }
 
-/** The rows of what was sent stay: a second rebuild must not send it again. */
+/** The rows of sent deliveries stay: a second rebuild must not send them again. */
 async function forgetStaged(session: RebuildSession): Promise<void> {
   await session.query('DELETE FROM rebuild_deliveries WHERE sent_at IS NULL');
 }
 
-/** The rebuild has read what the projector missed since its first record. */
+/** The rebuild has read all records of a gap that begins after its first record. */
 async function forgetGaps(session: RebuildSession, sinceMs: number): Promise<void> {
   await session.query('DELETE FROM projector_gaps WHERE since >= $1', [new Date(sinceMs - UNDER_WAY_MS)]);
 }

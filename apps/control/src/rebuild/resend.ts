@@ -3,7 +3,7 @@ import { DELIVERY_HEADER, encodeDelivery, newLife } from '#common/records/delive
 import type { OutRecord } from '#common/records/record.js';
 import { decodeHeaders } from '#common/records/stored-headers.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
-import { owe } from '../outbox/outbox.js';
+import { enqueueOutbox } from '../outbox/outbox.js';
 import { LOCK_ORDER } from '../replays/lives.js';
 import type { OpenDelivery } from './candidates.js';
 
@@ -22,7 +22,7 @@ export async function resend(tx: Queryable, list: readonly Resend[]): Promise<vo
     tx,
     list.filter(({ isNextLife }) => isNextLife).map(({ delivery }) => delivery),
   );
-  await owe(tx, list.map(toRecord));
+  await enqueueOutbox(tx, list.map(toRecord));
   await markSent(tx, list);
 }
 
@@ -58,7 +58,7 @@ async function beginNextLives(tx: Queryable, deliveries: readonly OpenDelivery[]
   );
 }
 
-/** What was sent is not sent again, whatever happens to this run. */
+/** Sent deliveries are not sent again, whatever happens to this run. */
 export async function markSent(tx: Queryable, list: readonly Resend[]): Promise<void> {
   await tx.query(
     `UPDATE rebuild_deliveries r SET sent_at = now(), body = NULL FROM unnest($1::text[], $2::bigint[]) AS s (log, place)

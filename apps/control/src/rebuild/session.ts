@@ -3,7 +3,7 @@ import type { Database, Queryable, Session } from '#common/postgres/database.js'
 /** One rebuild at a time: two would send the same deliveries twice. */
 const LOCK_SQL = `SELECT pg_try_advisory_lock(hashtextextended('posthorn.rebuild.' || current_schema(), 0)) AS held, now() AS now`;
 
-/** What is known of deliveries, whichever table holds it. A dry run adds the outcomes that it has only read. */
+/** States of deliveries, from any table. A dry run adds the outcomes that it has only read. */
 const STATES = `CREATE TEMP VIEW rebuild_states AS
   SELECT id, lane, endpoint_id, accepted_at, replay, status, attempts, next_attempt_at FROM deliveries`;
 
@@ -25,7 +25,7 @@ export class RebuildSession implements Queryable {
     readonly startedAt: Date,
   ) {}
 
-  /** @throws Error when another rebuild is under way */
+  /** @throws Error when another rebuild runs */
   static async open(database: Database, isDryRun: boolean): Promise<RebuildSession> {
     const session = await database.openSession();
     const [row] = await session.query<{ held: boolean; now: Date }>(LOCK_SQL);
@@ -54,7 +54,7 @@ export class RebuildSession implements Queryable {
     }
   }
 
-  /** Without it the plans of what follows take these tables for empty ones. */
+  /** Without it, plans of the next statements count these tables as empty. */
   async analyze(): Promise<void> {
     for (const table of this.isDryRun ? ['rebuild_deliveries', 'rebuild_outcomes'] : ['rebuild_deliveries'])
       await this.query(`ANALYZE ${table}`);

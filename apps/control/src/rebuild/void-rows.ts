@@ -16,8 +16,8 @@ const ENDED_HEADS = `FROM lane_rows r WHERE r.attempt IS NOT NULL AND r.updated_
   SELECT FROM rebuild_states s WHERE s.id = r.delivery_id AND s.status IN ('delivered', 'dead'))`;
 
 /**
- * Takes back what rows of the backup say of deliveries that ended since: their lanes would wait for heads that do not come
- * back, and parked ones would be sent once more. An owner that still knows such a row waits, and parks what comes.
+ * Voids rows of the backup whose deliveries ended since: their lanes would wait for heads that do not come
+ * back, and parked ones would be sent once more. An owner that still has such a row in memory waits, and parks new deliveries.
  */
 export async function voidEnded(session: RebuildSession, owners: LaneOwners): Promise<VoidRows> {
   const { startedAt } = session;

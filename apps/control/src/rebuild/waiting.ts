@@ -1,7 +1,7 @@
 import type { Queryable } from '#common/postgres/database.js';
 
 /**
- * Notes which deliveries wait in PostgreSQL, before outcomes are read. Traffic goes on: a delivery that waits now and ends
+ * Notes which deliveries wait in PostgreSQL, before outcomes are read. Traffic continues: a delivery that waits now and ends
  * during the rebuild may have no row any more and no projected outcome yet. It is not lost.
  */
 export async function noteWaiting(db: Queryable): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Queryable } from '#common/postgres/database.js';
 import type { Recovery, RecoveryCursor } from '#common/postgres/entities/recovery.js';
 import type { OutRecord } from '#common/records/record.js';
-import { owe } from '../outbox/outbox.js';
+import { enqueueOutbox } from '../outbox/outbox.js';
 import { beginNextLives } from '../replays/lives.js';
 import type { ReplayableLetter, ReplayRecords } from '../replays/replay-records.js';
 import { Conditions } from '../shared/conditions.js';
@@ -37,7 +37,7 @@ function conditionsOf({ tenant, endpoint_id, filter }: Recovery): Conditions {
     .add('dead_at < ?', filter.until);
 }
 
-/** What never was a delivery cannot be replayed: it has no endpoint. */
+/** A dead letter that never was a delivery has no endpoint, so it cannot be replayed. */
 const TO_REPLAY = 'replayed_at IS NULL AND delivery_id IS NOT NULL AND key IS NOT NULL';
 
 async function count(tx: Queryable, job: Recovery): Promise<number> {
@@ -65,7 +65,7 @@ async function nextLetters(tx: Queryable, job: Recovery): Promise<Letter[]> {
   );
 }
 
-/** @returns how many went back; of two dead letters of one death, one. Those that cannot be sent stay as they are */
+/** @returns the number of replayed dead letters; of two for one death, one counts. Dead letters that cannot be sent stay */
 async function send(tx: Queryable, letters: readonly Letter[], records: ReplayRecords): Promise<number> {
   const sendable = new Map<Letter, OutRecord>();
   for (const letter of letters) {
@@ -80,7 +80,7 @@ async function send(tx: Queryable, letters: readonly Letter[], records: ReplayRe
   );
   const ours = new Set(marked.map(({ id }) => id));
   const sent = [...sendable].filter(([{ id, delivery_id }]) => ours.has(id) && begun.delete(delivery_id));
-  await owe(
+  await enqueueOutbox(
     tx,
     sent.map(([, record]) => record),
   );

@@ -8,11 +8,11 @@ import type { OutRecord } from '#common/records/record.js';
 import type { StoredEndpoint } from '../endpoints/endpoint.js';
 import { findEndpoint } from '../endpoints/endpoint.repository.js';
 import { deliveryRecord } from '../outbox/delivery-record.js';
-import { owe } from '../outbox/outbox.js';
+import { enqueueOutbox } from '../outbox/outbox.js';
 import { beginNextLives } from '../replays/lives.js';
 import { COUNT_SCAN, type RecoveryPage, SEND_PAGE, SEND_SCAN } from './recovery-page.js';
 
-/** An event of the period, and what became of its delivery to the endpoint. */
+/** An event of the period, and the status of its delivery to the endpoint. */
 interface ScannedEvent {
   readonly tenant: string;
   readonly id: string;
@@ -86,13 +86,13 @@ function isWanted(event: ScannedEvent, endpoint: StoredEndpoint, isAll: boolean)
   return !event.was_sent && isMissed(event, endpoint);
 }
 
-/** It would have got the event, had it been enabled then. What never was in `ingest` was meant for one endpoint. */
+/** Whether the enabled endpoint would have got the event. An event that never was in `ingest` is for one endpoint only. */
 function isMissed({ type, accepted_at, source_offset }: ScannedEvent, endpoint: StoredEndpoint): boolean {
   if (accepted_at < endpoint.created_at || source_offset < 0 || isOperationalType(type)) return false;
   return endpoint.event_types.some((wanted) => subscriptionMatches(wanted, type));
 }
 
-/** @returns how many were sent; the others are under way by other means by now */
+/** @returns the number of sent deliveries; another request sends the others */
 async function send(tx: Queryable, endpoint: StoredEndpoint, found: readonly ScannedEvent[]): Promise<number> {
   if (found.length === 0) return 0;
   const deliveryId = (event: ScannedEvent) => deliveryIdOf(event.tenant, event.id, endpoint.id);
@@ -108,7 +108,7 @@ async function send(tx: Queryable, endpoint: StoredEndpoint, found: readonly Sca
     if (archived === undefined || !isOurs) return [];
     return [deliveryRecord(archived, endpoint, event.replay === null ? 0 : event.replay + 1)];
   });
-  await owe(tx, records);
+  await enqueueOutbox(tx, records);
   return records.length;
 }
 

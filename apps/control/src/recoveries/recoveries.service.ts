@@ -61,7 +61,7 @@ export class RecoveriesService {
     return toPage(rows, filter.limit, show, ({ created_at, id }) => ({ at: created_at, key: [id] }));
   }
 
-  /** What was sent stays sent. @throws ProblemError NOT_FOUND; CONFLICT when the job is over */
+  /** Cancels a job. Sent deliveries stay sent. @throws ProblemError NOT_FOUND; CONFLICT when the job is over */
   async cancel(caller: AuthenticatedKey, id: string): Promise<ShownRecovery> {
     return this.database.transaction(async (tx) => {
       const { tenant, state } = found(await findRecovery(tx, id, visibleTenant(caller, undefined)));

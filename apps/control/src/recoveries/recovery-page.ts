@@ -6,7 +6,7 @@ export const SEND_PAGE = 50;
 export const COUNT_SCAN = 2_000;
 export const SEND_SCAN = 500;
 
-/** What one page of a job came to. */
+/** The result of one page of a job. */
 export type RecoveryPage =
   | {
       /** Where the next one begins; undefined when there is none. */

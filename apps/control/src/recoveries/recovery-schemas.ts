@@ -7,13 +7,13 @@ import { pageOf, pageQuery } from '../shared/paging.js';
 import { tenantSchema } from '../shared/request-schemas.js';
 
 const moment = z.iso.datetime();
-/** What is yet to come cannot be sent again: a job that begins in the future would quietly do nothing. */
+/** A job that begins in the future would do nothing, without a message. */
 const pastTime = time().refine((text) => Date.parse(text) < Date.now(), { error: 'must be in the past' });
 const inOrder = ({ since, until }: { since?: string | undefined; until?: string | undefined }) =>
   since === undefined || until === undefined || Date.parse(since) < Date.parse(until);
 const notInOrder = { error: 'must be after since', path: ['until'] };
 
-/** What is asked for by `POST /v1/endpoints/{id}/recover`. */
+/** Body of `POST /v1/endpoints/{id}/recover`. */
 export const recoverSchema = z
   .strictObject({
     since: pastTime.describe('events accepted at or after this time'),
@@ -28,7 +28,7 @@ export const recoverSchema = z
   .refine(inOrder, notInOrder);
 export type RecoverRequest = z.infer<typeof recoverSchema>;
 
-/** What is asked for by `POST /v1/dead-letters/replay`. */
+/** Body of `POST /v1/dead-letters/replay`. */
 export const bulkReplaySchema = z
   .strictObject({
     tenant: tenantSchema.optional(),

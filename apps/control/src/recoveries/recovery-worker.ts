@@ -24,7 +24,7 @@ export interface RecoveryConfig {
 
 /**
  * Runs recoveries and bulk replays, a page to a transaction: its records for Kafka, the deliveries' new lives, the
- * cursor and the progress are stored together. Killed at any moment, whoever runs next goes on from there; each delivery
+ * cursor and the progress are stored together. After a crash at any moment the next process continues there; each delivery
  * is sent once. Several processes share the jobs, none waits for another.
  */
 @Injectable()
@@ -49,7 +49,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
-  /** A page under way is finished. */
+  /** The present page is finished first. */
   async onModuleDestroy(): Promise<void> {
     this.isStopping = true;
     this.wake.call();

@@ -87,7 +87,7 @@ export async function advanceRecovery(
     .execute();
 }
 
-/** Ends a job at its next page. @returns undefined when it is over already */
+/** Ends a job at its next page. @returns undefined when the job is over */
 export async function cancelRecovery(tx: Queryable, id: string): Promise<Recovery | undefined> {
   const update = repositoryOf(tx, RecoveryEntity)
     .createQueryBuilder()

@@ -19,7 +19,7 @@ const STOP_MS = 2_000;
 const LOCK_SQL = `SELECT pg_try_advisory_lock(hashtextextended('posthorn.outbox.' || current_schema(), 0)) AS held`;
 
 /**
- * Writes to Kafka what committed transactions owe it: in order, at least once, and by one process at a time, under a
+ * Writes the records of the outbox to Kafka: in order, at least once, and by one process at a time, under a
  * session lock. A row is deleted after Kafka has acknowledged it, or after it
  * was set aside.
  */
@@ -45,7 +45,7 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
     this.running = prepared.then(() => this.run());
   }
 
-  /** What was not acknowledged by then is still owed. */
+  /** Records without an acknowledgement stay in the outbox. */
   async onModuleDestroy(): Promise<void> {
     this.stopping.abort();
     this.wake.call();
@@ -108,8 +108,8 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /**
-   * @param skipped topics whose records stay owed
-   * @returns how many records were owed, up to a page
+   * @param skipped topics whose records stay in the outbox
+   * @returns the number of records in the outbox, up to a page
    */
   private async relayPage(session: Session, skipped: readonly string[]): Promise<number> {
     const rows = await session.query<OutboxRow>(

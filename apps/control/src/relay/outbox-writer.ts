@@ -63,7 +63,7 @@ export class OutboxWriter {
     const { seq, topic, key, value } = row;
     setAsideRows.inc({ topic });
     this.logger.error({ seq, topic, problem }, 'outbox.row_set_aside');
-    // The tables have what a record of configuration says.
+    // A record of configuration can be made again from its tables.
     if (isConfiguration(topic)) return;
     const headers = readHeaders(row.headers) ?? {};
     const nowMs = Date.now();

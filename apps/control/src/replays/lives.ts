@@ -1,7 +1,7 @@
 import { ProblemError } from '#common/http/problem.js';
 import type { Queryable } from '#common/postgres/database.js';
 
-/** A delivery in the life somebody saw it end in. */
+/** A delivery, with the life whose end the caller saw. */
 export interface EndedLife {
   readonly id: string;
   readonly accepted_at: Date;
@@ -15,8 +15,8 @@ export interface EndedLife {
 export const LOCK_ORDER = 'd.accepted_at, d.id COLLATE "C"';
 
 /**
- * Begins the next life of each delivery that still is in the life it was seen in, and over; one that somebody else sent
- * again meanwhile is left alone.
+ * Begins the next life of each delivery that is over and still in the seen life. A delivery that another request sent
+ * again stays.
  *
  * @returns ids of those that were begun
  */

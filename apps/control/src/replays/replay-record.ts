@@ -5,7 +5,7 @@ import { decodeHeaders, type StoredHeaders } from '#common/records/stored-header
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 
-/** What of a stored dead letter goes back. */
+/** The columns of a stored dead letter that make its replay. */
 export interface ReplayedLetter {
   readonly reason: string;
   readonly key: Buffer;
@@ -14,7 +14,7 @@ export interface ReplayedLetter {
 }
 
 /**
- * The record as it was, dead-letter headers included: they are what makes it a replay. A dead letter that was made before
+ * The unchanged record with its dead-letter headers, which mark it as a replay. A dead letter that was made before
  * there were MACs, or under a key that is gone, is signed now. A MAC that does not match stays, and is refused.
  */
 export function replayRecord(letter: ReplayedLetter, signer: DeadLetterSigner): OutRecord {

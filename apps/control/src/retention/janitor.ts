@@ -19,7 +19,7 @@ export interface RetentionConfig {
   readonly RETENTION_DAYS: number;
 }
 
-/** Keeps the tables within bounds: partitions ahead of time, old ones dropped, what is old forgotten. */
+/** Keeps the tables within bounds: creates partitions ahead of time, drops old ones, and deletes old rows. */
 @Injectable()
 export class Janitor {
   private readonly logger = new Logger(Janitor.name);

@@ -14,7 +14,7 @@ export class PeriodicJobs implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(private readonly schema: SchemaState) {}
 
-  /** For constructors of providers. @param after what else the first round waits for */
+  /** For constructors of providers. @param after the first round also waits for it */
   add(rounds: Rounds, after?: Promise<unknown>): void {
     this.jobs.push({ rounds, after });
   }

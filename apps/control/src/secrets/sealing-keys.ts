@@ -41,7 +41,7 @@ export class SealingKeys implements OnModuleDestroy {
     onError: (error) => this.logger.debug({ err: error }, 'secret_keys.not_checked'),
   });
   private problem: string | undefined;
-  /** The key that seals is another one than others have under its id: what it seals would be lost. */
+  /** Other processes have another key under the sealing key's id: they could not open its secrets. */
   private isSealingWrong = false;
 
   constructor(
@@ -63,7 +63,7 @@ export class SealingKeys implements OnModuleDestroy {
     this.rounds.stop();
   }
 
-  /** @throws ProblemError SECRET_KEYS_WRONG when what is sealed now could not be opened later */
+  /** @throws ProblemError SECRET_KEYS_WRONG when a secret that is sealed now could not be opened later */
   seal(plain: Buffer, context: string): string {
     if (this.isSealingWrong) throw new ProblemError('SECRET_KEYS_WRONG', this.problem ?? 'the sealing key is wrong');
     return this.sealer.seal(plain, context);

@@ -18,10 +18,10 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem' });
 
-/** What every guarded route may answer. */
+/** Problems of every guarded route. */
 const ALWAYS: readonly ProblemCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'DATABASE_UNAVAILABLE'];
 
-/** What a success means, by its status; the operation's summary says of what. */
+/** Meaning of a success, by its status; the operation's summary names the object. */
 const SUCCESSES = {
   200: 'as it is now',
   201: 'created',
@@ -29,7 +29,7 @@ const SUCCESSES = {
   204: 'deleted',
 } as const;
 
-/** Documents what a route answers: its success, and each problem by status. */
+/** Documents the answers of a route: its success, and each problem by status. */
 export function ApiAnswer(
   status: keyof typeof SUCCESSES,
   schema: z.ZodType | undefined,

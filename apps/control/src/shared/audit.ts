@@ -3,7 +3,7 @@ import type { Queryable } from '#common/postgres/database.js';
 import { AuditEntryEntity } from '#common/postgres/entities/audit-entry.js';
 import { repositoryOf } from '#common/postgres/repositories.js';
 
-/** Who changes something: an API key, or the system itself. */
+/** The actor of a change: an API key, or the system itself. */
 export type Actor = AuthenticatedKey | 'system';
 
 /** One line of the audit log. */
@@ -12,9 +12,9 @@ export interface AuditEntry {
   readonly tenant: string | null;
   /** `endpoint.created`, `secret.rotated`, … */
   readonly action: string;
-  /** Id of what was changed. */
+  /** Id of the changed object. */
   readonly subject: string;
-  /** What is worth knowing later; never a secret. */
+  /** Details of the change; never a secret. */
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 

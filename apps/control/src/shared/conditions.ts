@@ -1,4 +1,4 @@
-/** Collects the conditions of a WHERE clause with their parameters; what is undefined is no condition. */
+/** Collects the conditions of a WHERE clause with their parameters. An undefined value adds none. */
 export class Conditions {
   readonly params: unknown[] = [];
   private readonly clauses: string[] = [];

@@ -25,7 +25,7 @@ export function pageOf<Item extends z.ZodType>(item: Item) {
   });
 }
 
-/** Lists are newest first: by time, then by what makes a row unique. */
+/** Lists are newest first: by time, then by a unique key. */
 export interface Position {
   readonly at: Date;
   readonly key: readonly string[];
@@ -37,7 +37,7 @@ export interface Page<Item> {
 }
 
 /**
- * @param rows up to one more than `limit`, in order: the one too many tells that there is a next page
+ * @param rows up to one more than `limit`, in order: the additional row means that there is a next page
  */
 export function toPage<Row, Item>(
   rows: readonly Row[],
@@ -58,7 +58,7 @@ export function encodeCursor({ at, key }: Position): string {
 /** A cursor is outside input: its parts must be storable. */
 const cursorSchema = z.tuple([z.number().int().min(0).max(MAX_TIME_MS)], z.string().max(512).refine(isStorableText));
 
-/** @throws ProblemError BODY_INVALID when the text is no cursor of a list with so many keys */
+/** @throws ProblemError BODY_INVALID when the text is no cursor of a list with this number of keys */
 export function decodeCursor(text: string | undefined, keys: number): Position | undefined {
   if (text === undefined) return undefined;
   const parsed = cursorSchema.safeParse(parseJson(Buffer.from(text, 'base64url').toString()));

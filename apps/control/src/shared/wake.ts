@@ -1,4 +1,4 @@
-/** Lets one loop sleep until it is woken, or until a time has passed. A call while nobody sleeps is kept for the next wait. */
+/** Lets one loop sleep until a call wakes it, or until a time has passed. A call without a sleeper ends the next wait. */
 export class Wake {
   private isPending = false;
   private end: () => void = () => undefined;
