@@ -71,7 +71,7 @@ export class DeliveryEngine implements OwnershipListener {
     this.owners.recordsLost(log);
   }
 
-  /** Attempts in flight finish, and what they caused is stored; no attempt begins. */
+  /** Attempts in flight finish, and their records are written; no attempt begins. */
   async onRebalancing(): Promise<void> {
     this.gates.halt(true);
     while (this.owners.turnsUnderWay > 0) await delay(DRAINED_CHECK_MS);

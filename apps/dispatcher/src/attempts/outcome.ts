@@ -9,7 +9,7 @@ import { ATTEMPTS_TOPIC, DLQ_TOPIC } from '#common/records/topics.js';
 import type { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import type { Delivery } from '../deliveries/delivery.js';
 
-/** What is known of one attempt once it is over. Times in ms. */
+/** Facts of one finished attempt. Times in ms. */
 export interface AttemptFacts {
   readonly at: number;
   readonly durationMs: number;
@@ -51,7 +51,7 @@ export function outcomeOf(
 /**
  * The delivery, unchanged, as a dead letter, with the MAC that lets it come back.
  *
- * @param last the last attempt, or what else there is to say; undefined when the delivery was never attempted
+ * @param last the last attempt, or a text; undefined when the delivery was never attempted
  */
 export function deadRecord(
   delivery: Delivery,

@@ -17,7 +17,7 @@ export interface TurnLimits {
   readonly recentDeliveries: number;
 }
 
-/** How a turn ended: with what its attempt caused; or as a `repeat` of an attempt that this process finished recently. */
+/** How a turn ended: with the outcome of its attempt; or as a `repeat` of an attempt that this process finished recently. */
 export type TurnEnd = Outcome | 'repeat';
 
 /** Why a delivery is given up without an attempt. */
@@ -26,7 +26,7 @@ export interface GivenUp {
   readonly detail: string;
 }
 
-/** What asks for a turn. Unless the log is lost, `ended` or `withdrawn` is called once for each request. */
+/** A request for a turn. Unless the log is lost, `ended` or `withdrawn` is called once for each request. */
 export interface TurnTaker {
   /** The gate admitted the attempt. */
   began(): void;
@@ -36,7 +36,7 @@ export interface TurnTaker {
 }
 
 /**
- * The turns of deliveries: each waits at its endpoint's gate, makes one attempt, and stores what the attempt caused. The
+ * The turns of deliveries: each waits at its endpoint's gate, makes one attempt, and writes the records of the outcome. The
  * slot at the gate is free when the endpoint has answered.
  */
 @Injectable()
@@ -70,7 +70,7 @@ export class Turns {
   }
 
   /**
-   * Stores what ended the turn: when the delivery is over all of it, for a retry the record in its tier, too.
+   * Writes the records of the outcome; for a retry, including the record in its tier.
    *
    * @throws when Kafka does not acknowledge it; the delivery's record stays unfinished, and the next owner reads it again
    */
@@ -118,7 +118,7 @@ export class Turns {
   }
 }
 
-/** What makes two records the same attempt of the same life of a delivery. */
+/** Key of an attempt: the same for two records of one attempt in one life of a delivery. */
 function identity({ meta }: Delivery): string {
   return `${meta.deliveryId}/${meta.attempt}/${meta.replay}`;
 }

@@ -27,7 +27,7 @@ export interface Delivery extends Bagged {
   readonly isReplay: boolean;
   /** When it was parked, ms since the epoch, if it comes from a parked row; `offset` is then that of its place. */
   readonly parkedAt: number | undefined;
-  /** Of a parked row that holds no delivery: the row as a record, and why. Its `meta` has only what columns of the row say. */
+  /** For a parked row without a delivery: the row as a record, and the reason. Its `meta` has only columns of the row. */
   readonly unreadable?: UnreadableRow;
 }
 

@@ -28,13 +28,13 @@ const DAY_MS = 86_400_000;
 const LOG_DAYS = 8;
 /** Outcomes that are known to Kafka and not yet to PostgreSQL would be sent again. */
 const PROJECTOR_WAIT_MS = 15_000;
-/** Clocks of brokers and of PostgreSQL differ by less; what is archived within it may be sent twice. */
+/** Clocks of brokers and of PostgreSQL differ by less. Events archived within it may be sent twice. */
 const CLOCKS_MS = 1_000;
 const NO_LANE = { log: '', lane: '' };
 
 /**
- * After a new log of `deliveries` or of a tier: what PostgreSQL knows as waiting is parked, or put into its tier again. It
- * is done in pages, each committed with how far it is; several processes take turns. Owners of the new log wait for it.
+ * After a new log of `deliveries` or of a tier: waiting deliveries of PostgreSQL are parked, or enter their tier again. It
+ * is done in pages, each committed with its cursor; several processes take turns. Owners of the new log wait for it.
  */
 @Injectable()
 export class CarryOver implements OnModuleDestroy {
@@ -53,7 +53,7 @@ export class CarryOver implements OnModuleDestroy {
     this.isStopping = true;
   }
 
-  /** Resolves when owners of the present log of `deliveries` may begin. What no order depends on goes on afterwards. */
+  /** Resolves when owners of the present log of `deliveries` may begin. Stages without effect on order continue afterwards. */
   async carriedOver(ended: AbortSignal): Promise<void> {
     while (!ended.aborted) {
       const work = await carryWork(this.database, TOPICS);
@@ -63,7 +63,7 @@ export class CarryOver implements OnModuleDestroy {
     }
   }
 
-  /** Carries over what is left, until nothing is. Does nothing while that is under way. */
+  /** Carries over all remaining work. Does nothing while a run is in progress. */
   start(): void {
     this.running ??= this.run().finally(() => {
       this.running = undefined;

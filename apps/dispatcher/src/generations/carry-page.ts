@@ -21,8 +21,8 @@ const EVENTS_AT_ONCE = 1_000;
 const NO_LANE = { log: '', lane: '' };
 
 /**
- * One page of the carrying over, within the transaction that stores how far it is. What goes to a tier is written before
- * that commits: after a crash it may be written twice.
+ * One page of the carrying over, within the transaction that stores its cursor. Records for a tier are written before
+ * the commit: after a crash they may be written twice.
  *
  * @returns the state after the page; null when all is done
  */

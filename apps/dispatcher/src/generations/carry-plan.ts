@@ -19,7 +19,7 @@ import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 /** Clocks of brokers, of PostgreSQL and of this process differ by less. */
 export const CARRY_SLACK_MS = 10_000;
 
-/** What a page of the carrying over is decided by. */
+/** Input of a page of the carrying over. */
 export interface CarryContext {
   readonly work: CarryWork;
   readonly state: CarryState;
@@ -27,7 +27,7 @@ export interface CarryContext {
   readonly nowMs: number;
 }
 
-/** What a page comes to. */
+/** Result of a page. */
 export interface CarryPlan {
   readonly rows: CarriedRow[];
   readonly records: OutRecord[];

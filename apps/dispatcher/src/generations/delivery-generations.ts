@@ -12,7 +12,7 @@ const TOPICS = [DELIVERIES_TOPIC, ...TIER_TOPICS];
 const WATCH_INTERVAL_MS = 2_000;
 
 /**
- * The generation of `deliveries`, with what waited in the logs before it. The tiers' are registered with it. A dispatcher
+ * The generation of `deliveries`, with the waiting deliveries of earlier logs. The tiers' generations are registered with it. A dispatcher
  * reads no tier and gets no assignment of one, so it compares the topic ids of the tiers every 2 s.
  */
 @Injectable()
@@ -49,12 +49,12 @@ export class DeliveryGenerations implements OnModuleInit, OnModuleDestroy {
     return this.positions.of(log, generation);
   }
 
-  /** Resolves when what waited in a lost log is in PostgreSQL, or the partition is lost. */
+  /** Resolves when the waiting deliveries of a lost log are in PostgreSQL, or the partition is lost. */
   async carriedOver(ended: AbortSignal): Promise<void> {
     await this.carryOver.carriedOver(ended);
   }
 
-  /** Carries over what waited in a tier that has another log by now. Never rejects: the next check tries again. */
+  /** Carries over the deliveries of a tier that has another log now. Never rejects: the next check tries again. */
   async checkTiers(): Promise<void> {
     if (!TIER_TOPICS.some((topic) => this.hasAnotherLog(topic))) return;
     try {

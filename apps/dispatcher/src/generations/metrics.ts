@@ -7,7 +7,7 @@ const carriedOver = new Counter({
   labelNames: ['kind'],
 });
 
-/** @param before what was counted before the page */
+/** @param before counts before the page */
 export function countCarried(before: CarryCounts, after: CarryCounts): void {
   carriedOver.inc({ kind: 'head' }, after.heads - before.heads);
   carriedOver.inc({ kind: 'parked' }, after.parked - before.parked);

@@ -24,7 +24,7 @@ import { parkedRecord, unparked } from './parked-record.js';
 import type { Reader } from './read-ahead.js';
 import { type RefusedWrite, settleRefused, unstorable } from './refused-write.js';
 
-/** What the lanes of one log share. */
+/** Shared by the lanes of one log. */
 export interface LaneHome extends LaneCollaborators {
   readonly log: FencedLog;
   readonly journal: LaneJournal;
@@ -171,7 +171,7 @@ export class ActiveLane implements Reader, TurnTaker {
   }
 
   private after(event: LaneEvent<Delivery>, work: Promise<void> | undefined): void {
-    // What could not be stored stays unfinished, and its lane waits: the next owner reads the record again.
+    // A record that could not be stored stays unfinished, and its lane waits: the next owner reads it again.
     work?.then(
       () => this.run(event),
       () => undefined,
@@ -203,7 +203,7 @@ export class ActiveLane implements Reader, TurnTaker {
 
   private settleRefused(refused: Omit<RefusedWrite, 'isNaming'>): void {
     const isNaming = this.machine.pending?.kind === 'naming';
-    // As in `after`: what could not be stored stays unfinished.
+    // As in `after`: a record that could not be stored stays unfinished.
     settleRefused({ ...refused, isNaming }, this.home.journal, this.home.turns).then(
       (type) => this.run(type === 'refused' ? { type, detail: messageOf(refused.error) } : { type }),
       (error: unknown) => logger.error({ err: error, lane: this.name }, 'lanes.refused_write_not_settled'),
@@ -261,7 +261,7 @@ function parkedItem(log: FencedLog, row: ParkedRecord): LaneItem<Delivery> {
   return { place, attempt, offset: undefined, work, isUnreadable: work.unreadable !== undefined };
 }
 
-/** What a lane has in memory of parked rows. */
+/** Parked rows of a lane in memory. */
 function bytesRead(lane: Lane<Delivery>): number {
   const { turn } = lane;
   const page = pageOf(lane);

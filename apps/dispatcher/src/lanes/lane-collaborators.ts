@@ -6,7 +6,7 @@ import type { ReadAhead } from './read-ahead.js';
 /** DI token of {@link LaneCollaborators}. */
 export const LANE_COLLABORATORS = Symbol('LaneCollaborators');
 
-/** What lanes use of the folders below, and of their own. */
+/** Parts of the folders below, and of their own, that lanes use. */
 export interface LaneCollaborators {
   readonly holds: Pick<Gates, 'holdOf'>;
   readonly turns: Pick<Turns, 'request' | 'store' | 'giveUp' | 'handOverAgain'>;

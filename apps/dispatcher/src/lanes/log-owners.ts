@@ -13,9 +13,9 @@ const PREPARING = 'preparing';
 const RETRY_MS = 500;
 
 /**
- * Takes logs over (docs/lane-protocol.md, rule 8): reads the epoch, proves membership, raises the epoch, carries over what
- * waited in a lost log, and loads the lanes that wait. Only then is the first record read. Until then the log is paused, and
- * heartbeats go on, however long PostgreSQL is away.
+ * Takes logs over (docs/lane-protocol.md, rule 8): reads the epoch, proves membership, raises the epoch, carries over
+ * deliveries of a lost log, and loads the waiting lanes. Only then is the first record read. Until then the log is paused, and
+ * heartbeats continue, however long PostgreSQL is away.
  */
 @Injectable()
 export class LogOwners {
@@ -98,7 +98,7 @@ export class LogOwners {
     log.abandon();
   }
 
-  /** Retention took records that were not read: what lanes wait for must not have been among them. */
+  /** Retention removed unread records. Heads that lanes wait for may be among them, and are made again. */
   recordsLost(log: FencedLog): void {
     void this.lostHeads.restore(log);
   }
