@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Admin, type Consumer, Kafka, logLevel } from 'kafkajs';
+import kafkajs, { type Admin, type Consumer, Kafka, logLevel, type PartitionAssigner } from 'kafkajs';
 import { kafkaClient } from '../../scripts/lib/kafka-client.js';
 import { Cluster } from '../support/cluster.js';
 import { OrderedTraffic } from '../support/ordered-traffic.js';
@@ -33,9 +33,15 @@ const readiness = (app: App): Promise<string> =>
 const says = (app: App, text: string) =>
   until(`${app} says "${text}"`, async () => (await readiness(app)).includes(text), 60_000);
 
-async function stranger(groupId: string, topic: string): Promise<Consumer> {
+/** As Java's clients: a protocol that kafkajs does not speak. */
+const range: PartitionAssigner = (config) => {
+  const assigner = kafkajs.PartitionAssigners.roundRobin(config);
+  return { ...assigner, name: 'range', protocol: (topics) => ({ ...assigner.protocol(topics), name: 'range' }) };
+};
+
+async function stranger(groupId: string, topic: string, assigners?: PartitionAssigner[]): Promise<Consumer> {
   const client = new Kafka({ clientId: 'stranger', brokers: cluster.kafka.brokers, logLevel: logLevel.NOTHING });
-  const consumer = client.consumer({ groupId });
+  const consumer = client.consumer({ groupId, ...(assigners === undefined ? {} : { partitionAssigners: assigners }) });
   await consumer.connect();
   await consumer.subscribe({ topics: [topic] });
   await consumer.run({ eachMessage: async () => undefined });
@@ -74,6 +80,19 @@ describe('another program in a consumer group of Posthorn', () => {
     const other = await stranger('dispatcher', 'deliveries');
     const started = cluster.app('dispatcher').server.start();
     await says('dispatcher', 'which is another program').finally(() => other.disconnect());
+    await started;
+    const traffic = await OrderedTraffic.start(cluster, { resources: 40, rounds: 2 });
+    await traffic.publish();
+    await expectAllDelivered(traffic);
+  }, 240_000);
+});
+
+describe('a group whose members speak another protocol', () => {
+  it('given that the app joins last, then it names the group, and joins when they have left', async () => {
+    await cluster.app('dispatcher').server.stop();
+    const other = await stranger('dispatcher', 'deliveries', [range]);
+    const started = cluster.app('dispatcher').server.start();
+    await says('dispatcher', 'has only members of another program').finally(() => other.disconnect());
     await started;
     const traffic = await OrderedTraffic.start(cluster, { resources: 40, rounds: 2 });
     await traffic.publish();

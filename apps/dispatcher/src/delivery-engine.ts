@@ -63,7 +63,7 @@ export class DeliveryEngine implements OwnershipListener {
 
   onOwned(log: FencedLog): void {
     this.owned++;
-    this.gates.setShare(this.owned / log.partitions);
+    this.gates.setShare(this.shareOf(log));
     void this.owners.take(log);
   }
 
@@ -83,7 +83,7 @@ export class DeliveryEngine implements OwnershipListener {
 
   onLost(log: FencedLog): void {
     this.owned--;
-    this.gates.setShare(this.owned / log.partitions);
+    this.gates.setShare(this.shareOf(log));
     this.owners.lose(log);
     this.attempts.abort(log);
     this.unfinished.lose(log);
@@ -100,5 +100,10 @@ export class DeliveryEngine implements OwnershipListener {
 
   private enterLane(delivery: Delivery): void {
     this.owners.of(delivery.log)?.arrived(delivery);
+  }
+
+  /** At most 1: another operator may have added partitions. */
+  private shareOf({ partitions }: FencedLog | OwnedLog): number {
+    return Math.min(1, this.owned / partitions);
   }
 }

@@ -30,6 +30,11 @@ export function encodeCommit(log: CommittedLog, watermark: number, finished: rea
   return head + packRuns(watermark, finished, MAX_METADATA_BYTES - head.length);
 }
 
+/** Whether Posthorn wrote a commit, in this release or an earlier one. Resets and other programs write other metadata. */
+export function isOwnCommit(metadata: string | null | undefined): boolean {
+  return metadata != null && /^ph[12]:/.test(metadata);
+}
+
 /** A broker's int32, and PostgreSQL's `int`. */
 const MAX_EPOCH = 2_147_483_647;
 

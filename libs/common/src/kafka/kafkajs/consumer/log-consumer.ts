@@ -121,6 +121,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
       setInterval(() => this.committer.commit(), COMMIT_INTERVAL_MS),
       setInterval(() => this.check(), CHECK_INTERVAL_MS),
       setInterval(() => this.watch.check(), WATCH_INTERVAL_MS),
+      setInterval(() => this.checkLeader(), WATCH_INTERVAL_MS),
     ];
     this.lag?.start();
     await this.consumer.run({
@@ -189,13 +190,16 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     rebalances.inc({ group: this.options.groupId });
     if (!this.membership.noteJoin(group)) this.owned.loseAll();
     await this.sync(group);
-    this.strangers
-      .checkLeader(group)
-      .catch((error: unknown) => this.logger.debug({ err: error }, 'group.not_described'));
+    this.strangers.noteJoin();
+    this.checkLeader();
   }
 
   onStrangers(memberIds: readonly string[]): void {
     this.strangers.noteIdle(memberIds);
+  }
+
+  onOtherProtocol(): void {
+    this.strangers.noteOtherProtocol();
   }
 
   watchRefusals<Answer>(group: KafkaGroup, answer: Promise<Answer>): Promise<Answer> {
@@ -284,6 +288,14 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
   private evicted(): void {
     this.logger.warn({ group: this.groupId, partitions: this.owned.size }, 'group.put_out');
     this.owned.loseAll();
+  }
+
+  private checkLeader(): void {
+    const { group } = this.membership;
+    if (group === undefined) return;
+    this.strangers
+      .checkLeader(group)
+      .catch((error: unknown) => this.logger.debug({ err: error }, 'group.not_described'));
   }
 
   /** Once a second: metrics and the lease. */

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { decodeLog } from '../../../domain/commit-metadata.js';
+import { decodeLog, isOwnCommit } from '../../../domain/commit-metadata.js';
 import type { ReadExtent } from '../../../domain/start-offset.js';
 import { OwnedPartition, type PartitionConsumer } from '../../partition/owned-partition.js';
 import type { StartPosition } from '../../partition/start-position.js';
@@ -136,7 +136,7 @@ export class OwnedLogs extends Map<string, OwnedPartition> {
 
   /** Each commit of Posthorn names its log. An operator's reset of the group and another program's commit do not. */
   private reportForeignCommit({ topic, partition, committed, offset }: StartPosition): void {
-    if (committed.offset < 0 || decodeLog(committed.metadata) !== undefined) return;
+    if (committed.offset < 0 || isOwnCommit(committed.metadata)) return;
     foreignCommits.inc({ topic });
     this.logger.error({ topic, partition, committed: committed.offset, next_offset: offset }, 'commit.foreign');
   }

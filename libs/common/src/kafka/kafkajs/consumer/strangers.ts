@@ -11,6 +11,10 @@ export class Strangers {
   private idle: readonly string[] = [];
   /** A leader that assigns partitions to itself. */
   private leader: string | undefined;
+  /** The members of the group speak another assignment protocol. */
+  private isOtherProtocol = false;
+  /** The latest leader that was checked. */
+  private checked: string | undefined;
 
   constructor(private readonly groupId: string) {}
 
@@ -20,13 +24,30 @@ export class Strangers {
     if (memberIds.length > 0) this.logger.error({ group: this.groupId, members: memberIds }, 'group.strangers');
   }
 
-  /** After a join: whether another program leads the group. @throws when the group's coordinator does not answer */
+  /** The group rejected a join. */
+  noteOtherProtocol(): void {
+    if (!this.isOtherProtocol) this.logger.error({ group: this.groupId }, 'group.of_another_program');
+    this.isOtherProtocol = true;
+  }
+
+  /** The group was joined. */
+  noteJoin(): void {
+    this.isOtherProtocol = false;
+  }
+
+  /**
+   * Finds out whether another program leads the group, once per leader. Call it again after an error.
+   *
+   * @throws when the group's coordinator does not answer
+   */
   async checkLeader(group: KafkaGroup): Promise<void> {
     const { leaderId, memberId, groupId } = group;
     if (leaderId === null || leaderId === memberId) {
       this.leader = undefined;
+      this.checked = undefined;
       return;
     }
+    if (leaderId === this.checked) return;
     this.idle = [];
     const { groups } = await group.coordinator.describeGroups({ groupIds: [groupId] });
     const leader = groups.flatMap(({ members }) => members).find((member) => member.memberId === leaderId);
@@ -34,10 +55,12 @@ export class Strangers {
     if (isStranger && this.leader !== leaderId)
       this.logger.error({ group: groupId, leader: leaderId, client_id: leader.clientId }, 'group.led_by_stranger');
     this.leader = isStranger ? leaderId : undefined;
+    this.checked = leaderId;
   }
 
   /** For readiness: another program holds partitions of the group. */
   problem(): string | undefined {
+    if (this.isOtherProtocol) return `group ${this.groupId} has only members of another program: ${REMEDY}`;
     if (this.leader === undefined) return undefined;
     return `group ${this.groupId} is led by ${this.leader}, which is another program: ${REMEDY}`;
   }

@@ -57,6 +57,8 @@ export interface GroupHooks {
   watchRefusals<Answer>(group: KafkaGroup, answer: Promise<Answer>): Promise<Answer>;
   /** This member leads the group, and these members are other programs: they get no partition. Empty when there are none. */
   onStrangers(memberIds: readonly string[]): void;
+  /** The group rejected the join: its members assign partitions by another protocol, so they are other programs. */
+  onOtherProtocol(): void;
   /** The position of a partition is not in its log any more. kafkajs would reset it without a word. */
   onOutOfRange(group: KafkaGroup, topic: string, partition: number): Promise<void>;
 }

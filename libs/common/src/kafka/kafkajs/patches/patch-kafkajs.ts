@@ -89,7 +89,11 @@ function patchGroup(): void {
   ConsumerGroup.prototype.joinAndSync = async function (this: ConsumerGroup) {
     const hooks = hooksOf(this);
     await hooks?.beforeJoin?.(this);
-    await joinAndSync.call(this);
+    try {
+      await joinAndSync.call(this);
+    } catch (error) {
+      throw asRetriable(error, hooks);
+    }
     if (hooks?.afterJoin) readOnlyWhereSought(this);
     await hooks?.afterJoin?.(this);
   };
@@ -122,6 +126,13 @@ function patchGroup(): void {
     if (hooks?.onOutOfRange === undefined) return recoverFromOffsetOutOfRange.call(this, error);
     return hooks.onOutOfRange(this, error.topic, error.partition);
   };
+}
+
+/** With another program in the group a consumer tries again until that program has left. kafkajs would end it. */
+function asRetriable(error: unknown, hooks: Partial<GroupHooks> | undefined): unknown {
+  if (!(error instanceof Error && 'type' in error && error.type === 'INCONSISTENT_GROUP_PROTOCOL')) return error;
+  hooks?.onOtherProtocol?.();
+  return Object.assign(error, { retriable: true });
 }
 
 /** The same failure, but one after which a consumer starts again. */
