@@ -48,7 +48,7 @@ export const deadLetterListQuery = z.strictObject({
   endpoint_id: line(256).optional(),
   replayed: z
     .stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' })
-    .meta({ type: 'boolean', description: 'false: only those that still wait for somebody' })
+    .meta({ type: 'boolean', description: 'false: only dead letters that were not replayed' })
     .optional(),
   ...timeQuery,
   ...pageQuery,

@@ -4,7 +4,7 @@ import type { API_SCOPES } from '../records/api-key-record.js';
 
 export type ApiScope = (typeof API_SCOPES)[number];
 
-/** Who makes a request, as its key says. */
+/** The caller of a request, from its key. */
 export interface AuthenticatedKey {
   readonly id: string;
   /** The tenant it acts for; null for a key that may name any. */

@@ -149,7 +149,7 @@ export const signingEnv = {
     ),
 };
 
-/** Where endpoints may be, beside the public internet over https; see security/address-policy.ts. */
+/** Allowed endpoints other than https on the public internet; see security/address-policy.ts. */
 export const addressEnv = {
   ALLOW_HTTP: flag.default(false).describe('whether endpoints may use plain http; for development'),
   ALLOWED_ADDRESSES: list

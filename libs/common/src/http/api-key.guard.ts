@@ -37,7 +37,7 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
 });
 
 /**
- * Who makes a request, as the keys in memory know it.
+ * Finds the caller of a request among the keys in memory.
  *
  * @param authorization the header, `Bearer <key>`
  * @throws ProblemError UNAUTHENTICATED; FORBIDDEN without the scope; EVENT_LOG_UNAVAILABLE while the keys are not all read

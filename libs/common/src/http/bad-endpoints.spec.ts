@@ -12,7 +12,7 @@ import type { SendResult } from './send-result.js';
  */
 
 const TIMEOUT_MS = 400;
-/** What an attempt may last beyond its deadline. What the machine kept the whole process waiting comes on top. */
+/** Most time of an attempt beyond its deadline, without delays of the whole process. */
 const LATE_MS = 500;
 
 const scene = useSender();

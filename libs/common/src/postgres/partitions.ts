@@ -97,7 +97,7 @@ async function createPartition(tx: Queryable, table: PartitionedTable, day: Date
   await tx.query(`ALTER TABLE ${table} ATTACH PARTITION ${name} FOR VALUES FROM ('${from}') TO ('${to}')`);
 }
 
-/** One process at a time changes partitions; and none waits long for a table lock, since all who come later wait for it. */
+/** One process at a time changes partitions. It waits a short time for a table lock, since later statements wait behind it. */
 async function lock(tx: Queryable): Promise<void> {
   await tx.query(`SET LOCAL lock_timeout = '3s'`);
   await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('posthorn.partitions.' || current_schema(), 0))`);

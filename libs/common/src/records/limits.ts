@@ -1,8 +1,8 @@
 import { MAX_GENERATION } from '../domain/position.js';
 
 /*
- * What a field of a record may hold. A record that is read successfully can be stored in PostgreSQL, used as a key and
- * sent in HTTP headers, so nothing behind the readers has to check again.
+ * Limits of the fields of records. A record within them can be stored in PostgreSQL, used as a key and sent in HTTP headers,
+ * so only readers check them.
  */
 
 /** The last millisecond of the year 9999: later times have no RFC 3339 text, which PostgreSQL and JSON take. */

@@ -11,10 +11,10 @@ const MAX_KEY_BYTES = 1_024;
 /**
  * A record that cannot be understood, set aside in `dlq` with its original bytes, key and headers.
  *
- * One that could not be stored whole, since it came compressed and is larger than a batch may be, is cut: it must not
- * stop its partition. The detail says so, and `posthorn-dead-source` where the whole record is.
+ * A record that came compressed may be larger than a batch may be. It is cut, so that it does not stop its partition. The
+ * detail says so, and `posthorn-dead-source` names the whole record.
  *
- * @param detail why, for people
+ * @param detail the reason, for operators
  * @param nowMs ms since the epoch
  * @param maxBytes largest batch that `dlq` takes
  */

@@ -45,7 +45,7 @@ export const commitFailures = new Counter({
 
 export const leftOutRecords = new Counter({
   name: 'posthorn_records_rejected_total',
-  help: 'Malformed records of internal topics that were left out, by topic. Above zero: somebody else writes to the topic',
+  help: 'Malformed records of internal topics that were left out, by topic. Above zero: another program writes to the topic',
   labelNames: ['topic'],
 });
 

@@ -4,7 +4,7 @@ import { partitionOf } from './partitioner.js';
 
 const PARTITIONS = 12;
 
-/** What an ordinary kafkajs producer chooses. */
+/** The choice of an ordinary kafkajs producer. */
 const theirs = (key: Buffer | string) => {
   const partitionMetadata = Array.from({ length: PARTITIONS }, (_, partitionId) => ({
     partitionErrorCode: 0,

@@ -5,7 +5,7 @@ import type Cluster from 'kafkajs/src/cluster/index.js';
 import type { KafkaSettings, SaslCredentials } from '../../port/settings.js';
 import { patchKafkajs } from '../patches/patch-kafkajs.js';
 
-/** What a broker has not answered after this long counts as failed. */
+/** A request without an answer after this time counts as failed. */
 export const REQUEST_TIMEOUT_MS = 10_000;
 
 /** A consumer that is stopped during its start waits at most this long for the start to end. */
@@ -57,7 +57,7 @@ export const connect: ISocketFactory = ({ host, port, onConnect }) =>
 
 const logger = new Logger('kafkajs');
 
-/** What kafkajs calls an error is usually a broker that moves or restarts, and is tried again: a warning here. */
+/** An error of kafkajs is usually a moving or restarting broker, and kafkajs tries again: here it is a warning. */
 function logLine({
   level,
   namespace,

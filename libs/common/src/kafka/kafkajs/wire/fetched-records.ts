@@ -37,7 +37,7 @@ const SLICE_MS = 4;
 /** Records and headers between two looks at the clock. */
 const ITEMS_PER_LOOK = 256;
 
-/** What one fetch brought of one partition: the record set as the broker sent it, and what it said about the log. */
+/** One fetch of one partition: the record set as the broker sent it, and the bounds of the log. */
 export class FetchedRecords {
   /**
    * @param bytes record batches, the last one perhaps cut
@@ -130,7 +130,7 @@ interface RecordSink extends Source {
   items: number;
   /** Of compressed batches. */
   inflatedBytes: number;
-  /** What was read, or passed over, since the clock was looked at. */
+  /** Records and headers, read or skipped, since the latest look at the clock. */
   sinceLook: number;
   /** By the clock of `performance`, ms. */
   pauseAt: number;

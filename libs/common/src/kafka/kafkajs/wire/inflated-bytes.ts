@@ -1,6 +1,6 @@
 import { MalformedBytesError } from './byte-reader.js';
 
-/** What inflates to more than is allowed. */
+/** The inflated data exceed the limit. */
 export class InflatedTooLargeError extends Error {
   constructor(maxBytes: number) {
     super(`it inflates to more than ${maxBytes} bytes`);

@@ -9,7 +9,7 @@ const LAST_WITH_CLUSTER_RIGHTS = 10;
 const NO_TAGS = 0;
 const NO = 0;
 const ZERO_UUID = Buffer.alloc(16);
-/** What a broker that knows no ids answers. */
+/** The id in answers of brokers without topic ids. */
 const ZERO_ID = ZERO_UUID.toString('base64url');
 
 /** One topic as a broker describes it. */

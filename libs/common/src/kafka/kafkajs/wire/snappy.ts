@@ -1,7 +1,7 @@
 import { MalformedBytesError } from './byte-reader.js';
 import { InflatedBytes } from './inflated-bytes.js';
 
-/** What Java's library writes before its blocks: a name, and two versions. */
+/** The header of Java's library before its blocks: a name, and two versions. */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
 const XERIAL_HEADER_BYTES = 16;
 /** The first bits of an element. */
