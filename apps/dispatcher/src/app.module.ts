@@ -43,7 +43,7 @@ const FETCH_PACE_MS = 4;
 /** Many more than a few endpoints have in flight: no slot of an endpoint waits for a fetch. */
 const RECORDS_PER_PACE = 128;
 
-/** The two top rooms: they import the rooms below, and no room below imports them. */
+/** The two top folders: they import the folders below, and no folder below imports them. */
 const GENERATIONS: Provider[] = [GenerationMarkers, Generations, LogPositions, CarryOver, DeliveryGenerations];
 const LANES: Provider[] = [
   { provide: LaneStore, inject: [Database], useFactory: (database: Database) => new LaneStore(database) },

@@ -12,7 +12,7 @@ import { LogOwners } from './lanes/log-owners.js';
 const DRAINED_CHECK_MS = 10;
 
 /**
- * Joins the rooms of the dispatcher. A delivery that was read counts as unfinished and enters its lane; the lane takes it
+ * Connects the folders of the dispatcher. A delivery that was read counts as unfinished and enters its lane; the lane takes it
  * through its turn. Ownership of partitions reaches lanes, gates and attempts from here.
  */
 @Injectable()

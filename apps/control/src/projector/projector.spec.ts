@@ -36,7 +36,7 @@ async function written(take: (projector: Projector) => void) {
 afterEach(() => register.clear());
 
 describe('Projector', () => {
-  it('given offsets that were passed over between records, then only the first record says where reading began', async () => {
+  it('given offsets without records between two records, then only the first record has the offset where reading began', async () => {
     const { starts, passed } = await written((projector) => {
       projector.take({ log: LOG, records: [record(5), record(9)], after: 4 });
       projector.onPassed(LOG, { after: 10, next: 12 });
@@ -47,7 +47,7 @@ describe('Projector', () => {
     expect(passed).toEqual([]);
   });
 
-  it('given records that were lost in the middle of a batch, then the one behind them says so', async () => {
+  it('given records lost in the middle of a batch, then the next record has the offset where reading went on', async () => {
     const { starts } = await written((projector) => {
       projector.take({ log: LOG, records: [record(5)], after: 5 });
       projector.take({ log: LOG, records: [record(52)], after: 50 });

@@ -24,14 +24,14 @@ import { type BatchLogs, type LogGenerations, type Projected, ProjectionWriter }
 interface Waiting {
   readonly log: OwnedLog;
   readonly record: InRecord;
-  /** Behind the record of the log that was read before. */
+  /** The offset behind the previous record that was read from this log. */
   readonly readFrom: number;
 }
 
 const MAX_BATCH = 1_000;
 /**
- * Fewer records than this wait a moment for others. A transaction costs a millisecond or two of CPU, here and in
- * PostgreSQL together, whatever it writes: for 50 records that is as much as all the rest (measured).
+ * A batch with fewer records waits `GATHER_MS` for more. Each transaction costs 1 to 2 ms of CPU, in this process
+ * and PostgreSQL together. With 50 records, that is half of the cost of the batch (measured).
  */
 const GOOD_BATCH = 400;
 const GATHER_MS = 50;
@@ -41,12 +41,12 @@ const MAX_WAITING_BYTES = 8 * 1_048_576;
 /** Framing and headers of a record, roughly. */
 const RECORD_OVERHEAD_BYTES = 500;
 const STOP_MS = 3_000;
-/** Before offsets without records are stored once more. */
+/** Wait before a failed write of passed offsets is repeated. */
 const PASS_RETRY_MS = 1_000;
 
 /**
- * Brings `attempts` and `dlq` into the tables. Records wait in memory and are written in batches, one after the other;
- * while PostgreSQL is away their partitions pause, and they resume when it is back.
+ * Writes the projection of `attempts` and `dlq`. Records wait in memory, and the projector writes them in batches, one
+ * after the other. While PostgreSQL is away, the partitions pause.
  */
 @Injectable()
 export class Projector implements OwnershipListener, OnApplicationBootstrap, OnApplicationShutdown {
@@ -75,7 +75,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     this.running = this.run();
   }
 
-  /** The consumer has stopped before, and waited for the writes of read records. */
+  /** The consumer stopped before this hook, after the records it read were written. */
   async onApplicationShutdown(): Promise<void> {
     this.isStopping = true;
     this.wake.call();
@@ -101,12 +101,12 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     if (this.passed.size > 0) this.wake.call();
   }
 
-  /** Nothing of the log is read before its generation is known: stored offsets count only within theirs. */
+  /** The log is paused until its generation is known: a stored offset is valid only within its own generation. */
   onOwned(log: OwnedLog): void {
     void this.generations.take(log);
   }
 
-  /** Read records are written first, within the port's time limit: then the next owner repeats nothing. */
+  /** Waits until the records in memory are written: the next owner then repeats none. The consumer limits the wait. */
   async onRebalancing(): Promise<void> {
     if (!this.isIdle) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
   }
@@ -163,9 +163,9 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   }
 
   /**
-   * Waits for the database as long as it takes. A record it cannot store is singled out and set aside.
+   * Stores the batch, and waits while PostgreSQL is away. A record that PostgreSQL cannot store is set aside.
    *
-   * @returns undefined when stopped before; nothing of the batch may be finished then
+   * @returns undefined when the projector stops first; the caller must then finish none of the offsets
    */
   private persist(
     batch: readonly Waiting[],
@@ -202,7 +202,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     for (const { record, problem } of projected.rejected) this.reject(record, { reason: problem });
   }
 
-  /** Reading continues behind it: it is no gap of the projection. */
+  /** Stores the offset behind a record that was set aside, so that the record is not counted as a gap. */
   private async leaveOut(log: OwnedLog, record: InRecord, { error, why }: SetAside): Promise<void> {
     this.reject(record, { err: error, reason: why });
     const { topic, partition, offset } = record;
@@ -235,7 +235,10 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   }
 }
 
-/** Where the records of a batch do not follow on one another: the first one of each log, and those behind lost ones. */
+/**
+ * The records that do not continue the previous record of the batch, with the offsets their reading began at: the
+ * first record of each log, and the first record behind lost ones.
+ */
 function breaksOf(batch: readonly Waiting[]): Map<InRecord, number> {
   const ends = new Map<OwnedLog, number>();
   const breaks = new Map<InRecord, number>();

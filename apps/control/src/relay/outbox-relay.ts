@@ -12,7 +12,7 @@ import type { OutboxRow } from './outbox-row.js';
 import { OutboxWriter } from './outbox-writer.js';
 
 const PAGE = 500;
-/** A notification may be missed, and a lock is free when its holder's connection ends: so look again after this long. */
+/** The relay reads the outbox, or tries the lock, at least this often. It may miss a notification, and a free lock sends none. */
 const POLL_MS = 500;
 const RETRY_MS = 1_000;
 const STOP_MS = 2_000;
@@ -91,13 +91,13 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
     await session.query(`LISTEN "${row?.channel}"`);
     this.configuration.begin();
     while (!ends.aborted) {
-      const skipped = (await this.mayConfigure(session)) ? [] : CONFIGURATION_TOPICS;
+      const skipped = (await this.mayPublishConfiguration(session)) ? [] : CONFIGURATION_TOPICS;
       if ((await this.relayPage(session, skipped)) < PAGE) await this.wake.wait(POLL_MS);
     }
   }
 
-  /** A topic that cannot be read for a moment holds only the configuration. */
-  private async mayConfigure(session: Session): Promise<boolean> {
+  /** While a configuration topic cannot be read, configuration records stay in the outbox. The relay still writes all others. */
+  private async mayPublishConfiguration(session: Session): Promise<boolean> {
     try {
       return await this.configuration.round(session);
     } catch (error) {
@@ -109,7 +109,7 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
 
   /**
    * @param skipped topics whose records stay in the outbox
-   * @returns the number of records in the outbox, up to a page
+   * @returns the number of rows that the relay wrote or set aside, at most a page
    */
   private async relayPage(session: Session, skipped: readonly string[]): Promise<number> {
     const rows = await session.query<OutboxRow>(

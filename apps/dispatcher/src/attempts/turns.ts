@@ -13,7 +13,7 @@ import { type Outcome, waitingRecord } from './outcome.js';
 export const TURN_LIMITS = Symbol('TurnLimits');
 
 export interface TurnLimits {
-  /** Finished attempts that are remembered. */
+  /** Maximum number of finished attempts that are remembered, to recognise repeats. */
   readonly recentDeliveries: number;
 }
 
@@ -26,18 +26,18 @@ export interface GivenUp {
   readonly detail: string;
 }
 
-/** A request for a turn. Unless the log is lost, `ended` or `withdrawn` is called once for each request. */
+/** A lane that requests a turn. Unless its log is lost, {@link Turns} calls `ended` or `withdrawn` once per request. */
 export interface TurnTaker {
   /** The gate admitted the attempt. */
   began(): void;
   ended(end: TurnEnd): void;
-  /** Nothing was sent: the endpoint holds, or a key of it is missing here. */
+  /** Nothing was sent: the endpoint holds, or this dispatcher lacks a key of its secrets. */
   withdrawn(): void;
 }
 
 /**
- * The turns of deliveries: each waits at its endpoint's gate, makes one attempt, and writes the records of the outcome. The
- * slot at the gate is free when the endpoint has answered.
+ * Makes the turns of deliveries: waits for the endpoint's gate, makes one attempt, and writes the outcome's records.
+ * The gate's slot is released when the endpoint has answered, before Kafka acknowledges the records.
  */
 @Injectable()
 export class Turns {
@@ -55,7 +55,7 @@ export class Turns {
 
   /** @param isProbe the half-open breaker admits this attempt */
   request(delivery: Delivery, isProbe: boolean, taker: TurnTaker): void {
-    if (this.recent.has(identity(delivery))) {
+    if (this.recent.has(attemptKey(delivery))) {
       metrics.repeats.inc();
       taker.ended('repeat');
       return;
@@ -70,15 +70,15 @@ export class Turns {
   }
 
   /**
-   * Writes the records of the outcome; for a retry, including the record in its tier.
+   * Writes the records of the outcome. A retry's outcome includes the record for its tier.
    *
-   * @throws when Kafka does not acknowledge it; the delivery's record stays unfinished, and the next owner reads it again
+   * @throws when Kafka does not acknowledge them. The delivery's record then stays unfinished, for the next owner
    */
   async store(delivery: Delivery, end: TurnEnd): Promise<void> {
     if (end === 'repeat') return;
     try {
       await this.producer.write(end.records);
-      this.recent.add(identity(delivery));
+      this.recent.add(attemptKey(delivery));
     } catch (error) {
       this.logger.error({ err: error, delivery_id: delivery.meta.deliveryId }, 'delivery.not_stored');
       throw error;
@@ -91,7 +91,8 @@ export class Turns {
   }
 
   /**
-   * Puts a head into its tier again, as its row says: a crash cut the first time off (docs/lane-protocol.md, rule 2).
+   * Writes a head to its tier again, due as its lane row says. A crash of the former owner may have prevented the
+   * first write (docs/lane-protocol.md, rule 2).
    *
    * @param dueAt ms since the epoch
    * @throws when Kafka does not acknowledge it
@@ -118,7 +119,7 @@ export class Turns {
   }
 }
 
-/** Key of an attempt: the same for two records of one attempt in one life of a delivery. */
-function identity({ meta }: Delivery): string {
+/** Key of an attempt. Two records of the same attempt in the same life of a delivery have the same key. */
+function attemptKey({ meta }: Delivery): string {
   return `${meta.deliveryId}/${meta.attempt}/${meta.replay}`;
 }

@@ -8,7 +8,7 @@ import { KnownLanes } from './known-lanes.js';
 import type { LaneCollaborators } from './lane-collaborators.js';
 import type { LaneJournal } from './lane-journal.js';
 
-/** The lanes of one owned log: those in memory, and the names of those that PostgreSQL must be asked about. */
+/** The lanes of one owned log: those in memory, and fingerprints of those to load from PostgreSQL before their next record is judged. */
 export class LogLanes implements LaneHome {
   readonly known = new KnownLanes();
   readonly holds: LaneCollaborators['holds'];
@@ -17,12 +17,12 @@ export class LogLanes implements LaneHome {
   readonly readAhead: LaneCollaborators['readAhead'];
   turnsUnderWay = 0;
   private readonly active = new SlotMap<string, ActiveLane>();
-  /** No first record or replay below this position comes from the log any more. */
+  /** The log brings no more firsts and no more replays below this position. */
   private nextPosition: number;
 
   /**
    * @param name `topic/partition`, as the database knows the log
-   * @param positions of the log's records; a record's place is its position
+   * @param positions of the log's records; the place of a first or a replay is its position
    */
   constructor(
     readonly name: string,
@@ -49,7 +49,7 @@ export class LogLanes implements LaneHome {
     });
   }
 
-  /** The endpoint takes nothing now, or takes again. */
+  /** The endpoint began to hold, or its hold ended. */
   hold(endpointId: string, isHeld: boolean): void {
     for (const lane of this.active.values()) {
       if (lane.endpointId === endpointId) lane.run({ type: 'held', isHeld });
@@ -66,19 +66,19 @@ export class LogLanes implements LaneHome {
     this.parkedLane(name, endpointId).probe();
   }
 
-  /** Parked rows of the lane at or below this place are given up. */
+  /** Gives up the lane's parked deliveries at or below this place. */
   expire(name: string, endpointId: string, place: number): void {
     this.parkedLane(name, endpointId).run({ type: 'expired', place });
   }
 
-  /** The delivery that its lane waits for is given up, as soon as no attempt of it is in flight. */
+  /** An operator skips this delivery. The lane gives it up when it is the head or the lowest parked row, and not in flight. */
   skip(delivery: Delivery): void {
     const place = delivery.meta.place ?? this.positions.of(delivery.offset);
     const item = { place, attempt: delivery.meta.attempt, offset: undefined, work: delivery };
     this.lane(delivery.lane, delivery, true).run({ type: 'skipped', item });
   }
 
-  /** The log is owned no more: its lanes hold no memory. */
+  /** This process has lost the log. Each lane releases the memory of its parked rows. */
   close(): void {
     for (const lane of this.active.values()) lane.close();
   }
@@ -98,7 +98,7 @@ export class LogLanes implements LaneHome {
     return this.active.get(name) ?? this.activate(name, endpointId, true);
   }
 
-  /** @param isAsked whether PostgreSQL is asked about the lane before anything of it is judged */
+  /** @param isAsked whether the lane is loaded from PostgreSQL before its first record is judged */
   private activate(name: string, endpointId: string, isAsked: boolean): ActiveLane {
     const lane = new ActiveLane(name, endpointId, this, !isAsked);
     this.active.set(name, lane);

@@ -37,8 +37,8 @@ export interface RouterLimits {
  * Routes the records of all owned partitions of `ingest` in batches, in the order of arrival. One statement archives a
  * batch and finds its duplicates; then the router writes its deliveries.
  *
- * The statement of a batch may run while Kafka stores the batch before. Batches are written one after the other, so
- * each partition keeps its order.
+ * PostgreSQL may archive a batch while Kafka still stores the deliveries of the previous one. The router writes the
+ * deliveries of one batch at a time, so each partition keeps its order.
  */
 @Injectable()
 export class Router implements OwnershipListener {
@@ -49,7 +49,7 @@ export class Router implements OwnershipListener {
   private readonly positions = new Map<OwnedLog, Positions>();
   /** One promise per batch in flight; it resolves when the deliveries are written, or the batch is dropped. */
   private readonly underWay = new Set<Promise<void>>();
-  private isHolding = false;
+  private isRebalancing = false;
   private routing: Promise<void> | undefined;
   private writing: Promise<void> = Promise.resolve();
 
@@ -71,8 +71,8 @@ export class Router implements OwnershipListener {
   }
 
   /**
-   * The router reads a log only after its generation, and so its positions, are known. The search for missing
-   * deliveries starts after the batches of the lost log have ended.
+   * The router reads a log only after its generation, and so its positions, are known. If `ingest` was
+   * replaced, events of the lost log may lack deliveries. The router searches for them after all batches in flight have ended.
    */
   onOwned(log: FencedLog): void {
     const ended = Promise.all(this.underWay);
@@ -85,15 +85,15 @@ export class Router implements OwnershipListener {
     });
   }
 
-  /** Starts no batch, and waits for those in flight. A batch that waits for PostgreSQL is left to the next owner. */
+  /** Starts no batch, and waits for those in flight. A batch that waits for PostgreSQL returns to the queue. After the rebalance the owner of each partition routes its records. */
   async onRebalancing(): Promise<void> {
-    this.isHolding = true;
+    this.isRebalancing = true;
     await this.routing;
     await this.writing;
   }
 
   onRebalanced(): void {
-    this.isHolding = false;
+    this.isRebalancing = false;
     this.wake();
   }
 
@@ -104,7 +104,7 @@ export class Router implements OwnershipListener {
   }
 
   private wake(): void {
-    if (this.routing !== undefined || this.isHolding || this.queue.isEmpty) return;
+    if (this.routing !== undefined || this.isRebalancing || this.queue.isEmpty) return;
     this.routing = this.run()
       .catch((error: Error) => this.settings.onFatal(error))
       .finally(() => {
@@ -114,7 +114,7 @@ export class Router implements OwnershipListener {
   }
 
   private async run(): Promise<void> {
-    while (!this.isHolding && !this.queue.isEmpty) {
+    while (!this.isRebalancing && !this.queue.isEmpty) {
       const taken = this.queue.take();
       const end = this.begin();
       metrics.batchEvents.observe(taken.length);
@@ -153,7 +153,7 @@ export class Router implements OwnershipListener {
     return routedRecords;
   }
 
-  /** Archives a round. Events that PostgreSQL rejects become dead letters; after any other error the batch waits. */
+  /** Archives one statement's candidates. Rejected events become dead letters; after other errors the batch waits. */
   private async store(
     round: readonly Candidate[],
     context: BatchContext,
@@ -163,7 +163,7 @@ export class Router implements OwnershipListener {
       run: (candidates) => this.archive.store(candidates.map(({ archived }) => archived)),
       rehearse: ({ archived }) => this.archive.rehearse(archived),
       neighbours: () => this.nextCandidates(context),
-      isEnded: () => this.isHolding,
+      isEnded: () => this.isRebalancing,
       onWait: (error, events) => {
         metrics.databaseAvailable.set(0);
         this.logger.warn({ err: error, events }, 'router.waiting_for_postgres');
@@ -174,7 +174,7 @@ export class Router implements OwnershipListener {
     return novelties;
   }
 
-  /** Events that wait behind the batch in flight. */
+  /** Candidates of the next batch in the queue. A rehearsal of one shows whether PostgreSQL rejects only the failed event. */
   private nextCandidates(context: BatchContext): readonly Candidate[] {
     const taken = this.queue.take();
     this.queue.putBack(taken);
@@ -182,7 +182,8 @@ export class Router implements OwnershipListener {
   }
 
   /**
-   * Writes the records of a batch, except those of partitions that were lost since. The new owner reads these again.
+   * Writes the records of a batch. It leaves out partitions that this process lost after it took the batch. Their new owner
+   * reads those records again.
    * For a lost log, the owner of the next log makes their deliveries ({@link IngestGenerations}).
    */
   private async write(routedRecords: readonly RoutedRecord[]): Promise<void> {
@@ -195,7 +196,7 @@ export class Router implements OwnershipListener {
         recordMetrics(routed);
       }
     } catch (error) {
-      // Their offsets stay unfinished, so the next owner of the partition reads them again.
+      // The offsets of the batch stay unfinished. The next owner of the partition reads its records again.
       this.logger.error({ err: error, records: records.length }, 'router.write_failed');
     } finally {
       this.queue.release(routedRecords);

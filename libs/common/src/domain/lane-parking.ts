@@ -21,7 +21,8 @@ const EXPIRED: GiveUpCause = { kind: 'expired' };
 const SKIPPED: GiveUpCause = { kind: 'skipped' };
 
 /**
- * Rules 4 and 6: records that must wait go to PostgreSQL, lowest first, and never past a record in flight that no row names.
+ * Rules 4 and 6: the owner parks records that must wait, lowest place first. If a delivery is in flight and is not the head,
+ * the same transaction names it as head.
  *
  * @returns false when there is nothing to do now
  */
@@ -33,7 +34,7 @@ export function park<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boole
   const inFlight = lane.turn?.item;
   const isUnnamed = lane.isOrdered && inFlight?.offset !== undefined && !headOf(lane);
   const named = isUnnamed ? { place: inFlight.place, attempt: inFlight.attempt } : undefined;
-  // From now on a later record waits: it must not overtake those on their way to PostgreSQL.
+  // A later record now waits. It must not overtake the records that this transaction parks.
   noteParked(lane);
   transact(lane, { kind: 'parking', items, named }, named ? { park: items, row: named } : { park: items }, effects);
   return true;
@@ -47,7 +48,7 @@ export function parked<Work>(
 ): void {
   if (named) rowStored(lane, named);
   const lowest = Math.min(...items.map(({ place }) => place));
-  // A hold parked the head itself: the next drain must look at it, and not at rows that were read before.
+  // The head itself was parked, because its endpoint holds. The next drain must read it from PostgreSQL, so the page is cut.
   const head = headOf(lane);
   if (head && lowest <= head.place) head.whereabouts = 'perhapsParked';
   const page = pageOf(lane);
@@ -67,6 +68,7 @@ function parkable<Work>(lane: Lane<Work>): number {
     const judgement = judge(lane, item);
     const isBehind = lane.turn === undefined || item.place > lane.turn.item.place;
     const follows = count > 0 && lane.isOrdered && item.place !== head?.place;
+    // Records that may be attempted are parked, too, during a hold or behind a record parked now.
     if (judgement !== 'wait' && !(judgement === 'go' && isBehind && (lane.isHeld || follows))) break;
     count++;
   }
@@ -74,7 +76,8 @@ function parkable<Work>(lane: Lane<Work>): number {
 }
 
 /**
- * Rule 5: the lowest parked row has its turn, once nothing holds the lane and its head is not elsewhere.
+ * Rule 5: the lowest parked row has its turn. Its endpoint must not hold, and the head must not be in a tier, on its way
+ * back or in flight.
  *
  * @returns false when there is nothing to do now
  */
@@ -115,12 +118,15 @@ function causeToGiveUp<Work>({ toSkip, expiredUpTo }: Lane<Work>, { place }: Lan
   return expiredUpTo !== undefined && place <= expiredUpTo ? EXPIRED : undefined;
 }
 
-/** Whether parked rows may be over without an attempt, which a hold does not prevent. */
+/** Whether an expiry or a skip is due for this lane. Both give up parked rows even while the endpoint holds. */
 function mayGiveUp<Work>(lane: Lane<Work>): boolean {
   return lane.expiredUpTo !== undefined || lane.toSkip !== undefined;
 }
 
-/** An operator skips the head where it waits; its record, when it comes, is stale. Draining finds a parked row. */
+/**
+ * Gives up the head that an operator skips. If its record returns from a tier later, the record is stale. Without a head,
+ * drain() skips the parked row.
+ */
 export function skip<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean {
   const { toSkip } = lane;
   if (toSkip === undefined) return false;
@@ -148,6 +154,6 @@ export function hold<Work>(lane: Lane<Work>, isHeld: boolean): void {
   lane.isHeld = isHeld;
   const head = headOf(lane);
   if (isHeld) discardPage(lane);
-  // After a hold the lowest parked row is judged even if a head is named: it may be that head.
+  // After a hold, drain() judges the lowest parked row even if the lane has a head. The row may be the head.
   else if (head) head.whereabouts = 'perhapsParked';
 }

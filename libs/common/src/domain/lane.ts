@@ -1,6 +1,6 @@
 import { DELIVERY_ID_PREFIX } from './identifiers.js';
 
-/** What the deliveries of an endpoint keep their order by (docs/ordering.md#what-is-promised). */
+/** The units within which an endpoint's deliveries keep order (docs/ordering.md#what-is-promised). */
 export const ORDERINGS = ['resource', 'endpoint', 'none'] as const;
 export type Ordering = (typeof ORDERINGS)[number];
 
@@ -19,12 +19,12 @@ export function laneOf(delivery: {
   return `${delivery.endpointId}:${delivery.resourceId}`;
 }
 
-/** A lane is ordered when several deliveries may share it: it is not the id of one. */
+/** A lane is ordered if several deliveries may share it. The lane of a single delivery is the delivery's id. */
 export function isOrderedLane(lane: string): boolean {
   return !lane.startsWith(DELIVERY_ID_PREFIX);
 }
 
-/** Whether {@link laneOf} can give a delivery this lane: no delivery may wait in, or hold back, another endpoint's lane. */
+/** Whether {@link laneOf} can return this lane for the delivery. A delivery must not enter another endpoint's lane. */
 export function isLaneOf(lane: string, delivery: { endpointId: string; deliveryId: string }): boolean {
   const { endpointId, deliveryId } = delivery;
   if (lane.startsWith(endpointId)) return lane.length === endpointId.length || lane[endpointId.length] === ':';

@@ -29,23 +29,24 @@ export interface ConsumerClient {
 
 /**
  * A few hundred records. Decoding blocks the event loop: a megabyte of each partition blocked it for half a second
- * (measured). Records that wait long in memory also cost more to collect. A larger batch still arrives, alone.
+ * (measured). Garbage collection costs more for records that wait long in memory. Kafka still sends a larger batch, alone.
  */
 const FETCH_BYTES_PER_PARTITION = 49_152;
-/** Of all partitions. What a process holds for two collections of V8's young generation costs a third one, of the old. */
+/** Of all partitions together. V8 moves objects that survive two young collections to its old generation, where collection costs more. */
 const MAX_FETCH_BYTES = 196_608;
 const COMMIT_INTERVAL_MS = 100;
 const MAX_HEARTBEAT_MS = 3_000;
 const MAX_LEASE_MARGIN_MS = 5_000;
-/** So many heartbeats missing in a row are no hiccup. */
+/** After the time of this many heartbeats without an answer, the consumer reports a problem. */
 const SILENT_HEARTBEATS = 3;
 const STALE_BATCH_PAUSE_MS = 50;
 const CHECK_INTERVAL_MS = 1_000;
 
 /**
- * Consumes logs as one member of a group. kafkajs fetches, heartbeats and joins; offsets, ownership and commits are ours:
- * records finish out of order, the watermark is committed with the finished offsets above it, only for partitions that
- * are owned now, and a member that could not heartbeat gives up its partitions before the group does it (docs/lane-protocol.md, rules 7 and 8).
+ * Consumes logs as one member of a group. kafkajs fetches, heartbeats and joins. This class keeps offsets, ownership and
+ * commits. Records finish out of order. A commit has the watermark and the finished offsets above it. The consumer commits
+ * only partitions that it owns now. A member whose heartbeats fail gives up its partitions before its session ends
+ * (docs/lane-protocol.md, rules 7 and 8).
  */
 export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsumer {
   private readonly logger = new Logger('LogConsumer');
@@ -59,7 +60,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
   private readonly lag: LagWatch | undefined;
   private readonly strangers: Strangers;
   private isStopping = false;
-  /** Undefined until there is something to connect to. */
+  /** Undefined until all topics exist and `startAfter` has resolved. */
   private starting: Promise<void> | undefined;
   private timers: NodeJS.Timeout[] = [];
   private readonly heartbeatMs: number;
@@ -95,7 +96,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     });
   }
 
-  /** Resolves when consuming has begun, or after a stop before that. Partitions may be assigned a little later. */
+  /** Resolves when consuming has begun, or when `stop` was called first. Partitions may be assigned a little later. */
   async start(): Promise<void> {
     await Promise.all([this.settings.topicsReady, this.options.startAfter?.()]);
     if (this.isStopping) return;
@@ -169,7 +170,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     const { membership } = this;
     const isFirst = membership.group !== group;
     membership.group = group;
-    // The group has put this member out: others may own its partitions by now.
+    // The group evicted this member. Other members may own its partitions now.
     if (!isFirst && group.memberId === null) this.owned.loseAll();
     if (this.owned.size > 0) {
       const isDone = await this.drain();
@@ -178,11 +179,11 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
       if (!isDone) this.owned.loseAll();
     }
     if (isFirst) {
-      // An evicted member may be this process's own former one: another member may own its partitions now.
+      // endPredecessor() may evict this process's former member. Then another member may own its partitions.
       this.owned.loseAll();
       await endPredecessor(group, this.settings.clientId);
     }
-    // From here to the end of the join no commit may go out: it would carry the new membership for the old partitions.
+    // The consumer sends no commit until the join ends. It would name old partitions under the new member id or generation.
     membership.standing = 'none';
   }
 
@@ -223,18 +224,18 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
   private async sync(group: KafkaGroup): Promise<void> {
     await this.owned.sync(group, () => this.isStopping);
     this.membership.standing = 'synced';
-    // A group that others leave at the same time must not make one that stops begin again.
+    // Several members may stop at once. The rebalance must not make a stopping consumer start new work.
     if (!this.isStopping) this.options.ownership?.onRebalanced?.();
   }
 
-  /** Called with every fetch of a partition, also with one that brought nothing to be seen. */
+  /** kafkajs calls this with each fetch of a partition, also if the fetch has no records. */
   private async takeBatch({ batch, resolveOffset }: BatchPayload): Promise<void> {
     const log = this.owned.get(`${batch.topic}/${batch.partition}`);
     const from = Number(batch.fetchedOffset);
     if (!log?.isReady || this.isStopping || from !== log.position) return this.refuse(batch, log);
     const reading = await batch.fetched.read(from, log);
     const isContinued = await this.watch.isContinued(log, reading.firstLeaderEpoch);
-    // While it was inflated or compared the partition may have been lost, or its position moved.
+    // During the decompression and the epoch check this process may have lost the partition, or its position may have changed.
     if (!isContinued || log.lost.aborted || this.isStopping || from !== log.position) return this.refuse(batch, log);
     const after = log.recordsEnd;
     const records = log.take(reading);
@@ -247,7 +248,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     }
   }
 
-  /** A batch of an older assignment, or too late: it is not resolved, so that it is read again where it belongs. */
+  /** Ignores a batch of an older assignment or position. Its offset is not resolved. The owner reads from its own position again. */
   private async refuse({ topic, partition }: FetchedBatch, log: OwnedPartition | undefined): Promise<void> {
     await delay(STALE_BATCH_PAUSE_MS);
     const isOwned = log !== undefined && !log.lost.aborted && !this.isStopping;
@@ -257,7 +258,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
   /**
    * Work in flight may finish, for a bounded time and with heartbeats. No new work begins.
    *
-   * @returns false when some of it has not
+   * @returns false when some work is still in flight after the time limit
    */
   private async drain(): Promise<boolean> {
     const heartbeat = setInterval(() => this.membership.keepAlive(), this.heartbeatMs);
@@ -284,9 +285,9 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     return this.membership.confirm();
   }
 
-  /** The client learns of the eviction by its next heartbeat, and joins again. A join here would be followed by a second one. */
+  /** kafkajs learns of the eviction from its next heartbeat, and joins again. A join here would cause two joins. */
   private evicted(): void {
-    this.logger.warn({ group: this.groupId, partitions: this.owned.size }, 'group.put_out');
+    this.logger.warn({ group: this.groupId, partitions: this.owned.size }, 'group.evicted');
     this.owned.loseAll();
   }
 
@@ -298,7 +299,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
       .catch((error: unknown) => this.logger.debug({ err: error }, 'group.not_described'));
   }
 
-  /** Once a second: metrics and the lease. */
+  /** Once a second: updates metrics, takes over assigned partitions that are not owned yet, and checks the lease. */
   private check(): void {
     this.owned.show();
     if (this.owned.isIncomplete(this.membership.group)) void this.watch.takeOver();
