@@ -54,7 +54,7 @@ class Stage {
     const options = {
       groupId: 'group',
       topics: [TOPIC],
-      drainMs: DRAIN_MS,
+      finishMs: DRAIN_MS,
       ownership: member,
       onBatch: () => undefined,
     };

@@ -52,7 +52,7 @@ function transportFor(
     startAfter: () => Promise.all([schema.ready, sealingKeys.allFound]),
     paceMs: FETCH_PACE_MS,
     maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
-    drainMs: DRAIN_MS,
+    finishMs: DRAIN_MS,
     waitsFor: () => database.problem,
   });
   health.addReadiness({

@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Generations } from '#common/generations/generations.js';
 import { OwnedGenerations } from '#common/generations/owned-generations.js';
-import { leftOutRecords } from '#common/kafka/port/metrics.js';
+import { setAsideRecords } from '#common/kafka/port/metrics.js';
 import type { LogBatch, OwnedLog, OwnershipListener, PassedOffsets } from '#common/kafka/port/owned-log.js';
 import { persistBatch, SetAside } from '#common/postgres/persist-batch.js';
 import type { AttemptRecord } from '#common/records/attempt-record.js';
@@ -215,7 +215,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
   /** The record stays in its topic, where the log line says. */
   private reject({ topic, partition, offset }: InRecord, why: { reason: string; err?: unknown }): void {
     rejectedRecords.inc({ topic });
-    leftOutRecords.inc({ topic });
+    setAsideRecords.inc({ topic });
     this.logger.error({ ...why, topic, partition, offset }, 'projector.record_rejected');
   }
 

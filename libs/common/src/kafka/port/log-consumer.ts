@@ -27,7 +27,7 @@ export interface LogConsumerOptions extends FetchPaceOptions {
   /** Resolves when the handlers can work. Nothing is read before. */
   readonly startAfter?: () => Promise<unknown>;
   /** How long the work under way may take to finish before a rebalance is joined, or the consumer stops. */
-  readonly drainMs?: number;
+  readonly finishMs?: number;
 }
 
 /** One member of a consumer group. It owns logs; its records finish out of order (docs/lane-protocol.md, rules 7 and 8). */

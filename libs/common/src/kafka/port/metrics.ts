@@ -43,7 +43,7 @@ export const commitFailures = new Counter({
   labelNames: ['group'],
 });
 
-export const leftOutRecords = new Counter({
+export const setAsideRecords = new Counter({
   name: 'posthorn_records_rejected_total',
   help: 'Malformed records of internal topics that were left out, by topic. Above zero: another program writes to the topic',
   labelNames: ['topic'],

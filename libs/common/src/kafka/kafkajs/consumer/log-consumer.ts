@@ -140,7 +140,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     this.isStopping = true;
     await atMost(MAX_STARTING_MS, this.starting);
     for (const log of this.owned.values()) log.pause('stopping');
-    await this.drain();
+    await this.finishInFlight();
     for (const timer of this.timers) clearInterval(timer);
     await this.lag?.close();
     await this.committer.commit();
@@ -173,7 +173,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     // The group evicted this member. Other members may own its partitions now.
     if (!isFirst && group.memberId === null) this.owned.loseAll();
     if (this.owned.size > 0) {
-      const isDone = await this.drain();
+      const isDone = await this.finishInFlight();
       await this.committer.commit();
       // After the join another member may own the partition. Unfinished work is aborted, and the next owner reads it again.
       if (!isDone) this.owned.loseAll();
@@ -260,10 +260,10 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
    *
    * @returns false when some work is still in flight after the time limit
    */
-  private async drain(): Promise<boolean> {
+  private async finishInFlight(): Promise<boolean> {
     const heartbeat = setInterval(() => this.membership.keepAlive(), this.heartbeatMs);
     try {
-      return await atMost(this.options.drainMs ?? 10_000, this.options.ownership?.onRebalancing?.());
+      return await atMost(this.options.finishMs ?? 10_000, this.options.ownership?.onRebalancing?.());
     } finally {
       clearInterval(heartbeat);
     }

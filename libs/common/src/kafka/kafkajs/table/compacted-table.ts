@@ -5,7 +5,7 @@ import type { InRecord } from '../../../records/record.js';
 import { atMost, delay } from '../../../timing/timing.js';
 import type { LagWatch } from '../../lag/lag-watch.js';
 import type { CompactedTable, CompactedTableOptions } from '../../port/compacted-table.js';
-import { leftOutRecords, replacedLogs } from '../../port/metrics.js';
+import { replacedLogs, setAsideRecords } from '../../port/metrics.js';
 import type { KafkaSettings } from '../../port/settings.js';
 import type { TopicIdentity } from '../../port/topic-identity.js';
 import { createKafka, MAX_STARTING_MS } from '../connection/client.js';
@@ -243,7 +243,7 @@ export class KafkajsTable implements CompactedTable {
   /** The key keeps its last good value. */
   private reject({ partition, offset, key }: InRecord, reason: string): void {
     const { topic } = this.options;
-    leftOutRecords.inc({ topic });
+    setAsideRecords.inc({ topic });
     const shown = key?.toString().slice(0, MAX_SHOWN);
     this.logger.error({ topic, partition, offset, key: shown, reason }, 'table.record_rejected');
   }
