@@ -189,9 +189,9 @@ export class EndpointGate {
     const now = this.options.now();
     const rateMs = this.rate?.waitMs(now) ?? 0;
     if (rateMs > 0) return rateMs;
-    const finishMs = drain === undefined || drain.isProbe ? 0 : this.drainRate.waitMs(now);
-    const isDrain = drain !== undefined && finishMs === 0;
-    if (!isDrain && this.fresh.length === 0) return finishMs;
+    const drainMs = drain === undefined || drain.isProbe ? 0 : this.drainRate.waitMs(now);
+    const isDrain = drain !== undefined && drainMs === 0;
+    if (!isDrain && this.fresh.length === 0) return drainMs;
     this.rate?.take(now);
     if (isDrain && !drain.isProbe) this.drainRate.take(now);
     return isDrain ? this.drains.shift() : this.fresh.shift();
