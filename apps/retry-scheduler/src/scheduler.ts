@@ -17,16 +17,16 @@ const OVERDUE_MS = 5_000;
 export interface SchedulerLimits {
   /** Memory of the eager tier, for all its partitions together. */
   readonly eagerBytes: number;
-  /** Memory of each partition of an upper tier. */
+  /** Memory of each partition of a tier that is not eager. */
   readonly tierBytes: number;
   /** Largest batch that Kafka accepts. */
   readonly batchBytes: number;
 }
 
 /**
- * Holds waiting records, and writes them to `deliveries` or the next tier in time
- * (docs/adr/0003-retry-wheel-of-topics.md). An offset finishes only when Kafka acknowledged the record in its next
- * topic: a crash repeats returns and loses none.
+ * Keeps waiting records in memory. When a record's time comes, writes it to `deliveries` or to the next tier
+ * (docs/adr/0003-retry-wheel-of-topics.md). An offset finishes only after Kafka acknowledged the record in its next
+ * topic. So a crash may repeat a return, but loses none.
  */
 export class Scheduler implements OwnershipListener {
   private readonly eagerRoom: WaitingRoom;
@@ -78,7 +78,7 @@ export class Scheduler implements OwnershipListener {
     this.alarm.set(room.nextAt);
   }
 
-  /** The reason why records of this partition are read and unfinished; undefined when one is overdue. */
+  /** The reason why this partition has unfinished records. Undefined when a record is overdue or being written. */
   waitsFor(log: OwnedLog): string | undefined {
     return this.rooms.get(log)?.isOnTime(log, this.now() - OVERDUE_MS) ? 'due times' : undefined;
   }
@@ -134,7 +134,7 @@ export class Scheduler implements OwnershipListener {
     deadLetters.inc({ reason: 'payload_error' });
   }
 
-  /** Writes a record and finishes its source. @returns false when the source partition was lost first */
+  /** Writes a record, then finishes the offset of the record it replaces. @returns false when this process lost the partition first */
   private async writeAndFinish(
     room: WaitingRoom,
     source: Pick<WaitingDelivery, 'log' | 'offset' | 'bytes'>,

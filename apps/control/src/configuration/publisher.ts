@@ -25,12 +25,12 @@ import { type Survey, surveyAll, surveyKeys } from './survey.js';
 import { ConfigurationTopics, type FollowedTopic } from './topics.js';
 
 const PAGE = 500;
-/** Keys looked at in one round. */
+/** Most suspects that one call of `round` checks. A suspect is a key whose last record may be wrong. */
 const SUSPECTS_PER_ROUND = 100;
 
 /**
- * Keeps the topics of configuration as the database has it, once it is proven to know every change they name. Used by the
- * one process that owns the outbox.
+ * Makes the configuration topics equal to the database. It begins when the comparer has shown that the database knows
+ * every change of the topics. Only the outbox relay uses it.
  */
 @Injectable()
 export class ConfigurationPublisher {
@@ -38,7 +38,7 @@ export class ConfigurationPublisher {
   private readonly pauses = new RewritePauses();
   private isPrepared = false;
   private hasOrphans = false;
-  /** Of the topics, when they were last compared. */
+  /** `timesReplaced` of the topics at their last comparison. */
   private timesReplaced = 0;
 
   constructor(
@@ -49,7 +49,7 @@ export class ConfigurationPublisher {
     private readonly signer: ConfigurationSigner,
   ) {}
 
-  /** A process has just become the owner of the outbox. */
+  /** This process has just become the outbox relay. */
   begin(): void {
     this.isPrepared = false;
   }
@@ -60,7 +60,8 @@ export class ConfigurationPublisher {
   }
 
   /**
-   * Compares, publishes the missing records, and writes good records again over bad ones.
+   * First compares the topics with the database and publishes missing records. Later calls replace records that differ from
+   * the database or lack a signature.
    *
    * @returns whether configuration may be published: the database knows every change of the topics
    */
@@ -71,7 +72,7 @@ export class ConfigurationPublisher {
     return this.isPrepared;
   }
 
-  /** Signs records of configuration, and appends the markers of their highest change. */
+  /** Signs records of configuration, and appends markers with the highest sequence among them. */
   async finish(records: readonly OutRecord[]): Promise<readonly OutRecord[]> {
     const own = records.filter(({ topic }) => isConfiguration(topic));
     if (own.length === 0) return records;
@@ -101,7 +102,7 @@ export class ConfigurationPublisher {
     return true;
   }
 
-  /** A bad record under a key must not be the one that compaction keeps. */
+  /** Writes the database's record again for keys whose last record may be wrong. Otherwise compaction would keep the wrong one. */
   private async mend(db: Queryable, topic: FollowedTopic): Promise<void> {
     const suspects = topic.takeSuspects(SUSPECTS_PER_ROUND);
     if (suspects.length === 0) return;
@@ -152,8 +153,8 @@ export class ConfigurationPublisher {
   }
 
   /**
-   * The topic names a version that this database never gave, though it knows every change: a stranger wrote it. The row
-   * gets a higher one.
+   * The topic has a version that this database never gave, so another program wrote that record. The row gets a higher
+   * version.
    */
   private async outnumber({ topic, entries }: FollowedTopic, key: string): Promise<void> {
     const version = entries.get(key)?.version ?? 0;
@@ -175,7 +176,7 @@ export class ConfigurationPublisher {
     this.logger.error({ topic, keys: orphans.length, some: orphans.slice(0, 10) }, 'configuration.orphans');
   }
 
-  /** A signed marker says that all records are signed, which those without a row cannot be. */
+  /** A signed marker states that all records of the topic are signed. Control cannot sign orphans: then it stays unsigned. */
   private async signedMarkers(change: ChangeNumber): Promise<readonly OutRecord[]> {
     return this.hasOrphans ? markers(change) : this.signer.sign(markers(change));
   }
@@ -194,7 +195,7 @@ function changeOf({ headers }: OutRecord): ChangeNumber {
   try {
     return decodeChange(header === undefined ? undefined : Buffer.from(header)) ?? UNNUMBERED;
   } catch {
-    // Enqueued by an earlier release, with a number above the range. Readers refuse the record, and it is written again.
+    // An earlier release enqueued this record with a sequence out of range. Readers ignore it, and the key is written again.
     return UNNUMBERED;
   }
 }

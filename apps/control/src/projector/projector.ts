@@ -24,7 +24,7 @@ import { type BatchLogs, type LogGenerations, type Projected, ProjectionWriter }
 interface Waiting {
   readonly log: OwnedLog;
   readonly record: InRecord;
-  /** The offset behind the previous record that was read from this log. */
+  /** The offset that follows the previous record read from this log. */
   readonly readFrom: number;
 }
 
@@ -36,12 +36,12 @@ const MAX_BATCH = 1_000;
 const GOOD_BATCH = 400;
 const GATHER_MS = 50;
 const MAX_BATCH_BYTES = 4 * 1_048_576;
-/** Beyond this the partitions pause; they resume when half is written. */
+/** A partition whose batch exceeds this pauses. Paused partitions resume when less than half of this waits. */
 const MAX_WAITING_BYTES = 8 * 1_048_576;
 /** Framing and headers of a record, roughly. */
 const RECORD_OVERHEAD_BYTES = 500;
 const STOP_MS = 3_000;
-/** Wait before a failed write of passed offsets is repeated. */
+/** Pause before the projector repeats a failed write of passed offsets, which hold no record. */
 const PASS_RETRY_MS = 1_000;
 
 /**
@@ -75,7 +75,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     this.running = this.run();
   }
 
-  /** The consumer stopped before this hook, after the records it read were written. */
+  /** The consumer has stopped before this hook. It had waited until the projector wrote the records it read. */
   async onApplicationShutdown(): Promise<void> {
     this.isStopping = true;
     this.wake.call();
@@ -101,7 +101,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     if (this.passed.size > 0) this.wake.call();
   }
 
-  /** The log is paused until its generation is known: a stored offset is valid only within its own generation. */
+  /** Keeps the log paused until its generation is known. A stored offset is valid only within its own generation. */
   onOwned(log: OwnedLog): void {
     void this.generations.take(log);
   }
@@ -182,7 +182,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     });
   }
 
-  /** Records of a partition that was lost during a wait belong to its new owner. */
+  /** Writes only records of partitions that this process still owns. The new owner writes the others. */
   private async write(entries: readonly Waiting[], readFrom: BatchLogs['readFrom']): Promise<undefined[]> {
     const owned = entries.filter(({ log }) => !log.lost.aborted);
     if (owned.length > 0) {
@@ -202,17 +202,17 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     for (const { record, problem } of projected.rejected) this.reject(record, { reason: problem });
   }
 
-  /** Stores the offset behind a record that was set aside, so that the record is not counted as a gap. */
+  /** Stores the offset after a record that was set aside, so that the projector does not count it as a gap. */
   private async leaveOut(log: OwnedLog, record: InRecord, { error, why }: SetAside): Promise<void> {
     this.reject(record, { err: error, reason: why });
     const { topic, partition, offset } = record;
     const generations = new Map([[`${topic}/${partition}`, this.generations.of(log)]]);
     await this.writer.skip(record, generations).catch((err: unknown) => {
-      this.logger.warn({ err, topic, partition, offset }, 'projector.not_skipped');
+      this.logger.warn({ err, topic, partition, offset }, 'projector.set_aside_not_stored');
     });
   }
 
-  /** The record stays in its topic, where the log line says. */
+  /** The record stays in its topic. The log line has its partition and offset. */
   private reject({ topic, partition, offset }: InRecord, why: { reason: string; err?: unknown }): void {
     rejectedRecords.inc({ topic });
     setAsideRecords.inc({ topic });
@@ -255,7 +255,7 @@ function bytesOf({ value }: InRecord): number {
 
 function countProjected({ attempts, deadLetters, breakerChanges }: Projected): void {
   breakerOpenings.inc(breakerChanges.filter(({ to }) => to.state === 'open').length);
-  // Once for each outcome and endpoint of a batch: finding a counter by its labels is the expensive part.
+  // Each counter is raised once for a batch, because finding a counter by its labels is the expensive part.
   for (const [outcome, ofOne] of Map.groupBy(attempts, (attempt) => attempt.outcome)) {
     projectedAttempts.inc({ outcome }, ofOne.length);
   }

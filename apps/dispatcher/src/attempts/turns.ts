@@ -31,13 +31,13 @@ export interface TurnTaker {
   /** The gate admitted the attempt. */
   began(): void;
   ended(end: TurnEnd): void;
-  /** Nothing was sent: the endpoint holds, or this dispatcher lacks a key of its secrets. */
+  /** The dispatcher sent nothing, because the endpoint is on hold, perhaps only for a missing key. */
   withdrawn(): void;
 }
 
 /**
  * Makes the turns of deliveries: waits for the endpoint's gate, makes one attempt, and writes the outcome's records.
- * The gate's slot is released when the endpoint has answered, before Kafka acknowledges the records.
+ * An attempt leaves the gate when the endpoint has answered, before Kafka acknowledges the records.
  */
 @Injectable()
 export class Turns {
@@ -53,7 +53,7 @@ export class Turns {
     this.recent = new RecentSet(limits.recentDeliveries);
   }
 
-  /** @param isProbe the half-open breaker admits this attempt */
+  /** @param isProbe whether this attempt is the probe of a half-open breaker */
   request(delivery: Delivery, isProbe: boolean, taker: TurnTaker): void {
     if (this.recent.has(attemptKey(delivery))) {
       metrics.repeats.inc();
@@ -72,7 +72,7 @@ export class Turns {
   /**
    * Writes the records of the outcome. A retry's outcome includes the record for its tier.
    *
-   * @throws when Kafka does not acknowledge them. The delivery's record then stays unfinished, for the next owner
+   * @throws when Kafka does not acknowledge them. The record then stays unfinished, and the next owner reads it
    */
   async store(delivery: Delivery, end: TurnEnd): Promise<void> {
     if (end === 'repeat') return;
@@ -91,8 +91,8 @@ export class Turns {
   }
 
   /**
-   * Writes a head to its tier again, due as its lane row says. A crash of the former owner may have prevented the
-   * first write (docs/lane-protocol.md, rule 2).
+   * Writes a head to its tier with the due time of its lane row. The former owner may have crashed before it wrote this
+   * record (docs/lane-protocol.md, rule 2).
    *
    * @param dueAt ms since the epoch
    * @throws when Kafka does not acknowledge it

@@ -7,7 +7,7 @@ import { rowsSetAside } from './metrics.js';
 /** The next step after a failed statement. */
 export type NextStep = 'wait' | 'split' | 'set_aside' | 'compare';
 
-/** A row alone must fail once more than this often, and another row succeed after each failure, before it is set aside. */
+/** Number of times that a row must fail alone while another row then succeeds. At its next failure the row is set aside. */
 export const COMPARISONS = 3;
 
 /**
@@ -32,17 +32,17 @@ export class SetAside {
 }
 
 export interface BatchStatement<In, Out> {
-  /** Of logs and metrics. */
+  /** Name of the statement in log lines and metrics. */
   readonly name: string;
   /** Stores all items, or none, and may be repeated. @returns one output for each item, in order */
   readonly run: (items: readonly In[]) => Promise<readonly Out[]>;
-  /** Stores an item and takes it back, so that it says whether a statement can succeed now. */
+  /** Stores an item and rolls back. Its success shows that PostgreSQL can store rows now. */
   readonly rehearse: (item: In) => Promise<unknown>;
   /** Further items to compare with: those queued behind the batch. */
   readonly neighbours?: () => readonly In[];
   /** The caller no longer needs the outcome. Checked after each failure and each wait. */
   readonly isEnded: () => boolean;
-  /** Called for each failure that is waited for. */
+  /** Called after a failed statement, before each pause. */
   readonly onWait: (error: unknown, items: number) => void;
   /** Names an item in logs. */
   readonly describe: (item: In) => object;
@@ -50,11 +50,11 @@ export interface BatchStatement<In, Out> {
 }
 
 /**
- * Stores a batch in order, whatever it contains and however long PostgreSQL is away. Failures of the server, the network or
- * the schema are repeated with a backoff. A batch with a row at fault is halved until that row is alone: b such rows of
- * n cost at most 2 · b · ⌈log2 n⌉ statements more.
+ * Stores a batch in order, whatever it contains and however long PostgreSQL is away. After a failure of the server, the
+ * network or the schema, it repeats the statement with a backoff. If a row's values cause the failure, it halves the batch until that row is
+ * alone. For b such rows among n, that takes at most 2 · b · ⌈log2 n⌉ additional statements.
  *
- * @returns an output for each item, or why it is set aside; undefined when ended before. Earlier items may be stored then
+ * @returns an output or a `SetAside` for each item; undefined if `isEnded` became true first. Some items may be stored then
  */
 export async function persistBatch<In, Out>(
   items: readonly In[],
@@ -74,7 +74,7 @@ class BatchRun<In, Out> {
   /** Parts still to be stored, the next one last. */
   private readonly parts: (readonly In[])[] = [];
   private readonly backoff = new Backoff();
-  /** Of the part that fails alone. */
+  /** Successful comparisons of the row that fails alone. */
   private comparisons = 0;
   private compared = 0;
 
