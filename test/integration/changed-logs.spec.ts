@@ -169,4 +169,67 @@ describe('a recreated compacted topic', () => {
     await until('the new records are read', () => rows.get('a') === 'new' && rows.get('d') === 'new', 15_000);
     expect(rows.get('b')).toBe('old');
   });
+
+  it('given a shorter new log, when a caller catches up at once, then every record of the new log is applied, or it is rejected', async () => {
+    const { settings, rows, table, put } = await compactedTable();
+    for (const key of ['a', 'b', 'c']) await put(key, 'old');
+    await table.start();
+    await opened.recreate(settings, 'table');
+    await put('d', 'new');
+
+    const caughtUp = async () => {
+      try {
+        await table.catchUp();
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    await until('the table catches up', caughtUp);
+    expect(rows.get('d')).toBe('new');
+  });
 });
+
+describe('a truncated compacted topic', () => {
+  it('given a running table, when the log lost its tail, then it applies records below its former position', async () => {
+    const broker = await ownBroker();
+    const { settings, rows, table, put, replaced } = await compactedTable(broker.kafka.brokers);
+    const folder = join(broker.data, `${settings.prefix}table-0`);
+    for (const key of ['a', 'b', 'c']) await put(key, 'kept');
+    await table.start();
+    await broker.kafka.stop();
+    const copy = `${broker.root}/copy`;
+    cpSync(folder, copy, { recursive: true });
+    await broker.kafka.start();
+    for (const key of ['d', 'e', 'f', 'g']) await put(key, 'lost');
+    await until('the tail is read', () => rows.get('g') === 'lost', 30_000);
+
+    await broker.cut(folder, copy);
+    await put('h', 'after');
+    await until('a record below the position is read', () => rows.get('h') === 'after', 30_000);
+    expect(replaced()).toBe(1);
+
+    await broker.cut(folder, copy);
+    for (const key of ['i', 'j', 'k', 'l', 'm', 'n']) await put(key, 'grown');
+    await until('all records of a log that grew past the position are read', () => rows.get('n') === 'grown', 30_000);
+    for (const key of ['i', 'j', 'k', 'l', 'm']) expect([key, rows.get(key)]).toEqual([key, 'grown']);
+    expect(await counted('posthorn_log_truncated_total', `${settings.prefix}table`)).toBe(2);
+  }, 180_000);
+});
+
+/** A table of a topic `table`, not started yet. */
+async function compactedTable(brokers?: string[]) {
+  const compacted = { topic: 'table', partitions: 1, config: { 'cleanup.policy': 'compact' } };
+  const settings = testSettings([compacted], brokers === undefined ? {} : { brokers });
+  await kafkaClient(settings).ensureTopics();
+  const rows = new Map<string, string>();
+  let replacements = 0;
+  const table = kafkaClient(settings).table({
+    topic: 'table',
+    apply: (key, value) => void rows.set(key, String(value)),
+    onReplaced: () => replacements++,
+  });
+  opened.add(() => table.stop());
+  const put = (key: string, value: string) => publish(settings, [value], 'table', key);
+  return { settings, rows, table, put, replaced: () => replacements };
+}

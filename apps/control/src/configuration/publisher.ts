@@ -72,6 +72,16 @@ export class ConfigurationPublisher {
     return this.isPrepared;
   }
 
+  /**
+   * Whether the topics are still the logs that were prepared. A marker in another log would complete it without its records.
+   *
+   * @throws when no broker answers
+   */
+  async isPresent(): Promise<boolean> {
+    await this.topics.checkLogs();
+    return this.topics.timesReplaced === this.timesReplaced;
+  }
+
   /** Signs records of configuration, and appends markers with the highest sequence among them. */
   async finish(records: readonly OutRecord[]): Promise<readonly OutRecord[]> {
     const own = records.filter(({ topic }) => isConfiguration(topic));
@@ -96,6 +106,7 @@ export class ConfigurationPublisher {
       this.noteOrphans(topic, survey);
       records += await this.write(db, topic, survey);
     }
+    if (!(await this.isPresent())) return false;
     await this.producer.write(await this.signedMarkers(latest));
     await this.producer.write(await this.signer.sign(await generationMarkers(db, this.topics.generations)));
     this.logger.log({ records }, 'configuration.published');
@@ -128,7 +139,7 @@ export class ConfigurationPublisher {
 
   /** Markers have no row: their content comes from the database's numbers. @returns the number of written markers */
   private async mendMarkers(db: Queryable, { topic }: FollowedTopic, keys: readonly string[]): Promise<number> {
-    if (keys.length === 0) return 0;
+    if (keys.length === 0 || !(await this.isPresent())) return 0;
     const { latest } = await knownChanges(db, 0);
     const generations = await this.signer.sign(await generationMarkers(db, this.topics.generations));
     const all = [...(await this.signedMarkers(latest)), ...generations];

@@ -67,6 +67,10 @@ export class FollowedTopic {
     return this.table.catchUp();
   }
 
+  checkLog(): Promise<void> {
+    return this.table.checkLog();
+  }
+
   /** @returns up to `limit` keys that looked wrong since they were last taken */
   takeSuspects(limit: number): string[] {
     const keys = [...this.suspects].slice(0, limit);
@@ -132,7 +136,7 @@ export class ConfigurationTopics implements OnModuleInit, OnModuleDestroy {
     this.all = CONFIGURATION_TOPICS.map((topic) => new FollowedTopic(kafka, topic, listener));
   }
 
-  /** How often one of the topics was made again. */
+  /** How often one of the topics was made again, or lost records that were read. */
   get timesReplaced(): number {
     return this.replacements;
   }
@@ -160,6 +164,16 @@ export class ConfigurationTopics implements OnModuleInit, OnModuleDestroy {
     const done = this.started.promise.then(() => Promise.all(this.all.map((topic) => topic.catchUp())));
     if (!(await atMost(CATCH_UP_MS, done)))
       throw new Error('the configuration topics were not read to their ends in time');
+  }
+
+  /**
+   * Asks whether the topics are still the logs that are read. If not, {@link timesReplaced} has grown.
+   *
+   * @throws when a broker does not answer in time
+   */
+  async checkLogs(): Promise<void> {
+    const done = Promise.all(this.all.map((topic) => topic.checkLog()));
+    if (!(await atMost(CATCH_UP_MS, done))) throw new Error('no broker described the configuration topics in time');
   }
 
   /** The highest change that either of them names. */

@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { KAFKA_SETTINGS, type KafkaSettings } from '#common/kafka/port/settings.js';
 import { Database, type Session } from '#common/postgres/database.js';
 import { CONFIGURATION_TOPICS } from '../changes/configuration-topics.js';
-import { ConfigurationPublisher } from '../configuration/publisher.js';
+import { ConfigurationPublisher, isConfiguration } from '../configuration/publisher.js';
 import { OUTBOX_CHANNEL_SQL } from '../outbox/outbox.js';
 import { SchemaState } from '../schema/schema-state.js';
 import { Wake } from '../shared/wake.js';
@@ -107,6 +107,17 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
+  /** Asked just before configuration is written: the topics may have been made again since the round. */
+  private async isConfigurationPresent(session: Session): Promise<boolean> {
+    try {
+      return await this.configuration.isPresent();
+    } catch (error) {
+      if (session.ended.aborted) throw error;
+      this.logger.warn({ err: error }, 'outbox.configuration_waits');
+      return false;
+    }
+  }
+
   /**
    * @param skipped topics whose records stay in the outbox
    * @returns the number of rows that the relay wrote or set aside, at most a page
@@ -119,6 +130,8 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
     );
     outboxRecords.set(rows.length);
     if (rows.length === 0) return 0;
+    if (rows.some(({ topic }) => isConfiguration(topic)) && !(await this.isConfigurationPresent(session)))
+      return this.relayPage(session, CONFIGURATION_TOPICS);
     await this.writer.write(session, rows);
     await session.query(
       'DELETE FROM outbox WHERE seq = ANY($1::bigint[])',

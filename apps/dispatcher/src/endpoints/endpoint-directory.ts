@@ -77,10 +77,10 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
    * Resolves when the directory has every record that `endpoints` has by now. An endpoint that is still unknown then does not
    * exist: the router read its record before it wrote the delivery.
    *
-   * @throws when Kafka does not answer
+   * @throws when Kafka does not answer, or the topic was made again and lacks control's marker
    */
   catchUp(): Promise<void> {
-    return this.table.catchUp();
+    return this.table.catchUpWhole();
   }
 
   wasDeleted(id: string): boolean {

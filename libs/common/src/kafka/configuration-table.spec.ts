@@ -19,6 +19,7 @@ function followed() {
       log.isCaughtUp = true;
     },
     catchUp: async () => undefined,
+    checkLog: async () => undefined,
     stop: async () => undefined,
   };
   const client = {
@@ -28,7 +29,12 @@ function followed() {
       return log;
     },
   } as unknown as KafkaClient;
-  const table = new ConfigurationTable(client, { topic: 'endpoints', apply: () => undefined });
+  const ignored: string[] = [];
+  const table = new ConfigurationTable(client, {
+    topic: 'endpoints',
+    apply: () => undefined,
+    onIgnored: (key) => void ignored.push(key),
+  });
   const write = (key: string, value: string | null) => {
     const record = {
       key: Buffer.from(key),
@@ -38,8 +44,12 @@ function followed() {
     };
     options?.apply(key, record.value, record as unknown as InRecord);
   };
-  return { table, write };
+  /** The topic is made again, and its new log is empty. */
+  const replace = () => options?.onReplaced?.();
+  return { table, write, replace, ignored };
 }
+
+const MARKER_LACKS = 'endpoints lacks the marker of control';
 
 describe('ConfigurationTable', () => {
   it('given a log without control’s marker, then its table is not complete, however many records it has', async () => {
@@ -62,5 +72,41 @@ describe('ConfigurationTable', () => {
       isComplete: true,
       problem: undefined,
     });
+  });
+
+  it('given a complete table whose topic is made again, then its rows still count, and no absent key is a fact until the marker', async () => {
+    const { table, write, replace } = followed();
+    await table.start();
+    write(SEQUENCE_MARKER, '{}');
+    await table.catchUpWhole();
+
+    replace();
+    expect(table.isComplete).toBe(true);
+    await expect(table.catchUpWhole()).rejects.toThrow(MARKER_LACKS);
+
+    write(SEQUENCE_MARKER, '{}');
+    await table.catchUpWhole();
+  });
+
+  it('given a marker of a log that is replaced before its end was read, then it completes nothing', async () => {
+    const { table, write, replace } = followed();
+    write(SEQUENCE_MARKER, '{}');
+    replace();
+    let isStarted = false;
+    const started = table.startComplete().then(() => {
+      isStarted = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect({ isStarted, isComplete: table.isComplete }).toEqual({ isStarted: false, isComplete: false });
+    write(SEQUENCE_MARKER, '{}');
+    await started;
+  });
+
+  it('given a tombstone of the marker, then it is ignored, so that control writes the marker again', async () => {
+    const { table, write, ignored } = followed();
+    await table.start();
+    write(SEQUENCE_MARKER, '{}');
+    write(SEQUENCE_MARKER, null);
+    expect({ isComplete: table.isComplete, ignored }).toEqual({ isComplete: true, ignored: [SEQUENCE_MARKER] });
   });
 });

@@ -30,7 +30,7 @@ export interface ConfigurationTableOptions {
   readonly onMarker?: (record: ConfigurationRecord) => void;
   /** A marker of another kind; null deletes it. When it throws, the marker is malformed and the last good one stays. */
   readonly onOtherMarker?: (key: string, value: Buffer | null) => void;
-  /** The topic was made again: it is read from its first record. */
+  /** The topic was made again, or lost records that were read: it is read from its first record. */
   readonly onReplaced?: () => void;
   /** A record under this key was ignored. */
   readonly onIgnored?: (key: string) => void;
@@ -54,7 +54,10 @@ export class ConfigurationTable {
   private readonly whole = Promise.withResolvers<void>();
   private ignoredUnsigned = 0;
   private isWhollySigned = false;
+  /** The present log has control's marker. */
   private hasMarker = false;
+  /** The table was complete in a former log: its rows stay until the present one replaces them. */
+  private wasComplete = false;
 
   constructor(
     client: KafkaClient,
@@ -65,7 +68,11 @@ export class ConfigurationTable {
       topic: options.topic,
       prepare: (records) => this.authenticate(records),
       apply: (key, _value, record) => this.take(key, record),
-      onReplaced: () => options.onReplaced?.(),
+      onReplaced: () => {
+        this.wasComplete = this.isComplete;
+        this.hasMarker = false;
+        options.onReplaced?.();
+      },
     });
   }
 
@@ -96,13 +103,13 @@ export class ConfigurationTable {
    * made again lacks the marker until then, so an absent key says nothing.
    */
   get isComplete(): boolean {
-    return this.table.isCaughtUp && this.hasMarker;
+    return this.wasComplete || (this.table.isCaughtUp && this.hasMarker);
   }
 
   /** Starts the table. Resolves when {@link isComplete}, however late control is. @throws as {@link start} does */
   async startComplete(): Promise<void> {
     await this.start();
-    await this.whole.promise;
+    if (!this.isComplete) await this.whole.promise;
   }
 
   /** For readiness: undefined when the table is complete and follows its topic. */
@@ -114,6 +121,21 @@ export class ConfigurationTable {
 
   catchUp(): Promise<void> {
     return this.table.catchUp();
+  }
+
+  /**
+   * Resolves when the table has every record that control has written by now. A key that is still absent then does not exist.
+   *
+   * @throws as {@link CompactedTable.catchUp} does, and while the present log lacks control's marker
+   */
+  async catchUpWhole(): Promise<void> {
+    await this.table.catchUp();
+    if (!this.hasMarker) throw new Error(`${this.options.topic} lacks the marker of control`);
+  }
+
+  /** As {@link CompactedTable.checkLog}. */
+  checkLog(): Promise<void> {
+    return this.table.checkLog();
   }
 
   stop(): Promise<void> {
@@ -172,9 +194,10 @@ export class ConfigurationTable {
 
   /** A signed marker says that control has signed every record before it. */
   private takeMarker(record: ConfigurationRecord): void {
+    if (record.value === null) throw new Error('control deletes no marker');
     if (record.isSigned) this.isWhollySigned = true;
-    this.hasMarker = record.value !== null;
-    if (this.hasMarker) this.whole.resolve();
+    this.hasMarker = true;
+    if (this.isComplete) this.whole.resolve();
     this.options.onMarker?.(record);
   }
 

@@ -10,7 +10,7 @@ export interface CompactedTableOptions {
   readonly apply: (key: string, value: Buffer | null, record: InRecord) => void;
   /** Awaited before the records of a batch are applied: for checks that would hold the event loop. */
   readonly prepare?: (records: readonly InRecord[]) => Promise<void>;
-  /** The topic was made again: it is read from its first record. */
+  /** The topic was made again, or lost records that were read: it is read from its first record. Rows stay until then. */
   readonly onReplaced?: () => void;
 }
 
@@ -22,9 +22,15 @@ export interface CompactedTable {
   /**
    * Resolves when everything that is in the topic by now has been applied; never when it is stopped before.
    *
-   * @throws when the broker does not say where the topic ends
+   * @throws when the broker does not say where the topic ends, or the topic is read again from its first record
    */
   catchUp(): Promise<void>;
+  /**
+   * Resolves when the topic is still the log that is read, or `onReplaced` was called.
+   *
+   * @throws when no broker answers, or the topic does not exist
+   */
+  checkLog(): Promise<void>;
   /** True once everything that was in the topic at the start has been applied. */
   readonly isCaughtUp: boolean;
   /** For readiness: undefined while the table follows its topic. */

@@ -63,7 +63,7 @@ export const foreignCommits = new Counter({
 
 export const truncatedLogs = new Counter({
   name: 'posthorn_log_truncated_total',
-  help: 'Partitions that lost records behind a commit: reading went on where the log first differs from what was read',
+  help: 'Partitions that lost records that were read: reading went on where the log first differs, and that of configuration began again',
   labelNames: ['topic'],
 });
 

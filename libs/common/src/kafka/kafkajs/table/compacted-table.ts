@@ -5,18 +5,18 @@ import type { InRecord } from '../../../records/record.js';
 import { atMost, delay } from '../../../timing/timing.js';
 import type { LagWatch } from '../../lag/lag-watch.js';
 import type { CompactedTable, CompactedTableOptions } from '../../port/compacted-table.js';
-import { replacedLogs, setAsideRecords } from '../../port/metrics.js';
+import { replacedLogs, setAsideRecords, truncatedLogs } from '../../port/metrics.js';
 import type { KafkaSettings } from '../../port/settings.js';
 import type { TopicIdentity } from '../../port/topic-identity.js';
 import { createKafka, MAX_STARTING_MS } from '../connection/client.js';
-import { LeadersRefresh } from '../consumer/leaders-refresh.js';
 import { endPredecessor } from '../consumer/predecessor.js';
 import { BATCH_RUN, type BatchPayload } from '../patches/fetched-batch.js';
 import type { KafkaGroup } from '../patches/group-hooks.js';
 import { hookedAssigner } from '../patches/patch-kafkajs.js';
-import { isSameTopic } from '../queries/topic-identities.js';
 import type { FetchedBounds } from '../wire/fetched-records.js';
+import { CatchUps } from './catch-ups.js';
 import { tableLag } from './table-lag.js';
+import { TableLog } from './table-log.js';
 
 /** How late a recreated topic is noticed. */
 const WATCH_INTERVAL_MS = 3_000;
@@ -24,12 +24,6 @@ const RETRY_MS = 1_000;
 
 /** Characters of a key in the log. */
 const MAX_SHOWN = 256;
-
-/** What {@link KafkajsTable.catchUp} waits for: by partition, the end to reach. */
-interface Awaited {
-  readonly ends: Map<number, number>;
-  readonly resolve: () => void;
-}
 
 /**
  * Reads a compacted topic from its beginning and keeps following it, in a group of its own that commits nothing and is
@@ -49,16 +43,15 @@ export class KafkajsTable implements CompactedTable {
   private readonly behind = new Set<number>();
   /** By partition: the end of its log at the first fetch. */
   private readonly targets = new Map<number, number>();
-  private readonly waiting = new Set<Awaited>();
+  private readonly catchUps = new CatchUps();
+  private rereads = 0;
   private readonly caughtUp = Promise.withResolvers<void>();
   private readonly lag: LagWatch;
-  private isReady = false;
+  isCaughtUp = false;
   /** A consumer that crashes while it stops, because its broker is away, would restart without end. */
   private isStopping = false;
-  private group: KafkaGroup | undefined;
   /** The log that {@link positions} belong to. */
-  private identity: TopicIdentity | undefined;
-  private readonly leaders = new LeadersRefresh();
+  private readonly log: TableLog;
   private timer: NodeJS.Timeout | undefined;
   /** Undefined until there is something to connect to. */
   private starting: Promise<void> | undefined;
@@ -70,13 +63,19 @@ export class KafkajsTable implements CompactedTable {
     const kafka = createKafka(settings);
     this.topic = settings.prefix + options.topic;
     this.groupId = `${settings.prefix}table-${options.topic}-${randomUUID()}`;
+    this.log = new TableLog(this.topic, (was, is) => this.replace(was, is));
     this.lag = tableLag(settings, options.topic, (partition) => this.positionOf(partition));
     this.admin = kafka.admin({ retry: { retries: 5 } });
     this.consumer = kafka.consumer({
       groupId: this.groupId,
       maxWaitTimeInMs: 1_000,
       allowAutoTopicCreation: false,
-      partitionAssigners: [hookedAssigner({ beforeJoin: (group) => this.beforeJoin(group) })],
+      partitionAssigners: [
+        hookedAssigner({
+          beforeJoin: (group) => this.beforeJoin(group),
+          onOutOfRange: (_group, _topic, partition) => this.recoverPosition(partition),
+        }),
+      ],
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: async () => !this.isStopping },
     });
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
@@ -84,17 +83,10 @@ export class KafkajsTable implements CompactedTable {
     });
   }
 
-  /** True once everything that was in the topic at the start has been applied. */
-  get isCaughtUp(): boolean {
-    return this.isReady;
-  }
-
-  /** For readiness: undefined while the table follows its topic. */
   problem(): string | undefined {
     return this.lag.problem();
   }
 
-  /** Resolves when caught up, and never when it is stopped before; waits for brokers as long as it takes. */
   async start(): Promise<void> {
     await this.settings.topicsReady;
     if (!this.isStopping) {
@@ -107,21 +99,20 @@ export class KafkajsTable implements CompactedTable {
     await this.caughtUp.promise;
   }
 
-  /**
-   * Resolves when everything that is in the topic by now has been applied; never when it is stopped before.
-   *
-   * @throws when the broker does not say where the topic ends
-   */
+  checkLog(): Promise<void> {
+    return this.log.check();
+  }
+
   async catchUp(): Promise<void> {
     await this.caughtUp.promise;
-    const offsets = await this.admin.fetchTopicOffsets(this.topic);
-    const ends = new Map(
-      offsets
-        .filter(({ partition, high, low }) => Number(high) > Math.max(Number(low), this.read.get(partition) ?? 0))
-        .map(({ partition, high }) => [partition, Number(high)]),
-    );
-    if (ends.size === 0) return;
-    await new Promise<void>((resolve) => this.waiting.add({ ends, resolve }));
+    await this.log.check();
+    const ends = new Map<number, number>();
+    for (const { partition, high, low } of await this.admin.fetchTopicOffsets(this.topic)) {
+      const [end, read] = [Number(high), this.read.get(partition) ?? 0];
+      if (end < read) throw new Error(`${this.topic}/${partition} ends at ${end}, and was read up to ${read}`);
+      if (end > Math.max(Number(low), read)) ends.set(partition, end);
+    }
+    await this.catchUps.add(ends);
   }
 
   private async connectAndRun(): Promise<void> {
@@ -173,35 +164,57 @@ export class KafkajsTable implements CompactedTable {
   }
 
   private async beforeJoin(group: KafkaGroup): Promise<void> {
-    this.group = group;
+    this.log.join(group);
     await this.watch();
     // No other process uses the group, so any other member is this one before a crash; it must not be waited for.
     await endPredecessor(group, this.settings.clientId);
   }
 
-  /**
-   * A recreated topic is read from its first record. The rows of the former one stay until a record replaces them. Never
-   * rejects.
-   */
+  /** Never rejects. */
   private async watch(): Promise<void> {
-    const { group } = this;
-    if (group === undefined || this.isStopping) return;
+    if (!this.isStopping) await this.log.check().catch((error: unknown) => this.noteUnchecked(error));
+  }
+
+  private noteUnchecked(error: unknown): void {
+    this.logger.debug({ err: error, topic: this.topic }, 'table.not_checked');
+  }
+
+  private replace(was: TopicIdentity, is: TopicIdentity): void {
+    replacedLogs.inc({ topic: this.topic });
+    this.logger.error({ topic: this.topic, was: was.topicId, is: is.topicId }, 'log.replaced');
+    this.readAgain(Array.from({ length: Math.max(was.partitions, is.partitions) }, (_, partition) => partition));
+  }
+
+  /** Records were read and are gone, and other records get their offsets. */
+  private readTruncated(partition: number): void {
+    truncatedLogs.inc({ topic: this.topic });
+    const position = this.positionOf(partition);
+    this.logger.error({ topic: this.topic, partition, position }, 'log.truncated');
+    this.readAgain([partition]);
+  }
+
+  /** The rows stay until a record replaces them. */
+  private readAgain(partitions: readonly number[]): void {
+    this.rereads++;
+    for (const partition of partitions) {
+      for (const offsets of [this.positions, this.read, this.targets]) offsets.delete(partition);
+      this.log.forget(partition);
+    }
+    this.catchUps.reject(new Error(`${this.topic} is read again from its first record`));
+    this.options.onReplaced?.();
+    for (const partition of partitions) this.consumer.seek({ topic: this.topic, partition, offset: '0' });
+  }
+
+  /** The position is not in the log. kafkajs would reset it, and the table pass over all offsets up to it. Never rejects. */
+  private async recoverPosition(partition: number): Promise<void> {
+    await this.watch();
+    if (this.positionOf(partition) > 0) this.readTruncated(partition);
     try {
-      const states = await group.cluster.topicIdentities([this.topic]);
-      await this.leaders.noteCheck(group.cluster, states);
-      const state = states.get(this.topic);
-      const former = this.identity;
-      if (state === undefined || (former !== undefined && isSameTopic(state, former))) return;
-      this.identity = state;
-      if (former === undefined) return;
-      replacedLogs.inc({ topic: this.topic });
-      this.logger.error({ topic: this.topic, was: former.topicId, is: state.topicId }, 'log.replaced');
-      this.positions.clear();
-      this.read.clear();
-      this.options.onReplaced?.();
-      for (const partition of state.leaders.keys()) this.consumer.seek({ topic: this.topic, partition, offset: '0' });
+      const offsets = await this.admin.fetchTopicOffsets(this.topic);
+      const start = offsets.find((each) => each.partition === partition)?.low ?? '0';
+      this.consumer.seek({ topic: this.topic, partition, offset: start });
     } catch (error) {
-      this.logger.debug({ err: error, topic: this.topic }, 'table.not_checked');
+      this.logger.warn({ err: error, topic: this.topic, partition }, 'table.start_unknown');
     }
   }
 
@@ -209,11 +222,29 @@ export class KafkajsTable implements CompactedTable {
   private async applyBatch({ batch, resolveOffset }: BatchPayload): Promise<void> {
     const { partition, fetchedOffset, fetched } = batch;
     const from = Number(fetchedOffset);
-    const { records, next } = await fetched.read(from, { topic: this.options.topic, partition });
+    const { rereads } = this;
+    const { records, next, ...epochs } = await fetched.read(from, { topic: this.options.topic, partition });
+    if (!(await this.isContinued(partition, epochs.firstLeaderEpoch))) return;
     await this.options.prepare?.(records.filter((record) => this.isNew(record)));
+    // While they were prepared the topic may have been made again: they are records of the former log.
+    if (rereads !== this.rereads) return;
     for (const record of records) this.applyRecord(record);
     if (next > from) resolveOffset(String(next - 1));
+    if (next >= this.positionOf(partition)) this.log.noteEpoch(partition, epochs.leaderEpoch);
     this.noteProgress(partition, next, fetched.bounds);
+  }
+
+  /** @returns false when the fetch must be repeated */
+  private async isContinued(partition: number, leaderEpoch: number | undefined): Promise<boolean> {
+    try {
+      const found = await this.log.compare(partition, this.positionOf(partition), leaderEpoch);
+      if (found === 'truncated') this.readTruncated(partition);
+      if (found !== 'unknown') return found === 'continued';
+    } catch (error) {
+      this.noteUnchecked(error);
+    }
+    await delay(RETRY_MS);
+    return false;
   }
 
   private applyRecord(record: InRecord): void {
@@ -254,23 +285,16 @@ export class KafkajsTable implements CompactedTable {
    */
   private noteProgress(partition: number, next: number, { highWatermark }: FetchedBounds): void {
     this.read.set(partition, next);
-    for (const awaited of this.waiting) this.noteReached(awaited, partition, next);
+    this.catchUps.noteRead(partition, next);
     const target = this.targets.get(partition) ?? highWatermark;
     this.targets.set(partition, target);
     if (next < target || !this.behind.delete(partition)) return;
     this.checkCaughtUp();
   }
 
-  private noteReached(awaited: Awaited, partition: number, end: number): void {
-    if (end >= (awaited.ends.get(partition) ?? Number.POSITIVE_INFINITY)) awaited.ends.delete(partition);
-    if (awaited.ends.size > 0) return;
-    this.waiting.delete(awaited);
-    awaited.resolve();
-  }
-
   private checkCaughtUp(): void {
-    if (this.isReady || this.behind.size > 0) return;
-    this.isReady = true;
+    if (this.isCaughtUp || this.behind.size > 0) return;
+    this.isCaughtUp = true;
     this.caughtUp.resolve();
   }
 }
