@@ -127,7 +127,7 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
   'what has not ended in time goes on': {
     shape: often({ kind: 'hanging', timeoutMs: 14_000, troublePermille: 200 }, 'extra', 'terminate'),
     plant: () =>
-      replaced(KafkajsConsumer.prototype, 'drain', (original) => {
+      replaced(KafkajsConsumer.prototype, 'finishInFlight', (original) => {
         return async function () {
           await original.call(this);
           return true;
