@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { OwnedPartition } from '../../partition/owned-partition.js';
 import type { KafkaGroup } from '../patches/group-hooks.js';
+import { reaches } from '../queries/partition-queries.js';
 import { isSameTopic, type TopicState } from '../queries/topic-identities.js';
 import type { Committer } from './committer.js';
 import { LeadersRefresh } from './leaders-refresh.js';
@@ -111,14 +112,13 @@ export class LogWatch {
     leaderEpoch: number,
   ): Promise<'continued' | 'changed' | 'unknown'> {
     const topic = this.prefix + ownName;
-    const name = `${topic}/${partition}`;
     const state = (await group.cluster.topicIdentities([topic])).get(topic);
     const leader = state?.leaders[partition] ?? -1;
     if (state === undefined || leader < 0) return 'unknown';
     if (!isSameTopic(state, identity)) return 'changed';
-    const ends = await group.cluster.epochEnds([{ topic, partition, leader, leaderEpoch }]);
-    if (!ends.has(name)) return 'unknown';
-    return (ends.get(name) ?? position) >= position ? 'continued' : 'changed';
+    const isReached = await reaches(group.cluster, { topic, partition, leader, leaderEpoch }, position);
+    if (isReached === undefined) return 'unknown';
+    return isReached ? 'continued' : 'changed';
   }
 
   /** A topic must be missing in two checks: a broker that has just started may not know all topics yet. */

@@ -47,6 +47,24 @@ export function offsetsAt(cluster: RequestCluster, questions: readonly OffsetQue
 }
 
 /**
+ * Asks a leader whether the log still holds the records that were read in a leader epoch. An epoch that ends before the
+ * position has lost its tail, although the log may have grown past the position again.
+ *
+ * @param cluster with the query below
+ * @param position end of the records that were read
+ * @returns undefined when the leader does not answer
+ */
+export async function reaches(
+  cluster: { epochEnds(questions: readonly EpochQuestion[]): Promise<Map<string, number | undefined>> },
+  question: EpochQuestion,
+  position: number,
+): Promise<boolean | undefined> {
+  const ends = await cluster.epochEnds([question]);
+  const name = `${question.topic}/${question.partition}`;
+  return ends.has(name) ? (ends.get(name) ?? position) >= position : undefined;
+}
+
+/**
  * Asks the leaders where an epoch ends: the offset of the first record of a later epoch, or the end of the log.
  *
  * @returns by `topic/partition`; undefined when the leader does not know the epoch. Partitions whose leader did not answer

@@ -1,6 +1,7 @@
 import type { TopicIdentity } from '../../port/topic-identity.js';
 import { LeadersRefresh } from '../consumer/leaders-refresh.js';
 import type { KafkaGroup } from '../patches/group-hooks.js';
+import { reaches } from '../queries/partition-queries.js';
 import { isSameTopic, type TopicState } from '../queries/topic-identities.js';
 
 /** Called when the topic is another log than before. */
@@ -55,8 +56,7 @@ export class TableLog {
   }
 
   /**
-   * A fetch may bring records of another leader epoch. In the log that was read the former epoch reaches the position. An
-   * epoch that ends before has lost its tail, although the log may have grown past the position again.
+   * A fetch may bring records of another leader epoch. In the log that was read the former epoch {@link reaches} the position.
    *
    * @param position end of what the table has read
    * @param leaderEpoch of the first batch of the fetch
@@ -70,9 +70,8 @@ export class TableLog {
     // A topic that was made again has no known epoch.
     if (this.group === undefined || leader < 0 || !this.epochs.has(partition)) return 'unknown';
     const question = { topic: this.topic, partition, leader, leaderEpoch: known };
-    const ends = await this.group.cluster.epochEnds([question]);
-    const name = `${this.topic}/${partition}`;
-    if (!ends.has(name)) return 'unknown';
-    return (ends.get(name) ?? position) >= position ? 'continued' : 'truncated';
+    const isReached = await reaches(this.group.cluster, question, position);
+    if (isReached === undefined) return 'unknown';
+    return isReached ? 'continued' : 'truncated';
   }
 }
