@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { delay, monotonicMs } from '../../../timing/timing.js';
 import type { KafkaGroup } from '../patches/group-hooks.js';
+import { membersOf } from './group-members.js';
 
 const logger = new Logger('endPredecessor');
 
@@ -33,8 +34,7 @@ export async function endPredecessor(group: KafkaGroup, clientId: string): Promi
 async function evict(group: KafkaGroup, clientId: string): Promise<void> {
   const { groupId } = group;
   const coordinator = await group.cluster.findGroupCoordinator({ groupId });
-  const { groups } = await coordinator.describeGroups({ groupIds: [groupId] });
-  for (const member of groups.flatMap(({ members }) => members)) {
+  for (const member of await membersOf(coordinator, groupId)) {
     if (member.clientId !== clientId || member.memberId === group.memberId) continue;
     await coordinator.leaveGroup({ groupId, memberId: member.memberId });
     logger.log({ member_id: member.memberId }, 'predecessor.ended');

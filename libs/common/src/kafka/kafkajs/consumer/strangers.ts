@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { KafkaGroup } from '../patches/group-hooks.js';
 import { isOwnMember } from '../patches/own-members.js';
+import { membersOf } from './group-members.js';
 
 const REMEDY = 'stop it, or set KAFKA_TOPIC_PREFIX';
 
@@ -9,12 +10,10 @@ export class Strangers {
   private readonly logger = new Logger(Strangers.name);
   /** Members without partitions, while this member leads. */
   private idle: readonly string[] = [];
-  /** A leader that assigns partitions to itself. */
-  private leader: string | undefined;
   /** The members of the group speak another assignment protocol. */
   private isOtherProtocol = false;
-  /** The latest leader that was checked. */
-  private checked: string | undefined;
+  /** The latest leader that was checked. A stranger assigns partitions to itself. */
+  private leader: { readonly id: string; readonly isStranger: boolean } | undefined;
 
   constructor(private readonly groupId: string) {}
 
@@ -44,25 +43,23 @@ export class Strangers {
     const { leaderId, memberId, groupId } = group;
     if (leaderId === null || leaderId === memberId) {
       this.leader = undefined;
-      this.checked = undefined;
       return;
     }
-    if (leaderId === this.checked) return;
+    if (leaderId === this.leader?.id) return;
     this.idle = [];
-    const { groups } = await group.coordinator.describeGroups({ groupIds: [groupId] });
-    const leader = groups.flatMap(({ members }) => members).find((member) => member.memberId === leaderId);
+    const members = await membersOf(group.coordinator, groupId);
+    const leader = members.find((member) => member.memberId === leaderId);
     const isStranger = leader !== undefined && leader.memberMetadata.length > 0 && !isOwnMember(leader);
-    if (isStranger && this.leader !== leaderId)
+    if (isStranger)
       this.logger.error({ group: groupId, leader: leaderId, client_id: leader.clientId }, 'group.led_by_stranger');
-    this.leader = isStranger ? leaderId : undefined;
-    this.checked = leaderId;
+    this.leader = { id: leaderId, isStranger };
   }
 
   /** For readiness: another program holds partitions of the group. */
   problem(): string | undefined {
     if (this.isOtherProtocol) return `group ${this.groupId} has only members of another program: ${REMEDY}`;
-    if (this.leader === undefined) return undefined;
-    return `group ${this.groupId} is led by ${this.leader}, which is another program: ${REMEDY}`;
+    if (!this.leader?.isStranger) return undefined;
+    return `group ${this.groupId} is led by ${this.leader.id}, which is another program: ${REMEDY}`;
   }
 
   /** For readiness: other programs are in the group and get nothing. */
