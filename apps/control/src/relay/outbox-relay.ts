@@ -91,26 +91,16 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
     await session.query(`LISTEN "${row?.channel}"`);
     this.configuration.begin();
     while (!ends.aborted) {
-      const skipped = (await this.mayPublishConfiguration(session)) ? [] : CONFIGURATION_TOPICS;
+      const mayPublish = await this.isAnswered(session, () => this.configuration.round(session));
+      const skipped = mayPublish ? [] : CONFIGURATION_TOPICS;
       if ((await this.relayPage(session, skipped)) < PAGE) await this.wake.wait(POLL_MS);
     }
   }
 
   /** While a configuration topic cannot be read, configuration records stay in the outbox. The relay still writes all others. */
-  private async mayPublishConfiguration(session: Session): Promise<boolean> {
+  private async isAnswered(session: Session, question: () => Promise<boolean>): Promise<boolean> {
     try {
-      return await this.configuration.round(session);
-    } catch (error) {
-      if (session.ended.aborted) throw error;
-      this.logger.warn({ err: error }, 'outbox.configuration_waits');
-      return false;
-    }
-  }
-
-  /** Asked just before configuration is written: the topics may have been made again since the round. */
-  private async isConfigurationPresent(session: Session): Promise<boolean> {
-    try {
-      return await this.configuration.isPresent();
+      return await question();
     } catch (error) {
       if (session.ended.aborted) throw error;
       this.logger.warn({ err: error }, 'outbox.configuration_waits');
@@ -130,7 +120,9 @@ export class OutboxRelay implements OnApplicationBootstrap, OnModuleDestroy {
     );
     outboxRecords.set(rows.length);
     if (rows.length === 0) return 0;
-    if (rows.some(({ topic }) => isConfiguration(topic)) && !(await this.isConfigurationPresent(session)))
+    const hasConfiguration = rows.some(({ topic }) => isConfiguration(topic));
+    // Asked just before configuration is written: the topics may have been made again since the round.
+    if (hasConfiguration && !(await this.isAnswered(session, () => this.configuration.isPresent())))
       return this.relayPage(session, CONFIGURATION_TOPICS);
     await this.writer.write(session, rows);
     await session.query(
