@@ -1,5 +1,3 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Admin } from 'kafkajs';
@@ -30,16 +28,6 @@ async function connectAdmin(): Promise<void> {
   await admin.connect();
 }
 
-async function readiness(app: 'ingest' | 'dispatcher'): Promise<string> {
-  return fetch(`${cluster.app(app).url}/health/ready`).then(
-    (response) => response.text(),
-    () => '',
-  );
-}
-
-const says = (app: 'ingest' | 'dispatcher', text: string) =>
-  until(`${app} says "${text}"`, async () => (await readiness(app)).includes(text), 60_000);
-
 async function expectAllDelivered(traffic: OrderedTraffic): Promise<void> {
   await traffic.complete(COMPLETE_MS);
   traffic.close();
@@ -59,7 +47,10 @@ describe('configuration that the topics lack', () => {
     await until('the topic is made again', async () => (await admin.listTopics()).includes('endpoints'), 60_000);
     await cluster.app('ingest').server.stop();
     const started = Promise.all([cluster.app('ingest').server.start(), cluster.app('dispatcher').server.start()]);
-    await Promise.all([says('ingest', 'waits for control'), says('dispatcher', 'waits for control')]);
+    await Promise.all([
+      cluster.untilReadinessSays('ingest', 'waits for control'),
+      cluster.untilReadinessSays('dispatcher', 'waits for control'),
+    ]);
     await traffic.publish();
     await cluster.app('control').server.start();
     await started;
@@ -74,13 +65,13 @@ describe('configuration that the topics lack', () => {
     await traffic.publish();
     await Promise.all(
       (['ingest', 'dispatcher'] as const).map((app) =>
-        says(app, 'an open transaction has held 1 records of endpoints/'),
+        cluster.untilReadinessSays(app, 'an open transaction has held 1 records of endpoints/'),
       ),
     );
     await expectAllDelivered(traffic);
     await transaction.abort();
     await producer.disconnect();
-    await until('ingest is ready', async () => (await readiness('ingest')).includes('"status":"ok"'), 60_000);
+    await until('ingest is ready', async () => (await cluster.readiness('ingest')).includes('"status":"ok"'), 60_000);
   }, 240_000);
 
   it('given a new Kafka, when control starts last, then waiting deliveries wait for it', async () => {
@@ -93,13 +84,14 @@ describe('configuration that the topics lack', () => {
     const apps = [...cluster.processes.all()];
     await admin.disconnect();
     await Promise.all(apps.map(({ server }) => server.stop()));
-    await cluster.kafka.stop();
-    rmSync(join(cluster.folder, 'kafka', 'data'), { recursive: true });
-    await cluster.kafka.start();
+    await cluster.wipeKafka();
     await connectAdmin();
     traffic.isDown = false;
     const started = apps.filter(({ app }) => app !== 'control').map(({ server }) => server.start());
-    await Promise.all([says('ingest', 'waits for control'), says('dispatcher', 'waits for control')]);
+    await Promise.all([
+      cluster.untilReadinessSays('ingest', 'waits for control'),
+      cluster.untilReadinessSays('dispatcher', 'waits for control'),
+    ]);
     await cluster.app('control').server.start();
     await Promise.all(started);
     await expectAllDelivered(traffic);

@@ -22,17 +22,6 @@ afterAll(async () => {
   await cluster?.stop();
 }, 90_000);
 
-type App = 'ingest' | 'dispatcher';
-
-/** Empty while the app does not listen. */
-const readiness = (app: App): Promise<string> =>
-  fetch(`${cluster.app(app).url}/health/ready`).then(
-    (response) => response.text(),
-    () => '',
-  );
-const says = (app: App, text: string) =>
-  until(`${app} says "${text}"`, async () => (await readiness(app)).includes(text), 60_000);
-
 /** As Java's clients: a protocol that kafkajs does not speak. */
 const range: PartitionAssigner = (config) => {
   const assigner = kafkajs.PartitionAssigners.roundRobin(config);
@@ -63,14 +52,11 @@ describe('another program in a consumer group of Posthorn', () => {
     async (group, topic, app) => {
       const traffic = await OrderedTraffic.start(cluster, { resources: 40, rounds: 2 });
       const other = await stranger(group, topic);
-      await says(app, 'members of another program, which get no partition: stranger-');
+      await cluster.untilReadinessSays(app, 'members of another program, which get no partition: stranger-');
       await traffic.publish();
       await expectAllDelivered(traffic);
       await other.disconnect();
-      await until('the warning ends', async () => {
-        const text = await (await fetch(`${cluster.app(app).url}/health/ready`)).text();
-        return !text.includes('another program');
-      });
+      await until('the warning ends', async () => !(await cluster.readiness(app)).includes('another program'));
     },
     240_000,
   );
@@ -79,7 +65,7 @@ describe('another program in a consumer group of Posthorn', () => {
     await cluster.app('dispatcher').server.stop();
     const other = await stranger('dispatcher', 'deliveries');
     const started = cluster.app('dispatcher').server.start();
-    await says('dispatcher', 'which is another program').finally(() => other.disconnect());
+    await cluster.untilReadinessSays('dispatcher', 'which is another program').finally(() => other.disconnect());
     await started;
     const traffic = await OrderedTraffic.start(cluster, { resources: 40, rounds: 2 });
     await traffic.publish();
@@ -92,7 +78,9 @@ describe('a group whose members speak another protocol', () => {
     await cluster.app('dispatcher').server.stop();
     const other = await stranger('dispatcher', 'deliveries', [range]);
     const started = cluster.app('dispatcher').server.start();
-    await says('dispatcher', 'has only members of another program').finally(() => other.disconnect());
+    await cluster
+      .untilReadinessSays('dispatcher', 'has only members of another program')
+      .finally(() => other.disconnect());
     await started;
     const traffic = await OrderedTraffic.start(cluster, { resources: 40, rounds: 2 });
     await traffic.publish();
@@ -107,7 +95,10 @@ describe('a partition that is added to a topic', () => {
       if (round !== 8) return;
       await admin.createPartitions({ topicPartitions: [{ topic: 'deliveries', count: PARTITIONS + 1 }] });
     });
-    await says('dispatcher', `deliveries has ${PARTITIONS + 1} partitions, ${PARTITIONS} are configured`);
+    await cluster.untilReadinessSays(
+      'dispatcher',
+      `deliveries has ${PARTITIONS + 1} partitions, ${PARTITIONS} are configured`,
+    );
     await expectAllDelivered(traffic);
   }, 300_000);
 

@@ -84,11 +84,6 @@ async function newConfiguration() {
   return { hooks, late, changed, paused, removed, key };
 }
 
-async function readinessOfControl(): Promise<Readonly<Record<string, string>>> {
-  const answer = await fetch(`${cluster.app('control').url}/health/ready`);
-  return ((await answer.json()) as { checks: Record<string, string> }).checks;
-}
-
 describe('a database restored from a backup', () => {
   it(
     'given traffic and changes since, when the database is reconciled and rebuilt, then no acknowledged event is missing',
@@ -122,9 +117,8 @@ describe('a database restored from a backup', () => {
       expect(rebuilt).toMatchObject({ code: 0, output: expect.stringContaining('were sent again') });
       const again = await npm('rebuild', '--since', since);
       expect(again.output).toContain('0 deliveries were sent again');
-      await until(
-        'no gap of the projection is left',
-        async () => (await readinessOfControl())['projector-gaps'] === 'ok',
+      await until('no gap of the projection is left', async () =>
+        (await cluster.readiness('control')).includes('"projector-gaps":"ok"'),
       );
 
       hooks.failing.script = ok;

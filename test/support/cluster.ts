@@ -7,6 +7,7 @@ import { startKafka } from '../../scripts/lib/kafka.mjs';
 import { freePort } from '../../scripts/lib/ports.mjs';
 import { startPostgres } from '../../scripts/lib/postgres.mjs';
 import { type AppName, type AppProcess, AppProcesses } from './app-processes.js';
+import { until } from './until.js';
 
 /** Short session timeout, so that a frozen process loses its partitions within a test. */
 const SESSION_TIMEOUT_MS = 10_000;
@@ -93,11 +94,14 @@ export class Cluster {
 
   /** Deletes Kafka's data; PostgreSQL keeps its data. */
   async replaceKafka(): Promise<void> {
-    await this.withoutApps(async () => {
-      await this.kafka.stop();
-      rmSync(join(this.folder, 'kafka', 'data'), { recursive: true });
-      await this.kafka.start();
-    });
+    await this.withoutApps(() => this.wipeKafka());
+  }
+
+  /** Restarts Kafka without its data, while no app runs. */
+  async wipeKafka(): Promise<void> {
+    await this.kafka.stop();
+    rmSync(join(this.folder, 'kafka', 'data'), { recursive: true });
+    await this.kafka.start();
   }
 
   /** @param env further variables */
@@ -124,6 +128,18 @@ export class Cluster {
 
   call<Body>(app: 'ingest' | 'control', path: string, request?: { method?: string; body?: unknown }): Promise<Body> {
     return this.processes.call<Body>(app, path, request);
+  }
+
+  /** The answer of `/health/ready`; empty while the app does not listen. */
+  readiness(app: AppName): Promise<string> {
+    return fetch(`${this.app(app).url}/health/ready`).then(
+      (response) => response.text(),
+      () => '',
+    );
+  }
+
+  untilReadinessSays(app: AppName, text: string, timeoutMs = 60_000): Promise<void> {
+    return until(`${app} says "${text}"`, async () => (await this.readiness(app)).includes(text), timeoutMs);
   }
 
   metric(app: AppProcess, name: string): Promise<number> {
