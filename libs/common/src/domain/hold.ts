@@ -1,5 +1,5 @@
 /**
- * Why an endpoint takes nothing for now (docs/lane-protocol.md, rule 6): `paused` by an operator; its `breaker` is open;
+ * Why an endpoint holds (docs/lane-protocol.md, rule 6): `paused` by an operator; its `breaker` is open;
  * `slow`, it answers more slowly than its deliveries arrive; `key_missing`, a key of its secrets is not in `SECRET_KEYS`.
  */
 export const HOLD_REASONS = ['paused', 'breaker', 'slow', 'key_missing'] as const;

@@ -54,7 +54,7 @@ export type LaneEvent<Work> =
   | { readonly type: 'pageRefused' }
   /** A page would be read now. */
   | { readonly type: 'roomMade' }
-  /** The endpoint takes nothing for now, or takes again. */
+  /** The endpoint began to hold, or its hold ended. */
   | { readonly type: 'held'; readonly isHeld: boolean }
   /** Parked rows at or below this place are to be given up, not attempted. */
   | { readonly type: 'expired'; readonly place: number }

@@ -30,7 +30,7 @@ export interface LaneTransaction<Work> {
 
 /** Why a delivery is given up without an attempt. */
 export type GiveUpCause =
-  /** It was parked too long, or is among the oldest of too many. */
+  /** It was parked for longer than the limit, or more deliveries are parked than the limit allows. */
   | { readonly kind: 'expired' }
   /** An operator asked for it. */
   | { readonly kind: 'skipped' }

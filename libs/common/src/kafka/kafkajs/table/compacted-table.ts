@@ -130,7 +130,7 @@ export class KafkajsTable implements CompactedTable {
     this.checkCaughtUp();
   }
 
-  /** What is only about to start does not; what has begun to is waited for, a while: it would go on behind our back. */
+  /** A start that has begun is awaited, within a time limit: it would continue after the stop. A later start does nothing. */
   async stop(): Promise<void> {
     this.isStopping = true;
     await this.lag.close();
