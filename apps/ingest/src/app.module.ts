@@ -15,6 +15,7 @@ import { EventRoutes, ROUTE_LIMITS } from './api/event-routes.js';
 import { OpenApiController } from './api/openapi.controller.js';
 import { EventPublisher, PUBLISH_PRODUCER, PUBLISHER_LIMITS } from './api/publisher.js';
 import type { IngestConfig } from './config.js';
+import { exposeDatabase } from './metrics.js';
 import { EndpointIndex } from './router/endpoint-index.js';
 import { EventArchive } from './router/event-archive.js';
 import { IngestGenerations } from './router/ingest-generations.js';
@@ -89,6 +90,7 @@ function createTransport(
     startAfter: () => endpoints.caughtUp,
     waitsFor: () => database.problem,
   });
+  exposeDatabase(() => database.problem === undefined);
   health.addReadiness({
     name: 'router',
     problem: () => transport.problem(),

@@ -63,7 +63,13 @@ export const queuedBytes = new Gauge({
   help: 'Bytes of the records that were read and wait to be routed',
 });
 
-export const databaseAvailable = new Gauge({
-  name: 'posthorn_router_database_available',
-  help: '1 while the router can store events, 0 while it waits for PostgreSQL',
-});
+/** Read with each scrape: not only batches need PostgreSQL, but also the take-over of a partition. */
+export function exposeDatabase(isAvailable: () => boolean): void {
+  new Gauge({
+    name: 'posthorn_router_database_available',
+    help: '1 while the router can store events, 0 while it waits for PostgreSQL',
+    collect() {
+      this.set(isAvailable() ? 1 : 0);
+    },
+  });
+}

@@ -158,20 +158,15 @@ export class Router implements OwnershipListener {
     round: readonly Candidate[],
     context: BatchContext,
   ): Promise<readonly (Novelty | SetAside)[] | undefined> {
-    const novelties = await persistBatch(round, {
+    return persistBatch(round, {
       name: 'archive',
       run: (candidates) => this.archive.store(candidates.map(({ archived }) => archived)),
       rehearse: ({ archived }) => this.archive.rehearse(archived),
       neighbours: () => this.nextCandidates(context),
       isEnded: () => this.isRebalancing,
-      onWait: (error, events) => {
-        metrics.databaseAvailable.set(0);
-        this.logger.warn({ err: error, events }, 'router.waiting_for_postgres');
-      },
+      onWait: (error, events) => this.logger.warn({ err: error, events }, 'router.waiting_for_postgres'),
       describe: ({ routed: { record } }) => ({ partition: record.partition, offset: record.offset }),
     });
-    if (novelties !== undefined) metrics.databaseAvailable.set(1);
-    return novelties;
   }
 
   /** Candidates of the next batch in the queue. A rehearsal of one shows whether PostgreSQL rejects only the failed event. */
