@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { deliveryIdOf } from '#common/domain/identifiers.js';
 import { carriedPosition } from '#common/domain/position.js';
+import type { KafkaClient } from '#common/kafka/port/kafka-client.js';
 import { partitionOf } from '#common/kafka/port/partitioner.js';
 import { type CarryState, type CarryWork, carryWork, lockCarry, storeCarry } from '#common/postgres/carry-store.js';
 import { Database } from '#common/postgres/database.js';
 import { migrate } from '#common/postgres/migrate.js';
 import type { OutRecord } from '#common/records/record.js';
+import { CarryOver } from '../../apps/dispatcher/src/generations/carry-over.js';
 import { carryPage } from '../../apps/dispatcher/src/generations/carry-page.js';
 import { freshDatabase, type TestDatabase } from '../support/servers.js';
+import { until } from '../support/until.js';
 
 const NOW = Date.now();
 const ENDPOINT = 'ep_1';
@@ -43,6 +46,13 @@ afterAll(async () => {
   await database.close();
   await server.drop();
 });
+
+/** A new, empty Kafka. */
+const KAFKA = {
+  settings: { topics: [{ topic: 'deliveries', partitions: 2 }] },
+  withLogBounds: <T>(work: (bounds: unknown) => Promise<T>) =>
+    work({ of: async () => [], oldestRecordAt: async () => undefined }),
+} as unknown as KafkaClient;
 
 const BEGIN: CarryState = {
   stage: 'rehome',
@@ -87,6 +97,13 @@ const storeEvents = (archivedAt: Date | null = null) =>
      FROM generate_series(0, $4::int - 1) AS n`,
     [NOW - EVENTS, ENDPOINT, archivedAt, EVENTS],
   );
+const storeEvent = (id: string, acceptedMs: number) =>
+  database.query(
+    `INSERT INTO events (tenant, id, type, resource_id, occurred_at, accepted_at, source_partition, source_offset,
+       endpoint_ids, data, archived_at)
+     VALUES ('t', $1, 'a.b', 'r-late', now(), $2, 1, $3, ARRAY[$4], '{}', now())`,
+    [id, new Date(acceptedMs), acceptedMs, ENDPOINT],
+  );
 const parkedRows = () =>
   database.query<{ log: string; lane: string; place: number; delivery_id: string }>(
     'SELECT log, lane, place, delivery_id FROM parked_deliveries ORDER BY place',
@@ -119,6 +136,26 @@ describe('carrying over', () => {
     await storeEvents(new Date(BEGIN.archivedBeforeMs + 1));
     await carry();
     expect(await parkedRows()).toEqual([]);
+  });
+
+  it('given events archived soon after the new log began, then those of a lane are parked in order, none is passed over', async () => {
+    await storeEvents(new Date());
+    const carryOver = new CarryOver(KAFKA, database, writer);
+    const done = carryOver.carriedOver(new AbortController().signal);
+    // A page, or the wait for one, has begun.
+    let looks = 0;
+    const ordinal = async () => (await carryWork(database, ['deliveries']))[0]?.state?.ordinal ?? 0;
+    await until('a page is stored, or none is for a while', async () => (await ordinal()) > 0 || ++looks > 15);
+    // The router archives an event that was accepted before those of the first page, and then the next one of its lane.
+    await storeEvent('evt-early', NOW - 2 * EVENTS);
+    await storeEvent('evt-late', NOW);
+    await done;
+
+    const parked = (await parkedRows()).map(({ delivery_id }) => delivery_id);
+    expect(parked).toHaveLength(EVENTS + 2);
+    expect(parked.indexOf(deliveryIdOf('t', 'evt-early', ENDPOINT))).toBe(0);
+    expect(parked.indexOf(deliveryIdOf('t', 'evt-late', ENDPOINT))).toBe(EVENTS + 1);
+    carryOver.onModuleDestroy();
   });
 
   it('given another number of partitions, then lane rows, parked rows and commands move to the log of their lane', async () => {

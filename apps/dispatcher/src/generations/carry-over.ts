@@ -6,6 +6,7 @@ import { RECORD_WRITER, type RecordWriter } from '#common/kafka/port/record-writ
 import { partitionsOf } from '#common/kafka/port/settings.js';
 import type { LogBoundsReader } from '#common/kafka/port/topics.js';
 import {
+  areEventsSettled,
   type CarryState,
   type CarryWork,
   carryWork,
@@ -84,13 +85,14 @@ export class CarryOver implements OnModuleDestroy {
     }
   }
 
-  /** @returns false when another process is at it */
+  /** @returns false when another process is at it, or the next page must wait */
   private async onePage(lead: CarryWork, work: readonly CarryWork[]): Promise<boolean> {
     const first = lead.state ?? (await this.begin(lead, work));
     return this.database.transaction(async (tx) => {
       const locked = await lockCarry(tx, lead);
       if (locked === undefined) return false;
       const state = locked.state ?? first;
+      if (state.stage === 'events' && !(await areEventsSettled(tx, state))) return false;
       if (locked.state === null && isLogNew(state)) await fenceOwnersBefore(tx, DELIVERIES_TOPIC, lead.firstSeenAt);
       const next = await carryPage(tx, this.producer, lead, state);
       await storeCarry(tx, lead, next);

@@ -97,6 +97,15 @@ export async function storeCarry(
   ]);
 }
 
+/**
+ * Whether each event that was archived before `archivedBeforeMs` can be read now. A page that is read earlier may miss an event
+ * of a lane while a later page finds the lane's next event, which would then be parked first.
+ */
+export async function areEventsSettled(tx: Queryable, { archivedBeforeMs }: CarryState): Promise<boolean> {
+  const [row] = await tx.query<{ settled: boolean }>('SELECT now() > $1 AS settled', [new Date(archivedBeforeMs)]);
+  return row?.settled ?? false;
+}
+
 /** Owners of the new logs may begin. */
 export async function markCarried(tx: Queryable, topics: readonly string[]): Promise<void> {
   await tx.query('UPDATE log_generations SET carried_at = now() WHERE topic = ANY($1) AND carried_at IS NULL', [
