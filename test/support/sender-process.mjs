@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
-import { EndpointClient } from '#common/http/endpoint-client.js';
+import { Sender } from '#common/http/sender.js';
 import { addressPolicy } from '#common/security/address-policy.js';
 
 /*
@@ -12,13 +12,8 @@ const [warmUrl = '', url = '', timeoutMs] = process.argv.slice(2);
 const WARM_UPS = 500;
 const SAMPLE_MS = 5;
 
-/** @param {string} to */
-const clientOf = (to) =>
-  new EndpointClient({
-    url: to,
-    maxConnections: 1,
-    policy: addressPolicy({ allowHttp: true, allowedAddresses: ['127.0.0.0/8'] }),
-  });
+const newSender = () =>
+  new Sender({ maxConnections: 1, policy: addressPolicy({ allowHttp: true, allowedAddresses: ['127.0.0.0/8'] }) });
 
 const request = { headers: ['webhook-id', 'evt_1'], body: Buffer.from('{}'), timeoutMs: Number(timeoutMs) };
 
@@ -31,11 +26,11 @@ async function settledMemory() {
   return process.memoryUsage();
 }
 
-const warm = clientOf(warmUrl);
-for (let index = 0; index < WARM_UPS; index++) await warm.post(request);
+const warm = newSender();
+for (let index = 0; index < WARM_UPS; index++) await warm.post(warmUrl, request);
 await warm.close();
 
-const client = clientOf(url);
+const sender = newSender();
 const loop = monitorEventLoopDelay({ resolution: 5 });
 const before = await settledMemory();
 let peakRss = before.rss;
@@ -43,9 +38,9 @@ const sampler = setInterval(() => {
   peakRss = Math.max(peakRss, process.memoryUsage.rss());
 }, SAMPLE_MS);
 loop.enable();
-const sent = await client.post(request);
+const sent = await sender.post(url, request);
 // The attempt may end before the last byte is read.
-await client.close();
+await sender.close();
 await setTimeout(10 * SAMPLE_MS);
 loop.disable();
 clearInterval(sampler);

@@ -2,6 +2,7 @@ import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { Generations } from '#common/generations/generations.js';
 import { LogPositions } from '#common/generations/log-positions.js';
+import { Sender } from '#common/http/sender.js';
 import { KafkaModule } from '#common/kafka/kafka.module.js';
 import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
 import { KafkaTransport } from '#common/kafka/transport.js';
@@ -17,7 +18,7 @@ import { maxBatchBytes } from '#common/records/topics.js';
 import { addressPolicy } from '#common/security/address-policy.js';
 import { DeadLetterSigner } from '#common/security/dead-letter-signer.js';
 import { Sealer } from '#common/security/sealing.js';
-import { ADDRESS_POLICY, Attempter } from './attempts/attempter.js';
+import { Attempter } from './attempts/attempter.js';
 import { Attempts } from './attempts/attempts.js';
 import { TURN_LIMITS, Turns } from './attempts/turns.js';
 import type { DispatcherConfig } from './config.js';
@@ -77,10 +78,7 @@ export class AppModule {
         { provide: DeadLetterSigner, useFactory: () => new DeadLetterSigner(config.SECRET_KEYS) },
         { provide: REPLAY_LIMITS, useValue: { requiresMac: config.REQUIRE_SIGNED_RECORDS } },
         ReplayCheck,
-        {
-          provide: ADDRESS_POLICY,
-          useFactory: () => addressPolicy({ allowHttp: config.ALLOW_HTTP, allowedAddresses: config.ALLOWED_ADDRESSES }),
-        },
+        { provide: Sender, useFactory: () => senderOf(config) },
         {
           provide: MEMORY_LIMITS,
           useValue: {
@@ -111,6 +109,14 @@ export class AppModule {
       ],
     };
   }
+}
+
+function senderOf({
+  ALLOW_HTTP: allowHttp,
+  ALLOWED_ADDRESSES: allowedAddresses,
+  MAX_CONNECTIONS_OUT,
+}: DispatcherConfig) {
+  return new Sender({ policy: addressPolicy({ allowHttp, allowedAddresses }), maxConnections: MAX_CONNECTIONS_OUT });
 }
 
 function laneCollaborators(

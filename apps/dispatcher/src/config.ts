@@ -41,6 +41,15 @@ export const configSchema = z
       .min(1_048_576)
       .default(32 * 1_048_576)
       .describe('bytes of deliveries that may wait in memory; beyond it all partitions pause'),
+    MAX_CONNECTIONS_OUT: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(65_536)
+      .default(2_048)
+      .describe(
+        'connections to all endpoints together. At the limit, the connection that was idle for the longest time is closed; when all are busy, attempts wait. Each takes a file handle, and some 15 KB of memory over http, 60 KB over https',
+      ),
     DRAIN_PER_SECOND: z.coerce
       .number()
       .min(1)

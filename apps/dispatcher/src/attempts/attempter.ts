@@ -1,19 +1,13 @@
-import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { type Verdict, verdictOf } from '#common/domain/verdict.js';
-import type { SendResult } from '#common/http/endpoint-client.js';
 import { messageHeaders } from '#common/http/message.js';
 import type { PostGroup } from '#common/http/post-group.js';
+import { Sender, type SendResult } from '#common/http/sender.js';
 import { recordTrace } from '#common/records/trace-context.js';
-import type { AddressPolicy } from '#common/security/address-policy.js';
 import type { Delivery } from '../deliveries/delivery.js';
-import { EndpointClients } from '../endpoints/endpoint-clients.js';
-import { EndpointDirectory } from '../endpoints/endpoint-directory.js';
 import type { Endpoint } from '../endpoints/unsealed-endpoint.js';
 import * as metrics from './metrics.js';
 import type { AttemptFacts } from './outcome.js';
-
-/** DI token of the {@link AddressPolicy} that every connection must satisfy. */
-export const ADDRESS_POLICY = Symbol('AddressPolicy');
 
 /** The result of one attempt, and its verdict. */
 export interface Attempt {
@@ -30,19 +24,16 @@ const LOG_INTERVAL_MS = 60_000;
 @Injectable()
 export class Attempter implements OnApplicationShutdown {
   private readonly logger = new Logger(Attempter.name);
-  private readonly clients: EndpointClients;
   private loggedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(directory: EndpointDirectory, @Inject(ADDRESS_POLICY) policy: AddressPolicy) {
-    this.clients = new EndpointClients(policy);
-    // The next attempt opens connections by the new configuration. Attempts in flight finish on the old ones.
-    directory.onChange((endpointId) => this.clients.forget(endpointId));
+  constructor(private readonly sender: Sender) {
+    metrics.exposeConnections(sender);
   }
 
   /** Never rejects for a fault of the endpoint. @param group aborts the attempt when the delivery's partition is lost */
   attempt(delivery: Delivery, endpoint: Endpoint, group: PostGroup): Promise<Attempt> {
     const at = Date.now();
-    const sending = this.clients.of(endpoint.record).post({
+    const sending = this.sender.post(endpoint.record.url, {
       headers: headersOf(delivery, endpoint, at),
       body: delivery.body,
       timeoutMs: endpoint.record.timeout_ms,
@@ -52,7 +43,7 @@ export class Attempter implements OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.clients.close();
+    await this.sender.close();
   }
 
   private toAttempt(sent: SendResult, { meta }: Delivery, { record }: Endpoint, at: number): Attempt {

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
+import type { Sender } from '#common/http/sender.js';
 import { BoundedLabel } from '#common/observability/bounded-label.js';
 
 /** Endpoints that get a label of their own; all further ones share `other`. */
@@ -75,6 +76,35 @@ export function exposeInFlight(attemptsUnderWay: () => number): void {
     help: 'Attempts under way',
     collect() {
       this.set(attemptsUnderWay());
+    },
+  });
+}
+
+/** Connections to endpoints, read with each scrape. Their number is bounded by `MAX_CONNECTIONS_OUT`. */
+export function exposeConnections(sender: Pick<Sender, 'stats' | 'evictions'>): void {
+  new Gauge({
+    name: 'posthorn_connections_out',
+    help: 'Connections to endpoints, by state',
+    labelNames: ['state'],
+    collect() {
+      const { busy, idle } = sender.stats;
+      this.set({ state: 'busy' }, busy);
+      this.set({ state: 'idle' }, idle);
+    },
+  });
+  new Gauge({
+    name: 'posthorn_connection_waiting_requests',
+    help: 'Requests that wait because MAX_CONNECTIONS_OUT connections are busy',
+    collect() {
+      this.set(sender.stats.waiting);
+    },
+  });
+  new Counter({
+    name: 'posthorn_connections_evicted_total',
+    help: 'Idle connections closed to make room for connections to other endpoints',
+    collect() {
+      this.reset();
+      this.inc(sender.evictions);
     },
   });
 }

@@ -1,8 +1,7 @@
 import { type RawServer, response } from '../../../../test/support/raw-server.js';
-import { postRequest, useSender } from '../../../../test/support/sender.js';
+import { type OneUrlSender, postRequest, useSender } from '../../../../test/support/sender.js';
 import { NXDOMAIN, SERVFAIL, StubDns } from '../../../../test/support/stub-dns.js';
 import { addressPolicy } from '../security/address-policy.js';
-import type { EndpointClient } from './endpoint-client.js';
 import { HostResolver } from './host-resolver.js';
 
 /* Bad endpoints, continued: S18, names that do not resolve, and whose fault that is. */
@@ -33,7 +32,7 @@ afterEach(() => dns.close());
 const resolverAt = (address: string) =>
   new HostResolver({ servers: [address], hostsFile: '/nonexistent', now: () => performance.now() + later });
 
-const client = (name: string, asks = resolver): EndpointClient =>
+const client = (name: string, asks = resolver): OneUrlSender =>
   scene.client(`http://${name}:${server.port}/`, { resolver: asks });
 
 it.each([

@@ -1,9 +1,15 @@
-import type { TlsOptions } from 'node:tls';
+import type { TLSSocket, TlsOptions } from 'node:tls';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type KeyPair, TestAuthority } from '../../../../test/support/certificates.js';
 import { type RawServer, response } from '../../../../test/support/raw-server.js';
 import { postRequest, useSender } from '../../../../test/support/sender.js';
+import { until } from '../../../../test/support/until.js';
 
 /* Bad endpoints, continued: S13, what is wrong before a byte of HTTP could be sent. */
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const scene = useSender();
 let authority: TestAuthority;
@@ -24,6 +30,23 @@ it('S13: given a certificate of a trusted authority for the host, then it is acc
   expect((await sender.post(postRequest())).responseBody.toString()).toBe('ok');
   expect((await sender.post(postRequest())).statusCode).toBe(200);
   expect([server.requests.length, server.sockets.length]).toEqual([2, 1]);
+});
+
+it('given connections that close, and garbage collections between them, then the sessions are resumed', async () => {
+  const resumed: boolean[] = [];
+  const server = await scene.server((socket) => socket.end(response(200)), {
+    tls: good,
+    onConnect: (socket) => resumed.push((socket as TLSSocket).isSessionReused()),
+  });
+  const sender = client(server);
+  for (let round = 0; round < 3; round++) {
+    expect((await sender.post(postRequest())).statusCode).toBe(200);
+    await until('the connection is closed', () => server.openSockets === 0);
+    collectGarbage();
+    await new Promise(setImmediate);
+    collectGarbage();
+  }
+  expect(resumed).toEqual([false, true, true]);
 });
 
 interface BadTls {

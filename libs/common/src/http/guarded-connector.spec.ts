@@ -2,9 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RawServer, response } from '../../../../test/support/raw-server.js';
+import { OneUrlSender } from '../../../../test/support/sender.js';
 import { addressPolicy } from '../security/address-policy.js';
-import { EndpointClient, type EndpointClientOptions, type PostRequest } from './endpoint-client.js';
 import { HostResolver } from './host-resolver.js';
+import type { PostRequest, SenderOptions } from './sender.js';
 
 const PRODUCTION = addressPolicy({ allowHttp: false, allowedAddresses: [] });
 /** Plain http, so that a request that got through would be seen; the addresses are production's. */
@@ -20,7 +21,7 @@ const BLOCKED = {
 
 let folder: string;
 let server: RawServer;
-const clients: EndpointClient[] = [];
+const clients: OneUrlSender[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'posthorn-hosts-'));
@@ -34,8 +35,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-function clientOf(url: string, changes: Partial<EndpointClientOptions>): EndpointClient {
-  const client = new EndpointClient({ url, maxConnections: 1, policy: PUBLIC_ONLY, ...changes });
+function clientOf(url: string, changes: Partial<SenderOptions>): OneUrlSender {
+  const client = new OneUrlSender(url, { maxConnections: 1, policy: PUBLIC_ONLY, ...changes });
   clients.push(client);
   return client;
 }

@@ -1,5 +1,7 @@
-import type { LookupFunction } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
+import { createSecureContext, TLSSocket } from 'node:tls';
 import { buildConnector } from 'undici';
+import { RecentMap } from '../collections/recent-map.js';
 import { type AddressPolicy, isAddressAllowed, literalAddress } from '../security/address-policy.js';
 import { type HostResolver, NameResolutionError } from './host-resolver.js';
 import { limitReading } from './read-limit.js';
@@ -23,6 +25,9 @@ const CONNECT_TIMEOUT_MS = 10_000;
  */
 const NEXT_ADDRESS_AFTER_MS = 2_000;
 
+/** Hosts whose last session is kept; a session takes 2 to 4 KB. */
+const RECENT_TLS_SESSIONS = 1_000;
+
 export interface ConnectorOptions {
   readonly policy: AddressPolicy;
   readonly resolver: HostResolver;
@@ -32,7 +37,8 @@ export interface ConnectorOptions {
 
 /**
  * Connects over TCP or TLS to allowed addresses only. Each address is judged when it is dialled: a name that was public
- * yesterday may point inside today. The certificate is checked against the host name.
+ * yesterday may point inside today. The certificate is checked against the host name. All connections share one TLS context,
+ * and a connection to a known host resumes its last session.
  */
 export function guardedConnector({ policy, resolver, ca }: ConnectorOptions): buildConnector.connector {
   const connect = buildConnector({
@@ -41,8 +47,12 @@ export function guardedConnector({ policy, resolver, ca }: ConnectorOptions): bu
     lookup: guardedLookup(policy, resolver),
     autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_AFTER_MS,
-    ...(ca === undefined ? {} : { ca }),
+    maxCachedSessions: 2 * RECENT_TLS_SESSIONS,
+    secureContext: createSecureContext(ca === undefined ? {} : { ca }),
   });
+  // undici resumes a host's last session, but holds it weakly: it is lost when the garbage collector runs after its connection
+  // has closed. Servers send sessions of TLS 1.3 after the handshake; those of TLS 1.2 come earlier and are held weakly.
+  const sessions = new RecentMap<string, Buffer>(RECENT_TLS_SESSIONS);
   return (options, callback) => {
     // Node does not call `lookup` for a host that is an address itself.
     const literal = literalAddress(options.hostname);
@@ -52,7 +62,9 @@ export function guardedConnector({ policy, resolver, ca }: ConnectorOptions): bu
     }
     connect(options, (...connected: Parameters<typeof callback>) => {
       // Node leaves it out when there is an error.
-      if (connected[1]) limitReading(connected[1]);
+      const socket: Socket | null | undefined = connected[1];
+      if (socket) limitReading(socket);
+      if (socket instanceof TLSSocket) socket.on('session', (session) => sessions.set(options.hostname, session));
       callback(...connected);
     });
   };

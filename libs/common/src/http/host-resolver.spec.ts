@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { OneUrlSender } from '../../../../test/support/sender.js';
 import { NXDOMAIN, StubDns } from '../../../../test/support/stub-dns.js';
 import { addressPolicy } from '../security/address-policy.js';
-import { EndpointClient } from './endpoint-client.js';
 import { HostResolver, type HostResolverOptions } from './host-resolver.js';
 
 let folder: string;
@@ -108,7 +108,7 @@ describe('HostResolver', () => {
     const policy = addressPolicy({ allowHttp: true, allowedAddresses: [] });
     const clients = Array.from(
       { length: 20 },
-      (_, index) => new EndpointClient({ url: `http://dead-${index}.acme.io/`, maxConnections: 1, policy, resolver }),
+      (_, index) => new OneUrlSender(`http://dead-${index}.acme.io/`, { maxConnections: 1, policy, resolver }),
     );
     const attempts = clients.map((client) => client.post({ headers: [], body: Buffer.from('{}'), timeoutMs: 300 }));
     const startedAt = performance.now();
@@ -125,12 +125,7 @@ describe('HostResolver', () => {
 
 it('given a name that does not exist, then the attempt is a DNS error that says so', async () => {
   const policy = addressPolicy({ allowHttp: true, allowedAddresses: [] });
-  const client = new EndpointClient({
-    url: 'http://unknown.acme.io/',
-    maxConnections: 1,
-    policy,
-    resolver: resolverOf(),
-  });
+  const client = new OneUrlSender('http://unknown.acme.io/', { maxConnections: 1, policy, resolver: resolverOf() });
   const sent = await client.post({ headers: [], body: Buffer.from('{}'), timeoutMs: 5_000 });
   expect(sent).toMatchObject({ result: { kind: 'failure', error: 'dns_error' }, errorDetail: 'enotfound' });
   await client.close();

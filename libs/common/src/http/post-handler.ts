@@ -3,6 +3,15 @@ import type { AttemptError, AttemptResult } from '../domain/verdict.js';
 import { classifyFailure } from './attempt-error.js';
 import type { PostGroup } from './post-group.js';
 import { MAX_CAPTURED_BYTES, type SendResult } from './send-result.js';
+import type { UnreadAnswers } from './unread-answers.js';
+
+export interface PostHandlerOptions {
+  readonly timeoutMs: number;
+  /** The group that can end the request. */
+  readonly group: PostGroup | undefined;
+  /** Where the answer is counted that is read on after the result. */
+  readonly unread: UnreadAnswers;
+}
 
 /**
  * Bytes of an answer that are read: more than are kept. Reading a short answer to its end saves the connection, and with it
@@ -36,6 +45,8 @@ export class PostHandler implements Dispatcher.DispatchHandler {
   bagIndex = 0;
   private readonly startedAt = performance.now();
   private readonly timer: NodeJS.Timeout;
+  private readonly group: PostGroup | undefined;
+  private readonly unread: UnreadAnswers;
   private controller: Dispatcher.DispatchController | undefined;
   private informational = 0;
   private status: number | undefined;
@@ -46,9 +57,10 @@ export class PostHandler implements Dispatcher.DispatchHandler {
 
   constructor(
     private readonly resolve: (result: SendResult) => void,
-    timeoutMs: number,
-    private readonly group: PostGroup | undefined,
+    { timeoutMs, group, unread }: PostHandlerOptions,
   ) {
+    this.group = group;
+    this.unread = unread;
     this.timer = setTimeout(this.onDeadline, timeoutMs);
     if (group?.isAborted) this.abort();
     else group?.add(this);
@@ -87,7 +99,11 @@ export class PostHandler implements Dispatcher.DispatchHandler {
     const wanted = MAX_CAPTURED_BYTES - this.captured.length;
     // Copied, because a chunk is a window on a socket buffer of 64 KiB that it would keep alive.
     if (wanted > 0) this.captured = Buffer.concat([this.captured, chunk.subarray(0, wanted)]);
-    if (this.captured.length === MAX_CAPTURED_BYTES) this.settle(WHOLE);
+    if (this.captured.length < MAX_CAPTURED_BYTES) return;
+    if (!this.settled) {
+      this.settle(WHOLE);
+      this.unread.add(this);
+    }
     if (this.readBytes > MAX_READ_BYTES) this.stop(WHOLE);
   }
 
@@ -112,6 +128,7 @@ export class PostHandler implements Dispatcher.DispatchHandler {
   private end(ending: Ending): void {
     clearTimeout(this.timer);
     this.group?.delete(this);
+    this.unread.delete(this);
     this.settle(ending);
   }
 

@@ -2,9 +2,9 @@ import { gzipSync } from 'node:zlib';
 import { type RawAnswer, response } from '../../../../test/support/raw-server.js';
 import { postRequest, useSender } from '../../../../test/support/sender.js';
 import { until } from '../../../../test/support/until.js';
-import type { PostRequest } from './endpoint-client.js';
 import { PostGroup } from './post-group.js';
 import { MAX_CAPTURED_BYTES } from './send-result.js';
+import type { PostRequest } from './sender.js';
 
 const scene = useSender();
 const startServer = scene.server;

@@ -1,18 +1,19 @@
-import { Pool } from 'undici';
 import type { AttemptError } from '../domain/verdict.js';
-import { type AddressPolicy, checkUrl } from '../security/address-policy.js';
+import type { AddressPolicy } from '../security/address-policy.js';
+import { type ConnectionStats, ConnectionStore } from './connection-store.js';
 import { guardedConnector } from './guarded-connector.js';
 import { HostResolver } from './host-resolver.js';
 import { withFault } from './own-fault.js';
 import type { PostGroup } from './post-group.js';
 import { PostHandler } from './post-handler.js';
 import type { SendResult } from './send-result.js';
+import { Targets } from './target.js';
+import { UnreadAnswers } from './unread-answers.js';
 
 export type { SendResult };
 
-export interface EndpointClientOptions {
-  readonly url: string;
-  /** Also the most requests at a time that do not wait for one another. */
+export interface SenderOptions {
+  /** Most connections to all endpoints together. */
   readonly maxConnections: number;
   readonly policy: AddressPolicy;
   readonly resolver?: HostResolver;
@@ -41,33 +42,28 @@ const MAX_REQUESTS_PER_CONNECTION = 1_000;
 
 const MAX_HEADER_BYTES = 16 * 1_024;
 
-/** Names are resolved, and answers kept, for all endpoints together. */
-const SHARED_RESOLVER = new HostResolver();
+/** The part of the connections whose answers may be read on after their results are known. */
+const SHARE_OF_UNREAD = 1 / 8;
 
 /**
- * Posts to one endpoint over its own connections, HTTP/1.1. Follows no redirects, adds no headers of its own besides
- * host, length and connection, and never sends a request twice: undici fails a POST whose kept-alive socket turns out to
- * be dead, and so does this.
+ * Posts to endpoints over HTTP/1.1. Endpoints of one origin share its connections. Follows no redirects, adds no headers
+ * besides host, length and connection, and never sends a request twice: undici fails a POST whose kept-alive socket turns out
+ * to be dead, and so does the sender.
  */
-export class EndpointClient {
-  private readonly pool: Pool | undefined;
+export class Sender {
+  private readonly connections: ConnectionStore;
   private readonly resolver: HostResolver;
-  private readonly hostname: string;
-  private readonly path: string;
-  private readonly problem: AttemptError | undefined;
-  private closed: Promise<void> | undefined;
+  private readonly targets: Targets;
+  private readonly unread: UnreadAnswers;
+  private isClosed = false;
 
-  /** Does not throw for a URL the policy refuses: each post then fails. */
-  constructor({ url, maxConnections, policy, resolver = SHARED_RESOLVER, ca }: EndpointClientOptions) {
+  constructor({ maxConnections, policy, resolver = new HostResolver(), ca }: SenderOptions) {
     this.resolver = resolver;
-    this.problem = urlProblem(url, policy);
-    const parsed = this.problem === undefined ? new URL(url) : undefined;
-    this.hostname = parsed?.hostname ?? '';
-    this.path = parsed ? parsed.pathname + parsed.search : '';
-    this.pool =
-      parsed &&
-      new Pool(parsed.origin, {
-        connections: maxConnections,
+    this.targets = new Targets(policy);
+    this.unread = new UnreadAnswers(Math.ceil(maxConnections * SHARE_OF_UNREAD));
+    this.connections = new ConnectionStore({
+      maxConnections,
+      client: {
         connect: guardedConnector({ policy, resolver, ...(ca === undefined ? {} : { ca }) }),
         allowH2: false,
         keepAliveTimeout: KEEP_ALIVE_MS,
@@ -78,42 +74,42 @@ export class EndpointClient {
         // The one deadline of each request covers both; undici's timers restart with each chunk.
         headersTimeout: 0,
         bodyTimeout: 0,
-      });
-  }
-
-  /** Never rejects: the result has the error. */
-  post({ headers, body, timeoutMs, group }: PostRequest): Promise<SendResult> {
-    const { pool, path, problem, hostname, resolver } = this;
-    if (pool === undefined) return Promise.resolve(refused(problem ?? 'invalid_url'));
-    return new Promise((resolve) => {
-      const settle = (sent: SendResult) =>
-        resolve(sent.statusCode === undefined ? withFault(sent, hostname, resolver) : sent);
-      const handler = new PostHandler(settle, timeoutMs, group);
-      if (handler.isSettled) return;
-      pool.dispatch({ path, method: 'POST', headers, body }, handler);
+      },
     });
   }
 
-  /** Whether it holds neither a request nor a connection. */
-  get isIdle(): boolean {
-    const { size = 0, connected = 0 } = this.pool?.stats ?? {};
-    return size + connected === 0;
+  get stats(): ConnectionStats {
+    return this.connections.stats;
+  }
+
+  /** Idle connections that were closed so far to make room for others. */
+  get evictions(): number {
+    return this.connections.evictions;
+  }
+
+  /** Never rejects: the result has the error, also for a URL that the policy refuses. */
+  post(url: string, { headers, body, timeoutMs, group }: PostRequest): Promise<SendResult> {
+    const target = this.targets.of(url);
+    if ('refused' in target) return Promise.resolve(failed(target.refused));
+    if (this.isClosed) return Promise.resolve(failed('aborted'));
+    const { origin, hostname, path } = target;
+    return new Promise((resolve) => {
+      const settle = (sent: SendResult) =>
+        resolve(sent.statusCode === undefined ? withFault(sent, hostname, this.resolver) : sent);
+      const handler = new PostHandler(settle, { timeoutMs, group, unread: this.unread });
+      if (handler.isSettled) return;
+      this.connections.dispatch(origin, { path, method: 'POST', headers, body }, handler);
+    });
   }
 
   /** Requests under way finish first, each within its deadline; later ones fail. Idempotent. */
   close(): Promise<void> {
-    this.closed ??= this.pool?.close() ?? Promise.resolve();
-    return this.closed;
+    this.isClosed = true;
+    return this.connections.close();
   }
 }
 
-function urlProblem(url: string, policy: AddressPolicy): AttemptError | undefined {
-  const code = checkUrl(url, policy)?.code;
-  if (code === undefined) return undefined;
-  return code === 'address_not_allowed' || code === 'name_not_allowed' ? 'blocked_address' : 'invalid_url';
-}
-
-function refused(error: AttemptError): SendResult {
+function failed(error: AttemptError): SendResult {
   return {
     result: { kind: 'failure', error },
     statusCode: undefined,
