@@ -32,7 +32,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(RecoveryWorker.name);
   private readonly wake = new Wake();
   private isStopping = false;
-  /** Of jobs whose page failed for an unknown reason. */
+  /** By job: errors of unknown kind since its last page. */
   private readonly failures = new Map<string, number>();
   private running: Promise<void> = Promise.resolve();
 
@@ -68,7 +68,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
         const waitMs = (await msUntilDue(this.database)) ?? POLL_MS;
         await this.wake.wait(Math.min(POLL_MS, Math.max(1, waitMs)));
       } catch (error) {
-        this.logger.warn({ err: error }, 'recovery.waiting_for_postgres');
+        this.logger.warn({ err: error }, 'recovery.retrying');
         await this.wake.wait(POLL_MS);
       }
     }
@@ -78,11 +78,12 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private async runPage(): Promise<boolean> {
     let job: Recovery | undefined;
     try {
-      return await this.database.transaction(async (tx) => {
+      await this.database.transaction(async (tx) => {
         job = await lockDueRecovery(tx);
         if (job !== undefined) await this.advance(tx, job);
-        return job !== undefined;
       });
+      if (job !== undefined) this.failures.delete(job.id);
+      return job !== undefined;
     } catch (error) {
       if (job === undefined || !this.isJobAtFault(job, error)) throw error;
       // A page that can never be done must not stop the other jobs.
@@ -92,7 +93,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** A page whose error is not certain has some more tries; between them the other statements of this loop succeed. */
+  /** A job fails at its fourth error of unknown kind in a row. The lock statement succeeded each time, so PostgreSQL was reachable. */
   private isJobAtFault({ id }: Recovery, error: unknown): boolean {
     const { kind } = classifyError(error);
     if (kind === 'wait') return false;
