@@ -22,15 +22,15 @@ export type LogGenerations = ReadonlyMap<string, number>;
 export interface BatchLogs {
   readonly generations: LogGenerations;
   /**
-   * By record: behind the record that was read before it. Between the two the log holds no record. Left out where the one
-   * before is in the same batch.
+   * By record: the offset from which on the log holds no other record before it. An entry is missing where the record continues the
+   * previous one of its log in the batch.
    */
   readonly readFrom: ReadonlyMap<InRecord, number>;
 }
 
 const UNKNOWN_LOGS: BatchLogs = { generations: new Map(), readFrom: new Map() };
 
-/** The part of a log behind its last record that was read and holds none. */
+/** Offsets that were read after the last record of a log. They hold no record. */
 export interface LogPassage extends PassedOffsets {
   readonly topic: string;
   readonly partition: number;
@@ -63,7 +63,7 @@ export class ProjectionWriter {
     );
   }
 
-  /** Whether a record could be projected now, even one that was before; nothing of it is kept. @throws as `write` does */
+  /** Rehearses the projection of a record, also of one projected before. PostgreSQL rolls the transaction back. @throws as `write` does */
   async rehearse(record: InRecord): Promise<void> {
     await this.database.rehearse((tx) => project(tx, [record], new Map()));
   }
@@ -74,8 +74,8 @@ export class ProjectionWriter {
   }
 
   /**
-   * Goes on behind offsets that hold no record, so that they are no gap; not where a record before them is missing. A part of
-   * them may be stored already: a reading can end between an aborted batch and its marker.
+   * Stores offsets that hold no record as passed. If an earlier record is missing, the stored offset stays. A part of them may be
+   * stored already: a fetch can end between an aborted batch and its control record.
    */
   async pass(passages: readonly LogPassage[]): Promise<void> {
     await this.database.query(
@@ -108,8 +108,8 @@ async function project(tx: Queryable, fresh: readonly InRecord[], generations: L
 
 /**
  * Leaves out records that an earlier transaction stored: its commit to Kafka failed, or its outcome was unknown. A
- * stored offset counts only within its generation. Within it, an offset that is too low but younger than all that was
- * stored belongs to a log that lost its end.
+ * stored offset counts only within its generation. Within it, a record below the stored offset with a later timestamp than the
+ * last stored record is new: the log lost its tail.
  */
 async function withoutRepeats(
   tx: Queryable,
@@ -127,11 +127,12 @@ async function withoutRepeats(
   );
   for (const row of rows) {
     const log = `${row.topic}/${row.partition}`;
-    const age = (generations.get(log) ?? 0) - row.generation;
+    // A log of an older generation than the stored one writes nothing.
+    const generationsAhead = (generations.get(log) ?? 0) - row.generation;
     const ofLog = byLog.get(log) ?? [];
-    if (age === 0) await noteGaps(tx, gapsIn(ofLog, row, readFrom));
-    if (age < 0) byLog.delete(log);
-    else if (age === 0)
+    if (generationsAhead === 0) await noteGaps(tx, gapsIn(ofLog, row, readFrom));
+    if (generationsAhead < 0) byLog.delete(log);
+    else if (generationsAhead === 0)
       byLog.set(
         log,
         ofLog.filter((record) => isNew(record, row)),

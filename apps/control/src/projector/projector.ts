@@ -24,7 +24,7 @@ import { type BatchLogs, type LogGenerations, type Projected, ProjectionWriter }
 interface Waiting {
   readonly log: OwnedLog;
   readonly record: InRecord;
-  /** The offset that follows the previous record read from this log. */
+  /** The offset after the previous record read, or where reading began or continued behind lost records. */
   readonly readFrom: number;
 }
 
@@ -36,7 +36,7 @@ const MAX_BATCH = 1_000;
 const GOOD_BATCH = 400;
 const GATHER_MS = 50;
 const MAX_BATCH_BYTES = 4 * 1_048_576;
-/** A partition whose batch exceeds this pauses. Paused partitions resume when less than half of this waits. */
+/** If the waiting records of all partitions exceed this, the partition of the newest batch pauses. Paused partitions resume below half of it. */
 const MAX_WAITING_BYTES = 8 * 1_048_576;
 /** Framing and headers of a record, roughly. */
 const RECORD_OVERHEAD_BYTES = 500;
@@ -46,7 +46,7 @@ const PASS_RETRY_MS = 1_000;
 
 /**
  * Writes the projection of `attempts` and `dlq`. Records wait in memory, and the projector writes them in batches, one
- * after the other. While PostgreSQL is away, the partitions pause.
+ * after the other. While PostgreSQL is away, records gather in memory, and partitions pause at `MAX_WAITING_BYTES`.
  */
 @Injectable()
 export class Projector implements OwnershipListener, OnApplicationBootstrap, OnApplicationShutdown {
@@ -75,7 +75,7 @@ export class Projector implements OwnershipListener, OnApplicationBootstrap, OnA
     this.running = this.run();
   }
 
-  /** The consumer has stopped before this hook. It had waited until the projector wrote the records it read. */
+  /** The consumer has stopped before this hook. It waited a bounded time for the projector to write the records in memory. */
   async onApplicationShutdown(): Promise<void> {
     this.isStopping = true;
     this.wake.call();

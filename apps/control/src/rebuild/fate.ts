@@ -17,16 +17,17 @@ export interface Candidate {
         readonly nextAttemptAt: number | undefined;
       }
     | undefined;
-  /** The lane's row: its watermark; with an attempt, its head. */
+  /** The lane row. With an attempt count, `place` is the head's. Without one, every place up to `place` is over. */
   readonly row: { readonly place: number; readonly attempt: number | undefined } | undefined;
 }
 
 /**
  * - `over`: delivered, dead, or superseded by a later life.
  * - `waits`: its record returns from a tier.
- * - `head`: it comes back from its tier, and its lane must know that it waits for it.
+ * - `head`: the delivery waits in a tier, and the lane row must name it as head.
  * - `send`: this life has no attempt, and no record of it is in flight.
- * - `next-life`: this life has attempts, and a record in flight, if any, would be dropped as stale.
+ * - `next-life`: this life has attempts, and no return of it can be relied on. An unordered return has been overdue too long, or
+ *   the lane row does not name the delivery.
  */
 export type Fate = 'over' | 'waits' | 'head' | 'send' | 'next-life';
 
@@ -41,6 +42,6 @@ export function fateOf({ lane, place, replay, known, row }: Candidate, nowMs: nu
   if (!isOrderedLane(lane)) return (known.nextAttemptAt ?? 0) < nowMs - LOST_AFTER_MS ? 'next-life' : 'waits';
   if (row === undefined || (row.place < place && row.attempt === undefined)) return 'head';
   if (row.place !== place || row.attempt === undefined) return 'next-life';
-  // A row of the backup: the record of a later attempt is stale by it, and will be dropped when it comes back.
+  // The restored row counts fewer attempts than the projection. It is raised, so that an older record of the delivery is stale.
   return row.attempt < known.attempts ? 'head' : 'waits';
 }

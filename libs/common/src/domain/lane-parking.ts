@@ -21,8 +21,8 @@ const EXPIRED: GiveUpCause = { kind: 'expired' };
 const SKIPPED: GiveUpCause = { kind: 'skipped' };
 
 /**
- * Rules 4 and 6: the owner parks records that must wait, lowest place first. If a delivery is in flight and is not the head,
- * the same transaction names it as head.
+ * Rules 4 and 6: the owner parks waiting records in the order of the log. If an ordered lane has no head, the same transaction names
+ * the record of the log that is in flight as head.
  *
  * @returns false when there is nothing to do now
  */
@@ -48,9 +48,10 @@ export function parked<Work>(
 ): void {
   if (named) rowStored(lane, named);
   const lowest = Math.min(...items.map(({ place }) => place));
-  // The head itself was parked, because its endpoint holds. The next drain must read it from PostgreSQL, so the page is cut.
+  // A hold parked the head itself. drain() must look for it among the parked rows.
   const head = headOf(lane);
   if (head && lowest <= head.place) head.whereabouts = 'perhapsParked';
+  // A new row may lie within or below the page. The page keeps only the rows below it.
   const page = pageOf(lane);
   if (page)
     keepPage(
@@ -68,7 +69,8 @@ function parkable<Work>(lane: Lane<Work>): number {
     const judgement = judge(lane, item);
     const isBehind = lane.turn === undefined || item.place > lane.turn.item.place;
     const follows = count > 0 && lane.isOrdered && item.place !== head?.place;
-    // Records that may be attempted are parked, too, during a hold or behind a record parked now.
+    // A hold parks records judged `go`, too. So does a record parked before them in this batch. Without a hold, the head's own
+    // return is not parked.
     if (judgement !== 'wait' && !(judgement === 'go' && isBehind && (lane.isHeld || follows))) break;
     count++;
   }
@@ -76,8 +78,8 @@ function parkable<Work>(lane: Lane<Work>): number {
 }
 
 /**
- * Rule 5: the lowest parked row has its turn. Its endpoint must not hold, and the head must not be in a tier, on its way
- * back or in flight.
+ * Rule 5: the lowest parked row has its turn. The endpoint must not hold, unless an expiry or a skip is due. The head must not be
+ * in a tier, on its way back or in flight.
  *
  * @returns false when there is nothing to do now
  */
@@ -144,7 +146,10 @@ function readPage<Work>(lane: Lane<Work>, effects: LaneEffect<Work>[]): boolean 
   return true;
 }
 
-/** The lowest parked rows were read. Rows read before a hold are discarded: records parked during it may be lower. */
+/**
+ * The lowest parked rows were read. During a hold the lane discards them, unless an expiry or a skip is due: records parked
+ * during the hold may have lower places.
+ */
 export function pageRead<Work>(lane: Lane<Work>, rows: readonly LaneItem<Work>[]): void {
   if (rows.length === 0) lane.parked = 'none';
   else if (!lane.isHeld || mayGiveUp(lane)) keepPage(lane, rows);

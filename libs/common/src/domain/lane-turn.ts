@@ -17,7 +17,7 @@ const REMOVING = { kind: 'removing' } as const;
 const UNREADABLE: GiveUpCause = { kind: 'unreadable' };
 const NO_FOLLOWERS = [] as const;
 
-/** A delivery's turn begins, as the row judged it. */
+/** Carries out the judgement of rule 2. A record of the log that is over finishes as stale, without a turn. */
 export function begin<Work>(
   lane: Lane<Work>,
   item: LaneItem<Work>,
@@ -32,6 +32,7 @@ export function begin<Work>(
   } else if (judgement === 'again') {
     handOver(lane, item, NO_FOLLOWERS, true, effects);
   } else if (item.offset === undefined) {
+    // The parked row is stale. Stage `handed` removes it; no tier has it.
     lane.turn = { item, stage: 'handed', followers: NO_FOLLOWERS };
   } else {
     effects.push({ type: 'finish', item, isStale: true });
@@ -128,7 +129,7 @@ function handOver<Work>(
   effects.push({ type: 'handOver', item, attempt: item.attempt + 1, isAgain });
 }
 
-/** Rule 3(c): the tier has the record, so its source may go, and after it those of the followers. */
+/** Rule 3(c): the tier has the record, or the parked row is stale. The owner removes the source, then finishes the followers' offsets. */
 function removeSource<Work>(lane: Lane<Work>, item: LaneItem<Work>, effects: LaneEffect<Work>[]): boolean {
   if (item.offset === undefined) {
     transact(lane, REMOVING, { remove: { place: item.place, attempt: item.attempt } }, effects);
@@ -151,7 +152,7 @@ function close<Work>(lane: Lane<Work>, item: LaneItem<Work>, effects: LaneEffect
   return true;
 }
 
-/** The row says that the turn's delivery is over, and its parked rows are removed. */
+/** The parked rows up to the turn's place are removed. The row of an ordered lane says that the place is over. */
 export function closed<Work>(lane: Lane<Work>, { item }: Turn<Work>, effects: LaneEffect<Work>[]): void {
   if (lane.isOrdered) rowStored(lane, { place: item.place, attempt: undefined });
   endTurn(lane, effects);

@@ -8,7 +8,7 @@ export interface RetryPolicy {
   /** Base wait after the 1st, 2nd, … failed attempt, in whole milliseconds; one entry fewer than there are attempts. */
   readonly delaysMs: readonly number[];
   readonly jitter: Jitter;
-  /** Longest wait, jitter included. A `Retry-After` may ask for as long, or, where none is given, for the longest delay. */
+  /** Longest wait, jitter included; also of a `Retry-After`. Without it a `Retry-After` is capped at the longest of `delaysMs`. */
   readonly capMs?: number | undefined;
   /** Statuses that end the delivery at once, as `unrecoverable`. 410 always ends it and need not be named. */
   readonly permanentStatuses: readonly number[];
@@ -21,7 +21,7 @@ export type PresetName = (typeof PRESET_NAMES)[number];
 export const MIN_DELAY_MS = 100;
 export const MAX_DELAY_MS = 7 * 24 * 3_600_000;
 
-/** Attempts a replayed dead letter gets, whatever its endpoint's policy says. */
+/** Most attempts of a replay. A policy with fewer attempts keeps its own number. */
 export const REPLAY_ATTEMPTS = 3;
 
 const DAY_MS = 24 * 3_600_000;
@@ -81,7 +81,7 @@ export function cappedDelayMs(policy: RetryPolicy, askedMs: number): number {
   return clampDelayMs(Math.min(askedMs, policy.capMs ?? Math.max(...policy.delaysMs)));
 }
 
-/** Keeps a wait, from whatever source, within what the tiers carry. NaN counts as the shortest. */
+/** Clamps a wait to `MIN_DELAY_MS`..`MAX_DELAY_MS`. NaN counts as the shortest. */
 export function clampDelayMs(delayMs: number): number {
   if (!(delayMs > MIN_DELAY_MS)) return MIN_DELAY_MS;
   return Math.round(Math.min(delayMs, MAX_DELAY_MS));

@@ -123,19 +123,19 @@ describe('where reading begins', () => {
   it.each([
     {
       given: 'the evidence is still there',
-      log: { ...withoutIds, evidence: { isHeld: true } as const },
+      log: { ...withoutIds, evidence: { isFound: true } as const },
       at: 50,
       expected: start(50),
     },
     {
       given: 'the evidence is still there and the tail is lost',
-      log: { ...withoutIds, evidence: { isHeld: true } as const },
+      log: { ...withoutIds, evidence: { isFound: true } as const },
       at: 150,
       expected: start(100, { change: 'truncated' }),
     },
     {
       given: 'another log took its place',
-      log: { ...withoutIds, evidence: { isHeld: false, resumeAt: 10 } as const },
+      log: { ...withoutIds, evidence: { isFound: false, resumeAt: 10 } as const },
       at: 50,
       expected: start(10, { change: 'truncated' }),
     },

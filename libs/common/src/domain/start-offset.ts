@@ -11,7 +11,7 @@ export interface Committed {
 /** A log as its leader describes it now. */
 export interface LogNow {
   readonly topicId: string | undefined;
-  /** Of the log that this process read under the same name before; a commit that names no log is taken for one of that. */
+  /** Topic id of the log that this process read before under this name. A commit without a topic id counts as one of that log. */
   readonly formerTopicId?: string | undefined;
   /** Offset of the first record. */
   readonly low: number;
@@ -27,9 +27,9 @@ export interface LogNow {
 }
 
 export type EvidenceFound =
-  | { readonly isHeld: true }
-  /** Another record, or none, has the time of the evidence. Reading goes on at the first record that is not clearly older. */
-  | { readonly isHeld: false; readonly resumeAt: number };
+  | { readonly isFound: true }
+  /** No record has the timestamp of the evidence. Reading continues at the first record that is older by at most the clock margin. */
+  | { readonly isFound: false; readonly resumeAt: number };
 
 /** Why a commit does not fit its log. */
 export type LogChange = 'replaced' | 'truncated';
@@ -59,7 +59,8 @@ export interface StartOffset {
  * the commit. If the log lost its tail, it continues at the first difference from the log that was read: at the end, unless
  * newer records replaced the lost ones.
  *
- * A commit without a log (version 1) is adopted when its offset lies within the log.
+ * A commit of version 1 names no log. If the former topic id is known, it decides. Otherwise the log adopts the commit, unless its
+ * offset exceeds `high`.
  */
 export function startOffset(committed: Committed, log: LogNow): StartOffset {
   const none = { finishedAbove: [], lostRecords: 0 };
@@ -68,7 +69,7 @@ export function startOffset(committed: Committed, log: LogNow): StartOffset {
     const extent = { sameUpTo: log.low, isTailLost: false, leaderEpoch: undefined };
     return { ...none, offset: log.low, change: 'replaced', extent };
   }
-  const resumeAt = log.evidence?.isHeld === false ? log.evidence.resumeAt : undefined;
+  const resumeAt = log.evidence?.isFound === false ? log.evidence.resumeAt : undefined;
   const sameUpTo = Math.min(log.epochEnd ?? log.high, resumeAt ?? log.high, log.high);
   const extent = { sameUpTo, isTailLost: committed.offset > sameUpTo, leaderEpoch: kept?.leaderEpoch };
   if (committed.offset < 0) return { ...none, offset: log.low, change: undefined, extent };

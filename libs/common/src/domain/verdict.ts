@@ -1,6 +1,6 @@
 import { attemptsAllowed, backoffMs, cappedDelayMs, type RetryPolicy } from './retry-policy.js';
 
-/** What one HTTP request came to: a status line, or an error before one arrived. Times in ms since the epoch. */
+/** What one HTTP request came to: a status line, or an error before one arrived. */
 export type AttemptResult =
   | { readonly kind: 'response'; readonly status: number; readonly retryAfter: string | undefined }
   | { readonly kind: 'failure'; readonly error: AttemptError };
@@ -21,7 +21,7 @@ export const ATTEMPT_ERRORS = [
 ] as const;
 export type AttemptError = (typeof ATTEMPT_ERRORS)[number];
 
-/** Why a delivery was given up, or a record set aside. */
+/** Why a delivery was given up, or a poison record became a dead letter. */
 export const DEAD_REASONS = ['max_retries', 'invalid_endpoint', 'payload_error', 'unrecoverable', 'expired'] as const;
 export type DeadReason = (typeof DEAD_REASONS)[number];
 

@@ -110,8 +110,8 @@ async function findEvidence(group: KafkaGroup, led: readonly Led[]): Promise<Map
   for (const { topic, partition } of asked) {
     const name = `${topic}/${partition}`;
     const resumeAt = before.get(name) ?? -1;
-    const isHeld = same.get(name) !== after.get(name);
-    found.set(name, isHeld ? { isHeld } : { isHeld, resumeAt: resumeAt < 0 ? Number.POSITIVE_INFINITY : resumeAt });
+    const isFound = same.get(name) !== after.get(name);
+    found.set(name, isFound ? { isFound } : { isFound, resumeAt: resumeAt < 0 ? Number.POSITIVE_INFINITY : resumeAt });
   }
   return found;
 }
