@@ -1,6 +1,5 @@
 import { jest } from '@jest/globals';
 import { useSystem } from '../support/use-system.js';
-import { whatSurvivesKills } from './crashes.js';
 import { whatEndpointsGet } from './deliveries.js';
 import { whatIsRefused } from './refusals.js';
 import { ofSlowestSchedule, whatBecomesOfFailures } from './retries.js';
@@ -19,5 +18,4 @@ describe('a running system', () => {
   describe('messages at an endpoint', () => whatEndpointsGet(use));
   describe('rejected requests and records', () => whatIsRefused(use));
   describe('deliveries that fail', () => whatBecomesOfFailures(use, schedule));
-  describe('kills under load', () => whatSurvivesKills(use));
 });
