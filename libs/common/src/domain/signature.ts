@@ -15,7 +15,19 @@ export const SECRET_PREFIX = 'whsec_';
 
 /** @param key 24 to 64 bytes */
 export function signingKey(key: Buffer): SigningKey {
-  return { bytes: createSecretKey(key), text: createSecretKey(Buffer.from(formatSecret(key))) };
+  return new LazySigningKey(createSecretKey(key));
+}
+
+/** Few endpoints ask for Stripe's form. */
+class LazySigningKey implements SigningKey {
+  private textKey: KeyObject | undefined;
+
+  constructor(readonly bytes: KeyObject) {}
+
+  get text(): KeyObject {
+    this.textKey ??= createSecretKey(Buffer.from(formatSecret(this.bytes.export())));
+    return this.textKey;
+  }
 }
 
 /**

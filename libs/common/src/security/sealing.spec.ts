@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { Sealer, SealingError, sealingContext } from './sealing.js';
+import { Sealer, SealingError, sealedUnder, sealingContext } from './sealing.js';
 
 const keyText = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
 const OLD = keyText('k1');
@@ -16,6 +16,13 @@ describe('Sealer', () => {
         expect(sealer.open(sealer.seal(plain, context), context)).toEqual(plain);
       }),
     );
+  });
+
+  it('given a sealed text, then its key is named without opening it; a malformed text is an error', () => {
+    expect(sealedUnder(new Sealer(OLD).seal(Buffer.from('plain'), CONTEXT))).toBe('k1');
+    for (const text of ['plain', 'v2:k1:a:b', 'v1:k1:AAAAAAAAAAAAAAAA:AAAA']) {
+      expect(() => sealedUnder(text)).toThrow(SealingError);
+    }
   });
 
   it('given any one bit changed, then it does not open', () => {

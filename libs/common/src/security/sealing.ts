@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 
 const CIPHER = 'aes-256-gcm';
 const KEY_BYTES = 32;
@@ -38,7 +38,8 @@ export class MissingKeyError extends SealingError {
  * base64url. A key is rotated by putting a new one in front: it seals, and the old one still opens.
  */
 export class Sealer {
-  private readonly keys: ReadonlyMap<string, Buffer>;
+  /** Key objects are made once: a cipher that gets bytes makes one each time, which takes four times as long as to open a secret. */
+  private readonly keys: ReadonlyMap<string, KeyObject>;
   private readonly currentId: string;
 
   /**
@@ -47,7 +48,7 @@ export class Sealer {
    */
   constructor(secretKeys: string) {
     const { keys, firstId } = parseSecretKeys(secretKeys);
-    this.keys = keys;
+    this.keys = new Map([...keys].map(([id, bytes]) => [id, createSecretKey(bytes)]));
     this.currentId = firstId;
   }
 
@@ -84,7 +85,7 @@ export class Sealer {
     }
   }
 
-  private key(id: string): Buffer {
+  private key(id: string): KeyObject {
     const key = this.keys.get(id);
     if (key === undefined) throw new MissingKeyError(id, `SECRET_KEYS does not name the key "${id}"`);
     return key;
@@ -95,6 +96,15 @@ export class Sealer {
 export function keyIdOf(text: string): string | undefined {
   const [version, keyId] = text.split(':');
   return version === VERSION && keyId ? keyId : undefined;
+}
+
+/**
+ * The id of the key that a well-formed text was sealed under. The text is not opened.
+ *
+ * @throws SealingError when the text is malformed
+ */
+export function sealedUnder(text: string): string {
+  return parseSealed(text).keyId;
 }
 
 /** For checking a configuration before anything starts. @returns what is wrong with these keys, or undefined */
