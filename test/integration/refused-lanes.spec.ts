@@ -238,7 +238,7 @@ describe('lanes of which an operator skips a parked delivery', () => {
   beforeEach(() => {
     keeper = new ParkedLaneKeeper(
       { all: () => [one.own], checkEpochs: async () => undefined } as unknown as LogOwners,
-      { find: () => undefined, wasDeleted: () => false, halfOpen: () => [] } as unknown as EndpointDirectory,
+      { recordOf: () => undefined, wasDeleted: () => false, halfOpen: () => [] } as unknown as EndpointDirectory,
       { holdOf: () => 'paused' } as unknown as Gates,
       { start: () => undefined } as unknown as Drainer,
       new LaneLimits(database),

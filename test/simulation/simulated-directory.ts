@@ -38,6 +38,10 @@ export class SimulatedDirectory implements Pick<EndpointDirectory, keyof Endpoin
     return this.endpoints.get(id);
   }
 
+  recordOf(id: string): Endpoint['record'] | undefined {
+    return this.endpoints.get(id)?.record;
+  }
+
   /** @throws when this process does not reach Kafka */
   async catchUp(): Promise<void> {
     if (!this.network.isReachable(this.host, 'kafka')) throw new Error('Kafka does not answer');

@@ -27,7 +27,7 @@ import { RECORD_LIMITS } from './deliveries/record-limits.js';
 import { REPLAY_LIMITS, ReplayCheck } from './deliveries/replay-check.js';
 import { DeliveriesConsumer } from './deliveries.consumer.js';
 import { DeliveryEngine } from './delivery-engine.js';
-import { EndpointDirectory } from './endpoints/endpoint-directory.js';
+import { DIRECTORY_LIMITS, EndpointDirectory } from './endpoints/endpoint-directory.js';
 import { DRAIN_LIMITS, Gates } from './endpoints/gates.js';
 import { UnfinishedDeliveries } from './endpoints/unfinished-deliveries.js';
 import { CarryOver } from './generations/carry-over.js';
@@ -89,6 +89,7 @@ export class AppModule {
         },
         { provide: RECORD_LIMITS, useValue: { batchBytes: maxBatchBytes(config.MAX_EVENT_BYTES) } },
         { provide: TURN_LIMITS, useValue: { recentDeliveries: config.RECENT_DELIVERIES } },
+        { provide: DIRECTORY_LIMITS, useValue: { openBytes: config.OPEN_ENDPOINTS_BYTES } },
         DatabaseNote,
         EndpointDirectory,
         Attempter,

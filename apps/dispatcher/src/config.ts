@@ -55,6 +55,14 @@ export const configSchema = z
       .min(1)
       .default(500)
       .describe('deliveries of one endpoint, parked while it was held, that one process begins in a second afterwards'),
+    OPEN_ENDPOINTS_BYTES: z.coerce
+      .number()
+      .int()
+      .min(1_048_576)
+      .default(16 * 1_048_576)
+      .describe(
+        'estimated bytes of endpoints whose secrets are open in memory, about 2 KB each; beyond it those used least recently are closed, and opened again at their next attempt',
+      ),
     RECENT_DELIVERIES: z.coerce
       .number()
       .int()

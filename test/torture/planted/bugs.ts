@@ -98,9 +98,9 @@ export const BUGS = {
   'joins-without-keys': {
     title: 'a dispatcher joins its group although it lacks keys that endpoints need',
     patch: {
-      file: 'apps/dispatcher/src/endpoints/endpoint-directory.js',
-      text: 'if (this.missingKeys.lacking().length === 0)\n            this.keysFound.resolve();',
-      becomes: 'this.keysFound.resolve();',
+      file: 'apps/dispatcher/src/endpoints/endpoint-keys.js',
+      text: 'if (this.keys.lacking().length === 0)\n            this.found.resolve();',
+      becomes: 'this.found.resolve();',
     },
     fault: 'wrong-key',
     findings: [],

@@ -1,18 +1,29 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Deletions } from '#common/collections/deletions.js';
+import { WeightedRecentMap } from '#common/collections/weighted-recent-map.js';
+
 import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { type ConfigurationRecord, ConfigurationTable } from '#common/kafka/configuration-table.js';
 import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
 import { Health } from '#common/observability/health.js';
-import { readEndpoint } from '#common/records/endpoint-record.js';
+import { type EndpointRecord, readEndpoint } from '#common/records/endpoint-record.js';
 import { MAX_VERSION } from '#common/records/limits.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
-import { MissingKeys } from '#common/security/missing-keys.js';
 import { Sealer, SealingError } from '#common/security/sealing.js';
-import { exposeKeyMissing } from './metrics.js';
-import { type Endpoint, type Unsealed, unsealed } from './unsealed-endpoint.js';
+import { EndpointKeys } from './endpoint-keys.js';
+import { exposeEndpoints, exposeKeyMissing, exposeOpenEndpoints, openedEndpoints } from './metrics.js';
+import { type DispatchedEndpoint, PackedEndpoints } from './packed-endpoints.js';
+import { type Endpoint, unsealed } from './unsealed-endpoint.js';
 
 type Listener = (endpointId: string) => void;
+
+/** DI token of {@link DirectoryLimits}. */
+export const DIRECTORY_LIMITS = Symbol('DirectoryLimits');
+
+export interface DirectoryLimits {
+  /** Estimated bytes of the endpoints whose secrets are open. */
+  readonly openBytes: number;
+}
 
 /**
  * Deleted endpoints that are remembered: their deliveries do not wait for a configuration, and an older record cannot
@@ -21,20 +32,24 @@ type Listener = (endpointId: string) => void;
 const MAX_DELETIONS = 100_000;
 /** A secret that does not open may expire; then its key is no longer needed. */
 const REOPEN_INTERVAL_MS = 1_000;
+/** Bytes of an open endpoint (measured), in addition to twice its text. */
+const OPEN_BYTES = 1_500;
 
-/** Every endpoint's current configuration, in memory, from the compacted `endpoints` topic. */
+/**
+ * Every endpoint's current configuration, from the compacted `endpoints` topic. At rest an endpoint is a short text. Its secrets are
+ * opened at its first use, and stay open while they are among those used last
+ * (docs/adr/0036-an-endpoint-at-rest-is-a-text.md).
+ */
 @Injectable()
 export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(EndpointDirectory.name);
-  private readonly endpoints = new Map<string, Endpoint>();
+  private readonly packed = new PackedEndpoints();
+  private readonly open: WeightedRecentMap<Endpoint>;
   private readonly deletions = new Deletions(MAX_DELETIONS, MAX_VERSION);
   private readonly halfOpenIds = new Set<string>();
   private readonly listeners: Listener[] = [];
   private readonly table: ConfigurationTable;
-  private readonly missingKeys: MissingKeys;
-  /** Ids of the missing keys that were logged last, as text. */
-  private loggedKeys = '';
-  private readonly keysFound = Promise.withResolvers<void>();
+  private readonly keys: EndpointKeys;
   private reopening: NodeJS.Timeout | undefined;
 
   constructor(
@@ -42,26 +57,33 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     private readonly sealer: Sealer,
     health: Health,
     markers: GenerationMarkers,
+    @Inject(DIRECTORY_LIMITS) limits: DirectoryLimits,
   ) {
-    this.missingKeys = new MissingKeys(sealer);
+    this.open = new WeightedRecentMap(limits.openBytes);
+    this.keys = new EndpointKeys(sealer);
     this.table = new ConfigurationTable(kafka, {
       topic: ENDPOINTS_TOPIC,
       apply: (record) => this.apply(record),
       onOtherMarker: (key, value) => markers.apply(key, value),
     });
     health.addReadiness({ name: 'endpoints', problem: () => this.table.completeProblem() });
-    health.addReadiness({ name: 'secret_keys', problem: () => this.missingKeys.problem() });
-    exposeKeyMissing(() => this.missingKeys.size);
+    health.addReadiness({ name: 'secret_keys', problem: () => this.keys.problem() });
+    exposeEndpoints(() => {
+      const { size: known, policyCount: policies, textBytes } = this.packed;
+      return { known, policies, textBytes };
+    });
+    exposeOpenEndpoints(() => ({ count: this.open.size, bytes: this.open.weight }));
+    exposeKeyMissing(() => this.keys.size);
   }
 
   onModuleInit(): void {
-    this.table.startComplete().then(() => this.checkKeys(), this.kafka.settings.onFatal);
+    this.table.startComplete().then(() => this.keys.check(), this.kafka.settings.onFatal);
     this.reopening = setInterval(() => this.reopen(), REOPEN_INTERVAL_MS);
   }
 
   /** Resolves when every endpoint is known and every key that endpoints use is there. The group is not joined before. */
   get ready(): Promise<void> {
-    return this.keysFound.promise;
+    return this.keys.complete;
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -69,8 +91,21 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
     await this.table.stop();
   }
 
+  /** Opens the endpoint's secrets if they are not open. */
   find(id: string): Endpoint | undefined {
-    return this.endpoints.get(id);
+    const open = this.open.get(id);
+    if (open !== undefined) return open;
+    const record = this.packed.get(id);
+    if (record === undefined) return undefined;
+    const endpoint = this.unseal(record);
+    // A damaged text is found now.
+    this.checkKeys();
+    return endpoint;
+  }
+
+  /** The endpoint's configuration. Opens no secret. */
+  recordOf(id: string): DispatchedEndpoint | undefined {
+    return this.open.get(id)?.record ?? this.packed.get(id);
   }
 
   /**
@@ -99,71 +134,65 @@ export class EndpointDirectory implements OnModuleInit, OnModuleDestroy {
 
   /** @throws when the value is malformed; the last valid configuration stays */
   private apply({ key: id, value, change }: ConfigurationRecord): void {
-    const known = this.endpoints.get(id)?.record.version ?? 0;
+    const known = this.packed.versionOf(id);
     if (value === null) {
       if (change !== undefined && change.version < known) return;
-      this.endpoints.delete(id);
+      this.packed.delete(id);
       this.halfOpenIds.delete(id);
-      this.missingKeys.forget(id);
+      this.keys.forget(id);
       this.deletions.add(id, change?.version);
     } else {
-      const read = this.read(id, value);
-      if (read === undefined) return;
-      const { endpoint } = read;
-      const { version } = endpoint.record;
+      const record = readEndpoint(id, value);
       // An interrupted relay may publish an older version after a newer one.
-      if (version < known || this.deletions.covers(id, version)) return;
-      this.set(id, read);
+      if (record.version < known || this.deletions.covers(id, record.version) || !this.inspect(record)) return;
+      this.packed.set(record);
       this.deletions.remove(id);
-      if (endpoint.record.breaker === 'half_open') this.halfOpenIds.add(id);
+      if (record.breaker === 'half_open') this.halfOpenIds.add(id);
       else this.halfOpenIds.delete(id);
     }
+    this.open.delete(id);
     this.checkKeys();
     for (const listener of this.listeners) listener(id);
   }
 
-  /** @throws Error when the record is malformed */
-  private read(id: string, value: Buffer): Unsealed | undefined {
-    const record = readEndpoint(id, value);
+  /** @returns false when a sealed text of the record is malformed */
+  private inspect(record: EndpointRecord): boolean {
     try {
-      return unsealed(record, this.sealer, Date.now());
+      this.keys.inspect(record, Date.now());
+      return true;
     } catch (error) {
       if (!(error instanceof SealingError)) throw error;
-      this.logger.error({ endpoint_id: id, reason: error.message }, 'endpoint.unreadable');
-      return undefined;
+      this.logger.error({ endpoint_id: record.id, reason: error.message }, 'endpoint.unreadable');
+      return false;
     }
   }
 
-  private set(id: string, { endpoint, opened }: Unsealed): void {
-    this.endpoints.set(id, endpoint);
-    this.missingKeys.note(id, { opened, missing: endpoint.missingKeys });
+  private unseal(record: DispatchedEndpoint): Endpoint {
+    const now = Date.now();
+    const { endpoint, opened } = unsealed(record, this.sealer, now);
+    openedEndpoints.inc();
+    this.open.set(record.id, endpoint, OPEN_BYTES + 2 * textLength(record));
+    this.keys.note(record, { opened, missing: endpoint.missingKeys }, now);
+    return endpoint;
   }
 
   /** Opens the secrets of an endpoint again if one has expired: it may be the one that does not open. */
   private reopen(): void {
-    const now = Date.now();
-    for (const id of this.missingKeys.endpoints()) {
-      const endpoint = this.endpoints.get(id);
-      const isExpired = ({ expires_at }: { expires_at: number | null }) => expires_at !== null && expires_at <= now;
-      if (!endpoint?.record.secrets.some(isExpired)) continue;
-      const again = unsealed(endpoint.record, this.sealer, now);
-      if (again.endpoint.missingKeys.length === endpoint.missingKeys.length) continue;
-      this.set(id, again);
+    for (const id of this.keys.expired(Date.now())) {
+      const record = this.packed.get(id);
+      if (record === undefined) continue;
+      this.unseal(record);
       this.checkKeys();
       for (const listener of this.listeners) listener(id);
     }
   }
 
-  /** Deliveries of endpoints with a missing key wait until an operator adds the key. */
   private checkKeys(): void {
-    if (!this.table.isComplete) return;
-    const keyIds = this.missingKeys.keyIds();
-    if (keyIds.join() !== this.loggedKeys) {
-      this.loggedKeys = keyIds.join();
-      const problem = this.missingKeys.problem();
-      if (problem === undefined) this.logger.log('secret_keys.found');
-      else this.logger.error({ key_ids: keyIds, problem }, 'secret_keys.missing');
-    }
-    if (this.missingKeys.lacking().length === 0) this.keysFound.resolve();
+    if (this.table.isComplete) this.keys.check();
   }
+}
+
+/** Characters of the texts of an endpoint that have no bound of their own in memory. */
+function textLength({ url, secrets, headers_sealed }: DispatchedEndpoint): number {
+  return url.length + secrets.reduce((sum, { sealed }) => sum + sealed.length, headers_sealed?.length ?? 0);
 }

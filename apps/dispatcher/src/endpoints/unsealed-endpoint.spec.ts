@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { Sealer, SealingError, sealingContext } from '#common/security/sealing.js';
 import { ENDPOINT } from '../../../../test/support/endpoint-record.js';
-import { unsealed } from './unsealed-endpoint.js';
+import { keyUseOf, unsealed } from './unsealed-endpoint.js';
 
 const keyText = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
 const OLD = keyText('k1');
@@ -40,5 +40,33 @@ describe('unsealed', () => {
   it('given a text that is no sealed secret, then the record is refused', () => {
     const record = { ...ENDPOINT, secrets: [{ sealed: 'plain', expires_at: null }] };
     expect(() => unsealed(record, new Sealer(OLD), NOW)).toThrow(SealingError);
+  });
+});
+
+describe('keyUseOf', () => {
+  const record = { ...ENDPOINT, secrets: [secret(OLD), secret(NEW), secret(NEW, NOW)], headers_sealed: headers(OLD) };
+
+  it.each([
+    { given: 'keys that have opened nothing', keys: `${OLD},${NEW}`, right: [], opened: ['k1', 'k2'], missing: [] },
+    { given: 'keys that are right', keys: `${OLD},${NEW}`, right: ['k1', 'k2'], opened: [], missing: [] },
+    { given: 'a right key, and no other', keys: OLD, right: ['k1'], opened: [], missing: ['k2'] },
+    { given: 'a wrong key', keys: keyText('k1'), right: [], opened: [], missing: ['k1', 'k2'] },
+    // Only the first use finds it: no text was opened.
+    {
+      given: 'a right key, and a text that is damaged',
+      keys: keyText('k1'),
+      right: ['k1'],
+      opened: [],
+      missing: ['k2'],
+    },
+  ])('given $given, then it says which keys opened texts, and which are missing', ({ keys, right, ...use }) => {
+    const isRight = (keyId: string) => (right as string[]).includes(keyId);
+    const { opened, missing } = use;
+    expect(keyUseOf(record, new Sealer(keys), isRight, NOW)).toEqual({ opened, missing });
+  });
+
+  it('given a malformed text under any key, then it is an error', () => {
+    const malformed = { ...ENDPOINT, secrets: [{ sealed: 'v1:k1:x', expires_at: null }] };
+    expect(() => keyUseOf(malformed, new Sealer(OLD), () => true, NOW)).toThrow(SealingError);
   });
 });

@@ -33,7 +33,7 @@ export class LostHeads {
     const name = `${log.topic}/${log.partition}`;
     while (!log.lost.aborted) {
       try {
-        const payloadOf = (endpointId: string) => this.directory.find(endpointId)?.record.payload;
+        const payloadOf = (endpointId: string) => this.directory.recordOf(endpointId)?.payload;
         const heads = await overdueHeads(this.database, name, payloadOf, areOrphans);
         await this.producer.write(
           heads.map(({ lane, header, body }) => ({

@@ -80,7 +80,7 @@ export class ParkedLaneKeeper implements OnApplicationBootstrap, OnModuleDestroy
   private async expire(endpointId: string): Promise<void> {
     // Deliveries that wait for a key never expire: the operator who must add the key may take longer than the limit.
     if (this.gates.holdOf(endpointId) === 'key_missing') return;
-    const record = this.directory.find(endpointId)?.record;
+    const record = this.directory.recordOf(endpointId);
     // Nothing can be sent to a deleted endpoint: all of its parked deliveries expire.
     const limit = record
       ? { maxAgeS: record.max_parked_age_s, maxCount: record.max_parked }

@@ -21,6 +21,11 @@ export class MissingKeys {
     for (const keyId of missing) this.counts.set(keyId, (this.counts.get(keyId) ?? 0) + 1);
   }
 
+  /** Whether the key has opened a text: a text under it that does not open is damaged. */
+  hasOpened(keyId: string): boolean {
+    return this.opened.has(keyId);
+  }
+
   forget(endpointId: string): void {
     for (const keyId of this.byEndpoint.get(endpointId) ?? []) {
       const left = (this.counts.get(keyId) ?? 0) - 1;
