@@ -56,6 +56,7 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   const { endpointQueue, slowAfterMs, memoryBytes: bytes } = shape;
   const memoryLimits = { endpointQueue, slowAfterMs, bytes };
   const gates = new Gates(directory, memoryLimits, { perSecond: shape.drainPerSecond });
+  gates.onModuleInit();
   const readAhead = new ReadAhead(memoryLimits);
   const drainer = new Drainer(store, limits, gates, readAhead);
   const attempter = { onApplicationShutdown: () => Promise.resolve() };

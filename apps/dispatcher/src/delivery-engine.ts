@@ -30,6 +30,7 @@ export class DeliveryEngine implements OwnershipListener {
     gates.listen({
       onHold: (endpointId, reason) => owners.hold(endpointId, reason !== undefined),
       onRoom: (endpointId) => owners.resume(endpointId),
+      withLanes: () => owners.endpointsInUse(),
     });
   }
 

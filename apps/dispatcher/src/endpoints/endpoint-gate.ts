@@ -90,6 +90,12 @@ export class EndpointGate {
     return this.backlog.inFlight === 0 && this.waiting === 0 && this.backlog.size === 0;
   }
 
+  /** Idle, and as a new gate would be: rates have all their tokens. */
+  get isAtRest(): boolean {
+    const now = this.options.now();
+    return this.isIdle && this.drainRate.isFull(now) && (this.rate === undefined || this.rate.isFull(now));
+  }
+
   change(settings: GateSettings): void {
     const before = this.hold;
     this.settings = settings;

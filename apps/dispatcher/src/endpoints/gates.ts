@@ -1,9 +1,10 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { HoldReason } from '#common/domain/hold.js';
 import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import { MEMORY_LIMITS, type MemoryLimits } from '../deliveries/memory-budget.js';
 import { EndpointDirectory } from './endpoint-directory.js';
 import { EndpointGate, type GateSettings } from './endpoint-gate.js';
+import { exposeGates } from './metrics.js';
 import { patienceByLoad } from './patience.js';
 import type { Endpoint } from './unsealed-endpoint.js';
 
@@ -20,12 +21,29 @@ interface GateListener {
   onHold(endpointId: string, reason: HoldReason | undefined): void;
   /** The endpoint's backlog is no longer full. */
   onRoom(endpointId: string): void;
+  /** Endpoints with a lane in memory: their gates must notify of holds. */
+  withLanes(): ReadonlySet<string>;
 }
 
-/** The gate of every endpoint. Gates follow the endpoint's configuration and this process's share of the partitions. */
+/** An unused gate takes 1 KB (measured). */
+const SWEEP_MS = 3_000;
+/** Longer than the interval at which the lane keeper asks for the gates of endpoints with parked rows. */
+const UNUSED_SWEEPS = 2;
+
+interface KeptGate {
+  readonly gate: EndpointGate;
+  /** Sweeps since its last use. */
+  unusedSweeps: number;
+}
+
+/**
+ * The gates of the endpoints in use. Gates follow the endpoint's configuration and this process's share of the partitions. The
+ * gate of an idle endpoint is dropped. Endpoints with parked rows keep theirs: the lane keeper asks for it every few seconds.
+ */
 @Injectable()
-export class Gates {
-  private readonly gates = new Map<string, EndpointGate>();
+export class Gates implements OnModuleInit, OnModuleDestroy {
+  private readonly gates = new Map<string, KeptGate>();
+  private sweeper: NodeJS.Timeout | undefined;
   private listener: GateListener | undefined;
   /** Fraction of all partitions owned here: a rate limit over all dispatchers is divided by it. */
   private share = 1;
@@ -39,13 +57,25 @@ export class Gates {
     directory.onChange((endpointId) => this.refresh(endpointId));
   }
 
+  onModuleInit(): void {
+    exposeGates(() => this.gates.size);
+    this.sweeper = setInterval(() => this.sweep(), SWEEP_MS);
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.sweeper);
+  }
+
   listen(listener: GateListener): void {
     this.listener = listener;
   }
 
   of(endpointId: string): EndpointGate {
     const known = this.gates.get(endpointId);
-    if (known) return known;
+    if (known) {
+      known.unusedSweeps = 0;
+      return known.gate;
+    }
     const gate = new EndpointGate(this.settingsOf(endpointId), {
       queueLimit: this.memory.endpointQueue,
       patience: () => patienceByLoad(this.memory.slowAfterMs),
@@ -55,13 +85,13 @@ export class Gates {
       onRoom: () => this.listener?.onRoom(endpointId),
     });
     gate.halt(this.isHalted);
-    this.gates.set(endpointId, gate);
+    this.gates.set(endpointId, { gate, unusedSweeps: 0 });
     return gate;
   }
 
   /** Why turns of this partition wait at a gate that works; undefined when no turn does. */
   waitsFor(log: OwnedLog): string | undefined {
-    for (const gate of this.gates.values()) {
+    for (const { gate } of this.gates.values()) {
       const reason = gate.waitsFor(log);
       if (reason !== undefined) return reason;
     }
@@ -74,7 +104,7 @@ export class Gates {
 
   halt(isHalted: boolean): void {
     this.isHalted = isHalted;
-    for (const gate of this.gates.values()) gate.halt(isHalted);
+    for (const { gate } of this.gates.values()) gate.halt(isHalted);
   }
 
   /** @param share of all partitions, 0 to 1 */
@@ -84,10 +114,20 @@ export class Gates {
   }
 
   private refresh(endpointId: string): void {
-    const gate = this.gates.get(endpointId);
+    const gate = this.gates.get(endpointId)?.gate;
     if (gate === undefined) return;
     gate.change(this.settingsOf(endpointId));
     if (gate.isIdle && this.directory.wasDeleted(endpointId)) this.gates.delete(endpointId);
+  }
+
+  /** Drops gates that no lane and no delivery needs, and that would not limit the next attempt. */
+  private sweep(): void {
+    const needed = this.listener?.withLanes();
+    for (const [endpointId, kept] of this.gates) {
+      const isUnused = kept.unusedSweeps >= UNUSED_SWEEPS;
+      if (isUnused && kept.gate.isAtRest && !needed?.has(endpointId)) this.gates.delete(endpointId);
+      kept.unusedSweeps++;
+    }
   }
 
   private settingsOf(endpointId: string): GateSettings {

@@ -33,4 +33,11 @@ describe('Rate', () => {
       }),
     );
   });
+
+  it('given a token taken, then the bucket is full again when it has come back, and not before', () => {
+    const rate = new Rate(2, 0);
+    expect(rate.isFull(0)).toBe(true);
+    rate.take(0);
+    expect([rate.isFull(499), rate.isFull(500)]).toEqual([false, true]);
+  });
 });

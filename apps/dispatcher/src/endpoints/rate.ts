@@ -27,9 +27,18 @@ export class Rate {
     this.tokens--;
   }
 
+  /** No token is missing: a new bucket would be the same. */
+  isFull(nowMs: number): boolean {
+    this.fill(nowMs);
+    return this.tokens >= this.most;
+  }
+
+  private get most(): number {
+    return Math.max(1, this.perSecond);
+  }
+
   private fill(nowMs: number): void {
-    const most = Math.max(1, this.perSecond);
-    this.tokens = Math.min(most, this.tokens + (Math.max(0, nowMs - this.filledAt) * this.perSecond) / 1_000);
+    this.tokens = Math.min(this.most, this.tokens + (Math.max(0, nowMs - this.filledAt) * this.perSecond) / 1_000);
     this.filledAt = nowMs;
   }
 }

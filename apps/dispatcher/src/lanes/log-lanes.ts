@@ -56,6 +56,11 @@ export class LogLanes implements LaneHome {
     }
   }
 
+  /** Adds the endpoints of the lanes in memory. */
+  addEndpointsTo(endpointIds: Set<string>): void {
+    for (const lane of this.active.values()) endpointIds.add(lane.endpointId);
+  }
+
   /** Drains a lane with parked rows; does nothing if the lane is in memory. */
   wake(name: string, endpointId: string): void {
     if (this.active.get(name) === undefined) this.activate(name, endpointId, true).wake();

@@ -47,6 +47,13 @@ export class LogOwners {
     return count;
   }
 
+  /** Endpoints with a lane in memory. */
+  endpointsInUse(): ReadonlySet<string> {
+    const endpointIds = new Set<string>();
+    for (const lanes of this.lanes.values()) lanes.addEndpointsTo(endpointIds);
+    return endpointIds;
+  }
+
   /** The endpoint begins or ends to hold, or holds for another reason. Without a hold its parked lanes drain. */
   hold(endpointId: string, isHeld: boolean): void {
     for (const lanes of this.lanes.values()) {
