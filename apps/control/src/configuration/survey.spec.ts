@@ -3,7 +3,7 @@ import type { TopicEntry } from './topic-entries.js';
 
 const ENTRY: TopicEntry = {
   version: 3,
-  change: { sequence: 7, id: 'x', version: 3 },
+  isNumbered: true,
   isLive: true,
   isSigned: true,
   isShadowed: false,
@@ -17,7 +17,7 @@ describe('needOf', () => {
     { given: 'an older record', entry: { ...ENTRY, version: 2 }, need: 'publish' },
     { given: 'a tombstone', entry: { ...ENTRY, isLive: false }, need: 'publish' },
     { given: 'a bad record after it', entry: { ...ENTRY, isShadowed: true }, need: 'publish' },
-    { given: 'a record of an earlier release', entry: { ...ENTRY, change: undefined }, need: 'publish' },
+    { given: 'a record of an earlier release', entry: { ...ENTRY, isNumbered: false }, need: 'publish' },
     { given: 'an unsigned record', entry: { ...ENTRY, isSigned: false }, need: 'publish' },
     { given: 'a newer record', entry: { ...ENTRY, version: 4 }, need: 'newer' },
     { given: 'a newer tombstone', entry: { ...ENTRY, version: 4, isLive: false }, need: 'newer' },
@@ -33,7 +33,7 @@ describe('needOf', () => {
 describe('needOfRowless', () => {
   it.each([
     { given: 'a live record', entry: ENTRY, need: 'bury' },
-    { given: 'a live record of an earlier release', entry: { ...ENTRY, change: undefined }, need: 'orphans' },
+    { given: 'a live record of an earlier release', entry: { ...ENTRY, isNumbered: false }, need: 'orphans' },
     { given: 'a tombstone', entry: { ...ENTRY, isLive: false }, need: undefined },
     { given: 'an unsigned tombstone', entry: { ...ENTRY, isLive: false, isSigned: false }, need: 'bury' },
     {

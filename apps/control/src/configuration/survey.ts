@@ -23,16 +23,16 @@ export function needOf(
 ): 'publish' | 'newer' | undefined {
   if (entry === undefined) return 'publish';
   if (entry.version > row.version) return 'newer';
-  const isUpToDate = entry.isLive && entry.version === row.version && entry.change !== undefined;
+  const isUpToDate = entry.isLive && entry.version === row.version && entry.isNumbered;
   return isUpToDate && !entry.isShadowed && (entry.isSigned || !isSigning) ? undefined : 'publish';
 }
 
 /** The action for an entry without a row, in a database that knows every change of the topic. */
 export function needOfRowless(
-  { isLive, isShadowed, isSigned, change }: TopicEntry,
+  { isLive, isShadowed, isSigned, isNumbered }: TopicEntry,
   isSigning: boolean,
 ): 'bury' | 'orphans' | undefined {
-  if (isLive) return change === undefined ? 'orphans' : 'bury';
+  if (isLive) return isNumbered ? 'bury' : 'orphans';
   // Readers that require signatures would ignore an unsigned tombstone, and the deleted key would come back.
   return isShadowed || (isSigning && !isSigned) ? 'bury' : undefined;
 }
@@ -42,7 +42,7 @@ export async function surveyAll(db: Queryable, followed: FollowedTopic, isSignin
   const { topic, entries } = followed;
   const survey = emptySurvey();
   // Keys first: one that is created while the rows are read is then not taken for one without a row.
-  const rowless = new Set([...entries].map(([key]) => key));
+  const rowless = new Set(entries.keys());
   for await (const rows of rowPages(db, topic)) {
     for (const row of rows) {
       rowless.delete(row.id);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { ConfigurationRecord } from '#common/kafka/configuration-table.js';
+import { MAX_VERSION } from '#common/records/limits.js';
 import { TopicEntries } from './topic-entries.js';
 
 const change = (version: number, sequence = version) => ({ sequence, id: `id-${sequence}`, version });
@@ -39,7 +40,7 @@ describe('TopicEntries', () => {
     const entries = new TopicEntries();
     entries.take(live(2), 2);
     entries.take(gone(undefined), undefined);
-    expect(entries.get('k')).toMatchObject({ version: 2, isLive: false, change: undefined });
+    expect(entries.get('k')).toMatchObject({ version: 2, isLive: false, isNumbered: false });
   });
 
   it('given an ignored record, then the good one stays; without a good one, the key is known as strange', () => {
@@ -54,7 +55,7 @@ describe('TopicEntries', () => {
   it('given more strange keys than are remembered, then the rest is left out', () => {
     const entries = new TopicEntries();
     for (let index = 0; index < 20_000; index++) entries.shadow(`strange-${index}`);
-    expect([...entries]).toHaveLength(10_000);
+    expect([...entries.keys()]).toHaveLength(10_000);
   });
 
   it('given changes in any order, then the highest is the one with the highest number, those of older records left out', () => {
@@ -68,5 +69,19 @@ describe('TopicEntries', () => {
     const unnumbered = new TopicEntries();
     unnumbered.take(live(1, { change: { sequence: 0, id: '', version: 1 } }), 1);
     expect(unnumbered.highest).toBeUndefined();
+  });
+
+  it('given any record, then its entry has all that was taken', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: MAX_VERSION }), fc.boolean(), fc.boolean(), fc.boolean(), (...taken) => {
+        const [version, isLive, isNumbered, isSigned] = taken;
+        const entries = new TopicEntries();
+        const value = isLive ? Buffer.from('{}') : null;
+        entries.take({ key: 'k', value, change: isNumbered ? change(version) : undefined, isSigned }, version);
+        expect(entries.get('k')).toEqual({ version, isLive, isNumbered, isSigned, isShadowed: false });
+        entries.shadow('k');
+        expect(entries.get('k')).toEqual({ version, isLive, isNumbered, isSigned, isShadowed: true });
+      }),
+    );
   });
 });

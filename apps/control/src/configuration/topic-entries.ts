@@ -1,12 +1,12 @@
 import type { ConfigurationRecord } from '#common/kafka/configuration-table.js';
-import type { ChangeNumber, RecordedChange } from '#common/records/configuration-change.js';
+import type { ChangeNumber } from '#common/records/configuration-change.js';
 
 /** The newest record of a topic under one key. */
 export interface TopicEntry {
   /** Of the newest good record, a deletion included; 0 when there is none. */
   readonly version: number;
-  /** Undefined for a record of an earlier release, and without a good record. */
-  readonly change: RecordedChange | undefined;
+  /** The record names its change. One of an earlier release does not. */
+  readonly isNumbered: boolean;
   /** The newest good record is no tombstone. */
   readonly isLive: boolean;
   readonly isSigned: boolean;
@@ -16,14 +16,15 @@ export interface TopicEntry {
 
 /** Keys without a good record that are remembered: a writer to the topic could make any number. */
 const MAX_STRANGE_KEYS = 10_000;
-const NOTHING: TopicEntry = { version: 0, change: undefined, isLive: false, isSigned: false, isShadowed: false };
+const NOTHING: TopicEntry = { version: 0, isNumbered: false, isLive: false, isSigned: false, isShadowed: false };
 
 /**
  * The content of a compacted topic of configuration by key, by the rule of its readers: the highest version counts.
  * Deterministic and free of I/O.
  */
 export class TopicEntries {
-  private readonly entries = new Map<string, TopicEntry>();
+  /** One number an entry: of a hundred thousand endpoints the objects would take 15 MB. */
+  private readonly entries = new Map<string, number>();
   private strangeKeys = 0;
   private highestChange: ChangeNumber | undefined;
 
@@ -40,11 +41,12 @@ export class TopicEntries {
   }
 
   get(key: string): TopicEntry | undefined {
-    return this.entries.get(key);
+    const packed = this.entries.get(key);
+    return packed === undefined ? undefined : unpacked(packed);
   }
 
-  [Symbol.iterator](): IterableIterator<[string, TopicEntry]> {
-    return this.entries.entries();
+  keys(): IterableIterator<string> {
+    return this.entries.keys();
   }
 
   /**
@@ -55,22 +57,28 @@ export class TopicEntries {
    */
   take(record: ConfigurationRecord, version: number | undefined): boolean {
     const { key, change, isSigned } = record;
-    const known = this.entries.get(key);
+    const known = this.get(key);
     const newest = change?.version ?? version ?? known?.version ?? 0;
     if (known !== undefined && newest < known.version) {
       this.shadow(key);
       return false;
     }
     this.noteChange(change);
-    this.entries.set(key, { version: newest, change, isLive: record.value !== null, isSigned, isShadowed: false });
+    this.set(key, {
+      version: newest,
+      isNumbered: change !== undefined,
+      isLive: record.value !== null,
+      isSigned,
+      isShadowed: false,
+    });
     return true;
   }
 
   /** A record of this key came that is ignored. */
   shadow(key: string): void {
-    const known = this.entries.get(key);
+    const known = this.get(key);
     if (known === undefined && this.strangeKeys++ >= MAX_STRANGE_KEYS) return;
-    this.entries.set(key, { ...(known ?? NOTHING), isShadowed: true });
+    this.set(key, { ...(known ?? NOTHING), isShadowed: true });
   }
 
   noteChange(change: ChangeNumber | undefined): void {
@@ -78,4 +86,26 @@ export class TopicEntries {
     if (change.sequence < (this.highestChange?.sequence ?? 0)) return;
     this.highestChange = { sequence: change.sequence, id: change.id };
   }
+
+  private set(key: string, entry: TopicEntry): void {
+    this.entries.set(key, packed(entry));
+  }
+}
+
+const FLAGS = ['isNumbered', 'isLive', 'isSigned', 'isShadowed'] as const satisfies readonly (keyof TopicEntry)[];
+const FLAG_VALUES = 2 ** FLAGS.length;
+
+function packed(entry: TopicEntry): number {
+  return FLAGS.reduce((sum, flag, bit) => sum + (entry[flag] ? 2 ** bit : 0), entry.version * FLAG_VALUES);
+}
+
+function unpacked(number: number): TopicEntry {
+  const has = (flag: (typeof FLAGS)[number]) => Math.floor(number / 2 ** FLAGS.indexOf(flag)) % 2 === 1;
+  return {
+    version: Math.floor(number / FLAG_VALUES),
+    isNumbered: has('isNumbered'),
+    isLive: has('isLive'),
+    isSigned: has('isSigned'),
+    isShadowed: has('isShadowed'),
+  };
 }
