@@ -12,6 +12,7 @@ const BENCHMARKS = {
   isolation: () => import('./bench/isolation.ts'),
   scheduler: () => import('./bench/scheduler.ts'),
   waiting: () => import('./bench/waiting.ts'),
+  growth: () => import('./bench/growth.ts'),
   collections: () => import('./bench/collections.ts'),
 };
 

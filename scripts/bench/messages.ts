@@ -6,6 +6,7 @@ export interface Listening {
 /** Reply to `count`. */
 export interface Count {
   readonly accepted: number;
+  readonly connections: number;
 }
 
 /** Reply to `report` of the isolation benchmark's receiver. */

@@ -55,7 +55,21 @@ function familyOf(pid: number, stats: Map<number, Stat>): number[] {
   return [pid, ...children.flatMap((child) => familyOf(child, stats))];
 }
 
+/** @returns MiB that the process has in memory now; 0 when it has ended, and without /proc */
+export function residentMb(pid: number): number {
+  try {
+    return statusMb(pid, 'VmRSS');
+  } catch {
+    return 0;
+  }
+}
+
 function peakRssMb(pid: number) {
-  const kilobytes = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Math.round(Number(kilobytes) / 1_024);
+  return statusMb(pid, 'VmHWM');
+}
+
+/** @throws when the process has ended */
+function statusMb(pid: number, field: 'VmRSS' | 'VmHWM') {
+  const kilobytes = new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Math.round(Number(kilobytes ?? 0) / 1_024);
 }

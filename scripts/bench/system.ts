@@ -20,22 +20,35 @@ export class BenchSystem {
   readonly postgres: Awaited<ReturnType<typeof startPostgres>>;
   readonly apps = new Map<string, { port: number; server: Server }>();
   readonly apiKey = newApiKey();
-  #secretKeys = `bench:${randomBytes(32).toString('base64')}`;
+  readonly secretKeys = `bench:${randomBytes(32).toString('base64')}`;
+  readonly #appEnv: NodeJS.ProcessEnv;
+  /** Apps end because the benchmark does. */
+  isStopping = false;
 
-  constructor(dir: string, kafka: BenchSystem['kafka'], postgres: BenchSystem['postgres']) {
+  constructor(
+    dir: string,
+    kafka: BenchSystem['kafka'],
+    postgres: BenchSystem['postgres'],
+    appEnv: NodeJS.ProcessEnv = {},
+  ) {
     this.dir = dir;
     this.kafka = kafka;
     this.postgres = postgres;
+    this.#appEnv = appEnv;
   }
 
-  /** Starts servers and apps, and waits until they are ready. */
-  static async start() {
+  /**
+   * Starts servers and apps, and waits until they are ready.
+   *
+   * @param appEnv additional environment of the apps
+   */
+  static async start(appEnv: NodeJS.ProcessEnv = {}) {
     const dir = await mkdtemp(join(tmpdir(), 'posthorn-bench-'));
     const [kafka, postgres] = await Promise.all([
       startKafka({ dir: join(dir, 'kafka'), port: await freePort() }),
       startPostgres({ dir: join(dir, 'postgres'), port: await freePort() }),
     ]);
-    const system = new BenchSystem(dir, kafka, postgres);
+    const system = new BenchSystem(dir, kafka, postgres, appEnv);
     void stopSignal().requested.then(async () => {
       await system.stop();
       process.exit(1);
@@ -70,6 +83,23 @@ export class BenchSystem {
     await this.#startApp({ name: 'dispatcher', portName: 'DISPATCHER_PORT' }, 1);
   }
 
+  /** Stops the apps. Servers and data stay. */
+  async stopApps() {
+    await Promise.all([...this.apps.values()].map(({ server }) => server.stop()));
+  }
+
+  /**
+   * Starts a stopped app again.
+   *
+   * @returns seconds until it is ready
+   * @throws Error when it ends before, or is not ready within a minute
+   */
+  async startAgain(app: string) {
+    const startedAt = performance.now();
+    await this.apps.get(app)?.server.start();
+    return (performance.now() - startedAt) / 1_000;
+  }
+
   /** CPU used so far, by process. */
   usage() {
     return mapUsage(this.#servers(), ({ cpuSeconds }) => cpuSeconds);
@@ -95,6 +125,7 @@ export class BenchSystem {
   }
 
   async stop() {
+    this.isStopping = true;
     await Promise.all([...this.apps.values()].map(({ server }) => server.stop()));
     await Promise.all([this.kafka.stop(), this.postgres.stop()]);
     await rm(this.dir, { recursive: true, force: true });
@@ -121,10 +152,11 @@ export class BenchSystem {
       ...process.env,
       KAFKA_BROKERS: this.kafka.brokers.join(','),
       DATABASE_URL: this.postgres.url,
-      SECRET_KEYS: this.#secretKeys,
+      SECRET_KEYS: this.secretKeys,
       ADMIN_API_KEY: this.apiKey,
       ALLOW_HTTP: 'true',
       ALLOWED_ADDRESSES: '127.0.0.0/8,::1/128',
+      ...this.#appEnv,
     };
   }
 }

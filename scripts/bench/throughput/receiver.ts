@@ -1,9 +1,13 @@
-import { createServer, type IncomingMessage } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 
 /*
  * The receiver of the benchmark, a plain node:http server in its own process. It answers 204, and 500 to the share
  * `failRate` of first attempts. IPC messages: `{ start: { failRate } }` resets it, `count` returns the number of
- * accepted deliveries, `report` returns all of them.
+ * accepted deliveries and of open connections, `report` returns all of them.
+ *
+ * Arguments, for https: the files of its key and its certificate.
  */
 
 /** Time of publishing at the beginning of `data`, ms since the epoch. */
@@ -28,10 +32,22 @@ function take({ headers }: IncomingMessage, body: Buffer): number {
   return 204;
 }
 
-const server = createServer((request, response) => {
+const answer: RequestListener = (request, response) => {
   const chunks: Buffer[] = [];
   request.on('data', (chunk) => chunks.push(chunk));
   request.on('end', () => response.writeHead(take(request, Buffer.concat(chunks))).end());
+};
+
+const [keyFile, certificateFile] = process.argv.slice(2);
+const server =
+  keyFile === undefined || certificateFile === undefined
+    ? createServer(answer)
+    : createSecureServer({ key: readFileSync(keyFile), cert: readFileSync(certificateFile) }, answer);
+/** Sockets, before and after their handshakes. */
+let connections = 0;
+server.on('connection', (socket) => {
+  connections++;
+  socket.once('close', () => connections--);
 });
 server.keepAliveTimeout = 60_000;
 server.listen(0, '127.0.0.1', () => {
@@ -41,7 +57,7 @@ server.listen(0, '127.0.0.1', () => {
 
 process.on('message', (message: 'count' | 'report' | { start: { failRate: number } }) => {
   if (message === 'count') {
-    process.send?.({ accepted: acceptedAt.length });
+    process.send?.({ accepted: acceptedAt.length, connections });
     return;
   }
   if (message === 'report') {
