@@ -63,6 +63,16 @@ export const queuedBytes = new Gauge({
   help: 'Bytes of the records that were read and wait to be routed',
 });
 
+export const subscribedEndpoints = new Gauge({
+  name: 'posthorn_router_endpoints',
+  help: 'Endpoints in the memory of the router, disabled ones included',
+});
+
+export const subscribedPatterns = new Gauge({
+  name: 'posthorn_router_patterns',
+  help: 'Distinct event types and wildcards that the enabled endpoints of all tenants take',
+});
+
 /** Read with each scrape: not only batches need PostgreSQL, but also the take-over of a partition. */
 export function exposeDatabase(isAvailable: () => boolean): void {
   new Gauge({

@@ -1,9 +1,9 @@
 import { parseRfc3339 } from '#common/domain/rfc3339.js';
 import type { OwnedLog } from '#common/kafka/port/owned-log.js';
 import type { EventToArchive } from '#common/postgres/archived-event.js';
+import type { Receiver } from '#common/postgres/delivery-parts.js';
 import { messageOf } from '#common/postgres/errors.js';
 import { SetAside } from '#common/postgres/persist-batch.js';
-import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import { type AcceptedEvent, DOOR_HEADER, HTTP_DOOR } from '#common/records/event-record.js';
 import { ABOUT_HEADER } from '#common/records/operational-event.js';
 import { poisonRecord } from '#common/records/poison-record.js';
@@ -35,14 +35,14 @@ export interface RoutedRecord extends QueuedRecord {
 export interface Candidate {
   readonly routed: RoutedRecord;
   readonly archived: EventToArchive;
-  readonly endpoints: readonly EndpointRecord[];
+  readonly endpoints: readonly Receiver[];
 }
 
 export interface BatchContext {
   /** Position of a record in `ingest`. */
   readonly positionOf: (queued: QueuedRecord) => number;
   /** The endpoints that take an event. `about`: the endpoint of an operational event. */
-  readonly matching: (tenant: string, type: string, about: string | undefined) => readonly EndpointRecord[];
+  readonly matching: (tenant: string, type: string, about: string | undefined) => readonly Receiver[];
   readonly maxEventBytes: number;
   /** Largest batch that `dlq` takes. */
   readonly maxBatchBytes: number;

@@ -3,9 +3,11 @@ import { GenerationMarkers } from '#common/generations/generation-markers.js';
 import { type ConfigurationRecord, ConfigurationTable } from '#common/kafka/configuration-table.js';
 import { KAFKA_CLIENT, type KafkaClient } from '#common/kafka/port/kafka-client.js';
 import { Health } from '#common/observability/health.js';
-import { type EndpointRecord, readEndpoint } from '#common/records/endpoint-record.js';
+import type { Receiver } from '#common/postgres/delivery-parts.js';
+import { readEndpoint } from '#common/records/endpoint-record.js';
 import { ENDPOINTS_TOPIC } from '#common/records/topics.js';
-import { Subscriptions } from './subscriptions.js';
+import * as metrics from '../metrics.js';
+import { Subscriptions } from './subscriptions/subscriptions.js';
 
 /** The subscriptions of all endpoints, read from the compacted topic `endpoints`. */
 @Injectable()
@@ -41,7 +43,7 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
   }
 
   /** @param about the endpoint of an operational event; undefined for the tenant's own events */
-  matching(tenant: string, type: string, about: string | undefined): readonly EndpointRecord[] {
+  matching(tenant: string, type: string, about: string | undefined): readonly Receiver[] {
     if (about === undefined) return this.subscriptions.matching(tenant, type);
     return this.subscriptions.matchingOperational(tenant, type, about);
   }
@@ -50,5 +52,7 @@ export class EndpointIndex implements OnModuleInit, OnModuleDestroy {
   private apply({ key, value, change }: ConfigurationRecord): void {
     if (value === null) this.subscriptions.remove(key, change?.version);
     else this.subscriptions.put(readEndpoint(key, value));
+    metrics.subscribedEndpoints.set(this.subscriptions.size);
+    metrics.subscribedPatterns.set(this.subscriptions.patternCount);
   }
 }

@@ -4,15 +4,14 @@ import type { ArchivedEvent } from '#common/postgres/archived-event.js';
 import { deliveryParts, type Receiver } from '#common/postgres/delivery-parts.js';
 import { deliveryBody } from '#common/records/delivery-body.js';
 import { DELIVERY_HEADER, encodeDelivery, newLife } from '#common/records/delivery-record.js';
-import type { EndpointRecord } from '#common/records/endpoint-record.js';
 import type { AcceptedEvent } from '#common/records/event-record.js';
 import type { OutRecord } from '#common/records/record.js';
 import { DELIVERIES_TOPIC } from '#common/records/topics.js';
 import type { TraceContext } from '#common/records/trace-context.js';
 
 /** Makes one delivery per endpoint. Deterministic: the same event gives the same deliveries. */
-export function fanOut(event: AcceptedEvent, endpoints: readonly EndpointRecord[], trace: TraceContext): OutRecord[] {
-  const bodies: { [payload in EndpointRecord['payload']]?: Buffer } = {};
+export function fanOut(event: AcceptedEvent, endpoints: readonly Receiver[], trace: TraceContext): OutRecord[] {
+  const bodies: { [payload in Receiver['payload']]?: Buffer } = {};
   return endpoints.map((endpoint) => {
     const { payload } = endpoint;
     const value = bodies[payload] ?? deliveryBody(event, payload);
@@ -29,7 +28,7 @@ export function deliveryOf(event: ArchivedEvent, endpointId: string, endpoint: R
   return { topic: DELIVERIES_TOPIC, key: lane, value: body, headers: { [DELIVERY_HEADER]: header } };
 }
 
-function addressOf(event: AcceptedEvent, endpoint: EndpointRecord): { key: string; header: string } {
+function addressOf(event: AcceptedEvent, endpoint: Receiver): { key: string; header: string } {
   const { id: eventId, tenant, type: eventType, resourceId, acceptedAt } = event;
   const { id: endpointId, ordering } = endpoint;
   const deliveryId = deliveryIdOf(tenant, eventId, endpointId);

@@ -1,3 +1,5 @@
+import { compact } from './compact.js';
+
 /** Remembers at least the last `capacity` values, and at most twice as many, in constant time. */
 export class RecentSet {
   private young = new Set<string>();
@@ -16,12 +18,4 @@ export class RecentSet {
     this.old = this.young;
     this.young = new Set();
   }
-}
-
-/**
- * A value that was joined from pieces stays a tree of them, and a piece that was cut out of a longer text keeps all of that
- * text: 500 bytes for each of 30 characters, in a dispatcher (measured).
- */
-function compact(text: string): string {
-  return Buffer.from(text).toString();
 }

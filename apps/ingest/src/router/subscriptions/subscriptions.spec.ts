@@ -1,5 +1,5 @@
 import type { EndpointRecord } from '#common/records/endpoint-record.js';
-import { ENDPOINT } from '../../../../test/support/endpoint-record.js';
+import { ENDPOINT } from '../../../../../test/support/endpoint-record.js';
 import { Subscriptions } from './subscriptions.js';
 
 const endpoint = (id: string, over: Partial<EndpointRecord> = {}): EndpointRecord => ({ ...ENDPOINT, id, ...over });
@@ -60,6 +60,12 @@ describe('Subscriptions', () => {
     expect(subscriptions.size).toBe(1);
   });
 
+  it('given an endpoint that moves to another tenant, then only the new tenant’s events reach it', () => {
+    const subscriptions = of(endpoint('a'), endpoint('a', { version: 2, tenant: 'other' }));
+    expect(ids(subscriptions, 'x')).toEqual([]);
+    expect(ids(subscriptions, 'x', 'other')).toEqual(['a']);
+  });
+
   it('given an older version after a newer one, then the newer one stays', () => {
     const subscriptions = of(endpoint('a', { version: 2 }), endpoint('a', { version: 1, enabled: false }));
     expect(ids(subscriptions, 'x')).toEqual(['a']);
@@ -78,6 +84,15 @@ describe('Subscriptions', () => {
     subscriptions.remove('gone', 4);
     subscriptions.put(endpoint('gone', { version: 3 }));
     expect(ids(subscriptions, 'a')).toEqual([]);
+  });
+
+  it('given an endpoint that came back after a deletion, when it is removed, then that deletion no longer counts', () => {
+    const subscriptions = of();
+    subscriptions.remove('back', 3);
+    subscriptions.put(endpoint('back', { version: 4 }));
+    subscriptions.remove('back');
+    subscriptions.put(endpoint('back', { version: 2 }));
+    expect(ids(subscriptions, 'a')).toEqual(['back']);
   });
 
   it('given a tombstone older than the configuration, then the endpoint stays', () => {
