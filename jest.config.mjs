@@ -13,6 +13,7 @@ const common = {
   moduleNameMapper: {
     '^#common/(.*)\\.js$': '<rootDir>/libs/common/src/$1.ts',
     '^#control/(.*)\\.js$': '<rootDir>/apps/control/src/$1.ts',
+    '^#ingest/(.*)\\.js$': '<rootDir>/apps/ingest/src/$1.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: { '^.+\\.ts$': swc({ tsx: false }), '^.+\\.tsx$': swc({ tsx: true }) },

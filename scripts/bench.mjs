@@ -14,6 +14,7 @@ const BENCHMARKS = {
   waiting: () => import('./bench/waiting.ts'),
   growth: () => import('./bench/growth.ts'),
   collections: () => import('./bench/collections.ts'),
+  subscriptions: () => import('./bench/subscriptions.ts'),
 };
 
 const [first = '', ...rest] = process.argv.slice(2);
