@@ -23,6 +23,6 @@ export class ConfigurationSigner {
 
   async sign(records: readonly OutRecord[]): Promise<readonly OutRecord[]> {
     const { signer } = this;
-    return signer === undefined ? records : Promise.all(records.map((record) => signer.sign(record)));
+    return signer === undefined ? records : signer.signAll(records);
   }
 }

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { CHANGE_HEADER } from '../records/configuration-change.js';
-import { RecordSigner, RecordVerifier, SIGNATURE_HEADER, signingKeyProblem } from './record-signature.js';
+import {
+  GROUP_SIGNATURE_HEADER,
+  RecordSigner,
+  RecordVerifier,
+  SIGNATURE_HEADER,
+  type SignableRecord,
+  signingKeyProblem,
+} from './record-signature.js';
 
 const newKey = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
 const signer = new RecordSigner(newKey('a'));
@@ -70,4 +77,70 @@ describe('a signature of a record', () => {
       expect(signingKeyProblem(() => new RecordVerifier(text))).toContain('CONFIG_PUBLIC_KEYS');
     },
   );
+});
+
+describe('a signature of a group', () => {
+  const records = Array.from({ length: 150 }, (_, index): SignableRecord => ({ ...record, key: `k${index}` }));
+  /** Without the signature of the record alone. */
+  const groupOnly = ({ headers, ...rest }: SignableRecord): SignableRecord => {
+    const { [SIGNATURE_HEADER]: _alone, ...others } = headers ?? {};
+    return { ...rest, headers: others };
+  };
+
+  it('given records that were signed together, then either signature is enough', async () => {
+    const signed = await signer.signAll(records);
+    const fresh = new RecordVerifier(signer.publicKey);
+    const results = await Promise.all(signed.map((one) => fresh.check(groupOnly(one))));
+    expect(new Set(results)).toEqual(new Set(['signed']));
+    const { [GROUP_SIGNATURE_HEADER]: _group, ...alone } = signed[0]?.headers ?? {};
+    expect(await fresh.check({ ...records[0], topic: 'api-keys', key: 'k0', value: '{"v":1}', headers: alone })).toBe(
+      'signed',
+    );
+  });
+
+  it('given few records, then each has its own signature alone', async () => {
+    const signed = await signer.signAll(records.slice(0, 3));
+    expect(signed.map(({ headers }) => Object.keys(headers ?? {}).includes(GROUP_SIGNATURE_HEADER))).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect(await Promise.all(signed.map((one) => verifier.check(one)))).toEqual(['signed', 'signed', 'signed']);
+  });
+
+  it.each([
+    { what: 'topic', over: { topic: 'endpoints' } },
+    { what: 'key', over: { key: 'k2' } },
+    { what: 'value', over: { value: '{"v":2}' } },
+    { what: 'no value', over: { value: null } },
+  ])('given a record of a known group with another $what, then it is not signed', async ({ over }) => {
+    const [first = record] = await signer.signAll(records);
+    expect(await verifier.check(first)).toBe('signed');
+    expect(await verifier.check({ ...first, ...over })).toBe('forged');
+    expect(await verifier.check({ ...groupOnly(first), ...over })).toBe('unsigned');
+  });
+
+  it('given a group of a key that is not trusted, then its records are not signed', async () => {
+    const [first = record] = await new RecordSigner(newKey('a')).signAll(records);
+    expect(await verifier.check(first)).toBe('forged');
+    expect(await verifier.check(groupOnly(first))).toBe('unsigned');
+  });
+
+  it('given the signature of a record as that of its group, then it is not signed', async () => {
+    const signed = await signer.sign<SignableRecord>(record);
+    const text = `${signed.headers?.[SIGNATURE_HEADER]}:0:`;
+    expect(await verifier.check({ ...record, headers: { [GROUP_SIGNATURE_HEADER]: text } })).toBe('unsigned');
+  });
+
+  it('given a group header that proves nothing beside a good signature, then the record is signed', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string(), fc.string(), async (text, path) => {
+        const { headers, ...rest } = await signer.sign(record);
+        for (const group of [text, `1:a:${text}:0:${path}`, `1:a:${text}:${path}:`]) {
+          const both = { ...rest, headers: { ...headers, [GROUP_SIGNATURE_HEADER]: group } };
+          expect(await verifier.check(both)).toBe('signed');
+        }
+      }),
+    );
+  });
 });
