@@ -9,7 +9,7 @@ import { checkKafkaTools } from './lib/toolchain.mjs';
  */
 const BENCHMARKS = {
   throughput: () => import('./bench/throughput.ts'),
-  isolation: () => import('./bench/isolation.ts'),
+  neighbours: () => import('./bench/neighbours.ts'),
   scheduler: () => import('./bench/scheduler.ts'),
   waiting: () => import('./bench/waiting.ts'),
   growth: () => import('./bench/growth.ts'),

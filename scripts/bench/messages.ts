@@ -9,7 +9,7 @@ export interface Count {
   readonly connections: number;
 }
 
-/** Reply to `report` of the isolation benchmark's receiver. */
+/** Latencies that a receiver reports. */
 export interface Latencies {
   /** ms from publishing to arrival. */
   readonly latencies: readonly number[];
