@@ -10,6 +10,7 @@ import { checkKafkaTools } from './lib/toolchain.mjs';
 const BENCHMARKS = {
   throughput: () => import('./bench/throughput.ts'),
   neighbours: () => import('./bench/neighbours.ts'),
+  backlogs: () => import('./bench/backlogs.ts'),
   scheduler: () => import('./bench/scheduler.ts'),
   waiting: () => import('./bench/waiting.ts'),
   growth: () => import('./bench/growth.ts'),

@@ -12,7 +12,8 @@ const MAX_WRITES = 64;
 export interface FloodedEvents {
   /** Put before the number of each event. */
   readonly prefix: string;
-  readonly type: string;
+  /** The events have them by turns. */
+  readonly types: readonly string[];
   readonly tenant: string;
   readonly bytes: number;
   /** Number of resources that the events have by turns. */
@@ -69,10 +70,11 @@ export class Flood {
   }
 
   private next() {
-    const { prefix, resources, ...event } = this.events;
+    const { prefix, resources, types, tenant, bytes } = this.events;
     const number = this.sent++;
+    const type = types[number % types.length] ?? prefix;
     const resource = `r${number % resources}`;
-    const value = eventValue({ ...event, id: `${prefix}-${number}`, resource, at: Date.now() });
+    const value = eventValue({ id: `${prefix}-${number}`, type, tenant, bytes, resource, at: Date.now() });
     return { topic: 'ingest', key: resource, value };
   }
 

@@ -4,15 +4,16 @@ import type { RecordProducer } from '#common/kafka/port/record-writer.js';
 import { optionsOrExit } from '../lib/options.mjs';
 import { until } from '../lib/until.mjs';
 import { readMetrics } from './app-metrics.ts';
+import { Flood } from './flood.ts';
 import { benchKafkaSettings } from './kafka-settings.ts';
 import { retryRecord } from './retry-load.ts';
+import { sampleOf, Watch } from './samples.ts';
 import { BenchSystem } from './system.ts';
-import { eventValue } from './throughput/event.ts';
 
-const APPS = ['control', 'ingest', 'dispatcher', 'retry-scheduler'] as const;
 const BATCH = 500;
 const SAMPLE_MS = 1_000;
 const RESOURCES = 100_000;
+const EVENT_BYTES = 500;
 /** Delays longer than the benchmark: deliveries wait in all tiers above the first two. */
 const WAITS_MS = [1_800_000, 7_200_000, 36_000_000, 172_800_000];
 /** Time until garbage of parking and retrying is collected. */
@@ -37,12 +38,12 @@ export async function run(args: string[]): Promise<boolean> {
   try {
     await producer.connect();
     const phases = { before: await residentMb(system) };
-    const parking = watch(system);
+    const parking = new Watch(system, SAMPLE_MS);
     const parkedS = await park(system, producer, total);
-    Object.assign(phases, { parking: await parking.stop(), parked: await settled(system) });
-    const tiers = watch(system);
+    Object.assign(phases, { parking: (await parking.stop()).rssMb, parked: await settled(system) });
+    const tiers = new Watch(system, SAMPLE_MS);
     await fillTiers(producer, total);
-    Object.assign(phases, { 'filling tiers': await tiers.stop(), 'all waiting': await settled(system) });
+    Object.assign(phases, { 'filling tiers': (await tiers.stop()).rssMb, 'all waiting': await settled(system) });
     return report(total, parkedS, phases);
   } finally {
     await producer.close();
@@ -60,14 +61,8 @@ async function park(system: BenchSystem, producer: RecordProducer, total: number
   });
   await system.call('control', 'POST', `/v1/endpoints/${id}/pause`);
   const startedAt = Date.now();
-  for (let from = 0; from < total; from += BATCH) {
-    const records = Array.from({ length: Math.min(BATCH, total - from) }, (_, index) => {
-      const resource = `r${(from + index) % RESOURCES}`;
-      const value = eventValue({ id: `${type}-${from + index}`, type, resource, at: Date.now() });
-      return { topic: 'ingest', key: resource, value };
-    });
-    await producer.write(records);
-  }
+  const event = { prefix: type, types: [type], tenant: 'default', bytes: EVENT_BYTES, resources: RESOURCES };
+  await new Flood(producer, event).burst(total);
   let [known, changedAt] = [0, Date.now()];
   const areParked = async () => {
     const parked = (await readMetrics(system.port('control')))('posthorn_parked_deliveries');
@@ -93,29 +88,8 @@ async function settled(system: BenchSystem) {
   return residentMb(system);
 }
 
-/** Samples the apps' memory until `stop`. */
-function watch(system: BenchSystem) {
-  const peak: Record<string, number> = {};
-  const sample = async () => {
-    for (const [app, mb] of Object.entries(await residentMb(system))) peak[app] = Math.max(peak[app] ?? 0, mb);
-  };
-  const timer = setInterval(() => void sample().catch(() => undefined), SAMPLE_MS);
-  return {
-    async stop() {
-      clearInterval(timer);
-      await sample();
-      return peak;
-    },
-  };
-}
-
-/** @returns MiB, by app */
 async function residentMb(system: BenchSystem): Promise<Record<string, number>> {
-  const entries = APPS.map(async (app) => {
-    const bytes = (await readMetrics(system.port(app)))('process_resident_memory_bytes');
-    return [app, Math.round(bytes / 1_048_576)] as const;
-  });
-  return Object.fromEntries(await Promise.all(entries));
+  return (await sampleOf(system)).rssMb;
 }
 
 function report(total: number, parkedS: number, phases: Record<string, Record<string, number>>) {

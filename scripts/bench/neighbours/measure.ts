@@ -52,7 +52,7 @@ export async function measure(
   const neighbourIds = await stage.addNeighbours(each.neighbours, isShared ? [type, floodType] : [floodType], tenant);
   await stage.settle();
   const bytes = each.neighbours?.bytes ?? SMALL_BYTES;
-  const flooded = { prefix: floodType, type: floodType, tenant, bytes, resources: RESOURCES };
+  const flooded = { prefix: floodType, types: [floodType], tenant, bytes, resources: RESOURCES };
   const flood = new Flood(stage.producer, flooded);
   const resource = each.isOneResource ? stage.resourceOnOnePartition([watchedId, ...neighbourIds]) : undefined;
   const { watched, answered, ...figures } = await underLoad(stage, each, { type, resource, flood, seconds });

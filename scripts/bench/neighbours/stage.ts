@@ -6,6 +6,7 @@ import { partitionOf } from '#common/kafka/port/partitioner.js';
 import type { RecordProducer } from '#common/kafka/port/record-writer.js';
 import { freePort } from '../../lib/ports.mjs';
 import { until } from '../../lib/until.mjs';
+import { createEndpoints } from '../endpoints.ts';
 import { Ipc } from '../ipc.ts';
 import { benchKafkaSettings } from '../kafka-settings.ts';
 import type { Listening } from '../messages.ts';
@@ -17,7 +18,6 @@ import type { Neighbours } from './cases.ts';
 const SETTLE_MS = 2_000;
 /** The default of the apps. */
 const LOG_PARTITIONS = 8;
-const CREATED_AT_ONCE = 20;
 const DRAINED_WITHIN_MS = 45_000;
 /** A larger backlog is not waited for. */
 const MOST_BACKLOG = 20_000;
@@ -61,7 +61,9 @@ export class Stage {
 
   /** @returns id of the watched endpoint */
   async addWatched(type: string, tenant: string): Promise<string> {
-    return this.create({ url: `http://127.0.0.1:${this.ports.probe}/watched`, event_types: [type], tenant });
+    const endpoint = { url: `http://127.0.0.1:${this.ports.probe}/watched`, event_types: [type], tenant };
+    const [id = ''] = await createEndpoints(this.system, [endpoint]);
+    return id;
   }
 
   /** @returns ids of the neighbours; empty without any */
@@ -69,16 +71,14 @@ export class Stage {
     if (neighbours === undefined) return [];
     const { endpoints, behaviour, settings = {} } = neighbours;
     const port = behaviour === 'refuse' ? this.ports.refuse : this.ports.crowd;
-    const ids: string[] = [];
-    for (let from = 0; from < endpoints; from += CREATED_AT_ONCE) {
-      const numbers = Array.from({ length: Math.min(CREATED_AT_ONCE, endpoints - from) }, (_, index) => from + index);
-      const urlOf = (number: number) => `http://127.0.0.1:${port}/${behaviour}/${number}`;
-      const created = numbers.map((number) =>
-        this.create({ url: urlOf(number), event_types: types, tenant, ...settings }),
-      );
-      ids.push(...(await Promise.all(created)));
-    }
-    return ids;
+    const urlOf = (number: number) => `http://127.0.0.1:${port}/${behaviour}/${number}`;
+    const each = Array.from({ length: endpoints }, (_, number) => ({
+      url: urlOf(number),
+      event_types: types,
+      tenant,
+      ...settings,
+    }));
+    return createEndpoints(this.system, each);
   }
 
   /** @returns a resource whose lanes at all endpoints are on one partition, so that a paused partition delays each of them */
@@ -111,9 +111,5 @@ export class Stage {
       () => true,
       () => false,
     );
-  }
-
-  private async create(endpoint: Record<string, unknown>): Promise<string> {
-    return (await this.system.post<{ id: string }>('control', '/v1/endpoints', endpoint)).id;
   }
 }
