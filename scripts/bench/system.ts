@@ -13,6 +13,21 @@ import { stopSignal } from '../lib/stop-signal.mjs';
 import { diskBytes } from './disk-usage.ts';
 import { readStats, usageOf } from './process-usage.ts';
 
+const beginning = new Set<Promise<BenchSystem>>();
+const running = new Set<BenchSystem>();
+let isListening = false;
+
+/** The first signal stops all systems, also those that are starting, and ends the process. */
+function listenForSignals() {
+  if (isListening) return;
+  isListening = true;
+  void stopSignal().requested.then(async () => {
+    await Promise.allSettled(beginning);
+    await Promise.all([...running].map((system) => system.stop()));
+    process.exit(1);
+  });
+}
+
 /** The whole system of a benchmark, in its own folder: Kafka, PostgreSQL and one process of each app. */
 export class BenchSystem {
   readonly dir: string;
@@ -41,20 +56,37 @@ export class BenchSystem {
    * Starts servers and apps, and waits until they are ready.
    *
    * @param appEnv additional environment of the apps
+   * @throws Error when one does not start; the others are stopped
    */
-  static async start(appEnv: NodeJS.ProcessEnv = {}) {
+  static start(appEnv: NodeJS.ProcessEnv = {}): Promise<BenchSystem> {
+    listenForSignals();
+    const starting = BenchSystem.#start(appEnv).finally(() => beginning.delete(starting));
+    beginning.add(starting);
+    return starting;
+  }
+
+  static async #start(appEnv: NodeJS.ProcessEnv) {
     const dir = await mkdtemp(join(tmpdir(), 'posthorn-bench-'));
-    const [kafka, postgres] = await Promise.all([
+    const starting = [
       startKafka({ dir: join(dir, 'kafka'), port: await freePort() }),
       startPostgres({ dir: join(dir, 'postgres'), port: await freePort() }),
-    ]);
-    const system = new BenchSystem(dir, kafka, postgres, appEnv);
-    void stopSignal().requested.then(async () => {
-      await system.stop();
-      process.exit(1);
+    ] as const;
+    const [kafka, postgres] = await Promise.all(starting).catch(async (error) => {
+      for (const server of await Promise.allSettled(starting)) {
+        if (server.status === 'fulfilled') await server.value.stop();
+      }
+      await rm(dir, { recursive: true, force: true });
+      throw error;
     });
-    await system.#startApp(CONTROL);
-    await Promise.all(WORKERS.map((app) => system.#startApp(app)));
+    const system = new BenchSystem(dir, kafka, postgres, appEnv);
+    running.add(system);
+    try {
+      await system.#startApp(CONTROL);
+      await Promise.all(WORKERS.map((app) => system.#startApp(app)));
+    } catch (error) {
+      await system.stop();
+      throw error;
+    }
     return system;
   }
 
@@ -129,6 +161,7 @@ export class BenchSystem {
     await Promise.all([...this.apps.values()].map(({ server }) => server.stop()));
     await Promise.all([this.kafka.stop(), this.postgres.stop()]);
     await rm(this.dir, { recursive: true, force: true });
+    running.delete(this);
   }
 
   #servers() {
