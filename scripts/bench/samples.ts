@@ -16,6 +16,8 @@ export interface Sample {
   readonly queuedMb: number;
   readonly inFlight: number;
   readonly connections: number;
+  /** Requests that wait for a connection. */
+  readonly connectionsWaitedFor: number;
   /** Rows of parked deliveries, which control counts at intervals. */
   readonly parked: number;
 }
@@ -32,6 +34,7 @@ export async function sampleOf(system: BenchSystem): Promise<Sample> {
     queuedMb: Math.round((dispatcher?.('posthorn_deliveries_queued_bytes') ?? 0) / MIB),
     inFlight: dispatcher?.('posthorn_attempts_in_flight') ?? 0,
     connections: dispatcher?.('posthorn_connections_out') ?? 0,
+    connectionsWaitedFor: dispatcher?.('posthorn_connection_waiting_requests') ?? 0,
     parked: control?.('posthorn_parked_deliveries') ?? 0,
   };
 }

@@ -41,7 +41,7 @@ function judge(measured: Measured, all: readonly Measured[]) {
   const broken = [
     latency.p99 <= mostP99 ? '' : 'p99',
     throughput >= LEAST_THROUGHPUT && missing === 0 ? '' : 'throughput',
-    (peak.rssMb.dispatcher ?? 0) <= MOST_RSS_MB ? '' : 'memory',
+    Math.max(...Object.values(peak.rssMb)) <= MOST_RSS_MB ? '' : 'memory',
     peak.connections <= MOST_CONNECTIONS ? '' : 'connections',
     repeats === 0 ? '' : 'repeats',
   ];
@@ -77,6 +77,7 @@ function systemRow({ floodPerSecond, backlog, peak, lag }: Judged) {
     'in memory': `${peak.queued} (${peak.queuedMb} MiB)`,
     'in flight': peak.inFlight,
     connections: peak.connections,
+    'waited for': peak.connectionsWaitedFor,
     parked: peak.parked,
     'dispatcher RSS': peak.rssMb.dispatcher,
     'ingest RSS': peak.rssMb.ingest,
