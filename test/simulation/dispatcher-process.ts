@@ -13,6 +13,7 @@ import { MemoryBudget } from '../../apps/dispatcher/src/deliveries/memory-budget
 import { ReplayCheck } from '../../apps/dispatcher/src/deliveries/replay-check.js';
 import { DeliveriesConsumer } from '../../apps/dispatcher/src/deliveries.consumer.js';
 import { DeliveryEngine } from '../../apps/dispatcher/src/delivery-engine.js';
+import { Deferrals } from '../../apps/dispatcher/src/endpoints/deferrals.js';
 import type { EndpointDirectory } from '../../apps/dispatcher/src/endpoints/endpoint-directory.js';
 import { Gates } from '../../apps/dispatcher/src/endpoints/gates.js';
 import { UnfinishedDeliveries } from '../../apps/dispatcher/src/endpoints/unfinished-deliveries.js';
@@ -70,10 +71,11 @@ export function startDispatcher(host: Host, site: Site): () => Promise<void> {
   const unfinished = new UnfinishedDeliveries(new MemoryBudget(memoryLimits), gates);
   const collaborators = { holds: gates, turns, unfinished, readAhead };
   const owners = new LogOwners(store, NO_LOST_HEADS, drainer, collaborators, ONE_GENERATION);
-  const engine = new DeliveryEngine(owners, gates, attempts, unfinished);
+  const deferrals = new Deferrals(gates);
+  const engine = new DeliveryEngine(owners, gates, attempts, unfinished, deferrals);
   const keeper = new ParkedLaneKeeper(owners, directory, gates, drainer, limits, commands);
   keeper.onApplicationBootstrap();
-  const consumer = new DeliveriesConsumer(engine, producer, LIMITS, REPLAYS);
+  const consumer = new DeliveriesConsumer(engine, producer, LIMITS, REPLAYS, deferrals);
   return consume(site, settings, {
     groupId: 'dispatcher',
     topics: [DELIVERIES_TOPIC],

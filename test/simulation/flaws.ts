@@ -7,6 +7,7 @@ import { KafkajsProducer } from '#common/kafka/kafkajs/producer/producer.js';
 import { OwnedPartition } from '#common/kafka/partition/owned-partition.js';
 import { Projector } from '../../apps/control/src/projector/projector.js';
 import { DeliveryEngine } from '../../apps/dispatcher/src/delivery-engine.js';
+import { Deferrals } from '../../apps/dispatcher/src/endpoints/deferrals.js';
 import { Gates } from '../../apps/dispatcher/src/endpoints/gates.js';
 import { ActiveLane } from '../../apps/dispatcher/src/lanes/active-lane.js';
 import { KnownLanes } from '../../apps/dispatcher/src/lanes/known-lanes.js';
@@ -104,6 +105,19 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
           return original.call(this, effect);
         };
       }),
+  },
+  'a delivery overtakes deferred deliveries of its lane': {
+    shape: { ...often({ kind: 'slow', deliveries: 60 }), endpointQueue: 3, slowAfterMs: 3_000 },
+    plant: () =>
+      replaced(Deferrals.prototype, 'defers', (original) => {
+        return function (delivery) {
+          return this.gates.of(delivery.meta.endpointId).isFull && original.call(this, delivery);
+        };
+      }),
+  },
+  'deferred deliveries are not read again': {
+    shape: { endpointQueue: 3 },
+    plant: () => replaced(Deferrals.prototype, 'resume', () => () => undefined),
   },
   'waiting lanes are forgotten': {
     plant: () => replaced(KnownLanes.prototype, 'add', () => () => undefined),

@@ -1,10 +1,13 @@
 import type { RecordMetadata } from 'kafkajs';
 import type { ConsumerClient } from '#common/kafka/kafkajs/consumer/log-consumer.js';
+import type { LogReader } from '#common/kafka/kafkajs/consumer/log-reader.js';
 import type { ProducerClient, ProducerRequest } from '#common/kafka/kafkajs/producer/producer.js';
 import type { OffsetsReader } from '#common/kafka/lag/offsets-reader.js';
 import { logName } from './broker.js';
 import type { Cluster } from './cluster.js';
 import { SimulatedConsumer } from './kafka-consumer.js';
+
+const MOST_READ_AGAIN = 50;
 
 /** The part of kafkajs that the product uses, over a simulated cluster. */
 export class KafkaClient implements ConsumerClient, ProducerClient {
@@ -38,6 +41,19 @@ export class KafkaClient implements ConsumerClient, ProducerClient {
       // An end of a process is one of the history's faults.
       lastEnd: () => Promise.resolve(undefined),
       noteEnd: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  reader(): LogReader {
+    const { broker, network } = this.cluster;
+    const read = (name: string, from: number) => {
+      const records = broker.read(name, from, MOST_READ_AGAIN);
+      const next = (records.at(-1)?.offset ?? from - 1) + 1;
+      return { records: [...records], next, firstLeaderEpoch: undefined, leaderEpoch: undefined };
+    };
+    return {
+      read: (topic, partition, from) => network.ask('kafka', () => read(logName(topic, partition), from)),
       close: () => Promise.resolve(),
     };
   }

@@ -27,6 +27,7 @@ import { RECORD_LIMITS } from './deliveries/record-limits.js';
 import { REPLAY_LIMITS, ReplayCheck } from './deliveries/replay-check.js';
 import { DeliveriesConsumer } from './deliveries.consumer.js';
 import { DeliveryEngine } from './delivery-engine.js';
+import { Deferrals } from './endpoints/deferrals.js';
 import { DIRECTORY_LIMITS, EndpointDirectory } from './endpoints/endpoint-directory.js';
 import { DRAIN_LIMITS, Gates } from './endpoints/gates.js';
 import { UnfinishedDeliveries } from './endpoints/unfinished-deliveries.js';
@@ -99,6 +100,7 @@ export class AppModule {
         { provide: DRAIN_LIMITS, useValue: { perSecond: config.DRAIN_PER_SECOND } },
         Gates,
         UnfinishedDeliveries,
+        Deferrals,
         ...GENERATIONS,
         ...LANES,
         DeliveryEngine,

@@ -25,7 +25,7 @@ export const configSchema = z
       .min(1)
       .default(150)
       .describe(
-        'deliveries of one endpoint that may wait in memory. With more, the partitions they come from pause, and the endpoint is looked at: if it is slower than its traffic, what comes is parked in the database, and the partitions go on',
+        'deliveries of one endpoint that may wait in memory. Further ones are deferred: read again when half have finished. If the endpoint is slower than its traffic, they are parked in the database',
       ),
     SLOW_AFTER_MS: z.coerce
       .number()

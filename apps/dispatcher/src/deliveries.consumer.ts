@@ -15,6 +15,7 @@ import { readDelivery } from './deliveries/delivery.js';
 import { RECORD_LIMITS, type RecordLimits } from './deliveries/record-limits.js';
 import { ReplayCheck } from './deliveries/replay-check.js';
 import { DeliveryEngine } from './delivery-engine.js';
+import { Deferrals } from './endpoints/deferrals.js';
 
 /**
  * Reads `deliveries` and hands every delivery to the engine. Poison records become dead letters. Records on the wrong
@@ -29,7 +30,10 @@ export class DeliveriesConsumer {
     @Inject(RECORD_WRITER) private readonly producer: RecordWriter,
     @Inject(RECORD_LIMITS) private readonly limits: RecordLimits,
     private readonly replays: ReplayCheck,
-  ) {}
+    private readonly deferrals: Deferrals,
+  ) {
+    deferrals.listen((log, record) => this.takeAgain(log, record));
+  }
 
   @EventPattern(DELIVERIES_TOPIC)
   take(@Payload() { log, records }: LogBatch & { log: FencedLog }): void {
@@ -39,9 +43,16 @@ export class DeliveriesConsumer {
     for (const record of records) this.takeOne(log, record, positions);
   }
 
+  /** A deferred record was read again, and its endpoint has room. */
+  private takeAgain(log: FencedLog, record: InRecord): void {
+    const positions = this.engine.positionsOf(log);
+    if (positions !== undefined) this.takeOne(log, record, positions, true);
+  }
+
   private readonly replayProblem = (record: InRecord) => this.replays.problem(record);
 
-  private takeOne(log: FencedLog, record: InRecord, positions: Positions): void {
+  /** @param isAgain whether the record was deferred before */
+  private takeOne(log: FencedLog, record: InRecord, positions: Positions, isAgain = false): void {
     const { batchBytes: maxBatchBytes } = this.limits;
     const delivery = readDelivery(log, record, { positions, maxBatchBytes, replayProblem: this.replayProblem });
     if ('detail' in delivery) {
@@ -55,8 +66,8 @@ export class DeliveriesConsumer {
       const { returned, dueAt = 0 } = delivery.meta;
       const nowMs = Date.now();
       const aheadMs = returned ? earlyMs(dueAt, { appendedAt: record.timestamp, nowMs }) : 0;
-      if (aheadMs <= MAX_EARLY_MS) this.engine.accept(delivery, record.timestamp);
-      else void this.replace(log, record, waitingAgain(delivery, hopFor(aheadMs, nowMs)));
+      if (aheadMs > MAX_EARLY_MS) void this.replace(log, record, waitingAgain(delivery, hopFor(aheadMs, nowMs)));
+      else if (isAgain || !this.deferrals.defers(delivery)) this.engine.accept(delivery, record.timestamp);
     }
   }
 

@@ -5,6 +5,7 @@ import type { FencedLog, OwnedLog, OwnershipListener } from '#common/kafka/port/
 import { delay } from '#common/timing/timing.js';
 import { Attempts } from './attempts/attempts.js';
 import type { Delivery } from './deliveries/delivery.js';
+import { Deferrals } from './endpoints/deferrals.js';
 import { Gates } from './endpoints/gates.js';
 import { UnfinishedDeliveries } from './endpoints/unfinished-deliveries.js';
 import { LogOwners } from './lanes/log-owners.js';
@@ -26,10 +27,11 @@ export class DeliveryEngine implements OwnershipListener {
     private readonly gates: Gates,
     private readonly attempts: Attempts,
     private readonly unfinished: UnfinishedDeliveries,
+    private readonly deferrals: Deferrals,
   ) {
     gates.listen({
       onHold: (endpointId, reason) => owners.hold(endpointId, reason !== undefined),
-      onRoom: (endpointId) => owners.resume(endpointId),
+      onRoom: (endpointId) => deferrals.resume(endpointId),
       withLanes: () => owners.endpointsInUse(),
     });
   }
@@ -57,6 +59,7 @@ export class DeliveryEngine implements OwnershipListener {
     if (this.attempts.underWayOf(log) > 0) return 'attempts under way';
     if (this.attempts.heldByOwnFaults > 0) return 'DNS or file handles';
     if ((this.early.get(log) ?? 0) > 0) return 'due times';
+    if (this.deferrals.has(log)) return 'room in the backlog of an endpoint';
     // If the partition is paused, then because deliveries of other partitions fill the memory.
     if (log.unfinished === 0 && this.attempts.isAnyUnderWay) return 'attempts of other partitions';
     return this.gates.waitsFor(log);
@@ -87,6 +90,7 @@ export class DeliveryEngine implements OwnershipListener {
     this.gates.setShare(this.shareOf(log));
     this.owners.lose(log);
     this.attempts.abort(log);
+    this.deferrals.lose(log);
     this.unfinished.lose(log);
   }
 

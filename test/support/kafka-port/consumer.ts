@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import kafkajs, { Kafka, logLevel } from 'kafkajs';
 import { register } from 'prom-client';
 import { encodeCommit } from '#common/domain/commit-metadata.js';
+import { type FencedLog, RecordsGoneError } from '#common/kafka/port/owned-log.js';
 import { testBrokers } from '../servers.js';
 import { until } from '../until.js';
 import { GROUP, numbers, type PortBench } from './port-bench.js';
@@ -110,6 +111,25 @@ export function describeConsumer({ admin, cleanups, committedOffsets, consumer, 
       expect(second.values()).toEqual(['7', '8', '9']);
       const metric = await register.getSingleMetric('posthorn_log_lost_records_total')?.get();
       expect(metric?.values.find(({ labels }) => labels.topic === `${settings.prefix}log`)?.value).toBe(4);
+    });
+
+    it('given records that were handed over, then they are read again from any offset, and the position stays', async () => {
+      const settings = await prepared(testSettings([logTopic('log')]));
+      await publish(settings, numbers(5));
+      const reader = await consumer(settings, GROUP, (log, { offset }) => log.finish(offset));
+      await until('all are read', () => reader.records.length === 5);
+      const log = reader.owned[0] as FencedLog | undefined;
+      const again = await log?.readAgain(2);
+      expect(again?.records.map(({ value }) => String(value))).toEqual(['2', '3', '4']);
+      expect(again?.next).toBe(5);
+      await publish(settings, ['later']);
+      await until('the next is read', () => reader.records.length === 6);
+      expect(reader.values().at(-1)).toBe('later');
+
+      const client = await admin();
+      await client.fetchTopicOffsets(`${settings.prefix}log`);
+      await client.deleteTopicRecords({ topic: `${settings.prefix}log`, partitions: [{ partition: 0, offset: '4' }] });
+      await expect(log?.readAgain(2)).rejects.toBeInstanceOf(RecordsGoneError);
     });
 
     it('given a pause longer than the session, then no record is handed out, no member is evicted, and reading resumes', async () => {

@@ -21,6 +21,11 @@ const MEASUREMENT_MS = 500;
  * sooner.
  */
 const PARKING_ROOM = 2;
+/**
+ * All deliveries of an endpoint, deferred ones included, may take this many times as long as a full queue. Then the endpoint
+ * cannot keep up with its traffic, however fast it is, and its deliveries are parked.
+ */
+const DEFERRED_PATIENCE = 20;
 
 /**
  * Counts one endpoint's deliveries in memory, and decides whether the endpoint is slower than its traffic. The count alone is
@@ -32,8 +37,9 @@ export class Backlog {
   /** Attempts in flight. */
   inFlight = 0;
   isSlow = false;
-  /** The partitions of its deliveries should pause. */
+  /** Further deliveries are to be deferred. */
   isFull = false;
+  private deferred = 0;
   /** Deliveries in memory when the endpoint became slow stay there. Only later ones are parked. */
   private sizeWhenSlow = 0;
   /** Of this measurement: answers, the sum of the ms in flight over all attempts, and the most attempts in flight at once. */
@@ -55,7 +61,22 @@ export class Backlog {
   remove(places: number): void {
     this.size -= places;
     this.makeRoom();
-    if (this.size * 2 >= this.options.limit) return;
+    this.endIfShort();
+  }
+
+  /** @param change of the number of deferred deliveries */
+  countDeferred(change: number): void {
+    this.deferred += change;
+    this.endIfShort();
+  }
+
+  /** No delivery is in memory, in flight or deferred. */
+  get isEmpty(): boolean {
+    return this.inFlight === 0 && this.size === 0 && this.deferred === 0;
+  }
+
+  private endIfShort(): void {
+    if (this.size * 2 >= this.options.limit || this.deferred > 0) return;
     clearTimeout(this.timer);
     this.timer = undefined;
     this.setSlow(false);
@@ -110,8 +131,10 @@ export class Backlog {
     const { limit, leastMs } = this.options;
     // Ms per answer with the peak of attempts in flight. NaN when there was no attempt.
     const msPerAnswer = this.busyMs / this.answers / this.peak;
-    if (limit * Math.max(msPerAnswer || 0, leastMs()) > patienceMs) this.setSlow(true);
-    else if (this.size >= limit) this.measure();
+    const pace = Math.max(msPerAnswer || 0, leastMs());
+    const isSlow = limit * pace > patienceMs || (this.size + this.deferred) * pace > DEFERRED_PATIENCE * patienceMs;
+    if (isSlow) this.setSlow(true);
+    else if (this.size >= limit || this.deferred > 0) this.measure();
   }
 
   private setSlow(isSlow: boolean): void {

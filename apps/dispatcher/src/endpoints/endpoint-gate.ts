@@ -87,7 +87,7 @@ export class EndpointGate {
   }
 
   get isIdle(): boolean {
-    return this.backlog.inFlight === 0 && this.waiting === 0 && this.backlog.size === 0;
+    return this.backlog.isEmpty && this.waiting === 0;
   }
 
   /** Idle, and as a new gate would be: rates have all their tokens. */
@@ -118,6 +118,11 @@ export class EndpointGate {
   count(places: number): void {
     if (places > 0) this.backlog.add(places);
     else this.backlog.remove(-places);
+  }
+
+  /** Deliveries of this endpoint were deferred, or read again. @param change below 0 when fewer are deferred */
+  countDeferred(change: number): void {
+    this.backlog.countDeferred(change);
   }
 
   ask(turn: Turn): void {

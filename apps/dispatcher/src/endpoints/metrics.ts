@@ -67,3 +67,13 @@ export function exposeGates(gates: () => number): void {
     },
   });
 }
+
+export function exposeDeferred(deliveries: () => number): void {
+  new Gauge({
+    name: 'posthorn_deliveries_deferred',
+    help: 'Deliveries that were read while the backlog of their endpoint was full, and are read again when it has room',
+    collect() {
+      this.set(deliveries());
+    },
+  });
+}

@@ -15,12 +15,9 @@ export class UnfinishedDeliveries {
     private readonly gates: Gates,
   ) {}
 
-  /** Pauses the delivery's log when its endpoint's backlog is full. */
   add(delivery: Delivery): void {
     this.memory.enter(delivery);
-    const gate = this.gates.of(delivery.meta.endpointId);
-    gate.count(this.memory.placesOf(delivery));
-    if (gate.isFull) delivery.log.pause(delivery.meta.endpointId);
+    this.gates.of(delivery.meta.endpointId).count(this.memory.placesOf(delivery));
   }
 
   /** The record of the delivery, and all it caused, is safe: its offset finishes (docs/lane-protocol.md, rule 7). */

@@ -62,11 +62,6 @@ export class LogOwners {
     }
   }
 
-  /** The endpoint's backlog has room again. */
-  resume(endpointId: string): void {
-    for (const log of this.lanes.keys()) log.resume(endpointId);
-  }
-
   /** Resolves when the log's first record may be read, or the log is lost. Its parked lanes drain from then on. */
   async take(log: FencedLog): Promise<void> {
     log.pause(PREPARING);

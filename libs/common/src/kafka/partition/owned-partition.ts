@@ -19,6 +19,7 @@ export interface PartitionConsumer {
   setPaused(log: OwnedPartition, isPaused: boolean): void;
   confirm(): Promise<void>;
   abandon(): void;
+  readAgain(log: OwnedPartition, from: number): Promise<FetchedLog>;
 }
 
 const BUSY = 'busy';
@@ -30,6 +31,7 @@ export class OwnedPartition implements FencedLog {
   private readonly pauses = new Set<string>();
   private isChanged: boolean;
   private isPreparing = true;
+  deferred = 0;
   /** The offset the next batch must begin with; any other batch is of an older assignment. */
   position: number;
   /** Behind the last record that was read; where the reading began, or went on behind lost records, without one. */
@@ -74,7 +76,7 @@ export class OwnedPartition implements FencedLog {
   }
 
   get unfinished(): number {
-    return this.watermark.unfinished;
+    return this.watermark.unfinished - this.deferred;
   }
 
   get paused(): boolean {
@@ -142,6 +144,10 @@ export class OwnedPartition implements FencedLog {
 
   abandon(): void {
     if (!this.lost.aborted) this.consumer.abandon();
+  }
+
+  readAgain(from: number): Promise<FetchedLog> {
+    return this.consumer.readAgain(this, from);
   }
 
   /** @returns the next commit, or undefined when nothing changed since the last call */

@@ -21,7 +21,7 @@ export interface OwnedLog {
    */
   pause(reason?: string): void;
   resume(reason?: string): void;
-  /** Records handed over and not finished. */
+  /** Records handed over and neither finished nor deferred. */
   readonly unfinished: number;
 }
 
@@ -37,7 +37,20 @@ export interface FencedLog extends OwnedLog {
   confirm(): Promise<void>;
   /** Gives up all partitions of this consumer, as if they were lost, and joins the group again. */
   abandon(): void;
+  /** Deferred records of this log: they were handed over, left the memory unfinished, and are read again later. */
+  deferred: number;
+  /**
+   * One fetch of records that were handed over before, from an offset on, finished ones included. The position of the log
+   * stays.
+   *
+   * @returns `next`: the offset behind everything that was read
+   * @throws RecordsGoneError when the log no longer has the offset; Error when the leader does not answer
+   */
+  readAgain(from: number): Promise<{ readonly records: readonly InRecord[]; readonly next: number }>;
 }
+
+/** Retention removed records that were to be read again. */
+export class RecordsGoneError extends Error {}
 
 /** Records of one partition, in order. Those finished by a former owner, or still held here, are not among them. */
 export interface LogBatch {

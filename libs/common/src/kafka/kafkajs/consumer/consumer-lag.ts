@@ -6,6 +6,7 @@ import type { OwnedLog } from '../../port/owned-log.js';
 import type { KafkaSettings } from '../../port/settings.js';
 import { createKafka } from '../connection/client.js';
 import { GroupOffsets } from './group-offsets.js';
+import { KafkajsLogReader } from './log-reader.js';
 import type { Membership } from './membership.js';
 
 interface MeasuredGroup {
@@ -15,12 +16,13 @@ interface MeasuredGroup {
   readonly topics: readonly string[];
 }
 
-/** kafkajs, and the measurement of lag beside it. */
+/** kafkajs, and beside it the measurement of lag and the reader of deferred records. */
 export function consumerClient(settings: KafkaSettings) {
   const kafka = createKafka(settings);
   return {
     consumer: (config: ConsumerConfig) => kafka.consumer(config),
     offsets: (group: MeasuredGroup) => new GroupOffsets(settings, group),
+    reader: () => new KafkajsLogReader(settings),
   };
 }
 

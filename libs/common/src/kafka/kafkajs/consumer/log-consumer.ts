@@ -3,6 +3,7 @@ import type { Consumer, ConsumerConfig } from 'kafkajs';
 import { atMost, delay } from '../../../timing/timing.js';
 import type { LagWatch } from '../../lag/lag-watch.js';
 import type { OffsetsReader } from '../../lag/offsets-reader.js';
+import type { FetchedLog } from '../../partition/fetched-log.js';
 import type { OwnedPartition, PartitionConsumer } from '../../partition/owned-partition.js';
 import type { LogConsumer, LogConsumerOptions } from '../../port/log-consumer.js';
 import { rebalances } from '../../port/metrics.js';
@@ -14,6 +15,7 @@ import { hookedAssigner } from '../patches/patch-kafkajs.js';
 import { Committer } from './committer.js';
 import { consumerClient, consumerLag } from './consumer-lag.js';
 import { FetchPace } from './fetch-pace.js';
+import type { LogReader } from './log-reader.js';
 import { LogWatch, WATCH_INTERVAL_MS } from './log-watch.js';
 import { Membership } from './membership.js';
 import { OwnedLogs } from './owned-logs.js';
@@ -25,6 +27,8 @@ export interface ConsumerClient {
   consumer(config: ConsumerConfig): Pick<Consumer, 'connect' | 'disconnect' | 'subscribe' | 'run' | 'on' | 'events'>;
   /** Missing where lag is not measured. `groupId` and `topics` are without prefix. */
   offsets?(group: { readonly groupId: string; readonly topics: readonly string[] }): OffsetsReader;
+  /** For deferred records. */
+  reader(): LogReader;
 }
 
 /**
@@ -59,6 +63,8 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
   private readonly membership = new Membership(() => this.evicted());
   private readonly lag: LagWatch | undefined;
   private readonly strangers: Strangers;
+  /** Connects with the first deferred record. */
+  private readonly reader: LogReader;
   private isStopping = false;
   /** Undefined until all topics exist and `startAfter` has resolved. */
   private starting: Promise<void> | undefined;
@@ -82,6 +88,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     const parts = { owned: this.owned, committer: this.committer, membership: this.membership };
     this.watch = new LogWatch(settings.prefix, options.topics, parts, () => this.isStopping);
     this.lag = consumerLag(settings, options, { client: kafka, owned: this.owned, membership: this.membership });
+    this.reader = kafka.reader();
     this.consumer = kafka.consumer({
       allowAutoTopicCreation: false,
       groupId: this.groupId,
@@ -146,7 +153,7 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
     await this.committer.commit();
     // Unfinished work is aborted before another member owns the partition.
     this.owned.loseAll();
-    await this.consumer.disconnect();
+    await Promise.all([this.consumer.disconnect(), this.reader.close()]);
   }
 
   /** Undefined when all is well; else why this consumer takes no records now. */
@@ -283,6 +290,10 @@ export class KafkajsConsumer implements LogConsumer, GroupHooks, PartitionConsum
 
   confirm(): Promise<void> {
     return this.membership.confirm();
+  }
+
+  readAgain({ topic, partition }: OwnedPartition, from: number): Promise<FetchedLog> {
+    return this.reader.read(topic, partition, from);
   }
 
   /** kafkajs learns of the eviction from its next heartbeat, and joins again. A join here would cause two joins. */

@@ -223,12 +223,12 @@ declare module 'kafkajs/src/protocol/requests/index.js' {
   import type { RequestDefinition } from '../connection/broker-connections.js';
 
   const protocol: {
-    readonly requests: Readonly<Record<'ListOffsets' | 'Metadata' | 'OffsetFetch', RequestDefinition>>;
+    readonly requests: Readonly<Record<'Fetch' | 'ListOffsets' | 'Metadata' | 'OffsetFetch', RequestDefinition>>;
   };
   export default protocol;
 }
 
 declare module 'kafkajs/src/protocol/requests/apiKeys.js' {
-  const apiKeys: Readonly<Record<'ListOffsets' | 'Metadata' | 'OffsetFetch', number>>;
+  const apiKeys: Readonly<Record<'Fetch' | 'ListOffsets' | 'Metadata' | 'OffsetFetch', number>>;
   export default apiKeys;
 }
