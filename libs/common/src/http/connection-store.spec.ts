@@ -64,6 +64,23 @@ describe('ConnectionStore', () => {
     expect(server.openSockets).toBeLessThanOrEqual(2);
   });
 
+  it('given requests that reach their deadline while they wait, then they do not pile up', async () => {
+    const server = await scene.server('');
+    const sender = senderOf(1);
+    const sending = post(sender, server, 0);
+    await until('the connection is busy', () => server.requests.length === 1);
+    for (let round = 0; round < 10; round++) {
+      const late = Array.from({ length: 200 }, (_, index) =>
+        sender.post(originAt(server, index), postRequest({ timeoutMs: 20 })),
+      );
+      await Promise.all(late);
+      expect(sender.stats.waiting).toBeLessThanOrEqual(512);
+    }
+    for (const socket of server.sockets) socket.destroy();
+    await sending;
+    await until('none waits', () => sender.stats.waiting === 0);
+  });
+
   it('given endpoints without requests, then nothing of them is kept', async () => {
     const server = await scene.server(response(200));
     const sender = senderOf(100);

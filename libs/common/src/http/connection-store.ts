@@ -21,6 +21,8 @@ export interface ConnectionStats {
   readonly waiting: number;
 }
 
+const LEAST_TO_PRUNE = 256;
+
 /** Shared: an error of its own, with its stack, for each closed connection took 7 % of the CPU of connecting (measured). */
 const DROPPED = new Error('the connection is not needed any more');
 
@@ -61,7 +63,9 @@ interface Origin {
 export class ConnectionStore {
   private readonly origins = new Map<string, Origin>();
   private readonly idle = new RecencyList<Connection>();
-  private readonly waiting: WaitingRequest[] = [];
+  private waiting: WaitingRequest[] = [];
+  /** At this number of waiting requests, those that are settled are removed. */
+  private pruneAt = LEAST_TO_PRUNE;
   private open = 0;
   private evicted = 0;
   private closed: PromiseWithResolvers<void> | undefined;
@@ -81,7 +85,7 @@ export class ConnectionStore {
   /** Sends the request as soon as a connection is free. Not to be called after {@link close}. */
   dispatch(origin: string, request: Dispatcher.DispatchOptions, handler: RequestHandler): void {
     const connection = this.take(origin);
-    if (connection === undefined) this.waiting.push({ origin, request, handler });
+    if (connection === undefined) this.wait({ origin, request, handler });
     else this.send(connection, request, handler);
   }
 
@@ -91,6 +95,14 @@ export class ConnectionStore {
     for (let oldest = this.idle.oldest; oldest !== undefined; oldest = this.idle.oldest) this.drop(oldest);
     this.afterDrop();
     return this.closed.promise;
+  }
+
+  /** A request that reached its deadline while it waited must not keep its body in memory until a connection is free. */
+  private wait(request: WaitingRequest): void {
+    this.waiting.push(request);
+    if (this.waiting.length < this.pruneAt) return;
+    this.waiting = this.waiting.filter(({ handler }) => !handler.isSettled);
+    this.pruneAt = Math.max(LEAST_TO_PRUNE, 2 * this.waiting.length);
   }
 
   private send(connection: Connection, request: Dispatcher.DispatchOptions, handler: RequestHandler): void {
