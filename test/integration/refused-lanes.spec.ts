@@ -161,7 +161,7 @@ describe('lanes with a parked row that cannot be read', () => {
     );
 
     one.hold(false);
-    one.own.known.add('ep_1:r1');
+    one.own.toLoad.add('ep_1:r1');
     one.own.wake('ep_1:r1', 'ep_1');
     await until('nothing is parked', async () => (await parkedOf(one)).length === 0);
     expect([one.attempted, one.givenUp.length]).toEqual([[2], 1]);

@@ -10,7 +10,7 @@ import { DeliveryEngine } from '../../apps/dispatcher/src/delivery-engine.js';
 import { Deferrals } from '../../apps/dispatcher/src/endpoints/deferrals.js';
 import { Gates } from '../../apps/dispatcher/src/endpoints/gates.js';
 import { ActiveLane } from '../../apps/dispatcher/src/lanes/active-lane.js';
-import { KnownLanes } from '../../apps/dispatcher/src/lanes/known-lanes.js';
+import { LanesToLoad } from '../../apps/dispatcher/src/lanes/lanes-to-load.js';
 import { Returner } from '../../apps/retry-scheduler/src/returner.js';
 import { type BreakerStep, EndpointTables } from './endpoint-tables.js';
 import type { EndpointShape, Fault, Shape } from './shape.js';
@@ -120,7 +120,7 @@ export const FLAWS: Readonly<Record<string, Flaw>> = {
     plant: () => replaced(Deferrals.prototype, 'resume', () => () => undefined),
   },
   'waiting lanes are forgotten': {
-    plant: () => replaced(KnownLanes.prototype, 'add', () => () => undefined),
+    plant: () => replaced(LanesToLoad.prototype, 'add', () => () => undefined),
   },
   'records are read before it is known what waits': {
     plant: () =>

@@ -4,13 +4,13 @@ import type { Positions } from '#common/domain/positions.js';
 import type { FencedLog } from '#common/kafka/port/owned-log.js';
 import type { Delivery } from '../deliveries/delivery.js';
 import { ActiveLane, type LaneHome } from './active-lane.js';
-import { KnownLanes } from './known-lanes.js';
 import type { LaneCollaborators } from './lane-collaborators.js';
 import type { LaneJournal } from './lane-journal.js';
+import { LanesToLoad } from './lanes-to-load.js';
 
 /** The lanes of one owned log: those in memory, and fingerprints of those to load from PostgreSQL before their next record is judged. */
 export class LogLanes implements LaneHome {
-  readonly known = new KnownLanes();
+  readonly toLoad = new LanesToLoad();
   readonly holds: LaneCollaborators['holds'];
   readonly turns: LaneCollaborators['turns'];
   readonly unfinished: LaneCollaborators['unfinished'];
@@ -91,21 +91,21 @@ export class LogLanes implements LaneHome {
   forgetIfIdle(lane: ActiveLane): void {
     if (!isIdle(lane.machine) || this.active.get(lane.name) !== lane) return;
     this.active.delete(lane.name);
-    if (mustBeLoaded(lane.machine, this.nextPosition)) this.known.add(lane.name);
-    else this.known.delete(lane.name);
+    if (mustBeLoaded(lane.machine, this.nextPosition)) this.toLoad.add(lane.name);
+    else this.toLoad.delete(lane.name);
   }
 
-  private lane(name: string, delivery: Delivery, isAsked = this.known.has(name)): ActiveLane {
-    return this.active.get(name) ?? this.activate(name, delivery.meta.endpointId, isAsked);
+  private lane(name: string, delivery: Delivery, isToLoad = this.toLoad.has(name)): ActiveLane {
+    return this.active.get(name) ?? this.activate(name, delivery.meta.endpointId, isToLoad);
   }
 
   private parkedLane(name: string, endpointId: string): ActiveLane {
     return this.active.get(name) ?? this.activate(name, endpointId, true);
   }
 
-  /** @param isAsked whether the lane is loaded from PostgreSQL before its first record is judged */
-  private activate(name: string, endpointId: string, isAsked: boolean): ActiveLane {
-    const lane = new ActiveLane(name, endpointId, this, !isAsked);
+  /** @param isToLoad whether the lane is loaded from PostgreSQL before its first record is judged */
+  private activate(name: string, endpointId: string, isToLoad: boolean): ActiveLane {
+    const lane = new ActiveLane(name, endpointId, this, !isToLoad);
     this.active.set(name, lane);
     return lane;
   }

@@ -70,7 +70,7 @@ export class LogOwners {
         const lanes = await this.prepare(log);
         if (log.lost.aborted) return;
         this.lanes.set(log, lanes);
-        if (lanes.known.size > 0) void this.drainer.startAll(lanes);
+        if (lanes.toLoad.size > 0) void this.drainer.startAll(lanes);
         log.resume(PREPARING);
         return;
       } catch (error) {
@@ -124,7 +124,7 @@ export class LogOwners {
     const lanes = new LogLanes(name, log, positions, journal, this.collaborators);
     this.epochs.set(lanes, epoch.epoch);
     const start = positions.of(log.start);
-    for await (const names of this.store.waitingLanes(name, start)) for (const lane of names) lanes.known.add(lane);
+    for await (const names of this.store.waitingLanes(name, start)) for (const lane of names) lanes.toLoad.add(lane);
     // Nothing behind the lost tail is finished yet: the records that waiting lanes are to get back may have been in it.
     if ((positions.lostFrom ?? -1) >= log.start) void this.lostHeads.restore(log, true);
     return lanes;

@@ -83,7 +83,7 @@ export class Owner implements LogView {
     if (!this.watermark || !this.world.shape.hasUnordered) return;
     for (const key of this.world.database.lanesWithParked()) {
       const lane = this.shell.lanes.get(key);
-      const isUnseen = lane ? isIdle(lane) && !isParked(lane) : !this.shell.known.has(key);
+      const isUnseen = lane ? isIdle(lane) && !isParked(lane) : !this.shell.toLoad.has(key);
       if (isUnseen && !this.world.laneNamed(key).isOrdered && !this.isHeld(this.world.laneNamed(key).endpoint))
         events.push(() => this.sweep(key));
     }
@@ -91,7 +91,7 @@ export class Owner implements LogView {
 
   /** Half-open: one lane of an endpoint that holds makes one attempt. @returns false when none is parked */
   probe(): boolean {
-    const parked = [...this.shell.known].filter((key) => this.isHeld(this.world.laneNamed(key).endpoint));
+    const parked = [...this.shell.toLoad].filter((key) => this.isHeld(this.world.laneNamed(key).endpoint));
     if (!this.watermark || parked.length === 0) return false;
     const key = this.world.random.among(parked);
     this.world.trace(`*** lane ${key} is to probe`);
@@ -109,7 +109,7 @@ export class Owner implements LogView {
 
   private sweep(key: string): void {
     this.shell.lanes.delete(key);
-    this.shell.known.add(key);
+    this.shell.toLoad.add(key);
     this.shell.feed(key, { type: 'held', isHeld: false });
   }
 
@@ -139,11 +139,11 @@ export class Owner implements LogView {
 
   private loadKnown(start: number): void {
     const { database, bug } = this.world;
-    this.shell.known.clear();
-    for (const lane of database.lanesWithParked()) this.shell.known.add(lane);
+    this.shell.toLoad.clear();
+    for (const lane of database.lanesWithParked()) this.shell.toLoad.add(lane);
     for (const [lane, row] of database.rows) {
       const mayBeNeeded = row.place >= start && bug !== 'forgets what was over at the start';
-      if (row.attempt !== undefined || mayBeNeeded) this.shell.known.add(lane);
+      if (row.attempt !== undefined || mayBeNeeded) this.shell.toLoad.add(lane);
     }
   }
 
@@ -206,7 +206,7 @@ export class Owner implements LogView {
 
   /** Parked lanes that are not in memory drain, too. */
   private wake(endpoint: number): void {
-    for (const key of this.shell.known) {
+    for (const key of this.shell.toLoad) {
       if (this.world.laneNamed(key).endpoint === endpoint && !this.shell.lanes.has(key))
         this.shell.feed(key, { type: 'held', isHeld: false });
     }

@@ -30,7 +30,7 @@ export interface LogView {
 export class LaneShell {
   readonly lanes = new Map<string, Lane<Delivery>>();
   /** Lanes the database is asked about before anything of them is judged. */
-  readonly known = new Set<string>();
+  readonly toLoad = new Set<string>();
   /** Offsets whose record was sent. */
   readonly sentOffsets = new Set<number>();
   private readonly attempting = new Set<string>();
@@ -53,7 +53,7 @@ export class LaneShell {
     let lane = this.lanes.get(key);
     if (!lane) {
       const { isOrdered, endpoint } = this.world.laneNamed(key);
-      lane = newLane(isOrdered, !this.known.has(key), this.log.isHeld(endpoint));
+      lane = newLane(isOrdered, !this.toLoad.has(key), this.log.isHeld(endpoint));
       this.lanes.set(key, lane);
     }
     for (const effect of this.step(lane, event)) this.perform(key, effect);
@@ -69,8 +69,8 @@ export class LaneShell {
     const isIgnored =
       (bug === 'forgets that a lane is parked' && isParked(lane)) ||
       (bug === 'forgets what is over and read again' && !isParked(lane));
-    if (mustBeLoaded(lane, this.log.position) && !isIgnored) this.known.add(key);
-    else this.known.delete(key);
+    if (mustBeLoaded(lane, this.log.position) && !isIgnored) this.toLoad.add(key);
+    else this.toLoad.delete(key);
   }
 
   /** The lane may make one attempt although its endpoint holds. */

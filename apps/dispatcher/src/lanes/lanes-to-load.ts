@@ -4,10 +4,10 @@ import { hash } from 'node:crypto';
 const DIGITS = 13;
 
 /**
- * Lanes that PostgreSQL must be asked about before anything of them is judged, by fingerprint. A million fingerprints take
- * about 50 MB, their names several times that. Two lanes with the same 52 bits cost one needless query.
+ * Fingerprints of the lanes that are loaded from PostgreSQL before their next record is judged. A million fingerprints take
+ * about 50 MB; names would take several times that. Two lanes with the same 52 bits cost one needless query.
  */
-export class KnownLanes {
+export class LanesToLoad {
   private readonly fingerprints = new Set<number>();
 
   get size(): number {
