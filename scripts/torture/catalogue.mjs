@@ -38,7 +38,7 @@ export const CATALOGUE = /** @type {const} @satisfies {Record<string, FaultEntry
   'dns-slow': { title: 'name servers answer after 1.5 s' },
   poison: { title: '52 poison records', isFixed: true },
   transactions: { title: 'transactions of another producer, committed and aborted, on every topic', isFixed: true },
-  'strange-records': { title: 'malformed, forged and out-of-range records on every topic' },
+  'strange-records': { title: 'malformed, forged and out-of-range records on every topic', isFixed: true },
   duplicates: { title: 'events published again, at once and later' },
   retention: { title: 'unread deliveries deleted by retention', isFixed: true },
   'retry-topic-gone': { title: 'the topic retry-4s deleted', isFixed: true },
